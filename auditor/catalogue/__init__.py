@@ -1,0 +1,1 @@
+"""What remote-access software looks like: products, their schema, the matcher."""

@@ -1,0 +1,1 @@
+"""What is required of a host: one control a file, returning violations and gaps only."""

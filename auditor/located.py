@@ -1,0 +1,127 @@
+"""YAML documents that remember their places, so that an error can name file, line and column."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from auditor.errors import Problem
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Plain data from one YAML file, and where each value stands."""
+
+    file: Path
+    """The file it came from."""
+    data: Any
+    """Mappings, lists, strings, numbers, booleans, dates, None."""
+    places: Mapping[Key, tuple[int, int]] = field(repr=False)
+    """Path of keys and indexes to line and column, both from 1."""
+
+    def problem(self, path: Sequence[str | int], message: str) -> Problem:
+        """Say what is wrong with the value at a path; the nearest known parent gives the place."""
+        key = tuple(path)
+        while key and key not in self.places:
+            key = key[:-1]
+        line, column = self.places.get(key, (1, 1))
+        return Problem(message=message, file=self.file, line=line, column=column)
+
+
+def read_document(text: str, file: Path) -> Document | Problem:
+    """Read one YAML document; a syntax error, a repeated key or an alias bomb comes back as a Problem."""
+    try:
+        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        places: dict[Key, tuple[int, int]] = {}
+        repeated = _note_places(node, (), places)
+        if repeated is not None:
+            return Problem(
+                message=f"key {repeated.value!r} stands twice in the same mapping",
+                file=file,
+                line=repeated.start_mark.line + 1,
+                column=repeated.start_mark.column + 1,
+            )
+        data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506 — a safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        return Problem(
+            message=f"not YAML: {error.problem}",
+            file=file,
+            line=None if mark is None else mark.line + 1,
+            column=None if mark is None else mark.column + 1,
+        )
+    except (yaml.YAMLError, ValueError) as error:
+        return Problem(message=f"not YAML: {error}", file=file)
+    return Document(file=file, data=data, places=places)
+
+
+_NODE_LIMIT = 2_000_000
+
+
+def _note_places(node: yaml.Node | None, path: Key, places: dict[Key, tuple[int, int]]) -> yaml.Node | None:
+    """Note the place of every value; return the first repeated key, if there is one."""
+    if node is None:
+        return None
+    if len(places) > _NODE_LIMIT:
+        raise ValueError("too many values (aliases that multiply?)")
+    places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            name = str(key_node.value)
+            if name in seen:
+                return key_node  # type: ignore[no-any-return]
+            seen.add(name)
+            repeated = _note_places(value_node, (*path, name), places)
+            if repeated is not None:
+                return repeated
+            # An error about an entry points at its key, which is what a reader looks for.
+            places[*path, name] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            repeated = _note_places(child, (*path, index), places)
+            if repeated is not None:
+                return repeated
+    return None
+
+
+def schema_problems(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
+    """Check a document against a JSON Schema and return every problem, in the order of the file."""
+    validator = jsonschema.Draft202012Validator(schema)
+    found = [document.problem(_place(error), _sentence(error)) for error in validator.iter_errors(document.data)]
+    return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0, problem.message))
+
+
+def _place(error: jsonschema.ValidationError) -> list[str | int]:
+    path = list(error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+        unknown = [key for key in error.instance if key not in known]
+        path.extend(unknown[:1])
+    return path
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    """Say a schema error in the operator's words."""
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = sorted(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []
+        unknown = [str(key) for key in error.instance if key not in known]
+        return "; ".join(f"unknown key {key!r}{did_you_mean(key, known)}" for key in unknown)
+    name = ".".join(str(part) for part in error.absolute_path) or "document"
+    if error.validator == "enum":
+        choices = [str(choice) for choice in error.validator_value]
+        return f"{name}: {error.instance!r} is none of {', '.join(choices)}{did_you_mean(str(error.instance), choices)}"
+    return f"{name}: {error.message}"
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest known word, or nothing when none is near."""
+    import difflib  # noqa: PLC0415 — only when something is wrong
+
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,0 +1,69 @@
+"""Who may use a host, and who may change what is installed on it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account that the host knows."""
+
+    name: str
+    """Login name."""
+    uid: int | None = None
+    """User number (Linux, macOS)."""
+    sid: str | None = None
+    """Security identifier (Windows)."""
+    gid: int | None = None
+    """Number of the primary group (Linux, macOS)."""
+    home: str = ""
+    """Home folder."""
+    shell: str = ""
+    """Login shell (Linux, macOS)."""
+    is_disabled: bool | None = None
+    """Whether log-in is switched off; None when the source does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One group and its direct members."""
+
+    name: str
+    """Group name."""
+    gid: int | None = None
+    """Group number (Linux, macOS)."""
+    sid: str | None = None
+    """Security identifier (Windows)."""
+    members: tuple[str, ...] = ()
+    """Direct members by name, in the order listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SudoRule:
+    """One user specification of sudoers: who may run what, as whom."""
+
+    principal: str
+    """Who: a user, ``%group``, ``#uid``, ``%#gid``, ``+netgroup`` or ``ALL``, aliases resolved."""
+    hosts: tuple[str, ...]
+    """On which hosts, as written, aliases resolved."""
+    run_as: tuple[str, ...]
+    """As which users, as written; empty means root."""
+    commands: tuple[str, ...]
+    """Commands, ``!`` before the excluded ones, aliases resolved."""
+    needs_password: bool = True
+    """Whether a password is asked for."""
+    file: str
+    """File that holds it."""
+    line: int
+    """Line of that file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallerPolicy:
+    """A setting of the host that decides whether ordinary users may install software."""
+
+    setting: str
+    """Key as the platform names it: a registry path and value, a polkit action, a preference."""
+    value: str
+    """Its value as text."""
+    allows_users: bool | None
+    """Whether it lets users without rights install; None when the value alone does not say."""

@@ -1,0 +1,116 @@
+"""What a host offers and talks to on the network."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Protocol(StrEnum):
+    """Transport protocol."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class Family(StrEnum):
+    """Address family of a socket."""
+
+    IP = "ip"
+    IP6 = "ip6"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """A process that holds a socket."""
+
+    pid: int
+    """Process id in the namespace of the probe."""
+    name: str
+    """Short name of the process as the source of the socket prints it: hostile text, the pid decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A socket that accepts: listening TCP, or UDP bound without a peer."""
+
+    protocol: Protocol
+    """Transport protocol."""
+    family: Family
+    """Address family of the socket."""
+    address: str
+    """Bound address in canonical form; ``0.0.0.0`` or ``::`` for all."""
+    port: int
+    """Bound port."""
+    device: str | None = None
+    """Network interface it is bound to (``SO_BINDTODEVICE`` or the zone of the address); None for any."""
+    owners: tuple[Owner, ...] = ()
+    """Processes that hold it; empty when the host did not let us see."""
+    uid: int | None = None
+    """Number of the user that opened it; None when not printed."""
+    inode: int | None = None
+    """Inode of the socket (Linux)."""
+    namespace: str | None = None
+    """Network namespace as ``net:[number]`` when it is not the probe's own; None for the host's."""
+    is_v6only: bool | None = None
+    """For ``::``, whether IPv4 is excluded; None when not printed."""
+    by_kernel: bool = False
+    """Whether the kernel itself holds it, so that no process can be named (NFS, WireGuard, VXLAN)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A socket with a peer."""
+
+    protocol: Protocol
+    """Transport protocol."""
+    family: Family
+    """Address family of the socket."""
+    state: str
+    """State in lower case, as the host names it: ``established``, ``time-wait``, …"""
+    local_address: str
+    """Our end's address."""
+    local_port: int
+    """Our end's port."""
+    remote_address: str
+    """The peer's address."""
+    remote_port: int
+    """The peer's port."""
+    owners: tuple[Owner, ...] = ()
+    """Processes that hold it; empty when not visible or none is left (``time-wait``)."""
+    uid: int | None = None
+    """Number of the user that opened it."""
+    namespace: str | None = None
+    """Network namespace when it is not the probe's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceAddress:
+    """An address of a network interface."""
+
+    interface: str
+    """Name of the interface."""
+    family: Family
+    """Address family."""
+    address: str
+    """The address in canonical form."""
+    prefix: int
+    """Length of its network prefix in bits."""
+    is_up: bool
+    """Whether the interface is up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """An entry of a routing table."""
+
+    family: Family
+    """Address family."""
+    destination: str
+    """Destination network as CIDR; ``default`` is written ``0.0.0.0/0`` or ``::/0``."""
+    gateway: str | None = None
+    """Next hop; None for a network that is on the link."""
+    interface: str | None = None
+    """Interface it leaves by; None for blackholes and their kind."""
+    kind: str = "unicast"
+    """``unicast``, ``blackhole``, ``unreachable``, ``prohibit``, …"""
+    table: str = "main"
+    """Routing table."""

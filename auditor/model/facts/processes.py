@@ -1,0 +1,39 @@
+"""What is running on a host."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One running process."""
+
+    pid: int
+    """Process id in the namespace of the probe."""
+    parent: int
+    """Process id of its parent; 0 for none."""
+    user: str
+    """Name of the effective user, or the number where it has no name."""
+    uid: int | None = None
+    """Number of the effective user (Linux, macOS); None on Windows."""
+    name: str
+    """Short name the kernel keeps: 15 bytes on Linux, the image's file name on Windows."""
+    executable: str | None = None
+    """Path of the program; None when it could not be read or there is none (a kernel thread)."""
+    deleted: bool = False
+    """Whether the program's file is gone from the disk while it runs."""
+    is_kernel: bool = False
+    """Whether it is a thread of the kernel, which has no program."""
+    arguments: str = ""
+    """Command line, redacted, arguments parted by a space."""
+    started: str = ""
+    """Start time as the host prints it, in the host's own zone."""
+    cgroup: str | None = None
+    """Control group path (Linux): tells unit and container; None when not read."""
+    namespace: str | None = None
+    """Network namespace as ``net:[number]`` (Linux); None when not read."""
+    signer: str | None = None
+    """Who signed the program (macOS, Windows); None when not asked."""
+    company: str | None = None
+    """Company name in the program's version resource (Windows)."""
+    original_name: str | None = None
+    """Original file name in the program's version resource (Windows): tells a renamed tool."""

@@ -1,0 +1,91 @@
+"""How remote-access software on a host is configured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteAccessSetting:
+    """One setting of one product, redacted where it is a secret."""
+
+    product: str
+    """Catalogue id of the product whose setting it is."""
+    key: str
+    """Name of the setting in the product's own notation."""
+    value: str
+    """Its value as text; ``(set)`` for a secret that is present."""
+    file: str
+    """File, registry key or preference domain that holds it."""
+    line: int | None = None
+    """Line of the file, where there is one."""
+    user: str | None = None
+    """User whose setting it is; None for the system's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """To whose account or server an installed product reports."""
+
+    product: str
+    """Catalogue id of the product."""
+    tenant: str
+    """Instance id, relay, namespace, server or owner: what tells ours from a stranger's."""
+    file: str
+    """Where it was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteManagement:
+    """A remote-access feature that is part of the operating system."""
+
+    feature: str
+    """``screen sharing``, ``remote management``, ``remote desktop``, ``remote assistance``, ``quick assist``."""
+    is_enabled: bool
+    """Whether it is switched on."""
+    detail: str
+    """The line of the host's own answer that says so."""
+    users: tuple[str, ...] = ()
+    """Who may use it, where the feature says so; empty means everyone it lets in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyGrant:
+    """A permission to see or control the screen that macOS has granted to a program."""
+
+    service: str
+    """``ScreenCapture``, ``Accessibility``, ``PostEvent``."""
+    client: str
+    """Bundle id or path of the program."""
+    is_allowed: bool
+    """Whether it is granted."""
+    user: str | None = None
+    """User whose database it stands in; None for the system's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedProfile:
+    """A configuration profile that restricts a Mac."""
+
+    identifier: str
+    """Profile identifier."""
+    payload: str
+    """Payload type, such as ``com.apple.applicationaccess``."""
+    key: str
+    """Restriction."""
+    value: str
+    """Its value as text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserExtension:
+    """A browser extension or native-messaging host."""
+
+    browser: str
+    """Browser it belongs to."""
+    identifier: str
+    """Extension id, or name of the native-messaging host."""
+    version: str
+    """Version; empty for a native-messaging host."""
+    user: str | None = None
+    """User whose profile it is in; None for one installed for all."""
+    path: str
+    """Where it was found."""

@@ -1,0 +1,60 @@
+"""What a host starts by itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ServiceManager(StrEnum):
+    """Who starts it."""
+
+    SYSTEMD = "systemd"
+    SYSTEMD_USER = "systemd_user"
+    SYSV = "sysv"
+    OPENRC = "openrc"
+    XINETD = "xinetd"
+    CRON = "cron"
+    AUTOSTART = "autostart"
+    LAUNCHD = "launchd"
+    LOGIN_ITEM = "login_item"
+    WINDOWS_SERVICE = "windows_service"
+    SCHEDULED_TASK = "scheduled_task"
+    RUN_KEY = "run_key"
+
+
+class StartMode(StrEnum):
+    """Whether it starts without being asked."""
+
+    AUTOMATIC = "automatic"
+    """Starts with the machine or the session."""
+    MANUAL = "manual"
+    """Starts on demand, by a socket, a trigger or by hand."""
+    DISABLED = "disabled"
+    """Does not start by itself, and on Windows not at all."""
+    MASKED = "masked"
+    """Cannot be started (systemd)."""
+    UNKNOWN = "unknown"
+    """The manager does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One unit, init script, job, task or service."""
+
+    name: str
+    """Name in its manager, with its suffix: ``xrdp.service``, ``com.teamviewer.service``, ``tvnserver``."""
+    manager: ServiceManager
+    """Who starts it."""
+    start: StartMode
+    """Whether it starts by itself."""
+    is_running: bool | None = None
+    """Whether it runs now; None when the manager was not asked or does not know."""
+    state: str = ""
+    """State in the manager's own words, such as ``loaded active running``."""
+    description: str = ""
+    """What it says of itself."""
+    command: str | None = None
+    """Command it runs, redacted; None when not read."""
+    file: str | None = None
+    """File that defines it."""
+    user: str | None = None
+    """Account it runs as, where the definition names one."""

@@ -1,0 +1,54 @@
+"""Software on the disk of a host."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class InstallState(StrEnum):
+    """How much of a package is there."""
+
+    INSTALLED = "installed"
+    """Its files are on the disk."""
+    CONFIG_FILES = "config_files"
+    """Removed, its configuration left behind: a residual remain."""
+
+
+class Scope(StrEnum):
+    """For whom software is installed."""
+
+    SYSTEM = "system"
+    """For every user of the machine."""
+    USER = "user"
+    """For one user, who may have installed it without an administrator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Software:
+    """One installed package, application or bundle, as one source of the host lists it."""
+
+    name: str
+    """Name in its source: package name, display name, bundle name."""
+    version: str
+    """Version in the source's own notation; empty when the source gives none."""
+    architecture: str = ""
+    """Machine architecture as the source writes it; empty when it says nothing."""
+    source: str
+    """Collector that saw it, such as ``software.dpkg``."""
+    state: InstallState = InstallState.INSTALLED
+    """How much of it is there."""
+    scope: Scope = Scope.SYSTEM
+    """For whom it is installed."""
+    user: str | None = None
+    """User or SID whose installation it is; None for the system's."""
+    publisher: str | None = None
+    """Publisher, vendor or maintainer as the source names it."""
+    identifier: str | None = None
+    """Identifier beside the name: bundle id (macOS), product code or package family (Windows)."""
+    signer: str | None = None
+    """Who signed it: team id (macOS), certificate subject (Windows); None when not asked."""
+    location: str | None = None
+    """Folder or bundle path it is installed in."""
+    installed_on: str | None = None
+    """Date of installation as the source writes it."""
+    origin: str | None = None
+    """Repository, store or deployment mechanism it came from."""

@@ -1,0 +1,57 @@
+"""A violation with a life: the same fingerprint in every run."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+SCHEMA = 1
+"""Version of the fingerprint: part of every digest, so that a change of its make-up is visible."""
+
+
+class FindingState(StrEnum):
+    """Where a finding stands in its life."""
+
+    OPEN = "open"
+    EXCEPTED = "excepted"
+    CLOSED = "closed"
+    NOT_OBSERVABLE = "not_observable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One violation as followed over runs."""
+
+    fingerprint: str
+    """SHA-256 of schema version, control, host key and subject."""
+    host: str
+    """Inventory name of the host."""
+    control: str
+    """Control id."""
+    subject: str
+    """What the violation is about."""
+    product: str | None
+    """Catalogue id, where a product is concerned."""
+    severity: str
+    """How much it matters."""
+    reason: str
+    """What is wrong, as last seen."""
+    first_seen: datetime
+    """As-of instant of the run that saw it first."""
+    failing_since: datetime | None
+    """As-of instant since which every run that could see it saw it; None while closed."""
+    due: datetime | None = None
+    """Until when it is to be closed; None where the policy sets no term."""
+    state: FindingState
+    """Where it stands."""
+    exception: str | None = None
+    """Id of the exception that covers it."""
+    owner: str | None = None
+    """Who must act."""
+
+
+def fingerprint(*, control: str, host_key: str, subject: str) -> str:
+    """Return the 64 hexadecimal digits that name a violation for ever: no text, version or pid is in them."""
+    made_of = json.dumps([SCHEMA, control, host_key, subject], ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(made_of.encode()).hexdigest()

@@ -1,0 +1,129 @@
+"""A machine in scope, and the scope of a run."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class OsFamily(StrEnum):
+    """The three kinds of operating system that are audited."""
+
+    LINUX = "linux"
+    MACOS = "macos"
+    WINDOWS = "windows"
+
+
+class ConnectionKind(StrEnum):
+    """How a host is reached; the words are Ansible's, ``replay`` is ours."""
+
+    SSH = "ssh"
+    WINRM = "winrm"
+    LOCAL = "local"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """How to log in and how to gain rights. Secrets stay out of ``repr`` and are never stored."""
+
+    user: str | None = None
+    """Account to log in as; None lets the transport take the operator's own name."""
+    password: str | None = field(default=None, repr=False)
+    """Login password; None when keys or an agent are used."""
+    private_key: Path | None = None
+    """Private key file; None lets the transport try the agent and the usual files."""
+    passphrase: str | None = field(default=None, repr=False)
+    """Passphrase of the private key file."""
+    become: bool = False
+    """Whether to gain root through sudo once logged in."""
+    become_password: str | None = field(default=None, repr=False)
+    """Password that sudo asks for; None means ``sudo -n``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshSettings:
+    """What Ansible's ``ansible_ssh_common_args`` says that concerns us."""
+
+    known_hosts: tuple[Path, ...] = ()
+    """Files of trusted host keys; empty means the user's and the system's own."""
+    identities_only: bool = False
+    """Whether agent keys are left alone and only ``private_key`` is offered."""
+    proxy_jump: str | None = None
+    """Jump host as ``[user@]host[:port]``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A machine in scope, as the inventory describes it."""
+
+    name: str
+    """Inventory name: unique in the scope, the operator's word for the machine."""
+    address: str
+    """Name or address that is connected to."""
+    port: int | None = None
+    """TCP port; None means the connection's default (22 for SSH)."""
+    connection: ConnectionKind = ConnectionKind.SSH
+    """How it is reached."""
+    credentials: Credentials = field(default_factory=Credentials)
+    """How to log in."""
+    ssh: SshSettings = field(default_factory=SshSettings)
+    """Settings of the SSH connection."""
+    groups: tuple[str, ...] = ()
+    """Inventory groups, sorted, ``all`` and ``ungrouped`` left out."""
+    site: str | None = None
+    """Network place whose hosts are reached from the same worker."""
+    owner: str | None = None
+    """Who must act on this host."""
+    host_id: str | None = None
+    """Stable identity that outlives a renaming (``auditor_host_id``)."""
+    deadline: float | None = None
+    """Seconds of wall clock this host may take in all; None means the run's default."""
+    replay: Path | None = None
+    """Recorded probe output, for the ``replay`` connection."""
+
+    @property
+    def key(self) -> str:
+        """Return what findings are filed under: the stable identity, else the inventory name."""
+        return self.host_id or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFacts:
+    """What of a host is sealed into the bundle: no address, no credentials."""
+
+    name: str
+    """Inventory name."""
+    key: str
+    """What findings are filed under."""
+    groups: tuple[str, ...] = ()
+    """Inventory groups, sorted."""
+    site: str | None = None
+    """Network place."""
+    owner: str | None = None
+    """Who must act."""
+    connection: ConnectionKind = ConnectionKind.SSH
+    """How it was to be reached."""
+
+
+def host_facts(host: Host) -> HostFacts:
+    """Keep of a host what verdicts may depend on."""
+    return HostFacts(
+        name=host.name,
+        key=host.key,
+        groups=host.groups,
+        site=host.site,
+        owner=host.owner,
+        connection=host.connection,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Every host of a run, fixed, counted and hashed at its start."""
+
+    hosts: tuple[Host, ...]
+    """The hosts, sorted by name, no name twice."""
+    source: str
+    """Where they come from, as the operator named it."""
+    sha256: str
+    """SHA-256 of the sorted host names, one a line, in UTF-8."""

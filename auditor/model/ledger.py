@@ -1,0 +1,39 @@
+"""Every host of the scope with exactly one outcome: it must add up."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from auditor.errors import Reason
+
+
+class HostOutcome(StrEnum):
+    """What became of a host in a run."""
+
+    COMPLIANT = "compliant"
+    """No verdict failed and none is unknown."""
+    NONCOMPLIANT = "noncompliant"
+    """A verdict failed."""
+    PARTIAL = "partial"
+    """None failed, but at least one is unknown."""
+    UNREACHABLE = "unreachable"
+    """Not assessed: it was not reached, or gave no usable answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """One host's line in the ledger."""
+
+    host: str
+    """Inventory name."""
+    outcome: HostOutcome
+    """What became of it."""
+    complete: bool
+    """Whether no verdict is unknown."""
+    reason: Reason | None = None
+    """Why it was not assessed; None for an assessed host."""
+    detail: str | None = None
+    """The reason in one sentence."""
+    owner: str | None = None
+    """Who must act on the host."""
+    site: str | None = None
+    """Its network place."""

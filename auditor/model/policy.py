@@ -1,0 +1,135 @@
+"""What the organisation allows: approvals, exceptions, settings."""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenScope:
+    """Where an approved product may listen."""
+
+    ports: tuple[tuple[int, int], ...] = ()
+    """Inclusive port ranges; empty means any port."""
+    loopback_only: bool = True
+    """Whether it may be bound to loopback addresses only."""
+
+    def allows(self, *, port: int, is_loopback: bool) -> bool:
+        """Tell whether a listener is inside the scope."""
+        in_ports = not self.ports or any(low <= port <= high for low, high in self.ports)
+        return in_ports and (is_loopback or not self.loopback_only)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """An allowlist entry: this product, there, for this reason."""
+
+    id: str
+    """Name of the entry, unique in the policy."""
+    product: str
+    """Catalogue id."""
+    versions: str | None = None
+    """Version range such as ``>=15.50, <16``; None means any."""
+    hosts: tuple[str, ...] = ()
+    """Host patterns (``*`` and ``?``); empty together with ``groups`` means every host."""
+    groups: tuple[str, ...] = ()
+    """Inventory groups."""
+    tenant: str | None = None
+    """Tenant it must report to; None means any."""
+    listen: ListenScope = field(default_factory=ListenScope)
+    """Where it may listen."""
+    reason: str
+    """Business reason."""
+    owner: str
+    """Who answers for it."""
+    review_by: date
+    """Last day on which it holds without a review."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionRecord:
+    """An accepted violation, with a mandatory end."""
+
+    id: str
+    """Name of the entry, unique in the file."""
+    control: str
+    """Control id."""
+    hosts: tuple[str, ...] = ()
+    """Host patterns."""
+    groups: tuple[str, ...] = ()
+    """Inventory groups."""
+    subject: str | None = None
+    """Subject of the violation, such as ``product:anydesk``; None covers every violation of the control."""
+    reason: str
+    """Why it is accepted."""
+    compensating: str = ""
+    """What is done instead."""
+    requested_by: str
+    """Who asked."""
+    approved_by: str
+    """Who granted: another person."""
+    ticket: str = ""
+    """Reference in the organisation's tracker."""
+    start: date
+    """First day (UTC) on which it holds."""
+    end: date
+    """Last day (UTC) on which it holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedLimit:
+    """A limit of the method that the organisation accepts for a while."""
+
+    limit: str
+    """Id of the limit."""
+    reason: str
+    """Why it is accepted."""
+    owner: str
+    """Who answers for it."""
+    end: date
+    """Last day (UTC) on which it is accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installers:
+    """Who may install software on a host (M1033)."""
+
+    users: tuple[str, ...] = ("root",)
+    """Account names."""
+    groups: tuple[str, ...] = ()
+    """Group names of the host, not of the inventory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How strict the audit is."""
+
+    coverage: float = 1.0
+    """Share of the scope that must be fully assessed, 0 to 1."""
+    max_age: timedelta = timedelta(days=35)
+    """How long a host may go without complete evidence."""
+    residual_is_violation: bool = False
+    """Whether remains of a removed product break the product control."""
+    clients_are_violations: bool = False
+    """Whether pure viewers break the product control."""
+    exception_max_days: int = 365
+    """Longest span of an exception, in days."""
+    installers: Installers = field(default_factory=Installers)
+    """Who may install software."""
+    service_accounts: tuple[str, ...] = ()
+    """Accounts of management tools that may hold root rights, such as the auditor's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the organisation allows, as one sealed document."""
+
+    name: str
+    """Title for reports."""
+    approvals: tuple[Approval, ...] = ()
+    """The allowlist."""
+    accepted_limits: tuple[AcceptedLimit, ...] = ()
+    """Limits of the method that are accepted."""
+    settings: Settings = field(default_factory=Settings)
+    """How strict the audit is."""
+    sha256: str
+    """SHA-256 of the policy file's bytes."""

@@ -1,0 +1,60 @@
+"""What crosses the line between us and a host: the call we make, the bytes we get."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeCall:
+    """One bounded question to one host: a launcher to execute, and what it reads on standard input."""
+
+    token: str
+    """Random token of this call, hexadecimal: marks what is ours in the answer."""
+    launcher: str
+    """Command line for the host's login shell, below 1 KB, constant per tool version."""
+    script: str
+    """The probe, constant per tool version."""
+    script_sha256: str
+    """SHA-256 of the script's bytes."""
+    stdin: bytes = field(repr=False)
+    """Script, then parameters, then a sudo password: all that the launcher reads before it runs."""
+    deadline: float
+    """Seconds of wall clock from connecting to the last byte."""
+    output_limit: int
+    """Bytes of standard output at most; one more is an ``output_limit`` failure."""
+    stderr_limit: int = 65536
+    """Bytes of standard error kept; the rest is read and dropped, and counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawOutput:
+    """What a host answered, unread: hostile until a worker process has looked at it."""
+
+    stdout: bytes = field(repr=False)
+    """Standard output, complete."""
+    stderr: bytes = field(repr=False)
+    """Standard error, cut at the call's limit."""
+    stderr_dropped: int = 0
+    """Bytes of standard error beyond the limit."""
+    exit_status: int | None
+    """Exit status of the launcher; None when the host did not say."""
+    started: datetime
+    """When connecting began, UTC."""
+    finished: datetime
+    """When the last byte was read, UTC."""
+    host_key: str | None = None
+    """Fingerprint of the host's key as ``SHA256:...``; None where there is none."""
+    user: str | None = None
+    """Account that was logged in as."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeLimits:
+    """The budgets that travel with a call; they bound the host's work, not our patience."""
+
+    section_seconds: int = 8
+    """Seconds one section may take before it is killed."""
+    section_bytes: int = 4_000_000
+    """Bytes one section may print before it is cut."""
+    total_seconds: int = 45
+    """Seconds the whole probe may take before the remaining sections are left out."""

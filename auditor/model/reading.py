@@ -1,0 +1,87 @@
+"""What the readers made of one host's evidence: facts, where each stands, and what was not understood."""
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from auditor.model.evidence import Outcome, Proof, Rights, Unread
+from auditor.model.host import OsFamily
+from auditor.model.sighting import Quote
+
+T = TypeVar("T")
+
+QUOTE_LENGTH = 300
+"""Characters of a quote at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a parser made of one section's text: every line became a fact, an Unread, or nothing on purpose."""
+
+    facts: tuple[tuple[int, Any], ...] = ()
+    """Facts, each with the line of the text it stands in, counted from 1."""
+    unread: tuple[Unread, ...] = ()
+    """Lines that were not understood: any makes the section *partial*."""
+    partial: str | None = None
+    """Why the answer lacks rows or columns although every line was understood; None when it lacks nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Generic[T]):
+    """A fact and where it stands."""
+
+    fact: T
+    """The fact."""
+    section: str
+    """Section it was read from."""
+    line: int
+    """Line of the section's text, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionReading:
+    """One section after its parser has seen it."""
+
+    id: str
+    """Collector id."""
+    outcome: Outcome
+    """What became of it, the parser's doubts included."""
+    reason: str | None = None
+    """Why it is not simply *collected*."""
+    items: int = 0
+    """Facts read from it."""
+    unread: tuple[Unread, ...] = ()
+    """Lines that were not understood."""
+    proof: Proof = Proof.DOCUMENTED
+    """How well its reader is proven on this operating system."""
+    advice: str = ""
+    """How the operator gets a complete answer."""
+    lines: tuple[str, ...] = field(default=(), repr=False)
+    """Its text, line by line, for quotes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Everything that was read from one host."""
+
+    os: OsFamily
+    """Kind of operating system."""
+    rights: Rights
+    """Rights of the probe."""
+    sections: dict[str, SectionReading]
+    """Sections by collector id, in the order of the probe."""
+    facts: dict[type, tuple[Found[Any], ...]] = field(repr=False)
+    """Facts by their type."""
+
+    def found(self, kind: type[T]) -> tuple[Found[T], ...]:
+        """Return every fact of a type with its place."""
+        return self.facts.get(kind, ())
+
+    def of(self, kind: type[T]) -> tuple[T, ...]:
+        """Return every fact of a type."""
+        return tuple(found.fact for found in self.found(kind))
+
+    def quote(self, found: Found[Any]) -> Quote:
+        """Quote the line a fact stands in."""
+        section = self.sections[found.section]
+        text = section.lines[found.line - 1] if 0 < found.line <= len(section.lines) else ""
+        return Quote(section=found.section, quote=text[:QUOTE_LENGTH])

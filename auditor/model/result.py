@@ -1,0 +1,62 @@
+"""What one host came to in a run: the line of ``hosts.jsonl``, before it is written."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from auditor.model.evidence import Delivery, Rights
+from auditor.model.facts.system import OperatingSystem
+from auditor.model.host import HostFacts
+from auditor.model.ledger import LedgerRow
+from auditor.model.reading import SectionReading
+from auditor.model.sighting import Exposure, Sighting
+from auditor.model.verdict import Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductUse:
+    """A sighting and the approval that covers it, if one does."""
+
+    sighting: Sighting
+    """What was seen."""
+    approval: str | None = None
+    """Id of the approval; None when nobody approved it here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostResult:
+    """Everything a report may say of one host."""
+
+    host: HostFacts
+    """The host as the inventory describes it."""
+    ledger: LedgerRow
+    """Its line in the ledger."""
+    os: OperatingSystem | None = None
+    """Its operating system; None when it was not assessed."""
+    hostname: str | None = None
+    """Its own name for itself: hostile text."""
+    evidence_sha256: str | None = None
+    """Seal of its evidence."""
+    collected_at: datetime | None = None
+    """When its answer was complete."""
+    clock_skew: float | None = None
+    """Its clock minus ours, in seconds, as far as the round trip lets one tell."""
+    rights: Rights | None = None
+    """Rights of the probe."""
+    privilege_note: str | None = None
+    """Why sudo was not gained although it was asked for."""
+    delivered: Delivery = Delivery.LIVE
+    """Road by which the evidence came."""
+    probe_sha256: str | None = None
+    """SHA-256 of the script it ran."""
+    host_key: str | None = None
+    """Fingerprint of its SSH key."""
+    sections: tuple[SectionReading, ...] = ()
+    """Sections in the order of the probe."""
+    software_count: int = 0
+    """Packages and applications that are installed."""
+    products: tuple[ProductUse, ...] = ()
+    """Remote-access software, sorted by product."""
+    listeners: tuple[Exposure, ...] = ()
+    """Listening sockets, sorted."""
+    judgements: tuple[Judgement, ...] = ()
+    """One verdict a control, sorted by control id."""

@@ -1,0 +1,135 @@
+"""A remote-access product on a host."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What kind of remote access a product gives."""
+
+    VNC = "vnc"
+    RDP = "rdp"
+    RMM = "rmm"
+    REMOTE_SUPPORT = "remote-support"
+    TUNNEL = "tunnel"
+    MESH_VPN = "mesh-vpn"
+    IDE_TUNNEL = "ide-tunnel"
+    BUILTIN = "builtin"
+    CONSOLE = "console"
+    CLIENT = "client"
+
+
+class Role(StrEnum):
+    """Which end of a remote session a product is."""
+
+    SERVER = "server"
+    """Waits to be connected to."""
+    AGENT = "agent"
+    """Connects outwards and is then controlled."""
+    CLIENT = "client"
+    """A viewer: controls others."""
+    RELAY = "relay"
+    """Stands between the two."""
+
+
+class SightingState(StrEnum):
+    """How alive a product is on the host."""
+
+    RUNNING = "running"
+    """A process of it runs or a socket of it listens."""
+    INSTALLED = "installed"
+    """It is on the disk."""
+    RESIDUAL = "residual"
+    """Only remains are left, such as configuration of a removed package."""
+
+
+class Confidence(StrEnum):
+    """How sure the catalogue is."""
+
+    CONFIRMED = "confirmed"
+    """A strong indicator, or supporting ones of two kinds."""
+    SUSPECTED = "suspected"
+    """One supporting indicator, or weak ones only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A piece of evidence, quoted where it stands."""
+
+    section: str
+    """Section it comes from."""
+    quote: str
+    """What stands there, at most 300 characters: hostile text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One product seen on one host."""
+
+    product: str
+    """Catalogue id."""
+    name: str
+    """Product name for people."""
+    category: Category
+    """What kind of remote access it gives."""
+    role: Role
+    """Which end of the session it is."""
+    state: SightingState
+    """How alive it is."""
+    confidence: Confidence
+    """How sure the catalogue is."""
+    version: str | None = None
+    """Installed version, where a package says it."""
+    tenant: str | None = None
+    """Whose instance it reports to, where it can be told."""
+    pids: tuple[int, ...] = ()
+    """Its processes, ascending."""
+    proof: tuple[Quote, ...]
+    """What it was recognised by, strongest first."""
+
+
+class Reachability(StrEnum):
+    """Who can reach a listener."""
+
+    LOOPBACK_ONLY = "loopback_only"
+    """Bound to this machine only."""
+    BLOCKED = "blocked"
+    """Certainly filtered from everywhere outside."""
+    FROM_NETWORKS = "from_networks"
+    """Certainly reachable from the networks named, and from no others."""
+    FROM_ANYWHERE = "from_anywhere"
+    """Certainly reachable from any source that has a route."""
+    UNDECIDED = "undecided"
+    """Could not be decided; never to be read as blocked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """A listener, whose it is, and who can reach it."""
+
+    protocol: str
+    """``tcp`` or ``udp``."""
+    family: str
+    """``ip`` or ``ip6``."""
+    address: str
+    """Bound address."""
+    port: int
+    """Bound port."""
+    namespace: str | None
+    """Network namespace when it is not the host's own."""
+    pid: int | None
+    """Process id of the first owner."""
+    process: str | None
+    """Name of the process."""
+    executable: str | None
+    """Path of its program."""
+    user: str | None
+    """Account it runs as."""
+    product: str | None
+    """Catalogue id, where the process is a product's."""
+    reachability: Reachability
+    """Who can reach it."""
+    sources: tuple[str, ...] = ()
+    """Networks that reach it, for ``from_networks``."""
+    rule: str | None = None
+    """The rule or fact that decided."""

@@ -1,0 +1,1 @@
+"""What is allowed, and the only place that gives verdicts."""

@@ -1,0 +1,1 @@
+"""What people read: one format a file, all of them views of the same rows."""

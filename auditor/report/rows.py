@@ -1,0 +1,182 @@
+"""Rows of results.json: what every report is a view of (``INTERFACE``: additions allowed, removals not)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from auditor.model.evidence import Proof
+from auditor.model.finding import Finding, fingerprint
+from auditor.model.ledger import LedgerRow
+from auditor.model.result import HostResult, ProductUse
+from auditor.model.sighting import Exposure, Quote
+from auditor.model.verdict import ControlInfo, Gap, Judgement, Violation
+
+Row = dict[str, Any]
+
+
+def instant(when: datetime | None) -> str | None:
+    """Write an instant as RFC 3339 in UTC, to the second."""
+    return None if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def host_row(result: HostResult, controls: dict[str, ControlInfo]) -> Row:
+    """Write one host as the documented row; an unassessed host has no evidence and only unknown verdicts."""
+    return {
+        "host": result.host.name,
+        "os": None
+        if result.os is None
+        else {"family": result.os.family, "id": result.os.id, "name": result.os.name, "version": result.os.version},
+        "hostname": result.hostname,
+        "owner": result.host.owner,
+        "site": result.host.site,
+        "groups": list(result.host.groups),
+        "outcome": result.ledger.outcome,
+        "complete": result.ledger.complete,
+        "reason": result.ledger.reason,
+        "detail": result.ledger.detail,
+        "evidence": None if result.evidence_sha256 is None else {"sha256": result.evidence_sha256},
+        "collected_at": instant(result.collected_at),
+        "clock_skew": result.clock_skew,
+        "rights": result.rights,
+        "privilege_note": result.privilege_note,
+        "delivered": result.delivered,
+        "probe_sha256": result.probe_sha256,
+        "host_key": result.host_key,
+        "software_count": result.software_count,
+        "sections": [
+            {
+                "id": section.id,
+                "outcome": section.outcome,
+                "reason": section.reason,
+                "advice": section.advice or None,
+                "items": section.items,
+                "unread": len(section.unread),
+                "unread_lines": [
+                    {"line": item.line, "text": item.text, "reason": item.reason} for item in section.unread[:20]
+                ],
+                "proof": section.proof,
+            }
+            for section in result.sections
+        ],
+        "sightings": [_sighting_row(use) for use in result.products],
+        "listeners": [_listener_row(exposure) for exposure in result.listeners],
+        "verdicts": [
+            _verdict_row(judgement, controls[judgement.control], result.host.key) for judgement in result.judgements
+        ],
+    }
+
+
+def ledger_row(row: LedgerRow) -> Row:
+    """Write one line of the ledger."""
+    return {
+        "host": row.host,
+        "outcome": row.outcome,
+        "complete": row.complete,
+        "reason": row.reason,
+        "detail": row.detail,
+        "owner": row.owner,
+        "site": row.site,
+    }
+
+
+def control_row(control: ControlInfo) -> Row:
+    """Write what is said of a control once for the whole run."""
+    return {
+        "title": control.title,
+        "mitigation": control.mitigation,
+        "techniques": list(control.techniques),
+        "programme": list(control.programme),
+        "crosswalk": {name: list(ids) for name, ids in sorted(control.crosswalk.items())},
+        "proof": control.proof,
+    }
+
+
+def finding_row(finding: Finding) -> Row:
+    """Write one finding with its life."""
+    return {
+        "fingerprint": finding.fingerprint,
+        "host": finding.host,
+        "control": finding.control,
+        "subject": finding.subject,
+        "product": finding.product,
+        "severity": finding.severity,
+        "reason": finding.reason,
+        "first_seen": instant(finding.first_seen),
+        "failing_since": instant(finding.failing_since),
+        "due": instant(finding.due),
+        "state": finding.state,
+        "exception": finding.exception,
+        "owner": finding.owner,
+    }
+
+
+def _quotes(quotes: tuple[Quote, ...]) -> list[Row]:
+    return [{"section": quote.section, "quote": quote.quote} for quote in quotes]
+
+
+def _sighting_row(use: ProductUse) -> Row:
+    seen = use.sighting
+    return {
+        "product": seen.product,
+        "name": seen.name,
+        "category": seen.category,
+        "role": seen.role,
+        "state": seen.state,
+        "confidence": seen.confidence,
+        "version": seen.version,
+        "tenant": seen.tenant,
+        "approval": use.approval,
+        "proof": _quotes(seen.proof),
+    }
+
+
+def _listener_row(exposure: Exposure) -> Row:
+    return {
+        "protocol": exposure.protocol,
+        "family": exposure.family,
+        "address": exposure.address,
+        "port": exposure.port,
+        "namespace": exposure.namespace,
+        "pid": exposure.pid,
+        "process": exposure.process,
+        "executable": exposure.executable,
+        "user": exposure.user,
+        "product": exposure.product,
+        "reachability": exposure.reachability,
+        "sources": list(exposure.sources),
+        "rule": exposure.rule,
+    }
+
+
+def _violation_row(violation: Violation, control: str, host_key: str) -> Row:
+    return {
+        "fingerprint": fingerprint(control=control, host_key=host_key, subject=violation.subject),
+        "subject": violation.subject,
+        "product": violation.product,
+        "severity": violation.severity,
+        "reason": violation.reason,
+        "exception": violation.exception,
+        "proof": _quotes(violation.proof),
+        "remediation": list(violation.remediation),
+    }
+
+
+def _gap_row(gap: Gap) -> Row:
+    return {"section": gap.section, "outcome": gap.outcome, "reason": gap.reason, "advice": gap.advice or None}
+
+
+def _verdict_row(judgement: Judgement, control: ControlInfo, host_key: str) -> Row:
+    return {
+        "control": judgement.control,
+        "mitigation": control.mitigation,
+        "verdict": judgement.verdict,
+        "rests_on": list(judgement.rests_on),
+        "documented": list(judgement.documented),
+        "proven": control.proof is not Proof.DOCUMENTED and not judgement.documented,
+        "limits": [{"id": limit.id, "text": limit.text} for limit in judgement.limits],
+        "violations": [_violation_row(item, judgement.control, host_key) for item in judgement.violations],
+        "suspected": [_violation_row(item, judgement.control, host_key) for item in judgement.suspected],
+        "gaps": [_gap_row(gap) for gap in judgement.gaps],
+        "inapplicable": None
+        if judgement.inapplicable is None
+        else {"reason": judgement.inapplicable.reason, "proof": _quotes(judgement.inapplicable.proof)},
+    }
