@@ -101,6 +101,7 @@ class Reason(StrEnum):
     DEADLINE = "deadline"
     OUTPUT_LIMIT = "output_limit"
     READER_LIMIT = "reader_limit"
+    READER_FAILED = "reader_failed"
     UNSUPPORTED = "unsupported"
     PROBE_FAILED = "probe_failed"
     CANCELLED = "cancelled"

@@ -46,7 +46,7 @@ def read_document(text: str, file: Path) -> Document | Problem:
                 line=repeated.start_mark.line + 1,
                 column=repeated.start_mark.column + 1,
             )
-        data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506 — a safe loader
+        data = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         return Problem(
@@ -114,7 +114,7 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         return "; ".join(f"unknown key {key!r}{did_you_mean(key, known)}" for key in unknown)
     name = ".".join(str(part) for part in error.absolute_path) or "document"
     if error.validator == "enum":
-        choices = [str(choice) for choice in error.validator_value]
+        choices = [str(choice) for choice in list(error.validator_value)]  # type: ignore[arg-type]
         return f"{name}: {error.instance!r} is none of {', '.join(choices)}{did_you_mean(str(error.instance), choices)}"
     return f"{name}: {error.message}"
 

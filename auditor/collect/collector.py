@@ -45,6 +45,8 @@ class Collector:
     """How well the reader is proven on each system; what is not named is *documented*."""
     advice: str = ""
     """What an operator does to get a complete answer, one sentence."""
+    holds_secrets: bool = True
+    """Whether its answer may hold secrets; False keeps the redaction rules off a text that cannot."""
     seconds: int | None = None
     """Time limit of its own on the host; None means the call's ``section_seconds``."""
 

@@ -49,6 +49,8 @@ class Finding:
     """Id of the exception that covers it."""
     owner: str | None = None
     """Who must act."""
+    closed_at: datetime | None = None
+    """As-of instant of the run that found it gone; None while it is not closed."""
 
 
 def fingerprint(*, control: str, host_key: str, subject: str) -> str:

@@ -80,6 +80,8 @@ class Host:
     """Seconds of wall clock this host may take in all; None means the run's default."""
     replay: Path | None = None
     """Recorded probe output, for the ``replay`` connection."""
+    unusable: str | None = None
+    """Why it cannot even be tried with what the inventory says of it (ledger: ``variables``); None when it can."""
 
     @property
     def key(self) -> str:

@@ -46,6 +46,8 @@ class RawOutput:
     """Fingerprint of the host's key as ``SHA256:...``; None where there is none."""
     user: str | None = None
     """Account that was logged in as."""
+    token: str | None = None
+    """Token of a recorded answer; None when it is the call's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ class ProductUse:
     """What was seen."""
     approval: str | None = None
     """Id of the approval; None when nobody approved it here."""
+    objection: str | None = None
+    """Why an approval that names the product does not cover it here; None when there is no such approval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,3 +133,11 @@ class Exposure:
     """Networks that reach it, for ``from_networks``."""
     rule: str | None = None
     """The rule or fact that decided."""
+    approval: str | None = None
+    """Id of the approval within whose scope it listens; None when nobody approved it."""
+    objection: str | None = None
+    """Why the approval of its product does not cover this socket; None when there is no such approval."""
+    is_suspected: bool = False
+    """Whether its product is only suspected."""
+    proof: Quote | None = None
+    """The line of evidence it was read from."""

@@ -1,16 +1,23 @@
 """Rows of results.json: what every report is a view of (``INTERFACE``: additions allowed, removals not)."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from auditor.model.evidence import Proof
 from auditor.model.finding import Finding, fingerprint
 from auditor.model.ledger import LedgerRow
+from auditor.model.policy import Approval, ExceptionRecord
 from auditor.model.result import HostResult, ProductUse
 from auditor.model.sighting import Exposure, Quote
 from auditor.model.verdict import ControlInfo, Gap, Judgement, Violation
 
 Row = dict[str, Any]
+
+
+def compact(row: Row) -> str:
+    """Write a row as one line of JSON: ASCII only, so that nothing from a host acts on a terminal or splits a line."""
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def instant(when: datetime | None) -> str | None:
@@ -102,10 +109,38 @@ def finding_row(finding: Finding) -> Row:
         "reason": finding.reason,
         "first_seen": instant(finding.first_seen),
         "failing_since": instant(finding.failing_since),
+        "closed_at": instant(finding.closed_at),
         "due": instant(finding.due),
         "state": finding.state,
         "exception": finding.exception,
         "owner": finding.owner,
+    }
+
+
+def exception_row(record: ExceptionRecord) -> Row:
+    """Write an exception as the operator's file states it: who asked, who granted, until when."""
+    return {
+        "control": record.control,
+        "subject": record.subject,
+        "reason": record.reason,
+        "compensating": record.compensating or None,
+        "requested_by": record.requested_by,
+        "approved_by": record.approved_by,
+        "ticket": record.ticket or None,
+        "start": record.start.isoformat(),
+        "end": record.end.isoformat(),
+    }
+
+
+def approval_row(approval: Approval) -> Row:
+    """Write an approval as the policy states it: what, why, who answers, until when."""
+    return {
+        "product": approval.product,
+        "versions": approval.versions,
+        "tenant": approval.tenant,
+        "reason": approval.reason,
+        "owner": approval.owner,
+        "review_by": approval.review_by.isoformat(),
     }
 
 
@@ -125,6 +160,7 @@ def _sighting_row(use: ProductUse) -> Row:
         "version": seen.version,
         "tenant": seen.tenant,
         "approval": use.approval,
+        "objection": use.objection,
         "proof": _quotes(seen.proof),
     }
 
@@ -144,6 +180,10 @@ def _listener_row(exposure: Exposure) -> Row:
         "reachability": exposure.reachability,
         "sources": list(exposure.sources),
         "rule": exposure.rule,
+        "approval": exposure.approval,
+        "objection": exposure.objection,
+        "suspected": exposure.is_suspected,
+        "proof": [] if exposure.proof is None else _quotes((exposure.proof,)),
     }
 
 

@@ -1,0 +1,151 @@
+# What a newcomer runs is `make audit`; what a change must pass is `make check`.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Worker processes of the tests that may run side by side.
+JOBS ?= 2
+# Further options for `make audit`, such as ARGS='--policy mine.yml'.
+ARGS ?=
+# The first Python that is new enough; `make audit PYTHON=python3.13` takes another one.
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("yes")' 2>/dev/null),$(name))))
+OUR_YAML := $(wildcard auditor policies playbooks .yamllint.yml)
+GENERATED_DOCS := $(wildcard README.md CONTRIBUTING.md docs/*.md)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export PIP_ROOT_USER_ACTION := ignore
+# Modules of another project must not get in between.
+unexport PYTHONPATH PYTHONHOME
+
+# Run one of our goals and print how long it took, against its budget in seconds.
+timed = begin=$$(date +%s); status=0; $(MAKE) $(1) || status=$$?; \
+	took=$$(($$(date +%s) - begin)); over=; [ "$$took" -le $(2) ] || over=', over its budget'; \
+	printf '\nmake %s: %s s of %s s%s\n' '$@' "$$took" '$(2)' "$$over"; exit $$status
+
+# Install a pinned list and this package. Nothing else is fetched: the package's own build tools are pinned in it too.
+define install
+	@printf 'Installing what %s pins into $(VENV) ...\n' '$(1)'
+	@$(BIN)/python -m pip install --quiet --require-hashes -r $(1)
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+.PHONY: help
+help: ## Show the targets (this is the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- for everyone
+
+.PHONY: audit
+audit: $(VENV)/audit.stamp ## Audit this machine (installs what it needs into .venv first)
+	@status=0; $(BIN)/auditor audit local $(ARGS) || status=$$?; case $$status in \
+	0) ;; \
+	1) printf 'The audit is complete and found violations (exit code 1): the report says what to do about each.\n' ;; \
+	3) printf 'The audit could not see all it needs (exit code 3): the report lists each gap and how to close it.\n' ;; \
+	*) exit $$status ;; esac
+
+# ---- for a change
+
+.PHONY: check
+check: $(VENV)/test.stamp ## The gate before a commit, at most 90 s: format, lint, types, fast tests, docs
+	@$(call timed,check-steps,90)
+
+.PHONY: test
+test: $(VENV)/test.stamp ## Everything, at most 15 minutes: the gate, and the tests with a lab fleet and a browser
+	@sh tests/install_debian_packages.sh
+	@$(call timed,test-steps,900)
+
+.PHONY: fix
+fix: $(VENV)/test.stamp ## Repair what can be repaired: format, lint, generated docs
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/cog -r $(GENERATED_DOCS)
+
+.PHONY: docs
+docs: $(VENV)/test.stamp ## Write the generated parts of the docs anew
+	$(BIN)/cog -r $(GENERATED_DOCS)
+
+.PHONY: bench
+bench: $(VENV)/test.stamp ## Measure hosts a second, CPU a host and memory on the lab fleet (as root)
+	$(BIN)/python tests/bench/run.py $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more examples, no time budget
+	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=soak -m 'not lab and not browser'
+
+.PHONY: sample
+sample: $(VENV)/audit.stamp ## Make reports/sample anew from the recorded fleet
+	$(BIN)/auditor demo -o reports/sample
+
+.PHONY: pins
+pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, with their hashes
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --group build -o constraints.txt
+	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --group test -c constraints.txt -o constraints-test.txt
+
+# One version for every Python that is supported; no index, host or path of this machine in the file.
+PIN_OPTIONS := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.PHONY: clean
+clean: ## Remove what was made here, reports excepted
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find auditor tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- steps of the above
+
+.PHONY: check-steps
+check-steps:
+	@$(MAKE) -k gates
+	$(BIN)/pytest -q -n $(JOBS) -m 'not lab and not browser and not slow'
+
+# Every step is taken, so that one run tells all that is wrong.
+# What needs root, ports or a browser runs alone: side by side these would measure each other.
+.PHONY: test-steps
+test-steps:
+	@status=0; \
+	$(MAKE) -k gates || status=1; \
+	$(BIN)/pytest -n $(JOBS) -m 'not lab and not browser' || status=1; \
+	$(BIN)/pytest -m 'lab or browser' || status=1; \
+	exit $$status
+
+# The layers, the sh probe and the schemas are gates too: tests/architecture holds them.
+.PHONY: gates gate-format gate-lint gate-types gate-yaml gate-docs
+gates: gate-format gate-lint gate-types gate-yaml gate-docs
+gate-format:
+	$(BIN)/ruff format --check --quiet .
+gate-lint:
+	$(BIN)/ruff check --quiet .
+gate-types:
+	$(BIN)/mypy
+gate-yaml:
+	$(BIN)/yamllint --strict $(OUR_YAML)
+gate-docs:
+	$(BIN)/cog --check --diff $(GENERATED_DOCS)
+
+# ---- the environment: nothing is installed again until one of these files changes
+
+INSTALLED_FROM := pyproject.toml auditor/__init__.py
+
+$(VENV)/audit.stamp: constraints.txt $(INSTALLED_FROM) | $(BIN)/pip
+	$(call install,constraints.txt)
+
+$(VENV)/test.stamp: constraints-test.txt $(INSTALLED_FROM) | $(BIN)/pip
+	$(call install,constraints-test.txt)
+
+# Debian and Ubuntu keep what fills an environment in a package of its own: root gets it, others are told.
+$(BIN)/pip:
+	@[ -n '$(PYTHON)' ] || { printf 'The auditor needs Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3\n' >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			printf 'Installing the Debian package %s ...\n' "$$package"; \
+			apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$package" >/dev/null; \
+		else \
+			printf 'Python cannot make an environment here. On Debian and Ubuntu, as root: apt-get install %s\n' "$$package" >&2; exit 2; \
+		fi; }
+	@$(PYTHON) -m venv $(VENV)

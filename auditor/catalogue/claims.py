@@ -1,0 +1,190 @@
+"""What single facts say for products: each fact that meets an indicator becomes a claim."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from auditor.catalogue.index import Hit, Index
+from auditor.catalogue.product import IndicatorKind, Strength
+from auditor.catalogue.programs import program_of_command, program_of_process
+from auditor.model.facts.network import Listener, Protocol
+from auditor.model.facts.processes import Process
+from auditor.model.facts.services import Service, ServiceManager
+from auditor.model.facts.software import InstallState, Software
+from auditor.model.reading import Found, Reading
+from auditor.model.sighting import SightingState
+
+
+class Basis(StrEnum):
+    """What sort of evidence a claim rests on; supporting claims count once for each."""
+
+    PACKAGE = "package"
+    PROCESS = "process"
+    LISTENER = "listener"
+    SERVICE = "service"
+    SIGNER = "signer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Claim:
+    """One fact that speaks for one product."""
+
+    hit: Hit
+    """The indicator it meets."""
+    strength: Strength
+    """How much it says here: at most what the indicator says."""
+    basis: Basis
+    """What sort of evidence it is."""
+    state: SightingState
+    """How alive the product is by it."""
+    found: Found[Any]
+    """The fact and its place."""
+    text: str
+    """What met the indicator."""
+    pid: int | None = None
+    """The process, where it is one's."""
+
+    @property
+    def product(self) -> str:
+        """Return the product's id."""
+        return self.hit.product.id
+
+
+_WITHOUT_SUFFIX = (ServiceManager.SYSV, ServiceManager.OPENRC, ServiceManager.XINETD)
+_APPLICATION_KINDS = (IndicatorKind.TEAM_ID, IndicatorKind.SIGNER)
+
+
+def collect_claims(reading: Reading, index: Index) -> list[Claim]:
+    """Return every claim of a host's facts, in the order of the facts."""
+    return [
+        *_software_claims(reading.found(Software), index),
+        *_process_claims(reading.found(Process), index),
+        *_service_claims(reading.found(Service), index),
+        *_listener_claims(reading.found(Listener), index),
+    ]
+
+
+def _software_claims(facts: Iterable[Found[Software]], index: Index) -> Iterator[Claim]:
+    packages = index.packages
+    for found in facts:
+        fact = found.fact
+        table = packages.get(fact.source)
+        if table is not None:
+            hits = [(hit, fact.name) for hit in table.find(fact.name)]
+        else:
+            hits = [(hit, fact.name) for hit in index.find(IndicatorKind.DISPLAY_NAME, fact.name)]
+        if fact.identifier:
+            hits += [(hit, fact.identifier) for hit in index.find(IndicatorKind.BUNDLE_ID, fact.identifier)]
+        is_there = fact.state is InstallState.INSTALLED
+        state = SightingState.INSTALLED if is_there else SightingState.RESIDUAL
+        for hit, text in hits:
+            yield _claim(hit, Basis.PACKAGE, state, found, text)
+        if fact.signer:
+            for hit in _signed(index, fact.signer):
+                yield _claim(hit, Basis.SIGNER, state, found, fact.signer)
+
+
+def _process_claims(facts: Iterable[Found[Process]], index: Index) -> Iterator[Claim]:
+    for found in facts:
+        fact = found.fact
+        if fact.is_kernel:
+            continue
+        program = program_of_process(fact.executable, fact.name, fact.arguments)
+        hits: list[tuple[Hit, str, bool]] = []
+        for name, trusted in program.names.items():
+            hits += [(hit, name, trusted) for hit in index.find(IndicatorKind.PROCESS, name)]
+        for path, trusted in program.paths.items():
+            hits += [(hit, path, trusted) for hit in index.find(IndicatorKind.EXECUTABLE, path)]
+        hits += [(hit, fact.name, False) for hit in index.cut_names.get(fact.name, ())]
+        if fact.original_name:
+            hits += [(hit, fact.original_name, True) for hit in _original(index, fact.original_name)]
+        for hit, text, trusted in hits:
+            yield _claim(
+                hit, Basis.PROCESS, SightingState.RUNNING, found, text, pid=fact.pid, at_most=_trust(is_trusted=trusted)
+            )
+        if fact.signer:
+            for hit in _signed(index, fact.signer):
+                yield _claim(hit, Basis.SIGNER, SightingState.RUNNING, found, fact.signer, pid=fact.pid)
+
+
+def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[Claim]:
+    for found in facts:
+        fact = found.fact
+        if "not-found" in fact.state.split():
+            # systemd names units that others ask for although no file defines them.
+            state = SightingState.RESIDUAL
+        else:
+            state = SightingState.RUNNING if fact.is_running else SightingState.INSTALLED
+        kind = IndicatorKind.LAUNCHD if fact.manager is ServiceManager.LAUNCHD else IndicatorKind.SERVICE
+        hits = index.find(kind, fact.name)
+        if fact.manager in _WITHOUT_SUFFIX:
+            hits += index.find(kind, f"{fact.name}.service")
+        for hit in hits:
+            yield _claim(hit, Basis.SERVICE, state, found, fact.name)
+        if fact.command:
+            program = program_of_command(fact.command)
+            for texts, kind in ((program.names, IndicatorKind.PROCESS), (program.paths, IndicatorKind.EXECUTABLE)):
+                for text in texts:
+                    for hit in index.find(kind, text):
+                        yield _claim(hit, Basis.SERVICE, state, found, text, at_most=Strength.SUPPORTING)
+
+
+def _listener_claims(facts: Iterable[Found[Listener]], index: Index) -> Iterator[Claim]:
+    for found in facts:
+        fact = found.fact
+        for hit in index.ports.get((fact.protocol, fact.port), ()):
+            yield _claim(hit, Basis.LISTENER, SightingState.RUNNING, found, f"{fact.port}/{fact.protocol}")
+
+
+def socket_claims(claims: Iterable[Claim], facts: Iterable[Found[Listener]]) -> Iterator[Claim]:
+    """Let a TCP socket that a recognised process holds support what its name says.
+
+    A name alone can be made up; a program of a server's name that accepts connections is one more kind of evidence,
+    on whatever port. Weak names are not helped by it.
+    """
+    held: dict[int, list[Found[Listener]]] = {}
+    for found in facts:
+        if found.fact.protocol is Protocol.TCP:
+            for owner in found.fact.owners:
+                held.setdefault(owner.pid, []).append(found)
+    best: dict[tuple[str, int], Claim] = {}
+    for claim in claims:
+        if claim.basis is Basis.PROCESS and claim.pid in held and claim.strength is not Strength.WEAK:
+            best.setdefault((claim.product, claim.pid), claim)
+    for (_, pid), claim in best.items():
+        for found in held[pid]:
+            yield _claim(
+                claim.hit,
+                Basis.LISTENER,
+                SightingState.RUNNING,
+                found,
+                f"{found.fact.port}/{found.fact.protocol}",
+                at_most=Strength.SUPPORTING,
+            )
+
+
+def _claim(
+    hit: Hit,
+    basis: Basis,
+    state: SightingState,
+    found: Found[Any],
+    text: str,
+    *,
+    pid: int | None = None,
+    at_most: Strength = Strength.STRONG,
+) -> Claim:
+    strength = max(hit.indicator.strength, at_most, key=lambda strength: strength.rank)
+    return Claim(hit=hit, strength=strength, basis=basis, state=state, found=found, text=text, pid=pid)
+
+
+def _trust(*, is_trusted: bool) -> Strength:
+    return Strength.STRONG if is_trusted else Strength.SUPPORTING
+
+
+def _signed(index: Index, signer: str) -> list[Hit]:
+    return [hit for kind in _APPLICATION_KINDS for hit in index.find(kind, signer)]
+
+
+def _original(index: Index, name: str) -> list[Hit]:
+    return index.find(IndicatorKind.ORIGINAL_NAME, name)

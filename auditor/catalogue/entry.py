@@ -1,0 +1,145 @@
+"""How a product is written down: plain data in the shape of ``schema.json``, and back."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from auditor.catalogue.product import (
+    Alphabet,
+    Catalogue,
+    Depth,
+    Indicator,
+    IndicatorKind,
+    Listens,
+    Product,
+    Status,
+    Strength,
+    TenantRule,
+)
+from auditor.model.host import OsFamily
+from auditor.model.sighting import Category, Role
+
+Plain = dict[str, Any]
+
+
+def read_product(data: Mapping[str, Any]) -> Product:
+    """Make a product of plain data that holds to the schema."""
+    return Product(
+        id=data["id"],
+        name=data["name"],
+        vendor=data["vendor"],
+        aliases=tuple(data.get("aliases", ())),
+        category=Category(data["category"]),
+        role=Role(data["role"]),
+        status=Status(data.get("status", Status.ACTIVE)),
+        depth=Depth(data["depth"]),
+        is_fallback=data.get("fallback", False),
+        techniques=tuple(data["techniques"]),
+        summary=" ".join(data["summary"].split()),
+        listens=tuple(Listens(port=str(item["port"]), note=item.get("note", "")) for item in data.get("listens", ())),
+        indicators=tuple(one for item in data["indicators"] for one in _read_indicators(item)),
+        tenants=tuple(
+            TenantRule(
+                kinds=tuple(IndicatorKind(kind) for kind in item["kinds"]),
+                prefix=item["prefix"],
+                alphabet=Alphabet(item["alphabet"]),
+                shortest=item.get("shortest", 1),
+            )
+            for item in data.get("tenants", ())
+        ),
+        removal={OsFamily(family): tuple(steps) for family, steps in data.get("removal", {}).items()},
+        replaced_by=data.get("replaced_by"),
+        brand_of=data.get("brand_of"),
+    )
+
+
+def _read_indicators(item: Mapping[str, Any]) -> Iterable[Indicator]:
+    for value in item["values"]:
+        yield Indicator(
+            kind=IndicatorKind(item["kind"]),
+            os=OsFamily(item["os"]),
+            value=str(value),
+            excluding=tuple(item.get("excluding", ())),
+            strength=Strength(item["strength"]),
+            source=item["source"],
+            verified=date.fromisoformat(item["verified"]),
+        )
+
+
+def write_product(product: Product) -> Plain:
+    """Write a product as plain data: every field, one value an indicator, ready for JSON."""
+    return {
+        "id": product.id,
+        "name": product.name,
+        "vendor": product.vendor,
+        "aliases": list(product.aliases),
+        "category": product.category.value,
+        "role": product.role.value,
+        "status": product.status.value,
+        "depth": product.depth.value,
+        "fallback": product.is_fallback,
+        "techniques": list(product.techniques),
+        "summary": product.summary,
+        "listens": [{"port": item.port, "note": item.note} for item in product.listens],
+        "indicators": [
+            {
+                "kind": item.kind.value,
+                "os": item.os.value,
+                "values": [item.value],
+                "excluding": list(item.excluding),
+                "strength": item.strength.value,
+                "source": item.source,
+                "verified": item.verified.isoformat(),
+            }
+            for item in product.indicators
+        ],
+        "tenants": [
+            {
+                "kinds": [kind.value for kind in item.kinds],
+                "prefix": item.prefix,
+                "alphabet": item.alphabet.value,
+                "shortest": item.shortest,
+            }
+            for item in product.tenants
+        ],
+        "removal": {family.value: list(steps) for family, steps in sorted(product.removal.items())},
+        "replaced_by": product.replaced_by,
+        "brand_of": product.brand_of,
+    }
+
+
+def make_catalogue(products: Iterable[Product]) -> Catalogue:
+    """Sort products into a catalogue, its digest taken over what they say."""
+    ordered = tuple(sorted(products, key=lambda product: product.id))
+    text = json.dumps(
+        [write_product(product) for product in ordered], ensure_ascii=True, sort_keys=True, separators=(",", ":")
+    )
+    days = [indicator.verified for product in ordered for indicator in product.indicators]
+    return Catalogue(
+        products=ordered,
+        version=max(days, default=date.min).isoformat(),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def write_catalogue(catalogue: Catalogue) -> Plain:
+    """Write a catalogue as plain data: what a bundle and the cache keep."""
+    return {
+        "version": catalogue.version,
+        "sha256": catalogue.sha256,
+        "products": [write_product(product) for product in catalogue.products],
+    }
+
+
+def read_catalogue(data: Mapping[str, Any]) -> Catalogue:
+    """Read what ``write_catalogue`` wrote; raise ValueError when the content is not what its digest says."""
+    try:
+        catalogue = make_catalogue(read_product(item) for item in data["products"])
+        expected = data["sha256"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a catalogue: {error!r}") from error
+    if catalogue.sha256 != expected:
+        raise ValueError("the catalogue's content does not match its digest")
+    return catalogue

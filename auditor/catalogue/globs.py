@@ -1,0 +1,78 @@
+"""How a name is compared with a pattern: ``*`` only, in linear time, by dictionary where possible."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def glob_matches(parts: tuple[str, ...], text: str) -> bool:
+    """Tell whether a text matches a pattern that was split at its stars; never backtracks."""
+    first, last = parts[0], parts[-1]
+    if len(parts) == 1:
+        return text == first
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in parts[1:-1]:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pattern(Generic[T]):
+    parts: tuple[str, ...]
+    excluding: tuple[tuple[str, ...], ...]
+    value: T
+
+
+@dataclass(slots=True)
+class Table(Generic[T]):
+    """Values by exact name or pattern; a look-up costs a few dictionary accesses, however many patterns there are.
+
+    Patterns are filed under the literal text before their first star, by its length.
+    """
+
+    fold: bool
+    """Whether upper and lower case are the same."""
+    _exact: dict[str, list[T]] = field(default_factory=dict)
+    _by_prefix: dict[int, dict[str, list[_Pattern[T]]]] = field(default_factory=dict)
+    _anywhere: list[_Pattern[T]] = field(default_factory=list)
+
+    def add(self, name: str, value: T, excluding: Iterable[str] = ()) -> None:
+        """File a value under a name or pattern."""
+        name = self._fold(name)
+        parts = tuple(name.split("*"))
+        if len(parts) == 1:
+            self._exact.setdefault(name, []).append(value)
+            return
+        others = tuple(tuple(self._fold(other).split("*")) for other in excluding)
+        pattern = _Pattern(parts=parts, excluding=others, value=value)
+        prefix = parts[0]
+        if prefix:
+            self._by_prefix.setdefault(len(prefix), {}).setdefault(prefix, []).append(pattern)
+        else:
+            self._anywhere.append(pattern)
+
+    def find(self, text: str) -> list[T]:
+        """Return every value whose name or pattern matches."""
+        text = self._fold(text)
+        found = list(self._exact.get(text, ()))
+        for length, patterns in self._by_prefix.items():
+            near = patterns.get(text[:length])
+            if near is not None:
+                found.extend(pattern.value for pattern in near if _matches(pattern, text))
+        if self._anywhere:
+            found.extend(pattern.value for pattern in self._anywhere if _matches(pattern, text))
+        return found
+
+    def _fold(self, text: str) -> str:
+        return text.casefold() if self.fold else text
+
+
+def _matches(pattern: _Pattern[T], text: str) -> bool:
+    return glob_matches(pattern.parts, text) and not any(glob_matches(other, text) for other in pattern.excluding)

@@ -1,0 +1,164 @@
+"""What a schema cannot say of a product entry: names that prove nothing, claims that contradict each other."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from auditor.catalogue.product import IndicatorKind, Strength, parse_port
+from auditor.errors import Problem
+from auditor.located import Document, did_you_mean
+
+# Names that many programs bear, the interpreters among them: a hit says nothing of one product.
+GENERIC = frozenset(
+    {
+        "agent",
+        "agent.exe",
+        "app",
+        "bash",
+        "busybox",
+        "client",
+        "client.exe",
+        "connect",
+        "connect.exe",
+        "console",
+        "daemon",
+        "dash",
+        "dotnet",
+        "electron",
+        "helper",
+        "helper.exe",
+        "host",
+        "java",
+        "java.exe",
+        "launcher",
+        "main",
+        "node",
+        "perl",
+        "powershell.exe",
+        "python",
+        "python3",
+        "rdp",
+        "rdp.exe",
+        "remote",
+        "remote.exe",
+        "ruby",
+        "server",
+        "server.exe",
+        "service",
+        "service.exe",
+        "session",
+        "setup",
+        "setup.exe",
+        "sh",
+        "svchost.exe",
+        "systemd",
+        "uninstall.exe",
+        "update",
+        "update.exe",
+        "updater",
+        "updater.exe",
+        "viewer",
+        "viewer.exe",
+        "vnc",
+        "vncserver",
+        "vncserver.service",
+        "vncviewer",
+        "vncviewer.exe",
+        "winvnc.exe",
+        "xvnc",
+    }
+)
+"""Names that can never be a strong indicator, in lower case."""
+
+_LEAST_LITERAL = 4
+_STRONGEST = {
+    IndicatorKind.PORT: Strength.WEAK,
+    IndicatorKind.DOMAIN: Strength.SUPPORTING,
+    IndicatorKind.TEAM_ID: Strength.SUPPORTING,
+    IndicatorKind.SIGNER: Strength.SUPPORTING,
+}
+_WHY_NOT = {
+    IndicatorKind.PORT: "anything may listen on a port",
+    IndicatorKind.DOMAIN: "a name that is looked up does not show who asked",
+    IndicatorKind.TEAM_ID: "a maker signs more than one program",
+    IndicatorKind.SIGNER: "a maker signs more than one program",
+}
+
+
+def entry_problems(document: Document) -> list[Problem]:
+    """Check one entry that holds to the schema, by itself."""
+    data = document.data
+    problems = []
+    if data["id"] != document.file.stem:
+        problems.append(document.problem(("id",), f"id {data['id']!r} is not the file's name {document.file.stem!r}"))
+    for index, item in enumerate(data["indicators"]):
+        problems.extend(_indicator_problems(document, index, item))
+    for index, item in enumerate(data.get("listens", ())):
+        try:
+            parse_port(str(item["port"]))
+        except ValueError as error:
+            problems.append(document.problem(("listens", index, "port"), str(error)))
+    return problems
+
+
+def _indicator_problems(document: Document, index: int, item: Mapping[str, Any]) -> Iterator[Problem]:
+    kind, strength = IndicatorKind(item["kind"]), Strength(item["strength"])
+    try:
+        date.fromisoformat(item["verified"])
+    except ValueError:
+        yield document.problem(("indicators", index, "verified"), f"{item['verified']} is not a day")
+    strongest = _STRONGEST.get(kind, Strength.STRONG)
+    if strength.rank < strongest.rank:
+        yield document.problem(
+            ("indicators", index, "strength"), f"a {kind} is never {strength}: {_WHY_NOT[kind]}; say {strongest}"
+        )
+    for position, value in enumerate(item["values"]):
+        place = ("indicators", index, "values", position)
+        if kind is IndicatorKind.PORT:
+            try:
+                parse_port(value)
+            except ValueError as error:
+                yield document.problem(place, str(error))
+        elif strength is Strength.STRONG and value.casefold() in GENERIC:
+            yield document.problem(place, f"{value!r} is a generic name and cannot be strong; say supporting or weak")
+        elif strength is Strength.STRONG and len(value.replace("*", "")) < _LEAST_LITERAL:
+            yield document.problem(place, f"{value!r} says too little to be strong; say supporting or weak")
+
+
+def catalogue_problems(documents: Sequence[Document], known: Sequence[str]) -> list[Problem]:
+    """Check entries against each other; ``known`` are the ids there are, of files with other faults too."""
+    return [*_repeated_ids(documents), *_twice_strong(documents), *_unknown_ids(documents, known)]
+
+
+def _repeated_ids(documents: Iterable[Document]) -> Iterator[Problem]:
+    first: dict[str, Document] = {}
+    for document in documents:
+        other = first.setdefault(document.data["id"], document)
+        if other is not document:
+            yield document.problem(("id",), f"id {document.data['id']!r} is taken by {other.file.name}")
+
+
+def _twice_strong(documents: Iterable[Document]) -> Iterator[Problem]:
+    """Find values that two products call strong: one of them must be wrong."""
+    claimed: dict[tuple[str, str, str], str] = {}
+    for document in documents:
+        for index, item in enumerate(document.data["indicators"]):
+            if item["strength"] != Strength.STRONG:
+                continue
+            for position, value in enumerate(item["values"]):
+                key = (item["os"], item["kind"], value.casefold())
+                owner = claimed.setdefault(key, document.data["id"])
+                if owner != document.data["id"]:
+                    place = ("indicators", index, "values", position)
+                    message = (
+                        f"{item['kind']} {value!r} is strong for {owner!r} already; at most one product may say so"
+                    )
+                    yield document.problem(place, message)
+
+
+def _unknown_ids(documents: Iterable[Document], known: Sequence[str]) -> Iterator[Problem]:
+    for document in documents:
+        for key in ("replaced_by", "brand_of"):
+            other = document.data.get(key)
+            if other is not None and other not in known:
+                yield document.problem((key,), f"unknown product {other!r}{did_you_mean(other, known)}")

@@ -1,0 +1,215 @@
+"""Which products are on a host: claims weighed against each other become sightings.
+
+How claims on one fact are settled: a strong one silences the others; else products that something else proves
+silence those that nothing does; else a single named product keeps it; else the fallback product that also claims it
+(``Unidentified VNC server``) takes it, so that one unknown thing is one sighting and not one for each product it
+might be. A listener on a known port counts for a fallback only while no process that holds it is recognised as
+something else; whose port it is cannot be ruled out by an unknown program's name, so it stays a suspicion.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from auditor.catalogue.claims import Basis, Claim, collect_claims, socket_claims
+from auditor.catalogue.index import index_of
+from auditor.catalogue.product import Alphabet, Catalogue, Product, Strength
+from auditor.model.facts.network import Listener
+from auditor.model.facts.remote_config import Tenant
+from auditor.model.facts.software import Software
+from auditor.model.reading import Found, Reading
+from auditor.model.sighting import Confidence, Quote, Sighting, SightingState
+
+QUOTES = 12
+"""Quotes a sighting carries at most, the strongest first."""
+
+_ENOUGH_SUPPORT = 2
+_ALPHABETS = {
+    Alphabet.HEX: frozenset("0123456789abcdefABCDEF"),
+    Alphabet.WORD: frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"),
+}
+_BASES = {basis: rank for rank, basis in enumerate(Basis)}
+_STATES = {state: rank for rank, state in enumerate(SightingState)}
+
+
+def match(reading: Reading, catalogue: Catalogue) -> tuple[Sighting, ...]:
+    """Return every product that a host's facts show, sorted by product and tenant; one sighting for each pair."""
+    claims = collect_claims(reading, index_of(catalogue, reading.os))
+    if not claims:
+        return ()
+    settled = _settle(claims)
+    listeners = reading.found(Listener)
+    settled = _without_explained_ports(settled)
+    settled += socket_claims(settled, listeners)
+    by_product: dict[str, list[Claim]] = {}
+    for claim in settled:
+        by_product.setdefault(claim.product, []).append(claim)
+    told: dict[str, list[Found[Tenant]]] = {}
+    for found in reading.found(Tenant):
+        told.setdefault(found.fact.product, []).append(found)
+    return tuple(
+        sighting
+        for _, group in sorted(by_product.items())
+        for sighting in _sightings(reading, group, told.get(group[0].product, ()))
+    )
+
+
+def owners(sightings: Iterable[Sighting]) -> dict[int, str]:
+    """Map every process to the product it belongs to; a confirmed sighting goes before a suspected one."""
+    found: dict[int, str] = {}
+    for sighting in sorted(sightings, key=lambda seen: (seen.confidence is not Confidence.CONFIRMED, seen.product)):
+        for pid in sighting.pids:
+            found.setdefault(pid, sighting.product)
+    return found
+
+
+def _settle(claims: Sequence[Claim]) -> list[Claim]:
+    """Leave each fact to the products it speaks for best."""
+    proven = {
+        claim.product
+        for claim in claims
+        if claim.strength is Strength.STRONG and claim.state is not SightingState.RESIDUAL
+    }
+    by_fact: dict[tuple[str, int], list[Claim]] = {}
+    for claim in claims:
+        by_fact.setdefault((claim.found.section, claim.found.line), []).append(claim)
+    kept: list[Claim] = []
+    for rivals in by_fact.values():
+        winners = _winners(rivals, proven)
+        kept += [claim for claim in rivals if claim.product in winners]
+    return kept
+
+
+def _winners(rivals: Sequence[Claim], proven: set[str]) -> set[str]:
+    everyone = {claim.product for claim in rivals}
+    if len(everyone) == 1:
+        return everyone
+    strong = {claim.product for claim in rivals if claim.strength is Strength.STRONG}
+    if strong:
+        return strong
+    fallbacks = {claim.product for claim in rivals if claim.hit.product.is_fallback}
+    named = everyone - fallbacks
+    if named & proven:
+        return named & proven
+    if len(named) == 1:
+        return named
+    return fallbacks or everyone
+
+
+def _without_explained_ports(claims: Sequence[Claim]) -> list[Claim]:
+    """Drop what only a port says of a socket that a recognised process holds."""
+    recognised: dict[int, set[str]] = {}
+    for claim in claims:
+        if claim.pid is not None and claim.strength is not Strength.WEAK:
+            recognised.setdefault(claim.pid, set()).add(claim.product)
+
+    def is_explained(claim: Claim) -> bool:
+        pids = [owner.pid for owner in claim.found.fact.owners]
+        return any(recognised.get(pid, set()) - {claim.product} for pid in pids)
+
+    return [claim for claim in claims if claim.basis is not Basis.LISTENER or not is_explained(claim)]
+
+
+def _sightings(reading: Reading, claims: Sequence[Claim], told: Sequence[Found[Tenant]]) -> list[Sighting]:
+    """Make one sighting for each tenant of a product; claims that name none go to the first tenant."""
+    product = claims[0].hit.product
+    groups: dict[str | None, list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(_tenant(product, claim), []).append(claim)
+    for found in told:
+        groups.setdefault(found.fact.tenant, [])
+    nameless = groups.pop(None, [])
+    if not groups:
+        return [_sighting(reading, product, None, nameless, ())]
+    made = []
+    for position, tenant in enumerate(sorted(name for name in groups if name is not None)):
+        quotes = tuple(reading.quote(found) for found in told if found.fact.tenant == tenant)
+        # A tenant that only a file names shares what shows the product; one that names show stands on its own.
+        own = groups[tenant] or list(nameless or claims)
+        if position == 0 and groups[tenant]:
+            own = [*own, *nameless]
+        made.append(_sighting(reading, product, tenant, own, quotes))
+    return made
+
+
+def _sighting(
+    reading: Reading, product: Product, tenant: str | None, claims: Sequence[Claim], extra: tuple[Quote, ...]
+) -> Sighting:
+    state = _state(claims)
+    if state is not SightingState.RESIDUAL:
+        # What a removed package left behind says nothing of what is there now.
+        claims = [claim for claim in claims if claim.state is not SightingState.RESIDUAL]
+    quotes = dict.fromkeys([*(reading.quote(claim.found) for claim in sorted(claims, key=_weight)), *extra])
+    return Sighting(
+        product=product.id,
+        name=product.name,
+        category=product.category,
+        role=product.role,
+        state=state,
+        confidence=_confidence(claims),
+        version=_version(claims),
+        tenant=tenant,
+        pids=_pids(reading, claims),
+        proof=tuple(quotes)[:QUOTES],
+    )
+
+
+def _state(claims: Sequence[Claim]) -> SightingState:
+    """Say how alive a product is: a unit beside the remains of a removed package is one of its remains."""
+    if any(claim.state is SightingState.RUNNING for claim in claims):
+        return SightingState.RUNNING
+    installed = {claim.basis for claim in claims if claim.state is SightingState.INSTALLED}
+    was_removed = any(claim.state is SightingState.RESIDUAL and claim.basis is Basis.PACKAGE for claim in claims)
+    if not installed or (was_removed and installed == {Basis.SERVICE}):
+        return SightingState.RESIDUAL
+    return SightingState.INSTALLED
+
+
+def _confidence(claims: Sequence[Claim]) -> Confidence:
+    """Confirm by one strong claim, or by supporting ones on two sorts of evidence."""
+    supported = {claim.basis for claim in claims if claim.strength is Strength.SUPPORTING}
+    is_strong = any(claim.strength is Strength.STRONG for claim in claims)
+    return Confidence.CONFIRMED if is_strong or len(supported) >= _ENOUGH_SUPPORT else Confidence.SUSPECTED
+
+
+def _version(claims: Sequence[Claim]) -> str | None:
+    """Take the version of the package that the product names first."""
+    packages = [claim for claim in claims if claim.basis is Basis.PACKAGE and isinstance(claim.found.fact, Software)]
+    packages.sort(key=lambda claim: (claim.strength.rank, claim.hit.position))
+    return next((claim.found.fact.version for claim in packages if claim.found.fact.version), None)
+
+
+def _pids(reading: Reading, claims: Sequence[Claim]) -> tuple[int, ...]:
+    """Return the product's processes.
+
+    Where only ports speak, the holder counts if it listens on nothing else: a proxy for ten services is not one.
+    """
+    pids = {claim.pid for claim in claims if claim.pid is not None}
+    ports = [claim.found for claim in claims if claim.basis is Basis.LISTENER and claim.pid is None]
+    if ports:
+        known = {(found.section, found.line) for found in ports}
+        others = {
+            owner.pid
+            for found in reading.found(Listener)
+            if (found.section, found.line) not in known
+            for owner in found.fact.owners
+        }
+        pids |= {owner.pid for found in ports for owner in found.fact.owners} - others
+    return tuple(sorted(pids))
+
+
+def _weight(claim: Claim) -> tuple[int, int, str, int]:
+    return claim.strength.rank, _BASES[claim.basis], claim.found.section, claim.found.line
+
+
+def _tenant(product: Product, claim: Claim) -> str | None:
+    """Read the tenant out of what met the indicator."""
+    for rule in product.tenants:
+        if claim.hit.indicator.kind not in rule.kinds:
+            continue
+        _, prefix, rest = claim.text.partition(rule.prefix)
+        if not prefix:
+            continue
+        alphabet = _ALPHABETS[rule.alphabet]
+        length = next((at for at, character in enumerate(rest) if character not in alphabet), len(rest))
+        if length >= rule.shortest:
+            return rest[:length]
+    return None

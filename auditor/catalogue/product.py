@@ -1,0 +1,219 @@
+"""What a product of the catalogue is: one entry, its indicators, and the catalogue they make up."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from auditor.model.host import OsFamily
+from auditor.model.sighting import Category, Role
+
+
+class IndicatorKind(StrEnum):
+    """What an indicator is compared with; ``docs/adding-a-product.md`` explains each."""
+
+    DPKG = "package.dpkg"
+    RPM = "package.rpm"
+    PACMAN = "package.pacman"
+    APK = "package.apk"
+    SNAP = "package.snap"
+    FLATPAK = "package.flatpak"
+    BREW = "package.brew"
+    WINGET = "package.winget"
+    DISPLAY_NAME = "display_name"
+    """Name in a list of programs that is no package manager's (Windows uninstall keys, macOS applications)."""
+    BUNDLE_ID = "bundle_id"
+    """Bundle or package identifier (macOS)."""
+    TEAM_ID = "team_id"
+    """Apple team that signed it."""
+    SIGNER = "signer"
+    """Subject of the certificate that signed it (Windows)."""
+    ORIGINAL_NAME = "original_name"
+    """Original file name in the version resource (Windows)."""
+    PROCESS = "process"
+    """Name of a program: of its file, of the process, or of the script an interpreter runs."""
+    EXECUTABLE = "executable"
+    """Path of a program, or of the script an interpreter runs."""
+    SERVICE = "service"
+    """Name of a unit, init script, task or service."""
+    LAUNCHD = "launchd"
+    """Label of a launchd job."""
+    PATH = "path"
+    """File or folder that the product leaves on the disk."""
+    DOMAIN = "domain"
+    """Name it connects to."""
+    PORT = "port"
+    """Port or range it listens on: ``5900`` or ``5900-5937``, TCP unless ``/udp`` follows."""
+
+    @property
+    def is_package(self) -> bool:
+        """Tell whether it is the name of a package in one package manager."""
+        return self.value.startswith("package.")
+
+
+class Strength(StrEnum):
+    """How much one indicator says."""
+
+    STRONG = "strong"
+    """Enough by itself: nothing else is called so."""
+    SUPPORTING = "supporting"
+    """Two of different kinds are enough, one makes a suspicion."""
+    WEAK = "weak"
+    """Never more than a suspicion, however many there are."""
+
+    @property
+    def rank(self) -> int:
+        """Return 0 for the strongest."""
+        return _RANKS[self]
+
+
+_RANKS = {Strength.STRONG: 0, Strength.SUPPORTING: 1, Strength.WEAK: 2}
+
+
+class Status(StrEnum):
+    """Whether anybody still looks after a product."""
+
+    ACTIVE = "active"
+    """Releases and security fixes are made."""
+    UNMAINTAINED = "unmaintained"
+    """No releases any more, but still shipped by someone."""
+    DISCONTINUED = "discontinued"
+    """Withdrawn by its maker."""
+
+
+class Depth(StrEnum):
+    """How far the catalogue goes for a product."""
+
+    A = "A"
+    """Recognised, settings and tenant known, removal tested."""
+    B = "B"
+    """Recognised, settings or tenant known."""
+    C = "C"
+    """Recognised only."""
+
+
+class Alphabet(StrEnum):
+    """Characters a tenant may be made of: anything else was not a tenant."""
+
+    HEX = "hex"
+    WORD = "word"
+    """Letters, digits, ``-`` and ``_``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """One way to recognise a product on one operating system."""
+
+    kind: IndicatorKind
+    """What it is compared with."""
+    os: OsFamily
+    """Where it holds."""
+    value: str
+    """The value; ``*`` stands for any characters, none included."""
+    excluding: tuple[str, ...] = ()
+    """Values that ``value`` would match and that are something else."""
+    strength: Strength
+    """How much it says."""
+    source: str
+    """What it was read from."""
+    verified: date
+    """When it was last compared with its source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRule:
+    """How a name tells whose instance a product reports to."""
+
+    kinds: tuple[IndicatorKind, ...]
+    """Kinds of indicator whose matched text it reads."""
+    prefix: str
+    """What stands before the tenant."""
+    alphabet: Alphabet
+    """Characters the tenant is made of; it ends at the first other one."""
+    shortest: int = 1
+    """Characters it has at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listens:
+    """A port that a product is known to listen on: said to people, never an indicator of the product alone."""
+
+    port: str
+    """Port or range, as in an indicator of kind ``port``."""
+    note: str = ""
+    """When and for what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """Remote-access software as the catalogue knows it."""
+
+    id: str
+    """Name of its file, for ever."""
+    name: str
+    """Name for people."""
+    vendor: str
+    """Who makes it."""
+    aliases: tuple[str, ...] = ()
+    """Former and other names."""
+    category: Category
+    """What kind of remote access it gives."""
+    role: Role
+    """Which end of the session it is."""
+    status: Status = Status.ACTIVE
+    """Whether anybody still looks after it."""
+    depth: Depth
+    """How far the catalogue goes."""
+    is_fallback: bool = False
+    """Whether it only stands for what no other product explains."""
+    techniques: tuple[str, ...]
+    """ATT&CK techniques it is used for."""
+    summary: str
+    """What it is, in our words."""
+    listens: tuple[Listens, ...] = ()
+    """Ports it is known to listen on."""
+    indicators: tuple[Indicator, ...]
+    """Ways to recognise it."""
+    tenants: tuple[TenantRule, ...] = ()
+    """Ways to tell whose instance it is."""
+    removal: dict[OsFamily, tuple[str, ...]] = field(default_factory=dict)
+    """Steps to remove it by hand, in words, by operating system."""
+    replaced_by: str | None = None
+    """Id that carries on when this one is retired."""
+    brand_of: str | None = None
+    """Id of the product that this one is sold as another brand of."""
+
+    @property
+    def platforms(self) -> tuple[OsFamily, ...]:
+        """Return the operating systems it can be recognised on, in the order of the enum."""
+        known = {indicator.os for indicator in self.indicators}
+        return tuple(family for family in OsFamily if family in known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Every product, and the digest that says which catalogue it was."""
+
+    products: tuple[Product, ...]
+    """The products, sorted by id."""
+    version: str
+    """Day of its youngest verification, ``YYYY-MM-DD``."""
+    sha256: str
+    """SHA-256 over the canonical content, whatever the files looked like."""
+
+    def product(self, product_id: str) -> Product | None:
+        """Return a product by its id."""
+        return next((product for product in self.products if product.id == product_id), None)
+
+
+_LAST_PORT = 65535
+
+
+def parse_port(text: str) -> tuple[str, int, int]:
+    """Read ``5900``, ``5900-5937`` or ``7070/udp`` as protocol, first and last port, else raise ValueError."""
+    ports, slash, protocol = text.partition("/")
+    first, dash, last = ports.partition("-")
+    numbers = [int(part) for part in ([first, last] if dash else [first]) if part.isascii() and part.isdigit()]
+    known = not slash or protocol in ("tcp", "udp")
+    if len(numbers) != 1 + bool(dash) or not known or not 0 < numbers[0] <= numbers[-1] <= _LAST_PORT:
+        raise ValueError(f"{text!r} is no port or range such as 5900, 5900-5937 or 7070/udp")
+    return protocol or "tcp", numbers[0], numbers[-1]

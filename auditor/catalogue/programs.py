@@ -1,0 +1,113 @@
+"""By which names and paths a command is known, and how far each can be trusted.
+
+The kernel's short name and the arguments are whatever a program says of itself. The path of its file is what
+was really started; for an interpreter it is the script that counts.
+"""
+
+from dataclasses import dataclass
+
+from auditor.catalogue.index import COMM_LENGTH
+
+_INTERPRETERS = frozenset(
+    {
+        "ash",
+        "bash",
+        "dash",
+        "java",
+        "ksh",
+        "lua",
+        "node",
+        "nodejs",
+        "perl",
+        "php",
+        "pypy",
+        "pypy3",
+        "python",
+        "ruby",
+        "sh",
+        "tclsh",
+        "wish",
+        "zsh",
+        "busybox",
+        "env",
+    }
+)
+_SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
+_UNIT_PREFIXES = "-@:+!|"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What a command is known by: text to whether the program itself can have made it up."""
+
+    names: dict[str, bool]
+    """File names, each with whether it is trusted."""
+    paths: dict[str, bool]
+    """Paths, each with whether it is trusted."""
+
+
+def program_of_process(executable: str | None, name: str, arguments: str) -> Program:
+    """Name a running program.
+
+    Trusted is the file it was started from, and the script when that file is an interpreter. Where the file could
+    not be read, a short name and arguments that agree are trusted as well: lying takes both.
+    """
+    names: dict[str, bool] = {}
+    paths: dict[str, bool] = {}
+    words = arguments.split()
+    first = words[0].lstrip("-").rstrip(":") if words else ""
+    first_base = base(first)
+    program = base(executable) if executable else ""
+    script, through_shell = _script(program or first_base or name, words)
+    if executable:
+        names[program] = True
+        paths[executable] = True
+    agrees = not executable and bool(first_base) and name == first_base[:COMM_LENGTH]
+    if script:
+        script_base = base(script)
+        # Without the file, the short name has to be the interpreter's or the script's for the script to count.
+        is_trusted = not through_shell and (bool(executable) or agrees or name == script_base[:COMM_LENGTH])
+        _add(names, script_base, is_trusted=is_trusted)
+        _add(paths, script, is_trusted=is_trusted)
+    if first:
+        _add(names, first_base, is_trusted=agrees)
+        _add(paths, first, is_trusted=agrees)
+    if name:
+        _add(names, name, is_trusted=agrees and name == first_base)
+    return Program(names=names, paths={path: trusted for path, trusted in paths.items() if "/" in path or "\\" in path})
+
+
+def program_of_command(command: str) -> Program:
+    """Name the program a unit, job or task starts: nothing of it is trusted, for the file may not be there."""
+    words = command.lstrip(_UNIT_PREFIXES).split()
+    if not words:
+        return Program(names={}, paths={})
+    found = [words[0].strip('"')]
+    script, _ = _script(base(found[0]), words)
+    if script:
+        found.append(script)
+    return Program(names=dict.fromkeys(map(base, found), False), paths=dict.fromkeys(found, False))
+
+
+def base(path: str) -> str:
+    """Return the last part of a path of any operating system."""
+    return path.rpartition("/")[2].rpartition("\\")[2]
+
+
+def _add(texts: dict[str, bool], text: str, *, is_trusted: bool) -> None:
+    if text:
+        texts[text] = texts.get(text, False) or is_trusted
+
+
+def _script(program: str, words: list[str]) -> tuple[str, bool]:
+    """Return the script an interpreter runs, and whether it is only the first word of a shell's ``-c``."""
+    kind = program.rstrip("0123456789.")
+    if program not in _INTERPRETERS and kind not in _INTERPRETERS:
+        return "", False
+    through_shell = False
+    for word in words[1:]:
+        if word.startswith("-"):
+            through_shell = through_shell or (kind in _SHELLS and word.endswith("c") and not word.startswith("--"))
+        elif word != "exec":
+            return word, through_shell
+    return "", False

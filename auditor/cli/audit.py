@@ -1,0 +1,223 @@
+"""``auditor audit``: audit hosts and write their compliance reports."""
+
+import getpass
+import os
+from argparse import ArgumentParser, Namespace
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from auditor.catalogue.load import load_catalogue
+from auditor.cli.command import Command
+from auditor.cli.files import read_text
+from auditor.cli.report import chosen_formats
+from auditor.cli.stored import add_store_option, open_store
+from auditor.cli.summary import print_summary
+from auditor.cli.terminal import Progress, say
+from auditor.controls.registry import controls
+from auditor.errors import OutputError, UsageError
+from auditor.inventory.read import read_inventory
+from auditor.inventory.scope import fix_scope, local_host
+from auditor.model.host import Scope
+from auditor.policy.load import parse_exceptions, parse_policy
+from auditor.policy.locate import locate
+from auditor.report.formats import FORMATS
+from auditor.report.stored_run import stored_run
+from auditor.report.writing import write_report
+from auditor.run.audit import Limits, Sealed, close_run, exit_code, new_run, run_audit
+from auditor.run.pipeline import Rules
+from auditor.run.readers import Readers
+from auditor.store.record import RunRecord
+from auditor.store.store import Store
+from auditor.transport.choose import Transports
+
+_WORKERS = 50
+_INTERRUPTED = 130
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "patterns",
+        nargs="*",
+        metavar="PATTERN",
+        help="`local` for this machine, or hosts, groups and wildcards of the inventory (default: all of it)",
+    )
+    parser.add_argument("-i", "--inventory", metavar="FILE", help="CSV, YAML or Ansible inventory (file or folder)")
+    parser.add_argument("--limit", metavar="PATTERN", help="narrow the patterns down further")
+    parser.add_argument("-p", "--policy", type=Path, metavar="FILE", help="policy file (default: policies/policy.yml)")
+    parser.add_argument("--exceptions", type=Path, metavar="FILE", help="exceptions (default: policies/exceptions.yml)")
+    parser.add_argument("-o", "--output", type=Path, default=Path("reports"), metavar="DIR", help="where reports go")
+    parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
+    parser.add_argument("--workers", type=int, default=_WORKERS, metavar="N", help="hosts asked at once (default: 50)")
+    parser.add_argument(
+        "--deadline", type=float, default=60.0, metavar="S", help="seconds a host may take (default: 60)"
+    )
+    parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    add_store_option(parser)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """Everything read and checked, before anything is done."""
+
+    scope: Scope
+    rules: Rules
+    sealed: Sealed
+    formats: tuple[str, ...]
+
+
+def _run(options: Namespace) -> int:
+    formats = chosen_formats(options.format)
+    _check_numbers(options)
+    with open_store(options) as store:
+        if options.resume:
+            run = _resumable(store, options)
+            prepared = _prepare(options, formats, run, store)
+        else:
+            prepared = _prepare(options, formats, None, store)
+            run = None
+        folder = options.output
+        _check_writable(folder)
+        # Readers are forked before the first thread is started; the store's connections stay with us.
+        readers = Readers(os.cpu_count() or 1, prepared.rules)
+        with closing(readers):
+            if run is None:
+                run = new_run(
+                    store,
+                    prepared.scope,
+                    prepared.rules,
+                    prepared.sealed,
+                    operator=_operator(),
+                    options=_kept_options(options),
+                )
+            return _audit(options, store, run, prepared, readers)
+
+
+def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared, readers: Readers) -> int:
+    progress = Progress(len(prepared.scope.hosts) - len(store.done(run.id)), options)
+    try:
+        for record in run_audit(
+            store=store,
+            run=run,
+            scope=prepared.scope,
+            limits=Limits(deadline=options.deadline),
+            ask=Transports().collect,
+            readers=readers,
+            workers=options.workers,
+        ):
+            progress.step(failed=record.reason is not None)
+    except KeyboardInterrupt:
+        progress.end()
+        kept = len(store.done(run.id))
+        say(options, f"interrupted: {kept} of {run.scope_count} hosts are kept; go on with --resume {run.id}")
+        return _INTERRUPTED
+    progress.end()
+    closed = close_run(store, run, prepared.rules)
+    rows = stored_run(store, closed)
+    folder = options.output / closed.id
+    made = write_report(rows, folder, [FORMATS[name] for name in prepared.formats])
+    print_summary(rows, made, options)
+    return exit_code(closed)
+
+
+def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None, store: Store) -> _Prepared:
+    """Read and check every input; with a run to go on with, its own sealed inputs."""
+    catalogue = load_catalogue()
+    products, known = [product.id for product in catalogue.products], list(controls())
+    if run is None:
+        policy_file = locate("policy.yml", options.policy)
+        exceptions_file = locate("exceptions.yml", options.exceptions)
+        policy_text, exceptions_text = read_text(policy_file), read_text(exceptions_file)
+        as_of = datetime.now(UTC).replace(microsecond=0)
+    else:
+        policy_file, exceptions_file = Path("policy.yml"), Path("exceptions.yml")
+        policy_text, exceptions_text = store.text(run.inputs["policy"]), store.text(run.inputs["exceptions"])
+        as_of = datetime.fromisoformat(run.as_of)
+        if run.inputs["catalogue"] != catalogue.sha256:
+            raise UsageError(f"run {run.id} rests on another catalogue than this auditor's; start a new run")
+    policy = parse_policy(policy_text, policy_file, products=products)
+    exceptions = parse_exceptions(exceptions_text, exceptions_file, controls=known, settings=policy.settings)
+    return _Prepared(
+        scope=_scope(options, run),
+        rules=Rules(policy=policy, exceptions=exceptions, catalogue=catalogue, as_of=as_of),
+        sealed=Sealed(policy=policy_text, exceptions=exceptions_text, catalogue=catalogue.sha256),
+        formats=formats,
+    )
+
+
+def _scope(options: Namespace, run: RunRecord | None) -> Scope:
+    asked: dict[str, Any] = run.options if run is not None else _kept_options(options)
+    if asked["patterns"] == ["local"]:
+        if asked["inventory"]:
+            raise UsageError("`local` is this machine and needs no inventory: leave one of the two out")
+        scope = fix_scope((local_host(),), [], None, "local")
+    elif not asked["inventory"]:
+        raise UsageError("which hosts? `auditor audit local` audits this machine, -i FILE the hosts of an inventory")
+    else:
+        hosts = read_inventory(asked["inventory"])
+        scope = fix_scope(hosts, asked["patterns"], asked["limit"], asked["inventory"])
+    if run is not None and scope.sha256 != run.scope_sha256:
+        raise UsageError(
+            f"run {run.id} was fixed over {run.scope_count} hosts, and the inventory now gives {len(scope.hosts)} "
+            "others: start a new run"
+        )
+    return scope
+
+
+def _resumable(store: Store, options: Namespace) -> RunRecord:
+    run = store.run(options.resume)
+    if run.finished is not None:
+        raise UsageError(f"run {run.id} is finished; `auditor report {run.id}` writes its reports")
+    if options.patterns or options.inventory or options.limit or options.policy or options.exceptions:
+        raise UsageError("--resume goes on with what the run was asked: leave patterns, -i, --limit and -p out")
+    return run
+
+
+def _kept_options(options: Namespace) -> dict[str, object]:
+    inventory = options.inventory
+    return {
+        "patterns": list(options.patterns),
+        "inventory": str(Path(inventory).absolute()) if inventory and Path(inventory).exists() else inventory,
+        "limit": options.limit,
+    }
+
+
+def _check_numbers(options: Namespace) -> None:
+    if options.workers < 1:
+        raise UsageError(f"--workers {options.workers}: at least one host must be asked at once")
+    if options.deadline <= 0:
+        raise UsageError(f"--deadline {options.deadline}: a host needs some time to answer")
+
+
+def _check_writable(folder: Path) -> None:
+    """Find out that reports cannot be written before hosts are asked, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: reports cannot be written here: {error.strerror}; name another with -o"
+        ) from error
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+COMMAND = Command(
+    help="audit hosts and write their compliance reports",
+    description="Ask every host in scope one bounded question, seal the answers, judge them by the policy, "
+    "and write reports.\n\nExamples:\n"
+    "  auditor audit local                        this machine\n"
+    "  auditor audit -i hosts.yml                 every host of an inventory\n"
+    "  auditor audit -i hosts.yml 'web*' --limit '!web3'\n",
+    options=_options,
+    run=_run,
+)

@@ -1,0 +1,93 @@
+"""``auditor explain``: explain a control, a product or a finding."""
+
+import textwrap
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from auditor.catalogue.load import load_catalogue
+from auditor.cli.catalogue import find_product, show
+from auditor.cli.command import Command
+from auditor.cli.stored import add_run_option, add_store_option, open_store
+from auditor.cli.terminal import heading
+from auditor.controls.attack import attack_data
+from auditor.controls.control import Control
+from auditor.controls.registry import controls
+from auditor.errors import UsageError
+from auditor.located import did_you_mean
+from auditor.report.stored_run import stored_run
+from auditor.report.visible import visible
+
+_SHORTEST = 6
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument("what", metavar="WHAT", help="a control id, a product id, or the beginning of a fingerprint")
+    add_run_option(parser)
+    add_store_option(parser)
+
+
+def _run(options: Namespace) -> int:
+    catalogue = load_catalogue()
+    if options.what in controls():
+        _control(controls()[options.what], options)
+    elif catalogue.product(options.what) is not None:
+        show(find_product(catalogue, options.what), options)
+    elif len(options.what) >= _SHORTEST and set(options.what) <= set("0123456789abcdef"):
+        _finding(options)
+    else:
+        known = [*controls(), *(product.id for product in catalogue.products)]
+        near = did_you_mean(options.what, known)
+        raise UsageError(f"{options.what!r} is no control, product or fingerprint{near}")
+    return 0
+
+
+def _control(control: Control, options: Namespace) -> None:
+    attack = attack_data()
+    print(heading(f"{control.id}: {control.title}", options))
+    print(f"{control.mitigation} {attack.mitigation_names[control.mitigation]}")
+    for technique in control.techniques:
+        print(f"  {technique} {attack.technique_names[technique]}")
+    for framework, ids in control.crosswalk.items():
+        print(f"  {framework}: {', '.join(ids)}")
+    print(f"\n{control.manual.strip()}")
+    for limit in control.limits:
+        print(f"\n{textwrap.fill(f'Limit {limit.id}: {limit.text}', 100)}")
+
+
+def _finding(options: Namespace) -> None:
+    with open_store(options) as store:
+        run = store.run(options.run)
+        found = [row for row in store.findings(run.id) if row["fingerprint"].startswith(options.what)]
+        if len(found) != 1:
+            many = "no finding" if not found else f"{len(found)} findings"
+            raise UsageError(f"{many} of run {run.id} with a fingerprint that begins {options.what!r}")
+        finding = found[0]
+        host = next(row for row in stored_run(store, run).hosts() if row["host"] == finding["host"])
+    print(heading(f"{finding['host']}: {visible(finding['reason'])}", options))
+    for name in ("fingerprint", "control", "severity", "state", "first_seen", "failing_since", "owner"):
+        print(f"  {name.replace('_', ' '):14}{finding[name] if finding[name] is not None else '-'}")
+    for violation in _violations(host, finding["fingerprint"]):
+        print("\nEvidence")
+        for quote in violation["proof"]:
+            print(f"  {quote['section']:22}{visible(quote['quote'])}")
+        print("\nWhat to do")
+        for number, step in enumerate(violation["remediation"], 1):
+            print(f"  {number}. {visible(step)}")
+
+
+def _violations(host: dict[str, Any], fingerprint: str) -> list[dict[str, Any]]:
+    return [
+        violation
+        for verdict in host["verdicts"]
+        for violation in verdict["violations"]
+        if violation["fingerprint"] == fingerprint
+    ]
+
+
+COMMAND = Command(
+    help="explain a control, a product or a finding",
+    description="Print the manual page of a control, what the catalogue knows of a product, or a finding with its "
+    "evidence and what to do about it.",
+    options=_options,
+    run=_run,
+)

@@ -1,0 +1,134 @@
+"""The door: find the command, run it, and turn what goes wrong into a sentence and an exit code."""
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from auditor import __version__
+from auditor.cli.command import Command
+from auditor.errors import HostError, OperatorError
+from auditor.located import did_you_mean
+
+OPERATOR_FAULT = 2
+OUR_FAULT = 70
+INTERRUPTED = 130
+
+COMMANDS = {
+    "audit": "audit hosts and write their compliance reports",
+    "report": "write the reports of a run again, or in other formats",
+    "runs": "list the runs that the store keeps",
+    "hosts": "list the hosts of a run and what became of them",
+    "findings": "list the violations of a run",
+    "software": "list the remote-access software found",
+    "listeners": "list the listening ports found",
+    "policy": "check policy and exceptions files",
+    "catalogue": "show what remote-access software the auditor knows",
+    "explain": "explain a control, a product or a finding",
+    "enroll": "record the SSH host keys of new hosts",
+    "probe": "show the exact script a host is asked to run",
+}
+"""Every command, in the order of ``--help``; each lives in the file of its name beside this one."""
+
+_EXIT_CODES = """\
+exit codes of audit:
+  0    coverage reached, no violation
+  1    coverage reached, violations found
+  2    the operator's input is wrong, nothing was done
+  3    coverage below what the policy wants; violations are still reported
+  70   a fault of the auditor's own
+  130  interrupted; what was done is kept, --resume goes on
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that names the nearest right word."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line; exit code 2."""
+        wrong = message.partition("unrecognized arguments: ")[2].split(" ", 1)[0]
+        hint = did_you_mean(wrong.split("=", 1)[0], list(self._option_string_actions)) if wrong else ""
+        self.exit(OPERATOR_FAULT, f"{self.prog}: {message}{hint}\n")
+
+
+def command(name: str) -> Command:
+    """Load one command by its name."""
+    loaded: Command = importlib.import_module(f"auditor.cli.{name}").COMMAND
+    return loaded
+
+
+def parser_for(name: str) -> Parser:
+    """Return the parser of one command."""
+    what = command(name)
+    parser = Parser(
+        prog=f"auditor {name}",
+        description=what.description,
+        epilog=_EXIT_CODES if name == "audit" else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what.options(parser)
+    common = parser.add_argument_group("everywhere")
+    common.add_argument("--quiet", "-q", action="store_true", help="print results only: no progress, no advice")
+    common.add_argument("--verbose", "-v", action="store_true", help="say more about what goes wrong")
+    common.add_argument("--no-color", action="store_true", help="print without colours (also: NO_COLOR=1)")
+    return parser
+
+
+def usage() -> str:
+    """Return what ``auditor --help`` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {what}" for name, what in COMMANDS.items()]
+    return (
+        "usage: auditor COMMAND [options]\n\n"
+        "Audit remote-access software across a fleet, without an agent.\n\ncommands:\n"
+        + "\n".join(lines)
+        + "\n\n`auditor COMMAND --help` explains a command. `auditor audit local` audits this machine.\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage(), end="")
+        return 0 if words else OPERATOR_FAULT
+    if words[0] == "--version":
+        print(f"auditor {__version__}")
+        return 0
+    name = words.pop(0)
+    if name not in COMMANDS:
+        print(f"auditor: no command {name!r}{did_you_mean(name, list(COMMANDS))}; see auditor --help", file=sys.stderr)
+        return OPERATOR_FAULT
+    return _guarded(name, words)
+
+
+def _guarded(name: str, words: list[str]) -> int:
+    try:
+        options = parser_for(name).parse_args(words)
+        return command(name).run(options)
+    except OperatorError as error:
+        for problem in error.problems:
+            print(f"auditor {name}: {problem}", file=sys.stderr)
+        return OPERATOR_FAULT
+    except HostError as error:
+        print(f"auditor {name}: {error}", file=sys.stderr)
+        return OPERATOR_FAULT
+    except KeyboardInterrupt:
+        print(f"auditor {name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`auditor hosts | head`): not a fault, and nothing left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001 — the last boundary: a fault of ours is shown whole
+        traceback.print_exc()
+        print(f"auditor {name}: this is a fault of the auditor's own; please report it", file=sys.stderr)
+        return OUR_FAULT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""``auditor report``: write the reports of a run again, or in other formats."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from auditor.cli.command import Command
+from auditor.cli.stored import add_store_option, open_store
+from auditor.cli.terminal import say
+from auditor.errors import UsageError
+from auditor.located import did_you_mean
+from auditor.report.formats import FORMATS
+from auditor.report.stored_run import stored_run
+from auditor.report.writing import write_report
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="RUN", help="which run (default: the newest)")
+    parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
+    parser.add_argument("-o", "--output", type=Path, default=Path("reports"), metavar="DIR", help="where reports go")
+    add_store_option(parser)
+
+
+def chosen_formats(text: str) -> tuple[str, ...]:
+    """Read a list of report formats, or say which there are."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in FORMATS:
+            near = did_you_mean(name, list(FORMATS))
+            raise UsageError(f"no report format {name!r}{near}; there are {', '.join(FORMATS)}")
+    return names
+
+
+def _run(options: Namespace) -> int:
+    formats = chosen_formats(options.format)
+    with open_store(options) as store:
+        record = store.run(options.name)
+        if record.finished is None:
+            raise UsageError(f"run {record.id} is not finished; `auditor audit --resume {record.id}` goes on with it")
+        made = write_report(stored_run(store, record), options.output / record.id, [FORMATS[name] for name in formats])
+    for path in made:
+        if path.parent.name != "hosts":
+            print(path)
+    say(options, f"{len(made)} files written")
+    return 0
+
+
+COMMAND = Command(
+    help="write the reports of a run again, or in other formats",
+    description="Write the reports of a run again from the store, or in other formats.",
+    options=_options,
+    run=_run,
+)

@@ -1,0 +1,128 @@
+"""What ``auditor audit`` prints at its end: verdicts, software, ports, gaps, and which file to open."""
+
+import sys
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from auditor.cli.terminal import has_colour, heading, say, table
+from auditor.report.run_rows import RunRows
+from auditor.report.visible import visible
+
+Row = dict[str, Any]
+
+_VERDICTS = ("pass", "fail", "unknown", "excepted", "not_applicable")
+_MOST = 20
+
+
+def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
+    """Print the tables a person wants first; hosts are read once, one in memory at a time."""
+    verdicts: dict[str, Counter[str]] = {control: Counter() for control in rows.controls}
+    software: list[Row] = []
+    listeners: list[Row] = []
+    gaps: Counter[tuple[str, str]] = Counter()
+    for host in rows.hosts():
+        for verdict in host["verdicts"]:
+            verdicts[verdict["control"]][verdict["verdict"]] += 1
+            if host["reason"] is None:
+                gaps.update({(gap["reason"], gap["advice"] or "-") for gap in verdict["gaps"]})
+        software.extend({"host": host["host"], **sighting} for sighting in host["sightings"])
+        listeners.extend({"host": host["host"], **listener} for listener in host["listeners"])
+    single = rows.run["scope"]["count"] == 1
+    _verdict_table(rows, verdicts, options)
+    _software_table(software, options, single=single)
+    _listener_table(listeners, options, single=single)
+    _gap_table(gaps, options)
+    _not_assessed(rows, options)
+    _closing(rows, made, options)
+
+
+def _print(title: str, body: str, options: Namespace) -> None:
+    print(f"{heading(title, options)}\n{body}\n")
+
+
+def _table(rows: list[Row], columns: list[str], options: Namespace) -> str:
+    shown = table(rows[:_MOST], columns, coloured=has_colour(options, sys.stdout))
+    more = len(rows) - _MOST
+    return shown if more <= 0 else f"{shown}\n… and {more} more, in the report"
+
+
+def _verdict_table(rows: RunRows, verdicts: dict[str, Counter[str]], options: Namespace) -> None:
+    body = [
+        {
+            "mitigation": rows.controls[control]["mitigation"],
+            "control": rows.controls[control]["title"],
+            **{name: counted[name] or None for name in _VERDICTS},
+        }
+        for control, counted in sorted(
+            verdicts.items(), key=lambda item: (rows.controls[item[0]]["mitigation"], item[0])
+        )
+    ]
+    shown = table(body, ["mitigation", "control", *_VERDICTS], coloured=False, cell=76)
+    _print("Verdicts, in hosts", shown, options)
+
+
+def _software_table(software: list[Row], options: Namespace, *, single: bool) -> None:
+    if not software:
+        _print("Remote-access software", "none found", options)
+        return
+    for row in software:
+        row["approved_by"] = row["approval"] or "nobody"
+    columns = ["name", "version", "state", "confidence", "approved_by"]
+    _print("Remote-access software", _table(software, columns if single else ["host", *columns], options), options)
+
+
+def _listener_table(listeners: list[Row], options: Namespace, *, single: bool) -> None:
+    shown = [row for row in listeners if single or row["product"] is not None]
+    title = "Listening ports" if single else "Listening ports of remote-access software"
+    if not shown:
+        _print(title, "none found", options)
+        return
+    # One line for the same port on IPv4 and IPv6, the exposed and the named ones first.
+    merged: dict[tuple[Any, ...], Row] = {}
+    for row in shown:
+        key = (row["host"], row["protocol"], row["port"], row["process"], row["reachability"], row["namespace"])
+        address = f"[{row['address']}]" if ":" in row["address"] else row["address"]
+        if key in merged:
+            merged[key]["address"] += f" {address}"
+        else:
+            merged[key] = {**row, "address": address, "port": f"{row['port']}/{row['protocol']}"}
+    ordered = sorted(
+        merged.values(),
+        key=lambda row: (row["product"] is None, row["reachability"] == "loopback_only", row["host"], len(row["port"])),
+    )
+    columns = ["port", "address", "process", "user", "product", "reachability"]
+    _print(title, _table(ordered, columns if single else ["host", *columns], options), options)
+
+
+def _gap_table(gaps: Counter[tuple[str, str]], options: Namespace) -> None:
+    if not gaps:
+        return
+    body: list[Row] = [
+        {"hosts": count, "not_seen": reason, "how_to_see_it": advice}
+        for (reason, advice), count in gaps.most_common(_MOST)
+    ]
+    shown = table(body, ["hosts", "not_seen", "how_to_see_it"], cell=84)
+    _print("What could not be seen", shown, options)
+
+
+def _not_assessed(rows: RunRows, options: Namespace) -> None:
+    missing = [row for row in rows.ledger if row["outcome"] == "unreachable"]
+    if missing:
+        _print(
+            "Hosts not assessed", _table([dict(row) for row in missing], ["host", "reason", "detail"], options), options
+        )
+
+
+def _closing(rows: RunRows, made: list[Path], options: Namespace) -> None:
+    coverage = rows.run["coverage"]
+    fewer = coverage["assessed"] < coverage["wanted"] * coverage["scope"]
+    print(
+        f"{coverage['assessed']} of {coverage['scope']} hosts fully assessed"
+        + (f", below the {coverage['wanted']:.0%} the policy asks for (exit code 3)" if fewer else "")
+        + f" · run {rows.run['id']}"
+    )
+    index = next((path for path in made if path.name == "index.html"), made[0] if made else None)
+    if index is not None:
+        say(options, f"open {visible(str(index))}")

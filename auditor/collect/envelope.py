@@ -1,0 +1,195 @@
+"""What a host sent, taken apart: the head it states and the text of each section, still unredacted."""
+
+import zlib
+from dataclasses import dataclass, field
+
+from auditor.errors import HostError, Reason
+from auditor.model.evidence import Outcome
+
+_MAGIC = b"auditor-probe 1 "
+_OUTCOMES = {"absent": Outcome.ABSENT, "denied": Outcome.DENIED, "failed": Outcome.FAILED, "partial": Outcome.PARTIAL}
+_RANK = {
+    Outcome.FAILED: 4,
+    Outcome.DENIED: 3,
+    Outcome.TRUNCATED: 2,
+    Outcome.PARTIAL: 1,
+    Outcome.ABSENT: 0,
+    Outcome.COLLECTED: -1,
+}
+_STDERR_LIMIT = 2000
+_REASON_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One section as it came: nothing is trusted, nothing is redacted."""
+
+    id: str
+    """Collector id."""
+    outcome: Outcome
+    """What the script said became of it."""
+    reason: str | None
+    """Why, in the script's words."""
+    text: str = field(repr=False)
+    """Its content."""
+    stderr: str = field(default="", repr=False)
+    """What its commands said on standard error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A whole answer."""
+
+    head: dict[str, str]
+    """``kernel``, ``hostname``, ``uid``, ``become``, ``clock``: each as the script printed it."""
+    answers: tuple[Answer, ...]
+    """Sections in the order they were answered."""
+    preamble_stderr: str
+    """Standard error before the first section: what sudo said."""
+
+
+def open_envelope(*, stdout: bytes, stderr: bytes, token: str, limit: int) -> Envelope:
+    """Take an answer apart.
+
+    ``limit`` bounds its size in bytes once unpacked. Raises HostError: ``probe_failed`` for an answer that
+    is not ours or not whole, ``output_limit`` for one that unpacks beyond the limit.
+    """
+    body = _unpack(stdout, token, limit)
+    if body.startswith(b"@"):
+        body = b"\n" + body
+    first, *chunks = body.split(b"\n@")
+    if first:
+        raise HostError(Reason.PROBE_FAILED, "the answer does not begin with a marker of the probe")
+    if not chunks or chunks[-1].rstrip(b"\n") != b"finish":
+        where = _last_section(chunks)
+        raise HostError(Reason.PROBE_FAILED, f"the answer is not whole: it ends {where}, {len(body)} bytes in")
+    noises = _noises(stderr, token)
+    return _assemble(chunks[:-1], noises)
+
+
+def _unpack(stdout: bytes, token: str, limit: int) -> bytes:
+    start = stdout.find(_MAGIC + token.encode() + b" ")
+    if start < 0:
+        said = visible_start(stdout)
+        raise HostError(Reason.PROBE_FAILED, f"no answer of the probe in {len(stdout)} bytes of output{said}")
+    line, _, body = stdout[start:].partition(b"\n")
+    packing = line.rsplit(b" ", 1)[-1]
+    if packing == b"plain":
+        if len(body) > limit:
+            raise HostError(Reason.OUTPUT_LIMIT, f"the answer is longer than {limit} bytes")
+        return body
+    if packing != b"gzip":
+        raise HostError(Reason.PROBE_FAILED, "the answer is packed in a way this version does not know")
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise HostError(Reason.PROBE_FAILED, f"the answer is damaged: {error}") from error
+    if len(unpacked) > limit:
+        raise HostError(Reason.OUTPUT_LIMIT, f"the answer unpacks to more than {limit} bytes")
+    return unpacked
+
+
+def visible_start(data: bytes, length: int = 80) -> str:
+    """Quote the beginning of what came instead, control characters escaped; empty when nothing came."""
+    if not data:
+        return ""
+    start = data[:length].decode("ascii", "backslashreplace")
+    return ", which begin: " + "".join(char if char.isprintable() else repr(char)[1:-1] for char in start)
+
+
+def _last_section(chunks: list[bytes]) -> str:
+    for chunk in reversed(chunks):
+        if chunk.startswith(b"begin "):
+            return "in section " + _text(chunk.partition(b"\n")[0].removeprefix(b"begin "))
+    return "before the first section"
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
+def _content(rest: bytes) -> str:
+    """Take the prefix off every content line; a line without one is a forgery or damage."""
+    if not rest:
+        return ""
+    if not rest.startswith(b"|") or rest.count(b"\n") != rest.count(b"\n|"):
+        raise HostError(Reason.PROBE_FAILED, "the answer holds a line that is neither content nor a marker")
+    return _text(rest[1:].replace(b"\n|", b"\n")) + "\n"
+
+
+def _noises(stderr: bytes, token: str) -> dict[str, str]:
+    """Part standard error by the markers on it; the empty key holds what came before the first."""
+    parts = _text(stderr).split(f"\n{token} begin ")
+    noises = {"": parts[0]}
+    for part in parts[1:]:
+        name, _, said = part.partition("\n")
+        noises[name] = said.strip("\n")[:_STDERR_LIMIT]
+    return noises
+
+
+@dataclass(slots=True)
+class _Assembly:
+    """Sections under construction, marker by marker."""
+
+    noises: dict[str, str]
+    head: dict[str, str] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+    current: str = ""
+    outcome: Outcome = Outcome.COLLECTED
+    reason: str | None = None
+    texts: list[str] = field(default_factory=list)
+
+    def take(self, word: str, value: str) -> None:
+        """Follow one marker."""
+        name, _, rest = value.partition(" ")
+        if word == "head":
+            self.head[name] = rest
+        elif word == "begin":
+            self.close("")
+            self.current, self.outcome, self.reason, self.texts = value, Outcome.COLLECTED, None, []
+        elif word == "outcome":
+            self.worsen(_OUTCOMES.get(name, Outcome.FAILED), rest[:_REASON_LIMIT])
+        elif word == "cut":
+            self.worsen(Outcome.TRUNCATED, "the answer was cut at its size limit")
+        elif word == "end" and name == self.current:
+            self.close(rest)
+        else:
+            raise HostError(
+                Reason.PROBE_FAILED, f"the answer holds a marker out of place: {word[:20]!r} {value[:60]!r}"
+            )
+
+    def worsen(self, outcome: Outcome, reason: str) -> None:
+        """Keep the worse of two outcomes; equal ones keep both reasons."""
+        if self.outcome is outcome:
+            self.reason = f"{self.reason}; {reason}"[:_REASON_LIMIT]
+        elif _RANK[outcome] > _RANK[self.outcome]:
+            self.outcome, self.reason = outcome, reason
+
+    def close(self, status: str) -> None:
+        """End the open section, if there is one."""
+        if not self.current:
+            return
+        if self.outcome in (Outcome.COLLECTED, Outcome.PARTIAL) and status not in ("", "0"):
+            self.outcome, self.reason = Outcome.FAILED, f"its last command ended with status {status}"
+        self.answers.append(
+            Answer(
+                id=self.current,
+                outcome=self.outcome,
+                reason=self.reason,
+                text="".join(self.texts),
+                stderr=self.noises.get(self.current, ""),
+            )
+        )
+        self.current = ""
+
+
+def _assemble(chunks: list[bytes], noises: dict[str, str]) -> Envelope:
+    assembly = _Assembly(noises=noises)
+    for chunk in chunks:
+        line, _, rest = chunk.partition(b"\n")
+        word, _, value = _text(line).partition(" ")
+        assembly.take(word, value)
+        assembly.texts.append(_content(rest))
+    assembly.close("")
+    return Envelope(head=assembly.head, answers=tuple(assembly.answers), preamble_stderr=noises[""])

@@ -1,0 +1,1 @@
+"""The packet filters a host has loaded, and the programs that manage them."""

@@ -1,0 +1,129 @@
+"""The nftables ruleset as the kernel holds it, in JSON: the text that filters are evaluated from, and its counts here."""
+
+import json
+from typing import Any
+
+from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.firewall.kernel import NF_TABLES
+from auditor.model.evidence import Proof, Unread
+from auditor.model.facts.firewall import Engine, FirewallListing
+from auditor.model.host import OsFamily
+from auditor.model.reading import Parsed
+
+_LINUX = (
+    NF_TABLES
+    + r"""
+[ "$uid" = 0 ] || denied "only root may list the packet filter"
+have nft || failed "nft is not installed, and the kernel has nf_tables"
+nft -j list ruleset || failed "nft could not list the ruleset"
+"""
+)
+
+# Families of nftables whose packets are of one address family; the others (inet, netdev, bridge) carry any.
+_FAMILIES = {"ip": "ip", "ip6": "ip6"}
+_NO_PACKETS = "arp"
+_LINE_LIMIT = 64
+
+
+class _Counts:
+    """What was counted for one address family."""
+
+    def __init__(self) -> None:
+        self.hooks = 0
+        self.rules = 0
+        self.drops = False
+
+
+def _entries(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return kind and body of every object; ValueError when the text is not nft's JSON."""
+    document = json.loads(text)
+    listed = document.get("nftables") if isinstance(document, dict) else None
+    if not isinstance(listed, list):
+        message = "no list named nftables"
+        raise ValueError(message)  # noqa: TRY004 — a wrong answer of the host, not of a caller
+    entries = []
+    for entry in listed:
+        if not isinstance(entry, dict) or len(entry) != 1:
+            message = "an entry that is not one object"
+            raise ValueError(message)
+        kind, body = next(iter(entry.items()))
+        if not isinstance(body, dict):
+            message = f"an entry {str(kind)[:40]!r} without a body"
+            raise ValueError(message)
+        entries.append((kind, body))
+    if "metainfo" not in (kind for kind, _ in entries):
+        message = "nft did not say its version"
+        raise ValueError(message)
+    return entries
+
+
+def _dormant(entries: list[tuple[str, dict[str, Any]]]) -> set[tuple[Any, Any]]:
+    """Return tables that are switched off: nft prints ``dormant``, 1.0.6 only its first letter."""
+    off = set()
+    for kind, body in entries:
+        flags = body.get("flags") if kind == "table" else None
+        words = flags if isinstance(flags, list) else [flags]
+        if "dormant" in words or "d" in words:
+            off.add((str(body.get("family")), str(body.get("name"))))
+    return off
+
+
+def _count(entries: list[tuple[str, dict[str, Any]]]) -> dict[str, _Counts]:
+    counts = {"any": _Counts()}
+    off = _dormant(entries)
+    for kind, body in entries:
+        family = str(body.get("family"))
+        if kind not in ("chain", "rule") or family == _NO_PACKETS or (family, str(body.get("table"))) in off:
+            continue
+        mine = counts.setdefault(_FAMILIES.get(family, "any"), _Counts())
+        if kind == "rule":
+            mine.rules += 1
+        elif "hook" in body:
+            mine.hooks += 1
+            mine.drops = mine.drops or body.get("policy") == "drop"
+    return counts
+
+
+def _parse(text: str) -> Parsed:
+    """Count what one listing holds; a text that is not whole is unread, line by line, and counts nothing."""
+    if not text.strip():
+        return Parsed(partial="nft printed nothing, not even its version")
+    try:
+        counts = _count(_entries(text))
+    except (ValueError, RecursionError) as error:
+        return Parsed(unread=_all_unread(text, f"not the JSON of nft: {error}"))
+    facts = tuple(
+        (
+            1,
+            FirewallListing(
+                engine=Engine.NFTABLES,
+                family=family,
+                section="firewall.nft",
+                hooks=mine.hooks,
+                rules=mine.rules,
+                drops_by_default=mine.drops,
+            ),
+        )
+        for family, mine in counts.items()
+    )
+    return Parsed(facts=facts)
+
+
+def _all_unread(text: str, reason: str) -> tuple[Unread, ...]:
+    """Keep the lines of a listing that cannot be read as a whole: the first ones, and how many there are more."""
+    lines = [(number, line) for number, line in enumerate(lines_of(text), 1) if line]
+    kept = [unread(number, line, reason) for number, line in lines[:_LINE_LIMIT]]
+    if len(lines) > _LINE_LIMIT:
+        kept.append(unread(0, "", f"and {len(lines) - _LINE_LIMIT} lines more: {reason}"))
+    return tuple(kept)
+
+
+PLUGIN = Collector(
+    id="firewall.nft",
+    facts=(FirewallListing,),
+    scripts={OsFamily.LINUX: _LINUX},
+    parse=_parse,
+    proof={OsFamily.LINUX: Proof.LAB},
+    advice="Run the audit as root or with sudo, and install nftables: only nft can list what nf_tables holds.",
+    holds_secrets=False,
+)

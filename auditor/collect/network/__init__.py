@@ -1,0 +1,1 @@
+"""Where a host stands in the network, and what its packet filtering depends on."""

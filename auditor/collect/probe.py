@@ -1,0 +1,130 @@
+"""The exact question a host is asked: fragments assembled into one script, and the call that carries it."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+
+from auditor.collect.collector import Collector
+from auditor.collect.registry import collectors
+from auditor.model.host import OsFamily
+from auditor.model.probe import ProbeCall, ProbeLimits
+
+# One line and no newline inside, so that csh and fish can carry it; sh reads everything before it runs.
+# With sudo the probe goes through standard input again, so it never stands in an argument or a log.
+# A password is checked once with `sudo -v`: a wrong one costs one failed attempt, not three.
+LAUNCHER = (
+    "exec /bin/sh -c '"
+    "LC_ALL=C;export LC_ALL;a=$(cat);w=${a##*@@w:};a=${a%@@w:*};p=${a##*@@p:};a=${a%@@p:*};"
+    'e="a=\\$(cat);eval \\"auditor_p=\\${a#*auditor_p=}\\"";'
+    's(){ { [ "$1" = -S ]&&printf "%s\\n" "$w";printf "auditor_p=\\"%s\\"\\n%s\\n" "$p" "$a";}'
+    '|sudo "$1" -p "" -- /bin/sh -c "$e" auditor-probe;};'
+    'case $p in *\\ sudo)if [ "$(id -u)" != 0 ];then v=1;'
+    'if [ -n "$w" ];then printf "%s\\n" "$w"|sudo -S -p "" -v;v=$?;fi;'
+    "s -n;r=$?;"
+    "if [ $r = 1 ]&&[ $v = 0 ];then s -S;r=$?;fi;"
+    'case $r in 1|126|127)p="${p% *} refused";;*)exit $r;;esac;'
+    "fi;esac;"
+    'auditor_p=$p;eval "$a"\' auditor-probe'
+)
+
+_ORDER = ("system", "processes", "sockets", "software", "services", "accounts", "firewall", "network")
+
+
+def _rank(collector: Collector) -> tuple[int, str]:
+    """Put first what verdicts need most: a time budget cuts from the end."""
+    folder = collector.id.partition(".")[0]
+    return (_ORDER.index(folder) if folder in _ORDER else len(_ORDER), collector.id)
+
+
+def _function(collector: Collector) -> str:
+    return "section_" + collector.id.replace(".", "_")
+
+
+def _body(scripts: Mapping[OsFamily, str]) -> str:
+    linux, macos = scripts.get(OsFamily.LINUX), scripts.get(OsFamily.MACOS)
+    if linux is not None and macos is not None:
+        return f"case $kernel in\nLinux)\n{linux.strip()}\n;;\n*)\n{macos.strip()}\n;;\nesac"
+    return (linux or macos or "").strip()
+
+
+def _calls(chosen: list[Collector]) -> str:
+    lines = [
+        f"        section {one.id} {_function(one)} {'$section_seconds' if one.seconds is None else one.seconds}"
+        for one in chosen
+    ]
+    return "\n".join(lines) if lines else "        :"
+
+
+@cache
+def sh_probe() -> str:
+    """Return the probe for Linux and macOS: the same text for every host of this version."""
+    return assemble(collectors().values())
+
+
+def assemble(chosen: Iterable[Collector]) -> str:
+    """Put the fragments of collectors between the head and the tail of the script."""
+    source = files("auditor.collect")
+    posix = sorted((one for one in chosen if one.scripts.keys() - {OsFamily.WINDOWS}), key=_rank)
+    bodies = [f"{_function(one)}() {{\n{_body(one.scripts)}\n}}\n" for one in posix]
+    linux = _calls([one for one in posix if OsFamily.LINUX in one.scripts])
+    macos = _calls([one for one in posix if OsFamily.MACOS in one.scripts])
+    sections = (
+        "sections() {\n    case $kernel in\n    Linux)\n"
+        f"{linux}\n        ;;\n    Darwin)\n{macos}\n        ;;\n    esac\n}}\n"
+    )
+    return "\n".join(
+        [
+            (source / "head.sh").read_text(encoding="utf-8"),
+            *bodies,
+            sections,
+            (source / "tail.sh").read_text(encoding="utf-8"),
+        ]
+    )
+
+
+@cache
+def sh_probe_sha256() -> str:
+    """Return the digest of the probe, as it stands in seals, sudoers entries and ``probe show``."""
+    return hashlib.sha256(sh_probe().encode()).hexdigest()
+
+
+def sections_of(os: OsFamily) -> tuple[str, ...]:
+    """Return the ids of the sections that the probe puts to an operating system, in its order."""
+    return tuple(one.id for one in sorted(collectors().values(), key=_rank) if os in one.scripts)
+
+
+def sh_call(
+    *,
+    limits: ProbeLimits,
+    deadline: float,
+    output_limit: int,
+    become: bool,
+    become_password: str | None,
+    script: str | None = None,
+) -> ProbeCall:
+    """Make one call to one POSIX host, with a fresh token; the script is this version's unless another is given."""
+    token = secrets.token_hex(16)
+    if become_password is not None and ("\n" in become_password or "\0" in become_password):
+        become_password = None
+    parameters = " ".join(
+        [
+            token,
+            str(limits.section_seconds),
+            str(limits.section_bytes),
+            str(limits.total_seconds),
+            "sudo" if become else "none",
+        ]
+    )
+    script = sh_probe() if script is None else script
+    stdin = f"{script}@@p:{parameters}@@w:{become_password or ''}"
+    return ProbeCall(
+        token=token,
+        launcher=LAUNCHER,
+        script=script,
+        script_sha256=hashlib.sha256(script.encode()).hexdigest(),
+        stdin=stdin.encode(),
+        deadline=deadline,
+        output_limit=output_limit,
+    )

@@ -1,0 +1,1 @@
+"""What is running on a host."""

@@ -1,0 +1,76 @@
+"""Read sealed evidence into typed facts: a pure function of the evidence and the collectors' parsers."""
+
+from typing import Any
+
+from auditor.collect.collector import lines_of, unread
+from auditor.collect.probe import sections_of
+from auditor.collect.registry import collectors
+from auditor.model.evidence import Evidence, Outcome, Proof, Section
+from auditor.model.reading import Found, Parsed, Reading, SectionReading
+
+_NOT_ASKED = "this evidence was collected by a probe that did not ask it"
+
+
+def read(evidence: Evidence) -> Reading:
+    """Parse every section; a section the probe should have answered and did not is *failed*."""
+    facts: dict[type, list[Found[Any]]] = {}
+    readings: dict[str, SectionReading] = {}
+    by_id = {section.id: section for section in evidence.sections}
+    for section_id in sections_of(evidence.head.os):
+        section = by_id.get(section_id)
+        if section is None:
+            readings[section_id] = SectionReading(id=section_id, outcome=Outcome.FAILED, reason=_NOT_ASKED)
+            continue
+        readings[section_id] = _read_section(section, evidence, facts)
+    for section in evidence.sections:
+        if section.id not in readings:
+            readings[section.id] = SectionReading(
+                id=section.id,
+                outcome=Outcome.PARTIAL,
+                reason="this version has no reader for it",
+                unread=(unread(0, section.text, "no reader"),),
+            )
+    return Reading(
+        os=evidence.head.os,
+        rights=evidence.head.rights,
+        sections=readings,
+        facts={kind: tuple(found) for kind, found in facts.items()},
+    )
+
+
+def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[Found[Any]]]) -> SectionReading:
+    collector = collectors()[section.id]
+    unanswered = section.outcome in (Outcome.ABSENT, Outcome.DENIED, Outcome.FAILED) and not section.text
+    parsed = Parsed() if unanswered else collector.parse(section.text)
+    # What a gap could be filled with is still worth having: a violation seen in it is a violation.
+    for line, fact in parsed.facts:
+        facts.setdefault(type(fact), []).append(Found(fact=fact, section=section.id, line=line))
+    outcome, reason = _judge_outcome(section, parsed)
+    return SectionReading(
+        id=section.id,
+        outcome=outcome,
+        reason=reason,
+        items=len(parsed.facts),
+        unread=parsed.unread,
+        proof=collector.proof.get(evidence.head.os, Proof.DOCUMENTED),
+        advice=collector.advice if outcome.is_gap else "",
+        lines=tuple(lines_of(section.text)),
+    )
+
+
+def _judge_outcome(section: Section, parsed: Parsed) -> tuple[Outcome, str | None]:
+    """Lower the script's own outcome by what the parser could not read."""
+    doubts = []
+    if parsed.partial is not None:
+        doubts.append(parsed.partial)
+    if parsed.unread:
+        many = len(parsed.unread)
+        doubts.append(f"{many} line{'s' if many > 1 else ''} not understood ({parsed.unread[0].reason})")
+    if section.outcome in (Outcome.COLLECTED, Outcome.ABSENT) and doubts:
+        return Outcome.PARTIAL, "; ".join(doubts)
+    if section.outcome is Outcome.PARTIAL and doubts:
+        return Outcome.PARTIAL, "; ".join([section.reason or "", *doubts]).removeprefix("; ")
+    reason = section.reason
+    if section.outcome.is_gap and section.stderr and reason:
+        reason = f"{reason}: {section.stderr.splitlines()[0]}"
+    return section.outcome, reason

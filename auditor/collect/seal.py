@@ -1,0 +1,142 @@
+"""Turn an answer into evidence: redacted first, then hashed, so that it can be shown and checked later."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from auditor.collect.envelope import Answer, Envelope
+from auditor.collect.redact import VERSION, redact
+from auditor.collect.registry import collectors
+from auditor.errors import HostError, Reason
+from auditor.model.evidence import Delivery, Evidence, EvidenceHead, Rights, Section
+from auditor.model.host import OsFamily
+
+_FAMILIES = {"Linux": OsFamily.LINUX, "Darwin": OsFamily.MACOS}
+_NOTE_LIMIT = 300
+
+
+def canonical(value: Any) -> bytes:  # noqa: ANN401 — whatever JSON can hold
+    """Return the one way to write a value as JSON: keys sorted, no spaces, ASCII only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def section_digest(*, section_id: str, outcome: str, reason: str | None, stderr: str, text: str) -> str:
+    """Return the SHA-256 that names a section's content."""
+    return hashlib.sha256(canonical([section_id, outcome, reason, stderr, text])).hexdigest()
+
+
+def head_record(head: EvidenceHead) -> dict[str, str | int | None]:
+    """Return the head as it is hashed and stored."""
+    return {
+        "host": head.host,
+        "os": head.os,
+        "rights": head.rights,
+        "user": head.user,
+        "hostname": head.hostname,
+        "kernel": head.kernel,
+        "clock": head.clock.isoformat(),
+        "collected_at": head.collected_at.isoformat(),
+        "probe_sha256": head.probe_sha256,
+        "tool_version": head.tool_version,
+        "redaction": head.redaction,
+        "delivered": head.delivered,
+        "host_key": head.host_key,
+        "privilege_note": head.privilege_note,
+    }
+
+
+def head_from_record(record: dict[str, Any]) -> EvidenceHead:
+    """Read a stored head back."""
+    return EvidenceHead(
+        host=record["host"],
+        os=OsFamily(record["os"]),
+        rights=Rights(record["rights"]),
+        user=record["user"],
+        hostname=record["hostname"],
+        kernel=record["kernel"],
+        clock=datetime.fromisoformat(record["clock"]),
+        collected_at=datetime.fromisoformat(record["collected_at"]),
+        probe_sha256=record["probe_sha256"],
+        tool_version=record["tool_version"],
+        redaction=record["redaction"],
+        delivered=Delivery(record["delivered"]),
+        host_key=record["host_key"],
+        privilege_note=record["privilege_note"],
+    )
+
+
+def evidence_digest(head: EvidenceHead, sections: tuple[Section, ...]) -> str:
+    """Return the seal over the head and the ordered section hashes."""
+    return hashlib.sha256(canonical([head_record(head), [section.sha256 for section in sections]])).hexdigest()
+
+
+def seal(
+    envelope: Envelope,
+    *,
+    host: str,
+    user: str | None,
+    collected_at: datetime,
+    probe_sha256: str,
+    tool_version: str,
+    host_key: str | None,
+) -> Evidence:
+    """Redact and seal one answer; HostError ``unsupported`` for an operating system we do not know."""
+    said = envelope.head
+    family = _FAMILIES.get(said.get("kernel", "").partition(" ")[0])
+    if family is None:
+        raise HostError(Reason.UNSUPPORTED, f"the kernel calls itself {said.get('kernel', '')[:60]!r}")
+    head = EvidenceHead(
+        host=host,
+        os=family,
+        rights=_rights(said),
+        user="root" if said.get("uid") == "0" else (user or f"uid {said.get('uid', '?')}")[:_NOTE_LIMIT],
+        hostname=said.get("hostname", "")[:_NOTE_LIMIT],
+        kernel=said.get("kernel", "")[:_NOTE_LIMIT],
+        clock=_clock(said.get("clock", "")),
+        collected_at=collected_at,
+        probe_sha256=probe_sha256,
+        tool_version=tool_version,
+        redaction=VERSION,
+        host_key=host_key,
+        privilege_note=_privilege_note(envelope),
+    )
+    sections = tuple(_section(answer) for answer in envelope.answers)
+    return Evidence(head=head, sections=sections, sha256=evidence_digest(head, sections))
+
+
+def _rights(said: dict[str, str]) -> Rights:
+    if said.get("uid") != "0":
+        return Rights.USER
+    return Rights.SUDO if said.get("become") == "sudo" else Rights.ROOT
+
+
+def _clock(text: str) -> datetime:
+    if not text.isascii() or not text.isdigit() or len(text) > len("99999999999"):
+        raise HostError(Reason.PROBE_FAILED, f"the host's clock reads {text[:40]!r}")
+    return datetime.fromtimestamp(int(text), tz=UTC)
+
+
+def _privilege_note(envelope: Envelope) -> str | None:
+    if envelope.head.get("become") != "refused":
+        return None
+    said = [line for line in envelope.preamble_stderr.splitlines() if line.startswith("sudo:")]
+    detail = redact(said[0])[0] if said else "sudo did not say why"
+    return f"sudo was refused ({detail})"[:_NOTE_LIMIT]
+
+
+def _section(answer: Answer) -> Section:
+    collector = collectors().get(answer.id)
+    text, in_text = redact(answer.text) if collector is None or collector.holds_secrets else (answer.text, 0)
+    stderr, in_stderr = redact(answer.stderr)
+    return Section(
+        id=answer.id,
+        outcome=answer.outcome,
+        reason=answer.reason,
+        stderr=stderr,
+        text=text,
+        redactions=in_text + in_stderr,
+        sha256=section_digest(
+            section_id=answer.id, outcome=answer.outcome, reason=answer.reason, stderr=stderr, text=text
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What a host offers to the network, and to whom it is connected."""

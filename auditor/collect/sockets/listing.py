@@ -1,0 +1,195 @@
+"""Read the listing that the Linux socket collector prints: rows of ss or /proc/net become listeners and connections."""
+
+from dataclasses import dataclass, field
+
+from auditor.collect.collector import lines_of, unread
+from auditor.collect.sockets.proc_net import read_line
+from auditor.collect.sockets.socket import LISTENING, Socket, number
+from auditor.collect.sockets.ss_row import read_row
+from auditor.model.evidence import Unread
+from auditor.model.facts.network import Connection, Listener, Owner, Protocol
+from auditor.model.reading import Parsed
+
+_MARKS = ("ss", "files", "descriptors", "namespaces")
+_SIGHTS = ("all", "some", "own")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Listing:
+    """The listing while it is read, line by line."""
+
+    star_is_v6: bool
+    part: str = ""
+    sees: str | None = None
+    hidden: list[int] = field(default_factory=list)
+    sockets: list[Socket] = field(default_factory=list)
+    strange: list[Unread] = field(default_factory=list)
+    known: set[tuple[Protocol, int]] = field(default_factory=set)
+    namespaces: dict[int, str] = field(default_factory=dict)
+    """Pid to its network namespace, for those in another than ours."""
+    answered: set[str] = field(default_factory=set)
+    """Namespaces whose sockets were read."""
+    holders: dict[int, dict[int, None]] = field(default_factory=dict)
+    """Inode to the pids that hold it, in order."""
+    described: set[int] = field(default_factory=set)
+    describing: int = 0
+
+    def take(self, line_number: int, line: str) -> None:
+        """Put one line where it belongs; ValueError when it belongs nowhere."""
+        if line in _MARKS:
+            self.part = line
+        elif not self.part:
+            self._take_head(line)
+        elif self.part == "ss":
+            # The heading of an ss that knows no -H.
+            if not line.startswith(("Netid ", "State ")):
+                self._add(read_row(line, line_number=line_number, star_is_v6=self.star_is_v6))
+        elif self.part == "files":
+            self._take_file(line_number, line)
+        elif self.part == "descriptors":
+            self._take_descriptor(line)
+        else:
+            self._take_namespace(line)
+
+    def _take_head(self, line: str) -> None:
+        word, _, value = line.partition(" ")
+        if word == "hidden":
+            self.hidden.append(number(value, "pid"))
+        elif word == "sees" and value in _SIGHTS and self.sees is None:
+            self.sees = value
+        else:
+            message = "not a line of the listing's head"
+            raise ValueError(message)
+
+    def _add(self, socket: Socket) -> None:
+        if socket.inode:
+            key = (socket.protocol, socket.inode)
+            if key in self.known:
+                message = f"the socket with inode {socket.inode} is listed twice"
+                raise ValueError(message)
+            self.known.add(key)
+        self.sockets.append(socket)
+
+    def _take_file(self, line_number: int, line: str) -> None:
+        """Read ``/proc/net/tcp:…`` of ours or ``/proc/77/net/tcp:…`` of another namespace."""
+        path, colon, rest = line.partition(":")
+        if not colon or not path.startswith("/proc/"):
+            message = "not a line of a file in /proc"
+            raise ValueError(message)
+        owner, _, file = path.removeprefix("/proc/").partition("net/")
+        namespace = None
+        if owner:
+            namespace = self.namespaces.get(number(owner.removesuffix("/"), "pid"))
+            if namespace is None:
+                message = "a process that shares our network namespace, or is not known to have one"
+                raise ValueError(message)
+        if "local_address" in rest:
+            if namespace is not None and file == "tcp":
+                self.answered.add(namespace)
+            return
+        socket = read_line(file, rest, line_number=line_number)
+        socket.namespace = namespace
+        self._add(socket)
+
+    def _take_descriptor(self, line: str) -> None:
+        """Read ``/proc/77/fd:`` and below it ``… 3 -> socket:[12345]``."""
+        if line.startswith("/proc/") and line.endswith("/fd:"):
+            pid = number(line[len("/proc/") : -len("/fd:")], "pid")
+            if pid in self.described:
+                self.describing = 0
+                message = f"the descriptors of pid {pid} are listed twice"
+                raise ValueError(message)
+            self.described.add(pid)
+            self.describing = pid
+            return
+        _, arrow, target = line.rpartition(" -> socket:[")
+        inode, close, rest = target.partition("]")
+        if not arrow or not close or rest or not self.describing:
+            message = "not a descriptor of a socket"
+            raise ValueError(message)
+        self.holders.setdefault(number(inode, "inode"), {})[self.describing] = None
+
+    def _take_namespace(self, line: str) -> None:
+        """Read ``lrwxrwxrwx 1 0 0 0 Nov 21 06:52 /proc/77/ns/net -> net:[4026532000]``."""
+        start = line.find(" /proc/")
+        path, arrow, target = line[start + 1 :].partition(" -> ")
+        pid, _, kind = path.removeprefix("/proc/").partition("/")
+        if start < 0 or kind != "ns/net":
+            message = "not the network namespace of a process"
+            raise ValueError(message)
+        if arrow:
+            self.namespaces[number(pid, "pid")] = target
+
+
+def _fact(socket: Socket, *, sees_all: bool) -> Listener | Connection | None:
+    """Make the fact; None for a TCP socket that neither listens nor is connected."""
+    if socket.state in LISTENING:
+        if socket.protocol is Protocol.TCP and socket.state != "listen":
+            return None
+        return Listener(
+            protocol=socket.protocol,
+            family=socket.local[0],
+            address=socket.local[1],
+            port=socket.local_port,
+            device=socket.device,
+            owners=socket.owners,
+            uid=socket.uid,
+            inode=socket.inode,
+            namespace=socket.namespace,
+            is_v6only=socket.is_v6only,
+            by_kernel=sees_all and not socket.owners and socket.uid == 0,
+        )
+    return Connection(
+        protocol=socket.protocol,
+        family=socket.local[0],
+        state=socket.state,
+        local_address=socket.local[1],
+        local_port=socket.local_port,
+        remote_address=socket.remote[1],
+        remote_port=socket.remote_port,
+        owners=socket.owners,
+        uid=socket.uid,
+        namespace=socket.namespace,
+    )
+
+
+def _doubt(listing: _Listing, listeners: list[Listener]) -> str | None:
+    """Say what the listing lacks although every line was understood."""
+    doubts = []
+    if listing.sees is None:
+        doubts.append("the listing does not say what the probe could see")
+    if not listing.part:
+        doubts.append("the listing ends before the sockets")
+    blind = [one for one in listeners if not one.owners and not one.by_kernel]
+    # Without root the collector has said so already.
+    if blind and listing.sees != "own":
+        first = blind[0]
+        why = f"; pid {listing.hidden[0]} did not let us look" if listing.hidden else ""
+        where = f"{first.protocol} {first.address} port {first.port}"
+        doubts.append(f"who holds {len(blind)} listening sockets is not known ({where} the first{why})")
+    silent = sorted(set(listing.namespaces.values()) - listing.answered)
+    if silent:
+        doubts.append(f"the sockets of {len(silent)} other network namespaces could not be read ({silent[0]} the first)")
+    return "; ".join(doubts) or None
+
+
+def parse_listing(text: str) -> Parsed:
+    """Read one listener or connection a line, owners joined from the descriptors where ss did not name them."""
+    # An ss that never writes 0.0.0.0 is one that writes `*` for it.
+    listing = _Listing(star_is_v6=" 0.0.0.0" in text)
+    for line_number, line in enumerate(lines_of(text), 1):
+        if not line:
+            continue
+        try:
+            listing.take(line_number, line)
+        except ValueError as error:
+            listing.strange.append(unread(line_number, line, error))
+    facts: list[tuple[int, Listener | Connection]] = []
+    for socket in listing.sockets:
+        if not socket.owners and socket.inode:
+            socket.owners = tuple(Owner(pid=pid, name="") for pid in listing.holders.get(socket.inode, ()))
+        fact = _fact(socket, sees_all=listing.sees == "all")
+        if fact is not None:
+            facts.append((socket.line, fact))
+    listeners = [fact for _, fact in facts if isinstance(fact, Listener)]
+    return Parsed(facts=tuple(facts), unread=tuple(listing.strange), partial=_doubt(listing, listeners))

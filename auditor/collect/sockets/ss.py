@@ -1,0 +1,93 @@
+"""Sockets of a Linux host: what listens, what is connected, who holds it, in every network namespace.
+
+``ss`` answers for the probe's own namespace, with owners; where it is missing, ``/proc/net`` joined with the
+descriptors of every process answers as well. Other namespaces (containers) are read through ``/proc/PID/net``
+of one process in each. A namespace without any process in it can hold no listener of a program, and is not looked for.
+"""
+
+from auditor.collect.collector import Collector
+from auditor.collect.sockets.listing import parse_listing
+from auditor.model.evidence import Proof
+from auditor.model.facts.network import Connection, Listener
+from auditor.model.host import OsFamily
+
+# Who shares our namespace is asked by the shell itself: two stat calls a process and no process of ours.
+# `sees` tells whether a socket without an owner can only be the kernel's: root, the machine's first pid
+# namespace (pid 2 is kthreadd there), and every process let us look.
+_LINUX = r"""
+sees=all
+links=
+if [ "$uid" = 0 ]; then
+    for dir in /proc/[0-9]*; do
+        # shellcheck disable=SC3013 # every shell in use has -ef
+        [ "$dir/ns/net" -ef /proc/self/ns/net ] && continue
+        if [ -e "$dir/ns/net" ]; then
+            links="$links $dir/ns/net"
+        elif [ -r "$dir/stat" ]; then
+            read -r line 2>/dev/null <"$dir/stat" || continue
+            case ${line##*) } in [ZX]*) ;; *) sees=some; printf 'hidden %s\n' "${dir#/proc/}" ;; esac
+        fi
+    done
+    name=
+    if [ -r /proc/2/stat ]; then read -r _ name _ parent _ </proc/2/stat; fi
+    [ "$name ${parent-}" = "(kthreadd) 0" ] || sees=some
+else
+    sees=own
+    partial "not root: who holds the sockets of other users is not shown, nor are other network namespaces"
+fi
+printf 'sees %s\n' "$sees"
+
+descriptors() {
+    # Status 2 says that ls knows -b and that an argument is not there: /proc/- is none. busybox knows no -b.
+    { ls -lnb /proc/- "$@" 2>/dev/null
+      [ $? = 2 ] || ls -lnb /proc/self/exe >/dev/null 2>&1 || ls -ln "$@" 2>/dev/null
+    } | grep -e '^/proc/[0-9]*/fd:$' -e ' -> socket:'
+}
+
+if have ss; then
+    printf 'ss\n'
+    ss -HOantupe 2>/dev/null || ss -Hantupe 2>/dev/null || ss -antupe || failed "ss could not list the sockets"
+else
+    [ -r /proc/net/tcp ] || failed "ss is not installed, and /proc/net/tcp cannot be read"
+    need grep ls
+    printf 'files\n'
+    grep -Hs '' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
+    printf 'descriptors\n'
+    descriptors /proc/[0-9]*/fd
+fi
+[ -n "$links" ] || exit 0
+need grep ls
+printf 'namespaces\n'
+# shellcheck disable=SC2086 # pids of ours
+ls -ln $links 2>/dev/null | {
+    files= folders= known=
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        case $line in *' /proc/'*'/ns/net -> net:'*) ;; *) continue ;; esac
+        dir=${line%/ns/net -> *}
+        dir=/proc/${dir##*/proc/}
+        folders="$folders $dir/fd"
+        case $known in *"${line##*-> }"*) continue ;; esac
+        known="$known ${line##*-> }"
+        files="$files $dir/net/tcp $dir/net/tcp6 $dir/net/udp $dir/net/udp6"
+    done
+    printf 'files\n'
+    [ -n "$files" ] || exit 0
+    # shellcheck disable=SC2086 # as above
+    grep -Hs '' $files
+    printf 'descriptors\n'
+    # shellcheck disable=SC2086 # as above
+    descriptors $folders
+}
+exit 0
+"""
+
+PLUGIN = Collector(
+    id="sockets.ss",
+    facts=(Listener, Connection),
+    scripts={OsFamily.LINUX: _LINUX},
+    parse=parse_listing,
+    proof={OsFamily.LINUX: Proof.LAB},
+    advice="Run the audit as root or with sudo: only root can see who holds the sockets of other users.",
+    holds_secrets=False,
+)

@@ -1,0 +1,1 @@
+"""Software that a host's package databases list."""

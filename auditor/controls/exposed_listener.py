@@ -1,0 +1,115 @@
+"""Remote-access software listens to the network only where the policy says so.
+
+## What it checks
+
+Each listening socket of a remote-access product, recognised by its process on whatever port it listens.
+A socket bound to loopback is fine. Any other needs an approval whose `listen` scope covers its port and
+its binding, or a firewall that certainly keeps outsiders from it.
+
+## Why it matters
+
+A VNC server that the network can reach is one weak password away from the screen (ATT&CK T1021.005);
+M1037 asks to filter its ports.
+
+## How to fix
+
+Bind the server to loopback and reach it through a tunnel, or filter its port to the networks that need
+it, or approve the port and the binding in the policy.
+
+## What it needs
+
+Listening sockets with their owners, and processes. For a socket that outsiders might reach, the loaded
+packet filters too: while rules are loaded and their effect on the socket is undecided, the verdict is
+unknown, never a pass.
+"""
+
+from auditor.controls.control import Control
+from auditor.model.case import Case
+from auditor.model.evidence import Outcome
+from auditor.model.host import OsFamily
+from auditor.model.sighting import Exposure, Reachability
+from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Severity, Violation
+
+_PERIMETER = Limit(
+    id="perimeter",
+    text="Firewalls between the host and its clients are not seen: reachability is judged at the host.",
+)
+_OPEN = (Reachability.FROM_ANYWHERE, Reachability.FROM_NETWORKS)
+_CLOSED = (Reachability.LOOPBACK_ONLY, Reachability.BLOCKED)
+
+
+def _assess(case: Case) -> Assessment:
+    violations: dict[str, Violation] = {}
+    suspected: dict[str, Violation] = {}
+    gaps: list[Gap] = []
+    for exposure in case.exposures:
+        if exposure.product is None or exposure.approval is not None or exposure.reachability in _CLOSED:
+            continue
+        if exposure.reachability in _OPEN:
+            violation = _violation(exposure)
+            into = suspected if exposure.is_suspected else violations
+            # IPv4 and IPv6 sockets of one port are one finding, with both quoted.
+            earlier = into.get(violation.subject)
+            into[violation.subject] = violation if earlier is None else _merged(earlier, violation)
+        else:
+            gaps.append(_undecided(exposure))
+    return Assessment(violations=tuple(violations.values()), suspected=tuple(suspected.values()), gaps=tuple(gaps))
+
+
+def _where(exposure: Exposure) -> str:
+    address = f"[{exposure.address}]" if ":" in exposure.address else exposure.address
+    return f"{address}:{exposure.port}/{exposure.protocol}"
+
+
+def _violation(exposure: Exposure) -> Violation:
+    objection = f" {exposure.objection}." if exposure.objection else ""
+    return Violation(
+        subject=f"listener:{exposure.protocol}/{exposure.port}",
+        reason=f"{exposure.product} listens on {_where(exposure)} and is reachable: {exposure.rule}.{objection}",
+        proof=() if exposure.proof is None else (exposure.proof,),
+        remediation=(
+            f"Bind {exposure.product} to 127.0.0.1 and ::1, and reach it through SSH or a VPN.",
+            f"Or let a packet filter admit {exposure.port}/{exposure.protocol} from the networks that need it only.",
+            f"Or approve port {exposure.port} for `{exposure.product}` in the policy (`listen`).",
+        ),
+        severity=Severity.CRITICAL if exposure.reachability is Reachability.FROM_ANYWHERE else Severity.HIGH,
+        product=exposure.product,
+    )
+
+
+def _merged(one: Violation, other: Violation) -> Violation:
+    return Violation(
+        subject=one.subject,
+        reason=one.reason,
+        proof=(*one.proof, *other.proof),
+        remediation=one.remediation,
+        severity=one.severity,
+        product=one.product,
+    )
+
+
+def _undecided(exposure: Exposure) -> Gap:
+    return Gap(
+        section="firewall.*",
+        outcome=Outcome.PARTIAL,
+        reason=f"who can reach {exposure.product} on {_where(exposure)} is undecided: {exposure.rule}",
+        advice="Read the host's firewall rules, or approve the port in the policy if it is meant to be open.",
+    )
+
+
+CONTROL = Control(
+    id="exposed_listener",
+    title="Remote-access software is not reachable from the network unless approved",
+    mitigation=Mitigation.M1037,
+    techniques=("T1021.005", "T1219", "T1219.002"),
+    crosswalk={
+        "NIST SP 800-53 Rev. 5": ("SC-7", "CM-7", "AC-17"),
+        "CIS Controls v8.1": ("4.4", "4.5", "4.8"),
+        "PCI DSS v4": ("1.2.5",),
+    },
+    demand=Demand.FORBIDS,
+    needs={OsFamily.LINUX: ("sockets.*", "processes.*")},
+    limits=(_PERIMETER,),
+    assess=_assess,
+    manual=__doc__,
+)

@@ -1,0 +1,111 @@
+"""Only approved remote-access software is on the host.
+
+## What it checks
+
+Each product that the catalogue recognises as a remote-access server or agent: running, or installed and
+not running. Every one needs an approval in the policy that names it, covers this host, and is not past
+its review date. Remains of removed software and pure viewers are reported, and break this control only
+where the policy says so (`settings.residual_is_violation`, `settings.clients_are_violations`).
+
+## Why it matters
+
+A tool nobody approved is a door nobody watches. Attackers install legitimate remote-support software
+because it blends in (ATT&CK T1219.002, T1021.005).
+
+## How to fix
+
+Remove the software, or approve it in the policy with a business reason, an owner and a review date.
+
+## What it needs
+
+Software, services, processes and listening sockets. At least one source of installed software must have
+answered: where none that this version reads is found, the verdict is unknown.
+"""
+
+from auditor.controls.control import Control
+from auditor.model.case import Case
+from auditor.model.evidence import Outcome
+from auditor.model.host import OsFamily
+from auditor.model.result import ProductUse
+from auditor.model.sighting import Confidence, Role, SightingState
+from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Severity, Violation
+
+_SOURCES = Limit(
+    id="software-sources",
+    text="Software that no package manager read by this version lists is seen only while it runs, "
+    "listens or has a service.",
+)
+
+
+def _assess(case: Case) -> Assessment:
+    confirmed: list[Violation] = []
+    suspected: list[Violation] = []
+    for use in case.products:
+        if use.approval is not None or not _counts(use, case):
+            continue
+        violation = _violation(use)
+        (confirmed if use.sighting.confidence is Confidence.CONFIRMED else suspected).append(violation)
+    return Assessment(violations=tuple(confirmed), suspected=tuple(suspected), gaps=_unread_sources(case))
+
+
+def _counts(use: ProductUse, case: Case) -> bool:
+    if use.sighting.state is SightingState.RESIDUAL and not case.settings.residual_is_violation:
+        return False
+    return use.sighting.role is not Role.CLIENT or case.settings.clients_are_violations
+
+
+def _violation(use: ProductUse) -> Violation:
+    seen = use.sighting
+    running = seen.state is SightingState.RUNNING
+    objection = f"{use.objection}." if use.objection else "No approval in the policy names it for this host."
+    state = {
+        SightingState.RUNNING: "is running",
+        SightingState.INSTALLED: "is installed",
+        SightingState.RESIDUAL: "has left remains",
+    }[seen.state]
+    stop = (f"Stop and disable {seen.name} so that nobody can connect in the meantime.",) if running else ()
+    return Violation(
+        subject=f"product:{seen.product}" + (f"/{seen.tenant}" if seen.tenant else ""),
+        reason=f"{seen.name} {state}{'' if seen.version is None else f' (version {seen.version})'}. {objection}",
+        proof=seen.proof,
+        remediation=(
+            f"Ask the owner of the host whether {seen.name} is needed, and by whom.",
+            *stop,
+            f"If it is not needed, remove {seen.name} with the package manager or its own uninstaller.",
+            f"If it is needed, add an approval for `{seen.product}` to the policy: reason, owner, review date.",
+        ),
+        severity=Severity.HIGH if running else Severity.MEDIUM,
+        product=seen.product,
+    )
+
+
+def _unread_sources(case: Case) -> tuple[Gap, ...]:
+    sources = [section for name, section in case.reading.sections.items() if name.startswith("software.")]
+    if any(section.outcome is not Outcome.ABSENT for section in sources):
+        return ()
+    return (
+        Gap(
+            section="software.*",
+            outcome=Outcome.FAILED,
+            reason="no source of installed software that this version reads is on the host",
+            advice="Use a version of the auditor that reads this host's package manager.",
+        ),
+    )
+
+
+CONTROL = Control(
+    id="unapproved_product",
+    title="Only approved remote-access software is on the host",
+    mitigation=Mitigation.M1042,
+    techniques=("T1021.005", "T1219", "T1219.002"),
+    crosswalk={
+        "NIST SP 800-53 Rev. 5": ("CM-7", "CM-7(5)", "CM-11", "AC-17"),
+        "CIS Controls v8.1": ("2.3", "2.5", "4.8"),
+        "PCI DSS v4": ("1.2.5",),
+    },
+    demand=Demand.FORBIDS,
+    needs={OsFamily.LINUX: ("software.*", "services.*", "processes.*", "sockets.*")},
+    limits=(_SOURCES,),
+    assess=_assess,
+    manual=__doc__,
+)

@@ -1,0 +1,107 @@
+"""The only place that gives verdicts: what the evidence supports, and no more."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from auditor.controls.control import Control, needed_sections
+from auditor.model.case import Case
+from auditor.model.evidence import Outcome, Proof
+from auditor.model.reading import SectionReading
+from auditor.model.verdict import Assessment, Demand, Gap, Judgement, Verdict, Violation
+
+Excuse = Callable[[str, Violation], str | None]
+"""Given a control id and a violation, the id of the valid exception that covers it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one control found on one host, reduced to what a verdict depends on."""
+
+    forbids: bool
+    """Whether what was seen is enough to fail."""
+    inapplicable: bool
+    """Whether it is proven that the control does not apply."""
+    open_violations: int
+    """Violations that no valid exception covers."""
+    excepted_violations: int
+    """Violations that one covers."""
+    suspected: int
+    """What would be an open violation if a suspicion were confirmed."""
+    gaps: int
+    """What was needed and not seen."""
+
+
+def verdict(claim: Claim) -> Verdict:
+    """Say what the evidence supports; the order is the whole rule (ARCHITECTURE: how a verdict comes about)."""
+    if claim.inapplicable:
+        return Verdict.NOT_APPLICABLE
+    if claim.open_violations and (claim.forbids or not claim.gaps):
+        return Verdict.FAIL
+    if claim.open_violations or claim.gaps or claim.suspected:
+        return Verdict.UNKNOWN
+    return Verdict.EXCEPTED if claim.excepted_violations else Verdict.PASS
+
+
+def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
+    """Assess one control on one host and give its verdict, with all that it rests on."""
+    found = control.assess(case)
+    needed = [case.reading.sections[name] for name in needed_sections(control, case)]
+    gaps = _gaps(needed, found)
+    if not needed and found.inapplicable is None:
+        gaps = (*gaps, _never_asked(control, case))
+    violations = tuple(_excused(control.id, found.violations, excuse))
+    suspected = tuple(_excused(control.id, found.suspected, excuse))
+    seen = [section for section in needed if not section.outcome.is_gap]
+    claim = Claim(
+        forbids=control.demand is Demand.FORBIDS,
+        inapplicable=found.inapplicable is not None,
+        open_violations=sum(1 for violation in violations if violation.exception is None),
+        excepted_violations=sum(1 for violation in violations if violation.exception is not None),
+        suspected=sum(1 for violation in suspected if violation.exception is None),
+        gaps=len(gaps),
+    )
+    return Judgement(
+        control=control.id,
+        verdict=verdict(claim),
+        rests_on=tuple(section.id for section in seen),
+        documented=tuple(section.id for section in seen if section.proof is Proof.DOCUMENTED),
+        limits=control.limits,
+        violations=violations,
+        suspected=suspected,
+        gaps=gaps,
+        inapplicable=found.inapplicable,
+    )
+
+
+def unassessed(control: Control, reason: str) -> Judgement:
+    """Return the verdict on a host that gave no evidence: unknown, whatever the control."""
+    gap = Gap(section="*", outcome=Outcome.FAILED, reason=reason)
+    return Judgement(control=control.id, verdict=Verdict.UNKNOWN, limits=control.limits, gaps=(gap,))
+
+
+def _gaps(needed: Iterable[SectionReading], found: Assessment) -> tuple[Gap, ...]:
+    missing = (
+        Gap(
+            section=section.id,
+            outcome=section.outcome,
+            reason=section.reason or section.outcome,
+            advice=section.advice,
+        )
+        for section in needed
+        if section.outcome.is_gap
+    )
+    return (*missing, *found.gaps)
+
+
+def _never_asked(control: Control, case: Case) -> Gap:
+    """Make a control without a single section on this system a gap: silence is never a pass."""
+    return Gap(
+        section="*",
+        outcome=Outcome.FAILED,
+        reason=f"this version asks {case.head.os} hosts nothing that {control.id} could rest on",
+    )
+
+
+def _excused(control: str, violations: Iterable[Violation], excuse: Excuse) -> Iterable[Violation]:
+    ordered = sorted(violations, key=lambda violation: violation.subject)
+    return (replace(violation, exception=excuse(control, violation)) for violation in ordered)

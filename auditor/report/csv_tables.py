@@ -1,0 +1,177 @@
+"""The results as tables: findings, remote-access software, listeners and the ledger, for spreadsheets."""
+
+import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auditor.report.format import Format
+from auditor.report.rows import Row
+from auditor.report.run_rows import RunRows
+from auditor.report.visible import visible
+
+# OWASP, "CSV Injection": what makes a spreadsheet take a cell for a formula. The full-width forms count
+# as the same signs in East Asian editions.
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 — full-width on purpose
+_CELL_STARTS = ("\t", "\r", "\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    """Its header, for ever: scripts rely on it."""
+    meaning: str
+    """What stands in it, one phrase; written to ``columns.csv``."""
+    read: Callable[[Row, Row], Any]
+    """Read the value from a row and the host it belongs to."""
+
+
+def _of_row(name: str, meaning: str) -> Column:
+    return Column(name=name, meaning=meaning, read=lambda row, _host: row[name])
+
+
+def _of_host(name: str, meaning: str) -> Column:
+    return Column(name=name, meaning=meaning, read=lambda _row, host: host[name])
+
+
+def _of_proof(name: str, key: str, meaning: str) -> Column:
+    return Column(name=name, meaning=meaning, read=lambda row, _host: row["proof"][0][key] if row["proof"] else None)
+
+
+_FINDINGS = (
+    _of_row("fingerprint", "name of the finding, the same in every run"),
+    _of_row("host", "inventory name"),
+    _of_row("control", "control that is broken"),
+    _of_row("subject", "what breaks it"),
+    _of_row("product", "catalogue id, where a product is concerned"),
+    _of_row("severity", "critical, high, medium or low"),
+    _of_row("state", "open, excepted, closed or not_observable"),
+    _of_row("reason", "what is wrong, as last seen"),
+    _of_row("first_seen", "UTC instant of the run that saw it first"),
+    _of_row("failing_since", "UTC instant since which it was seen without a break; empty while closed"),
+    _of_row("due", "UTC instant by which it is to be closed; empty where the policy sets none"),
+    _of_row("exception", "exception that covers it"),
+    _of_row("owner", "who must act"),
+)
+_SOFTWARE = (
+    _of_host("host", "inventory name"),
+    _of_host("owner", "who must act on the host"),
+    _of_host("site", "network place of the host"),
+    _of_row("product", "catalogue id"),
+    _of_row("name", "product name"),
+    _of_row("category", "kind of remote access it gives"),
+    _of_row("role", "server, agent, client or relay"),
+    _of_row("state", "running, installed or residual"),
+    _of_row("confidence", "confirmed or suspected"),
+    _of_row("version", "installed version, where a package says it"),
+    _of_row("tenant", "whose instance it reports to, where it can be told"),
+    _of_row("approval", "approval that covers it; empty when nobody approved it here"),
+    _of_row("objection", "why an approval that names the product does not cover it here"),
+    _of_proof("proof_section", "section", "section of the evidence that the first proof stands in"),
+    _of_proof("proof_quote", "quote", "the first proof, quoted"),
+)
+_LISTENERS = (
+    _of_host("host", "inventory name"),
+    _of_host("owner", "who must act on the host"),
+    _of_host("site", "network place of the host"),
+    _of_row("protocol", "tcp or udp"),
+    _of_row("family", "ip or ip6"),
+    _of_row("address", "bound address"),
+    _of_row("port", "bound port"),
+    _of_row("namespace", "network namespace; empty for the host's own"),
+    _of_row("pid", "process id of the first owner"),
+    _of_row("process", "name of the process"),
+    _of_row("executable", "path of its program"),
+    _of_row("user", "account it runs as"),
+    _of_row("product", "catalogue id, where the process is a product's"),
+    _of_row("reachability", "loopback_only, blocked, from_networks, from_anywhere or undecided"),
+    Column(
+        name="sources",
+        meaning="networks that reach it, separated by spaces",
+        read=lambda row, _host: " ".join(row["sources"]),
+    ),
+    _of_row("rule", "the rule or fact that decided"),
+    _of_row("approval", "approval within whose scope it listens"),
+)
+_LEDGER = (
+    _of_row("host", "inventory name"),
+    _of_row("outcome", "compliant, noncompliant, partial or unreachable"),
+    _of_row("complete", "yes when no verdict is unknown"),
+    _of_row("reason", "why it was not assessed; empty for an assessed host"),
+    _of_row("detail", "the reason in one sentence"),
+    _of_row("owner", "who must act on the host"),
+    _of_row("site", "its network place"),
+)
+TABLES: Mapping[str, tuple[Column, ...]] = {
+    "findings": _FINDINGS,
+    "software": _SOFTWARE,
+    "listeners": _LISTENERS,
+    "ledger": _LEDGER,
+}
+"""Columns of each table, in order; new ones are added at the end only."""
+
+
+def cell(value: Any) -> str | int | float:  # noqa: ANN401 — whatever JSON can hold
+    """Return a value as a spreadsheet may safely open it; numbers stay numbers, None is empty.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front, also where a ``;``
+    would make a second cell of it in places that separate cells so. Control, bidirectional and
+    invisible characters are written out.
+    """
+    if value is None:
+        return ""
+    if value is True or value is False:
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return value
+    text = str(value)
+    shown = visible(text)
+    if ";" in shown:
+        head, *rest = shown.split(";")
+        shown = ";".join((head, *(f"'{part}" if _acts(part.lstrip("\"' ")) else part for part in rest)))
+    return f"'{shown}" if _acts(text) else shown
+
+
+def _acts(text: str) -> bool:
+    return text.startswith(_CELL_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
+
+
+def _write(rows: RunRows, folder: Path) -> list[Path]:
+    """Write the four tables in one pass over the hosts, and the meaning of their columns."""
+    place = folder / "csv"
+    place.mkdir()
+    made = {name: place / f"{name}.csv" for name in (*TABLES, "columns")}
+    with ExitStack() as stack:
+        tables = {
+            name: csv.writer(
+                stack.enter_context(file.open("w", encoding="utf-8", newline="")),
+                quoting=csv.QUOTE_NONNUMERIC,
+                lineterminator="\n",
+            )
+            for name, file in made.items()
+        }
+        tables["columns"].writerow(("table", "column", "meaning"))
+        for name, columns in TABLES.items():
+            tables[name].writerow([column.name for column in columns])
+            tables["columns"].writerows((name, column.name, column.meaning) for column in columns)
+        tables["findings"].writerows(_lines(_FINDINGS, rows.findings, {}))
+        tables["ledger"].writerows(_lines(_LEDGER, rows.ledger, {}))
+        for host in rows.hosts():
+            tables["software"].writerows(_lines(_SOFTWARE, host["sightings"], host))
+            tables["listeners"].writerows(_lines(_LISTENERS, host["listeners"], host))
+    return list(made.values())
+
+
+def _lines(columns: Sequence[Column], rows: Iterable[Row], host: Row) -> Iterable[list[str | int | float]]:
+    return ([cell(column.read(row, host)) for column in columns] for row in rows)
+
+
+FORMAT = Format(
+    id="csv",
+    title="tables of findings, remote-access software, listeners and the ledger, for spreadsheets",
+    write=_write,
+)

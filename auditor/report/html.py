@@ -1,0 +1,192 @@
+"""The results for people: a fleet page and one page per host, offline, nothing from a host acts in them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditor.controls.attack import attack_data
+from auditor.report import words
+from auditor.report.format import Format
+from auditor.report.rows import Row
+from auditor.report.run_rows import RunRows
+from auditor.report.summary import RANKED, Summary, bar, life
+from auditor.report.visible import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment  # noqa: TID251 — Jinja2's one door is report/
+
+_ASSETS = ("style.css", "fleet.js")
+_SLUG_LENGTH = 40
+_NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def page_names(ledger: Iterable[Row]) -> dict[str, str]:
+    """Return the file name of each host's page: its place in the ledger and what is harmless of its name.
+
+    The place makes it unique, the rest is for people; nothing but ``a-z``, ``0-9`` and ``-`` survives.
+    """
+    hosts = [row["host"] for row in ledger]
+    width = max(4, len(str(len(hosts))))
+    return {host: f"{place:0{width}d}-{_slug(host)}.html" for place, host in enumerate(hosts, 1)}
+
+
+def _slug(name: str) -> str:
+    return _NOT_IN_SLUG.sub("-", name.lower())[:_SLUG_LENGTH].strip("-") or "host"
+
+
+def _write(rows: RunRows, folder: Path) -> list[Path]:
+    """Write the pages in one pass over the hosts; what the fleet page needs of each is kept, the host is not."""
+    place = folder / "html"
+    for made in (place, place / "hosts", place / "assets"):
+        made.mkdir()
+    for name in _ASSETS:
+        (place / "assets" / name).write_bytes((files("auditor.report") / "assets" / name).read_bytes())
+    pages = page_names(rows.ledger)
+    findings = {finding["fingerprint"]: finding for finding in rows.findings}
+    summary = Summary(controls=rows.controls)
+    template = _templates().get_template("host.html")
+    shared = {
+        "run": rows.run,
+        "controls": rows.controls,
+        "exceptions": rows.exceptions,
+        "approvals": rows.approvals,
+        "findings": findings,
+    }
+    index = place / "index.html"
+    hosts: list[Path] = []
+    for host in rows.hosts():
+        page = pages[host["host"]]
+        summary.add(host, page)
+        file = place / "hosts" / page
+        file.write_text(template.render(shared | _host_view(host)), encoding="utf-8")
+        hosts.append(file)
+    index.write_text(
+        _templates().get_template("fleet.html").render(shared | _fleet_view(rows, summary)), encoding="utf-8"
+    )
+    return [index, *hosts, *(place / "assets" / name for name in _ASSETS)]
+
+
+def _host_view(host: Row) -> dict[str, Any]:
+    """Sort what stands in a host's verdicts by what a reader does with it."""
+    gaps: dict[tuple[str, str], dict[str, Any]] = {}
+    for verdict in host["verdicts"]:
+        for gap in verdict["gaps"]:
+            entry = gaps.setdefault((gap["section"], gap["reason"]), {"gap": gap, "controls": []})
+            entry["controls"].append(verdict["control"])
+    return {
+        "host": host,
+        "violations": [
+            (verdict, violation)
+            for verdict in host["verdicts"]
+            for violation in verdict["violations"]
+            if violation["exception"] is None
+        ],
+        "excepted": [
+            (verdict, violation)
+            for verdict in host["verdicts"]
+            for violation in verdict["violations"]
+            if violation["exception"] is not None
+        ],
+        "suspected": [(verdict, violation) for verdict in host["verdicts"] for violation in verdict["suspected"]],
+        "gaps": list(gaps.values()),
+        "counts": {name: sum(1 for one in host["verdicts"] if one["verdict"] == name) for name in words.VERDICTS},
+    }
+
+
+def _fleet_view(rows: RunRows, summary: Summary) -> dict[str, Any]:
+    problems = summary.ranked_problems()
+    return {
+        "summary": summary,
+        "total": len(rows.ledger),
+        "assessed": len(rows.ledger) - summary.outcomes["unreachable"],
+        "open_problems": [problem for problem in problems if problem.hosts.count],
+        "problems": problems,
+        "ranked": RANKED,
+        "missing": summary.ranked_missing(),
+        "unreached": summary.ranked_unreached(),
+        "products": summary.ranked_products(),
+        "mitigations": summary.mitigations(),
+        "life": life(rows.findings, rows.run["as_of"]),
+    }
+
+
+def _shown(value: object) -> object:
+    """Make every value a template prints harmless and visible; what is not known is a dash."""
+    if value is None:
+        return "—"
+    if type(value) is str:
+        return value if value.isascii() and value.isprintable() else visible(value)
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return visible(str(value))
+    return value
+
+
+def _duration(seconds: float) -> str:
+    """Say a clock's error as a person would."""
+    size = abs(seconds)
+    direction = "ahead" if seconds > 0 else "behind"
+    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if size >= 2 * unit:
+            return f"{size / unit:.1f} {name} {direction}"
+    return f"{size:.1f} seconds {direction}" if size >= 1 else "within one second of ours"
+
+
+def _percent(share: float) -> str:
+    """Write a share so that only all is 100 % and only nothing is 0 %."""
+    if 0 < share < 1:
+        return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
+    return f"{100 * share:.0f} %"
+
+
+def _word_filter(mapping: Mapping[str, str]) -> Any:  # noqa: ANN401 — Jinja2's filters are untyped
+    return lambda key: words.word(mapping, key)
+
+
+@cache
+def _templates() -> "Environment":
+    """Compile the templates once in a process: escaping on, an unknown name is an error."""
+    # Formats are listed by every command that takes --format: Jinja2 is loaded only by those that render.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415, TID251
+
+    made = Environment(
+        loader=PackageLoader("auditor.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "outcome": _word_filter(words.OUTCOMES),
+        "verdict": _word_filter(words.VERDICTS),
+        "severity": _word_filter(words.SEVERITIES),
+        "state": _word_filter(words.STATES),
+        "category": _word_filter(words.CATEGORIES),
+        "reach": _word_filter(words.REACHABILITY),
+        "section_outcome": _word_filter(words.SECTION_OUTCOMES),
+        "rights": _word_filter(words.RIGHTS),
+        "mitigation": _word_filter(attack_data().mitigation_names),
+        "when": lambda text: text if text is None else f"{text[:10]} {text[11:16]} UTC",
+        "day": lambda text: text if text is None else text[:10],
+        "skew": _duration,
+        "percent": _percent,
+        "bar": bar,
+        "count": lambda number: f"{number:,}",
+    }
+    made.globals |= {
+        "outcome_names": words.OUTCOMES,
+        "verdict_names": words.VERDICTS,
+        "reason_words": words.reason_words,
+    }
+    return made
+
+
+FORMAT = Format(
+    id="html",
+    title="pages to read: the fleet, and each host with its proof",
+    write=_write,
+)

@@ -1,0 +1,55 @@
+"""The rows of a run as the store keeps them: what every report format is written from."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from auditor.report.rows import Row
+from auditor.report.run_rows import RunRows
+from auditor.store.record import RunRecord
+from auditor.store.store import Store
+
+_LEDGER = ("host", "outcome", "complete", "reason", "detail", "owner", "site")
+
+
+def stored_run(store: Store, record: RunRecord) -> RunRows:
+    """Return the rows of a finished run; hosts are read from the store each time they are iterated."""
+
+    def lines() -> Iterator[str]:
+        return store.lines(record.id)
+
+    def hosts() -> Iterator[Row]:
+        return (json.loads(line) for line in store.lines(record.id))
+
+    summary: dict[str, Any] = record.summary
+    return RunRows(
+        run=run_row(record),
+        controls=summary["controls"],
+        ledger=[{name: row[name] for name in _LEDGER} for row in hosts()],
+        findings=store.findings(record.id),
+        hosts=hosts,
+        host_lines=lines,
+        exceptions=summary["exceptions"],
+        approvals=summary["approvals"],
+    )
+
+
+def run_row(record: RunRecord) -> Row:
+    """Write what is said of the run as a whole."""
+    summary: dict[str, Any] = record.summary
+    return {
+        "id": record.id,
+        "sequence": record.sequence,
+        "started": record.started,
+        "finished": record.finished,
+        "operator": record.operator,
+        "tool_version": record.tool_version,
+        "as_of": record.as_of,
+        "scope": {"count": record.scope_count, "sha256": record.scope_sha256, "source": record.scope_source},
+        "coverage": summary["coverage"],
+        "policy": {"name": summary["policy_name"], "sha256": record.inputs["policy"]},
+        "exceptions": {"sha256": record.inputs["exceptions"]},
+        "catalogue": {"version": summary["catalogue_version"], "sha256": record.inputs["catalogue"]},
+        "attack": {"version": summary["attack_version"]},
+        "history": {"sha256": record.inputs["history"]},
+    }

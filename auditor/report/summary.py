@@ -1,0 +1,300 @@
+"""What the fleet page says: counts and rankings over all hosts, gathered while they stream by."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from auditor.report.rows import Row
+from auditor.report.words import SEVERITIES, STATES, VERDICTS, reason_words
+
+NAMED = 6
+"""Hosts that are named where a line speaks of many; the rest is counted."""
+LISTED = 200
+"""Hosts that are listed one by one as not reached; the host table holds all."""
+RANKED = 15
+"""Lines of a ranking; the tables in csv/ hold all."""
+
+_RANK = {name: rank for rank, name in enumerate(SEVERITIES)}
+_LAST = len(_RANK)
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """Hosts that have something in common: all counted, the first few named."""
+
+    count: int = 0
+    """How many."""
+    named: list[tuple[str, str]] = field(default_factory=list)
+    """Name and page of the first ones."""
+
+    def add(self, host: str, page: str) -> None:
+        """Count a host in."""
+        self.count += 1
+        if len(self.named) < NAMED:
+            self.named.append((host, page))
+
+    @property
+    def others(self) -> int:
+        """Return how many are not named."""
+        return self.count - len(self.named)
+
+
+@dataclass(slots=True, kw_only=True)
+class Problem:
+    """One violation, on however many hosts."""
+
+    control: str
+    """Control that is broken."""
+    subject: str
+    """What breaks it."""
+    severity: str
+    """The gravest severity it was given."""
+    reason: str
+    """What is wrong, as said of the first host."""
+    remediation: list[str]
+    """Steps, as given for the first host."""
+    hosts: Group = field(default_factory=Group)
+    """Hosts on which it stands open."""
+    excepted: Group = field(default_factory=Group)
+    """Hosts on which an exception covers it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Product:
+    """One product over the fleet; a host is counted once, by the most alive state it has there."""
+
+    id: str
+    """Catalogue id."""
+    name: str
+    """Name for people."""
+    category: str
+    """Kind of remote access."""
+    states: Counter[str] = field(default_factory=Counter)
+    """Hosts by state, confirmed sightings only."""
+    approved: int = 0
+    """Hosts on which every confirmed sighting is approved; remains of removed software need no approval."""
+    unapproved: Group = field(default_factory=Group)
+    """Hosts on which one is not."""
+    suspected: Group = field(default_factory=Group)
+    """Hosts on which it is only suspected."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Missing:
+    """Evidence that is missing and can be got in one way, on however many hosts."""
+
+    advice: str | None
+    """How to get it; None where there is nothing to do but to know why."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Section that was needed to why it is missing, as said of the first host."""
+    hosts: Group = field(default_factory=Group)
+    """Hosts that lack it."""
+    last: str = ""
+    """Page of the host counted last: a host whose controls lack the same is one host."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Unreached:
+    """Hosts that were not assessed for one reason."""
+
+    reason: str | None
+    """The ledger's word."""
+    hosts: Group = field(default_factory=Group)
+    """Those hosts."""
+    rows: list[Row] = field(default_factory=list)
+    """The first of them, with detail, owner and site."""
+
+    @property
+    def title(self) -> str:
+        """Return the reason in words."""
+        return reason_words(self.reason)[0]
+
+    @property
+    def advice(self) -> str:
+        """Return the next step."""
+        return reason_words(self.reason)[1]
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """Everything that the fleet page says of all hosts together; a few hundred bytes for each host."""
+
+    controls: Mapping[str, Row]
+    """What is said of each control."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Hosts by outcome."""
+    lines: list[Row] = field(default_factory=list)
+    """One line of the host table for each host."""
+    verdicts: dict[str, Counter[str]] = field(default_factory=dict)
+    """Control to hosts by verdict."""
+    documented: Counter[str] = field(default_factory=Counter)
+    """Control to passes that rest on a reader proven by documentation only."""
+    problems: dict[tuple[str, str], Problem] = field(default_factory=dict)
+    """Violations by control and subject."""
+    products: dict[str, Product] = field(default_factory=dict)
+    """Products by id."""
+    missing: dict[str, Missing] = field(default_factory=dict)
+    """Gaps by what closes them, else by section."""
+    unreached: dict[str | None, Unreached] = field(default_factory=dict)
+    """Hosts not assessed, by reason."""
+    limits: dict[str, str] = field(default_factory=dict)
+    """Limits of the method by id."""
+    listed: int = 0
+    """Hosts listed one by one as not reached."""
+
+    def add(self, host: Row, page: str) -> None:
+        """Take one host in."""
+        name = host["host"]
+        self.outcomes[host["outcome"]] += 1
+        counts = self._add_verdicts(host, page)
+        self._add_products(host, page)
+        if host["outcome"] == "unreachable":
+            group = self.unreached.setdefault(host["reason"], Unreached(reason=host["reason"]))
+            group.hosts.add(name, page)
+            if self.listed < LISTED:
+                self.listed += 1
+                group.rows.append({key: host[key] for key in ("host", "detail", "owner", "site")} | {"page": page})
+        self.lines.append(
+            {
+                "host": name,
+                "page": page,
+                "outcome": host["outcome"],
+                "complete": host["complete"],
+                "os": None if host["os"] is None else host["os"]["name"],
+                "owner": host["owner"],
+                "site": host["site"],
+                "fail": counts["fail"],
+                "unknown": counts["unknown"],
+                "excepted": counts["excepted"],
+                "products": len({seen["product"] for seen in host["sightings"] if seen["state"] != "residual"}),
+            }
+        )
+
+    def _add_verdicts(self, host: Row, page: str) -> Counter[str]:
+        given = {verdict["control"]: verdict for verdict in host["verdicts"]}
+        counts: Counter[str] = Counter()
+        for control in self.controls:
+            verdict = given.get(control)
+            # A control nobody judged on this host is not known to hold.
+            word = "unknown" if verdict is None else verdict["verdict"]
+            counts[word] += 1
+            self.verdicts.setdefault(control, Counter())[word] += 1
+            if verdict is not None:
+                self._add_verdict(host, verdict, page)
+        return counts
+
+    def _add_verdict(self, host: Row, verdict: Row, page: str) -> None:
+        if verdict["verdict"] == "pass" and not verdict["proven"]:
+            self.documented[verdict["control"]] += 1
+        for limit in verdict["limits"]:
+            self.limits.setdefault(limit["id"], limit["text"])
+        for violation in verdict["violations"]:
+            self._add_violation(host["host"], verdict["control"], violation, page)
+        if host["outcome"] == "unreachable":
+            return
+        for gap in verdict["gaps"]:
+            key = gap["advice"] or gap["section"]
+            missing = self.missing.setdefault(key, Missing(advice=gap["advice"]))
+            missing.reasons.setdefault(gap["section"], gap["reason"])
+            if missing.last != page:
+                missing.hosts.add(host["host"], page)
+                missing.last = page
+
+    def _add_violation(self, host: str, control: str, violation: Row, page: str) -> None:
+        key = (control, violation["subject"])
+        problem = self.problems.get(key)
+        if problem is None:
+            problem = self.problems[key] = Problem(
+                control=control,
+                subject=violation["subject"],
+                severity=violation["severity"],
+                reason=violation["reason"],
+                remediation=violation["remediation"],
+            )
+        if _rank(violation["severity"]) < _rank(problem.severity):
+            problem.severity = violation["severity"]
+        (problem.hosts if violation["exception"] is None else problem.excepted).add(host, page)
+
+    def _add_products(self, host: Row, page: str) -> None:
+        by_product: dict[str, list[Row]] = {}
+        for seen in host["sightings"]:
+            by_product.setdefault(seen["product"], []).append(seen)
+        for product_id, sightings in by_product.items():
+            product = self.products.get(product_id)
+            if product is None:
+                first = sightings[0]
+                product = Product(id=product_id, name=first["name"], category=first["category"])
+                self.products[product_id] = product
+            confirmed = [seen for seen in sightings if seen["confidence"] == "confirmed"]
+            if not confirmed:
+                product.suspected.add(host["host"], page)
+                continue
+            alive = next(state for state in STATES if any(seen["state"] == state for seen in confirmed))
+            product.states[alive] += 1
+            live = [seen for seen in confirmed if seen["state"] != "residual"]
+            if not live:
+                continue
+            if all(seen["approval"] is not None for seen in live):
+                product.approved += 1
+            else:
+                product.unapproved.add(host["host"], page)
+
+    def ranked_problems(self) -> list[Problem]:
+        """Return the violations, the gravest and most widespread first."""
+        return sorted(
+            self.problems.values(),
+            key=lambda one: (one.hosts.count == 0, _rank(one.severity), -one.hosts.count, one.control, one.subject),
+        )
+
+    def ranked_missing(self) -> list[Missing]:
+        """Return the gaps, the most widespread first."""
+        return sorted(self.missing.values(), key=lambda one: (-one.hosts.count, sorted(one.reasons)))
+
+    def ranked_unreached(self) -> list[Unreached]:
+        """Return the hosts not assessed by reason, the most frequent first."""
+        return sorted(self.unreached.values(), key=lambda one: (-one.hosts.count, one.reason or ""))
+
+    def ranked_products(self) -> list[Product]:
+        """Return the products, those without approval on most hosts first."""
+        return sorted(
+            self.products.values(),
+            key=lambda one: (-one.unapproved.count, -one.suspected.count, -one.states.total(), one.id),
+        )
+
+    def mitigations(self) -> list[tuple[str, list[tuple[str, Row, Counter[str]]]]]:
+        """Return the controls with their counts, by mitigation."""
+        grouped: dict[str, list[tuple[str, Row, Counter[str]]]] = {}
+        for control, row in sorted(self.controls.items()):
+            counts = self.verdicts.get(control, Counter())
+            grouped.setdefault(row["mitigation"], []).append((control, row, counts))
+        return sorted(grouped.items())
+
+
+def bar(counts: Counter[str]) -> list[tuple[str, float, float]]:
+    """Return verdict, start and width of each part of a bar 100 wide; what is there is never too thin to see."""
+    total = counts.total()
+    parts: list[tuple[str, float, float]] = []
+    if not total:
+        return parts
+    widths = {name: max(100 * counts[name] / total, 1.5) for name in VERDICTS if counts[name]}
+    scale = 100 / sum(widths.values())
+    start = 0.0
+    for name, width in widths.items():
+        parts.append((name, round(start, 2), round(width * scale, 2)))
+        start += width * scale
+    return parts
+
+
+def life(findings: Sequence[Row], as_of: str) -> dict[str, int]:
+    """Count the findings of a run: open, seen for the first time, overdue, closed."""
+    still = [finding for finding in findings if finding["state"] == "open"]
+    return {
+        "open": len(still),
+        "new": sum(1 for finding in still if finding["first_seen"] == as_of),
+        "overdue": sum(1 for finding in still if finding["due"] is not None and finding["due"] < as_of),
+        "closed": sum(1 for finding in findings if finding["state"] == "closed"),
+    }
+
+
+def _rank(severity: str) -> int:
+    return _RANK.get(severity, _LAST)

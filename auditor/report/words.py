@@ -1,0 +1,133 @@
+"""The words that reports put in place of ids: what a person reads, and what to do about a host not reached."""
+
+from collections.abc import Mapping
+
+from auditor.errors import Reason
+
+OUTCOMES: Mapping[str, str] = {
+    "noncompliant": "Noncompliant",
+    "partial": "Partly assessed",
+    "unreachable": "Not reached",
+    "compliant": "Compliant",
+}
+"""Host outcomes, the ones to look at first at the head."""
+
+VERDICTS: Mapping[str, str] = {
+    "fail": "Fail",
+    "unknown": "Unknown",
+    "excepted": "Excepted",
+    "pass": "Pass",
+    "not_applicable": "Not applicable",
+}
+"""Verdicts, the ones to look at first at the head."""
+
+SEVERITIES: Mapping[str, str] = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Low"}
+"""Severities, the gravest first."""
+
+STATES: Mapping[str, str] = {"running": "Running", "installed": "Installed", "residual": "Residual"}
+"""States of a product, the most alive first."""
+
+CATEGORIES: Mapping[str, str] = {
+    "vnc": "VNC",
+    "rdp": "RDP",
+    "rmm": "Remote monitoring and management",
+    "remote-support": "Remote support",
+    "tunnel": "Tunnel",
+    "mesh-vpn": "Mesh VPN",
+    "ide-tunnel": "IDE tunnel",
+    "builtin": "Built into the system",
+    "console": "Console",
+    "client": "Viewer",
+}
+"""Kinds of remote access."""
+
+REACHABILITY: Mapping[str, str] = {
+    "from_anywhere": "From anywhere",
+    "from_networks": "From networks",
+    "undecided": "Undecided",
+    "blocked": "Blocked",
+    "loopback_only": "This machine only",
+}
+"""Who can reach a listener, the widest first."""
+
+SECTION_OUTCOMES: Mapping[str, str] = {
+    "collected": "Collected",
+    "absent": "Absent",
+    "partial": "Partial",
+    "denied": "Denied",
+    "failed": "Failed",
+    "truncated": "Truncated",
+}
+"""What became of a section."""
+
+RIGHTS: Mapping[str, str] = {
+    "root": "root",
+    "sudo": "root, gained through sudo",
+    "user": "an ordinary account",
+}
+"""Rights of the probe."""
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    Reason.DNS: ("Name not found", "Correct the address in the inventory, or the name server."),
+    Reason.REFUSED: ("Connection refused", "Start the service on the host, or correct the port in the inventory."),
+    Reason.TIMEOUT: ("No answer", "See that the host is up and that a firewall lets this machine through."),
+    Reason.NO_ROUTE: ("No route", "Audit the host from a machine that has a route to its network."),
+    Reason.NO_BANNER: ("Connected, then silence", "See what listens there: it accepts connections and says nothing."),
+    Reason.NOT_SSH: ("Another service answers", "Correct the port in the inventory."),
+    Reason.HOST_KEY_UNKNOWN: (
+        "Host key not known",
+        "Compare the fingerprint with the host's owner, then run `auditor enroll`.",
+    ),
+    Reason.HOST_KEY_CHANGED: (
+        "Host key changed",
+        "Find out why before anything else: the machine was rebuilt, or another one answers in its place.",
+    ),
+    Reason.HOST_KEY_REVOKED: (
+        "Host key revoked",
+        "Give the host a new key: the one it shows is marked as revoked in known_hosts.",
+    ),
+    Reason.HOST_KEY_CA: (
+        "Host key by certificate authority",
+        "Enroll the host's own key: certificate authorities in known_hosts are not supported.",
+    ),
+    Reason.HANDSHAKE: (
+        "No common encryption",
+        "Bring the host's SSH server up to date: both sides share no algorithm that is safe to use.",
+    ),
+    Reason.AUTH: ("Login refused", "Put the right account and key into the inventory, or authorise the key there."),
+    Reason.CREDENTIAL_STOPPED: (
+        "Login not tried",
+        "Correct the credential: it failed so often elsewhere that it was not tried here, to lock nobody out.",
+    ),
+    Reason.VARIABLES: ("Inventory incomplete", "Correct the host's variables in the inventory."),
+    Reason.PRIVILEGE: ("Rights not gained", "Allow the auditing account to run the probe through sudo."),
+    Reason.NO_SESSION: ("No session", "Give the auditing account a shell that may run commands."),
+    Reason.TLS: ("TLS failed", "Install the certificate authority, or renew the host's certificate."),
+    Reason.RESET: ("Connection lost", "Audit the host again; if it happens again, look at its logs."),
+    Reason.DEADLINE: ("Ran out of time", "Look at the host's load, or raise `auditor_deadline` for it."),
+    Reason.OUTPUT_LIMIT: (
+        "Answer too large",
+        "Look at the host: it sent more than a sound machine does, or its login script prints.",
+    ),
+    Reason.READER_LIMIT: (
+        "Answer too costly to read",
+        "Look at the host: its answer was built, or has grown, to exhaust a reader.",
+    ),
+    Reason.READER_FAILED: ("Answer not readable", "Report it with the evidence: a reader of ours failed."),
+    Reason.UNSUPPORTED: ("System not supported", "Audit the host by other means: this version has no probe for it."),
+    Reason.PROBE_FAILED: ("Probe did not run", "Run `auditor doctor` on the host: its shell did not run the probe."),
+    Reason.CANCELLED: ("Not tried", "Resume the run with `--resume`: it was interrupted before this host."),
+}
+"""Why a host was not assessed, as a title and the next step."""
+
+
+def word(words: Mapping[str, str], key: str) -> str:
+    """Return the word for an id; a newer id stands for itself."""
+    return words.get(key) or key.replace("_", " ")
+
+
+def reason_words(reason: str | None) -> tuple[str, str]:
+    """Return title and next step for a reason of the ledger; a newer one stands for itself."""
+    if reason is None:
+        return ("No reason recorded", "Run `auditor doctor` on the host.")
+    return REASONS.get(reason) or (reason.replace("_", " "), "Run `auditor doctor` on the host.")

@@ -1,0 +1,224 @@
+"""An audit from its start to its end: scope fixed, hosts asked and judged, findings followed, run closed."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from auditor import __version__
+from auditor.collect.probe import sh_call, sh_probe_sha256
+from auditor.collect.seal import canonical
+from auditor.controls.attack import attack_data
+from auditor.controls.registry import control_infos
+from auditor.errors import HostError, Reason, UsageError
+from auditor.model.case import History
+from auditor.model.host import Host, HostFacts, Scope, host_facts
+from auditor.model.ledger import HostOutcome
+from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
+from auditor.policy.lifecycle import follow
+from auditor.report.rows import approval_row, control_row, exception_row, finding_row, instant
+from auditor.run.fanout import fan_out
+from auditor.run.findings import finding_from_row, observation_from_row
+from auditor.run.pipeline import Answered, Rules
+from auditor.run.reader import ReadJob
+from auditor.run.readers import Readers
+from auditor.store.record import HostRecord, RunRecord
+from auditor.store.store import Store, digest
+
+Ask = Callable[[Host, ProbeCall], RawOutput]
+"""Put a call to a host; raises HostError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one host may cost us."""
+
+    deadline: float = 60.0
+    """Seconds of wall clock from connecting to the last byte, where the inventory names no other."""
+    output_bytes: int = 32 * 1024 * 1024
+    """Bytes a host may send."""
+    unpacked_bytes: int = 64 * 1024 * 1024
+    """Bytes its answer may unpack to."""
+    probe: ProbeLimits = field(default_factory=ProbeLimits)
+    """What the probe may cost the host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """The texts a run rests on, as they are sealed."""
+
+    policy: str
+    """The policy file."""
+    exceptions: str
+    """The exceptions file."""
+    catalogue: str
+    """SHA-256 of the catalogue."""
+
+    def inputs(self, history: str) -> dict[str, str]:
+        """Return each input's digest."""
+        return {
+            "policy": digest(self.policy),
+            "exceptions": digest(self.exceptions),
+            "catalogue": self.catalogue,
+            "attack": digest(attack_data().text),
+            "history": digest(history),
+        }
+
+
+def new_run(
+    store: Store, scope: Scope, rules: Rules, sealed: Sealed, *, operator: str, options: dict[str, object]
+) -> RunRecord:
+    """Fix the scope and the inputs of a run that starts now."""
+    facts = [host_facts(host) for host in scope.hosts]
+    started = instant(rules.as_of) or ""
+    history = _history_text(store, facts, before=None)
+    record = RunRecord(
+        id=f"{rules.as_of:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}",
+        sequence=0,
+        started=started,
+        finished=None,
+        operator=operator,
+        tool_version=__version__,
+        as_of=started,
+        scope_count=len(scope.hosts),
+        scope_sha256=scope.sha256,
+        scope_source=scope.source,
+        options=options,
+        inputs=sealed.inputs(history),
+        summary={},
+    )
+    texts = [sealed.policy, sealed.exceptions, attack_data().text, history]
+    return store.begin(record, [(fact, _facts_text(fact)) for fact in facts], texts)
+
+
+def run_audit(
+    *,
+    store: Store,
+    run: RunRecord,
+    scope: Scope,
+    limits: Limits,
+    ask: Ask,
+    readers: Readers,
+    workers: int,
+) -> Iterator[HostRecord]:
+    """Audit every host of the scope that has no outcome in this run yet; yield each as it is stored.
+
+    Each host is written in one transaction the moment it is judged, so a run that is killed goes on where
+    it stopped. ``close_run`` ends the run once the iterator is exhausted.
+    """
+    done = store.done(run.id)
+    waiting = [host for host in scope.hosts if host.name not in done]
+    history = _histories(json.loads(store.text(run.inputs["history"])))
+    nobody = History()
+
+    def put(host: Host) -> RawOutput:
+        if host.unusable is not None:
+            raise HostError(Reason.VARIABLES, host.unusable)
+        call = _call(host, limits)
+        answer = ask(host, call)
+        return answer if answer.token is not None else replace(answer, token=call.token)
+
+    def read(host: Host, answer: RawOutput | HostError) -> HostRecord:
+        facts = host_facts(host)
+        known = history.get(facts.key, nobody)
+        if isinstance(answer, HostError):
+            return readers.read(ReadJob(host=facts, history=known, error=answer))
+        answered = Answered(
+            host=facts,
+            raw=answer,
+            token=answer.token or "",
+            probe_sha256=sh_probe_sha256(),
+            unpacked_limit=limits.unpacked_bytes,
+        )
+        return readers.read(ReadJob(host=facts, history=known, answered=answered))
+
+    for outcome in fan_out(waiting, put, read, workers):
+        store.record(run.id, outcome.record)
+        yield outcome.record
+
+
+def close_run(store: Store, run: RunRecord, rules: Rules) -> RunRecord:
+    """End a run whose every host has its outcome: coverage counted, findings followed."""
+    counts = dict.fromkeys(HostOutcome, 0)
+    assessed = violations = 0
+    keys = {facts["name"]: facts["key"] for facts in store.scope(run.id)}
+    rows = (json.loads(line) for line in store.lines(run.id))
+    followed = follow(
+        [finding_from_row(row) for row in store.earlier_findings(run)],
+        (observation_from_row(row, keys[row["host"]]) for row in rows),
+        rules.as_of,
+    )
+    for line in store.lines(run.id):
+        row = json.loads(line)
+        counts[HostOutcome(row["outcome"])] += 1
+        assessed += row["outcome"] != HostOutcome.UNREACHABLE and row["complete"]
+        violations += row["outcome"] == HostOutcome.NONCOMPLIANT
+    if sum(counts.values()) != run.scope_count:
+        missing = run.scope_count - sum(counts.values())
+        raise UsageError(
+            f"run {run.id} is not at its end: {missing} hosts have no outcome; go on with --resume {run.id}"
+        )
+    summary: dict[str, object] = {
+        "coverage": {
+            "scope": run.scope_count,
+            "assessed": assessed,
+            "share": round(assessed / run.scope_count, 4),
+            "wanted": rules.policy.settings.coverage,
+        },
+        "outcomes": {outcome.value: count for outcome, count in counts.items()},
+        "violating_hosts": violations,
+        "controls": {name: control_row(info) for name, info in control_infos().items()},
+        "policy_name": rules.policy.name,
+        "catalogue_version": rules.catalogue.version,
+        "attack_version": attack_data().version,
+        "approvals": {approval.id: approval_row(approval) for approval in rules.policy.approvals},
+        "exceptions": {record.id: exception_row(record) for record in rules.exceptions},
+    }
+    store.finish(
+        run.id,
+        finished=instant(datetime.now(UTC)) or "",
+        summary=summary,
+        findings=[finding_row(finding) for finding in followed],
+    )
+    return store.run(run.id)
+
+
+def exit_code(run: RunRecord) -> int:
+    """Return 3 below the coverage the policy wants, else 1 with violations, else 0."""
+    summary: dict[str, Any] = run.summary
+    coverage = summary["coverage"]
+    if coverage["assessed"] < coverage["wanted"] * coverage["scope"]:
+        return 3
+    return 1 if summary["violating_hosts"] else 0
+
+
+def _call(host: Host, limits: Limits) -> ProbeCall:
+    return sh_call(
+        limits=limits.probe,
+        deadline=host.deadline or limits.deadline,
+        output_limit=limits.output_bytes,
+        become=host.credentials.become,
+        become_password=host.credentials.become_password,
+    )
+
+
+def _facts_text(facts: HostFacts) -> str:
+    return canonical(asdict(facts)).decode()
+
+
+def _history_text(store: Store, facts: list[HostFacts], before: int | None) -> str:
+    """Write what earlier runs know of the hosts in scope: an input like any other, sealed as text."""
+    known = store.history(before if before is not None else 1 << 62)
+    return canonical({fact.key: known[fact.key] for fact in facts if fact.key in known}).decode()
+
+
+def _histories(data: dict[str, list[str | None]]) -> dict[str, History]:
+    return {
+        key: History(first_seen=_instant(first), last_complete=_instant(last)) for key, (first, last) in data.items()
+    }
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

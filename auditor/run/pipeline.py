@@ -1,0 +1,189 @@
+"""One host through every stage: bytes in, verdicts out; a pure function of the answer and the rules."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from auditor import __version__
+from auditor.catalogue.load import Catalogue
+from auditor.catalogue.match import match
+from auditor.collect.envelope import open_envelope
+from auditor.collect.read import read
+from auditor.collect.seal import seal
+from auditor.controls.control import Control
+from auditor.controls.registry import controls
+from auditor.errors import HostError
+from auditor.model.case import Case, History
+from auditor.model.evidence import Evidence
+from auditor.model.facts.software import InstallState, Software
+from auditor.model.facts.system import OperatingSystem
+from auditor.model.host import HostFacts
+from auditor.model.ledger import HostOutcome, LedgerRow
+from auditor.model.policy import ExceptionRecord, Policy
+from auditor.model.probe import RawOutput
+from auditor.model.reading import Reading
+from auditor.model.result import HostResult, ProductUse
+from auditor.model.sighting import Sighting
+from auditor.model.verdict import Judgement, Verdict, Violation
+from auditor.policy.approvals import approval_for
+from auditor.policy.exceptions import exception_for
+from auditor.policy.judge import judge, unassessed
+from auditor.run.exposures import Approve, exposures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What every host of a run is held to: the sealed inputs, parsed."""
+
+    policy: Policy
+    """What is allowed."""
+    exceptions: tuple[ExceptionRecord, ...]
+    """What is accepted for a while."""
+    catalogue: Catalogue
+    """What remote-access software looks like."""
+    as_of: datetime
+    """The one instant the run judges at, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A host's answer on its way to a reader."""
+
+    host: HostFacts
+    """Whose it is."""
+    raw: RawOutput = field(repr=False)
+    """The bytes."""
+    token: str
+    """The call's token."""
+    probe_sha256: str
+    """Digest of the script that was sent."""
+    unpacked_limit: int
+    """Bytes it may unpack to."""
+
+
+def to_evidence(answered: Answered) -> Evidence:
+    """Open, redact and seal an answer; HostError for one that is not the probe's or not whole."""
+    raw = answered.raw
+    envelope = open_envelope(
+        stdout=raw.stdout, stderr=raw.stderr, token=raw.token or answered.token, limit=answered.unpacked_limit
+    )
+    return seal(
+        envelope,
+        host=answered.host.name,
+        user=raw.user,
+        collected_at=raw.finished,
+        probe_sha256=answered.probe_sha256,
+        tool_version=__version__,
+        host_key=raw.host_key,
+    )
+
+
+def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) -> HostResult:
+    """Read evidence and judge it."""
+    reading = read(evidence)
+    sightings = match(reading, rules.catalogue)
+    products = tuple(_use(sighting, host, rules) for sighting in sightings)
+    case = Case(
+        host=host,
+        head=evidence.head,
+        reading=reading,
+        products=products,
+        exposures=exposures(reading, sightings, _approver(host, rules)),
+        settings=rules.policy.settings,
+        history=history,
+        as_of=rules.as_of,
+    )
+    judgements = _judgements(case, rules)
+    return _result(evidence, case, judgements)
+
+
+def unreached(host: HostFacts, error: HostError) -> HostResult:
+    """Return the result of a host that gave no evidence: its reason, and nothing but unknown verdicts."""
+    return HostResult(
+        host=host,
+        ledger=LedgerRow(
+            host=host.name,
+            outcome=HostOutcome.UNREACHABLE,
+            complete=False,
+            reason=error.reason,
+            detail=error.detail,
+            owner=host.owner,
+            site=host.site,
+        ),
+        judgements=tuple(unassessed(control, f"not assessed: {error.detail}") for control in controls().values()),
+    )
+
+
+def _use(sighting: Sighting, host: HostFacts, rules: Rules) -> ProductUse:
+    found = approval_for(sighting, host, rules.policy, rules.as_of.date())
+    return ProductUse(
+        sighting=sighting,
+        approval=None if found.approval is None else found.approval.id,
+        objection=found.objection,
+    )
+
+
+def _approver(host: HostFacts, rules: Rules) -> Approve:
+    """Return the function that says which approval lets a product listen where it does."""
+
+    def approve(sighting: Sighting, port: int, loopback: bool) -> tuple[str | None, str | None]:  # noqa: FBT001
+        found = approval_for(sighting, host, rules.policy, rules.as_of.date())
+        if found.approval is None:
+            return None, found.objection
+        if found.approval.listen.allows(port=port, is_loopback=loopback):
+            return found.approval.id, None
+        return None, f"approval {found.approval.id} does not cover this port and binding"
+
+    return approve
+
+
+def _judgements(case: Case, rules: Rules) -> tuple[Judgement, ...]:
+    today = rules.as_of.date()
+
+    def excuse(control: str, violation: Violation) -> str | None:
+        record = exception_for(control, case.host, violation.subject, rules.exceptions, today)
+        return None if record is None else record.id
+
+    def judged(control: Control) -> Judgement:
+        return judge(control, case, excuse)
+
+    return tuple(judged(control) for control in controls().values())
+
+
+def _outcome(judgements: Sequence[Judgement]) -> tuple[HostOutcome, bool]:
+    verdicts = {judgement.verdict for judgement in judgements}
+    complete = Verdict.UNKNOWN not in verdicts
+    if Verdict.FAIL in verdicts:
+        return HostOutcome.NONCOMPLIANT, complete
+    return (HostOutcome.COMPLIANT if complete else HostOutcome.PARTIAL), complete
+
+
+def _result(evidence: Evidence, case: Case, judgements: tuple[Judgement, ...]) -> HostResult:
+    head = evidence.head
+    outcome, complete = _outcome(judgements)
+    return HostResult(
+        host=case.host,
+        ledger=LedgerRow(
+            host=case.host.name, outcome=outcome, complete=complete, owner=case.host.owner, site=case.host.site
+        ),
+        os=_os(case.reading),
+        hostname=head.hostname,
+        evidence_sha256=evidence.sha256,
+        collected_at=head.collected_at,
+        clock_skew=round((head.clock - head.collected_at).total_seconds()),
+        rights=head.rights,
+        privilege_note=head.privilege_note,
+        delivered=head.delivered,
+        probe_sha256=head.probe_sha256,
+        host_key=head.host_key,
+        sections=tuple(case.reading.sections.values()),
+        software_count=sum(1 for one in case.reading.of(Software) if one.state is InstallState.INSTALLED),
+        products=case.products,
+        listeners=case.exposures,
+        judgements=judgements,
+    )
+
+
+def _os(reading: Reading) -> OperatingSystem:
+    known = reading.of(OperatingSystem)
+    return known[0] if known else OperatingSystem(family=reading.os, id="unknown", name=str(reading.os), version="")

@@ -1,0 +1,212 @@
+"""What a reader process does: take one host's bytes, return one record, within its limits."""
+
+import gc
+import json
+import pickle
+import resource
+import signal
+import socket
+import struct
+import time
+import traceback
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.collect.seal import head_record
+from auditor.controls.registry import control_infos
+from auditor.errors import HostError, Reason
+from auditor.model.case import History
+from auditor.model.evidence import Evidence, Outcome, Section
+from auditor.model.host import HostFacts
+from auditor.model.result import HostResult
+from auditor.report.rows import compact, host_row
+from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
+from auditor.store.record import HostRecord, SectionRecord
+
+_SIZE = struct.Struct("!I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderLimits:
+    """What reading one host's answer may cost."""
+
+    cpu_seconds: int = 10
+    """Processor time; one more second kills the reader."""
+    memory_bytes: int = 512 * 1024 * 1024
+    """Address space beyond what the reader began with."""
+    wall_seconds: float = 30.0
+    """Patience of the one who waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadJob:
+    """One host to be read and judged; without an answer, the error stands for it."""
+
+    host: HostFacts
+    """The host."""
+    history: History
+    """What earlier runs know of it."""
+    answered: Answered | None = None
+    """Its answer, not yet opened."""
+    error: HostError | None = None
+    """Why there is none."""
+
+
+def serve(channel: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
+    """Read jobs from a channel until it closes. The caller is a process made for this and nothing else."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit_memory(limits)
+    gc.disable()  # a job is short, and everything it made goes with it
+    while True:
+        data = receive(channel)
+        if data is None:
+            return
+        # Jobs come from our own parent over a private socket pair.
+        job: ReadJob = pickle.loads(data)  # noqa: S301
+        _limit_cpu(limits)
+        send(channel, _answer(job, rules))
+        gc.collect(0)
+
+
+def _answer(job: ReadJob, rules: Rules) -> bytes:
+    try:
+        return pack(record_of(job, rules))
+    except MemoryError:
+        return pack_failure(Reason.READER_LIMIT, "reading its answer took more memory than a reader may have")
+    except Exception as error:  # noqa: BLE001 — the per-host boundary: our fault on one host must not stop the others
+        traceback.print_exc()
+        return pack_failure(Reason.READER_FAILED, f"a fault of the auditor's own: {type(error).__name__}: {error}")
+
+
+def record_of(job: ReadJob, rules: Rules) -> HostRecord:
+    """Judge one host and make the record that is kept of it."""
+    if job.answered is None:
+        return host_record(unreached(job.host, job.error or _nothing()), None)
+    try:
+        evidence = to_evidence(job.answered)
+    except HostError as error:
+        return host_record(unreached(job.host, error), None)
+    return host_record(assess(evidence, job.host, job.history, rules), evidence)
+
+
+def _nothing() -> HostError:
+    return HostError(Reason.PROBE_FAILED, "no answer and no reason for it")
+
+
+def host_record(result: HostResult, evidence: Evidence | None) -> HostRecord:
+    """Make the record that the store keeps."""
+    return HostRecord(
+        host=result.host.name,
+        outcome=result.ledger.outcome,
+        complete=result.ledger.complete,
+        inventoried=evidence is not None and not any(section.outcome.is_gap for section in result.sections),
+        reason=result.ledger.reason,
+        row=compact(host_row(result, control_infos())),
+        evidence_sha256=None if evidence is None else evidence.sha256,
+        head=None if evidence is None else json.dumps(head_record(evidence.head), sort_keys=True),
+        sections=() if evidence is None else tuple(_section_record(section) for section in evidence.sections),
+    )
+
+
+def _section_record(section: Section) -> SectionRecord:
+    return SectionRecord(
+        sha256=section.sha256,
+        id=section.id,
+        outcome=section.outcome,
+        reason=section.reason,
+        stderr=section.stderr,
+        redactions=section.redactions,
+        packed=zlib.compress(section.text.encode(), 1),
+    )
+
+
+# ---- the wire between a reader and its parent: JSON and sizes, so that a reader
+# that a host has taken over cannot make its parent run anything.
+
+
+def pack(record: HostRecord) -> bytes:
+    """Write a record as one message."""
+    head: dict[str, Any] = {
+        name: getattr(record, name)
+        for name in ("host", "outcome", "complete", "inventoried", "reason", "row", "evidence_sha256", "head")
+    }
+    head["sections"] = [
+        [part.sha256, part.id, part.outcome, part.reason, part.stderr, part.redactions, len(part.packed)]
+        for part in record.sections
+    ]
+    text = json.dumps(head).encode()
+    return b"".join([_SIZE.pack(len(text)), text, *(part.packed for part in record.sections)])
+
+
+def pack_failure(reason: Reason, detail: str) -> bytes:
+    """Write a failure as one message."""
+    text = json.dumps({"failure": reason, "detail": detail}).encode()
+    return _SIZE.pack(len(text)) + text
+
+
+def unpack(message: bytes) -> HostRecord:
+    """Read a message back; raises HostError for a failure."""
+    (size,) = _SIZE.unpack_from(message)
+    position = _SIZE.size + size
+    head = json.loads(message[_SIZE.size : position])
+    if "failure" in head:
+        raise HostError(Reason(head["failure"]), head["detail"])
+    parts = []
+    for sha256, section, outcome, reason, stderr, redactions, length in head.pop("sections"):
+        packed = message[position : position + length]
+        position += length
+        parts.append(
+            SectionRecord(
+                sha256=sha256,
+                id=section,
+                outcome=Outcome(outcome),
+                reason=reason,
+                stderr=stderr,
+                redactions=redactions,
+                packed=packed,
+            )
+        )
+    return HostRecord(**head, sections=tuple(parts))
+
+
+def send(channel: socket.socket, message: bytes) -> None:
+    """Send one message with its size before it."""
+    channel.sendall(_SIZE.pack(len(message)) + message)
+
+
+def receive(channel: socket.socket, deadline: float | None = None) -> bytes | None:
+    """Receive one message; None when the other end is gone. Raises TimeoutError after the monotonic deadline."""
+    size = _exactly(channel, _SIZE.size, deadline)
+    return None if size is None else _exactly(channel, _SIZE.unpack(size)[0], deadline)
+
+
+def _exactly(channel: socket.socket, length: int, deadline: float | None) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < length:
+        if deadline is not None:
+            channel.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            part = channel.recv(min(length - len(parts), 1 << 20))
+        except ConnectionError:
+            return None
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
+
+
+def _limit_cpu(limits: ReaderLimits) -> None:
+    used = int(time.process_time()) + 1
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (used + limits.cpu_seconds, hard))
+
+
+def _limit_memory(limits: ReaderLimits) -> None:
+    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 — one read, no Path needed
+        pages = int(statm.read().split()[0])
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = pages * resource.getpagesize() + limits.memory_bytes
+    with suppress(ValueError):  # a lower hard limit is stricter still
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))

@@ -1,0 +1,114 @@
+"""A few reader processes: everything that reads a host's bytes happens in one of them, never here."""
+
+import contextlib
+import gc
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+
+from auditor.errors import HostError, Reason
+from auditor.run.pipeline import Rules
+from auditor.run.reader import ReaderLimits, ReadJob, receive, send, serve, unpack
+from auditor.store.record import HostRecord
+
+_PID_BYTES = 8
+
+
+class Readers:
+    """A pool of reader processes; one that breaks its limits is killed and replaced.
+
+    They are forked by a nursery: a single-threaded process that is itself forked before this process
+    starts a thread, so that a reader begins with everything imported and shares its memory.
+    Make it before any thread; close it when done.
+    """
+
+    def __init__(self, count: int, rules: Rules, limits: ReaderLimits | None = None) -> None:
+        """Fork the nursery and the first ``count`` readers."""
+        self._limits = limits or ReaderLimits()
+        gc.collect()
+        gc.freeze()
+        ours, theirs = socket.socketpair()
+        self._nursery_pid = os.fork()
+        if self._nursery_pid == 0:
+            ours.close()
+            _nursery(theirs, rules, self._limits)
+        theirs.close()
+        gc.unfreeze()
+        self._nursery = ours
+        self._birth = threading.Lock()
+        self._free: queue.SimpleQueue[tuple[int, socket.socket]] = queue.SimpleQueue()
+        for _ in range(count):
+            self._free.put(self._born())
+
+    def read(self, job: ReadJob) -> HostRecord:
+        """Have one host read and judged; waits for a free reader. Raises HostError when the reader breaks."""
+        pid, channel = self._free.get()
+        try:
+            message = self._ask(job, channel)
+        except BaseException:
+            self._replace(pid, channel)
+            raise
+        if message is None:
+            self._replace(pid, channel)
+            raise HostError(Reason.READER_LIMIT, f"reading its answer took more than {self._limits.cpu_seconds} s")
+        self._free.put((pid, channel))
+        return unpack(message)
+
+    def close(self) -> None:
+        """End every reader and the nursery."""
+        while True:
+            try:
+                _, channel = self._free.get_nowait()
+            except queue.Empty:
+                break
+            channel.close()
+        self._nursery.close()
+        os.waitpid(self._nursery_pid, 0)
+
+    def _ask(self, job: ReadJob, channel: socket.socket) -> bytes | None:
+        import pickle  # noqa: PLC0415 — only ever towards our own child
+
+        deadline = time.monotonic() + self._limits.wall_seconds
+        try:
+            channel.settimeout(self._limits.wall_seconds)
+            send(channel, pickle.dumps(job))
+            return receive(channel, deadline)
+        except (TimeoutError, ConnectionError):
+            return None
+
+    def _replace(self, pid: int, channel: socket.socket) -> None:
+        channel.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        self._free.put(self._born())
+
+    def _born(self) -> tuple[int, socket.socket]:
+        with self._birth:
+            self._nursery.sendall(b"+")
+            message, descriptors, _, _ = socket.recv_fds(self._nursery, _PID_BYTES, 1)
+        if not descriptors:
+            raise HostError(Reason.READER_FAILED, "no reader process could be started")
+        return int.from_bytes(message), socket.socket(fileno=descriptors[0])
+
+
+def _nursery(requests: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
+    """Fork a reader for every byte that comes, until the parent is gone; never returns."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries dead readers
+    try:
+        while requests.recv(1):
+            ours, theirs = socket.socketpair()
+            pid = os.fork()
+            if pid == 0:
+                requests.close()
+                theirs.close()
+                serve(ours, rules, limits)
+                os._exit(0)
+            ours.close()
+            socket.send_fds(requests, [pid.to_bytes(_PID_BYTES)], [theirs.fileno()])
+            theirs.close()
+    finally:
+        os._exit(0)

@@ -1,0 +1,81 @@
+"""What is kept of one host in one run: prepared by a worker, written in one transaction."""
+
+from dataclasses import dataclass, field
+
+from auditor.model.evidence import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionRecord:
+    """One sealed section as stored: once, by its hash, however many hosts said the same."""
+
+    sha256: str
+    """The section's own hash."""
+    id: str
+    """Collector id."""
+    outcome: Outcome
+    """What the script said became of it."""
+    reason: str | None
+    """Why."""
+    stderr: str
+    """What its commands said on standard error, redacted."""
+    redactions: int
+    """How many secrets were taken out."""
+    packed: bytes = field(repr=False)
+    """The redacted text, zlib-compressed UTF-8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRecord:
+    """One host's outcome, row and evidence."""
+
+    host: str
+    """Inventory name."""
+    outcome: str
+    """Ledger outcome."""
+    complete: bool
+    """Whether no verdict is unknown."""
+    inventoried: bool
+    """Whether every section was collected or absent: what the age of evidence counts from."""
+    reason: str | None
+    """Ledger reason of a host that was not assessed."""
+    row: str
+    """The host's line of ``hosts.jsonl``."""
+    evidence_sha256: str | None = None
+    """Seal of the evidence; None for a host that gave none."""
+    head: str | None = None
+    """The evidence's head as JSON."""
+    sections: tuple[SectionRecord, ...] = ()
+    """Its sections, in the order of the probe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as the store knows it."""
+
+    id: str
+    """Name of the run, which is its folder's name too."""
+    sequence: int
+    """Number of the run in this store, from 1: a missing month shows."""
+    started: str
+    """When it began, RFC 3339 in UTC."""
+    finished: str | None
+    """When it ended; None while it has not."""
+    operator: str
+    """Who ran it."""
+    tool_version: str
+    """Version of the auditor."""
+    as_of: str
+    """The instant it judges at, RFC 3339 in UTC."""
+    scope_count: int
+    """Hosts in scope."""
+    scope_sha256: str
+    """Digest of the host names."""
+    scope_source: str
+    """Where they come from."""
+    options: dict[str, object]
+    """What the command was asked, for ``--resume``; no secret is in it."""
+    inputs: dict[str, str]
+    """Sealed input to its SHA-256: policy, exceptions, catalogue, attack, history."""
+    summary: dict[str, object]
+    """What reports say of the run beyond its rows; empty while it runs."""

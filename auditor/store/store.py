@@ -1,0 +1,347 @@
+"""Keep runs: open a store, begin a run, record one host a transaction, read everything back in order."""
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine, RowMapping
+
+from auditor.errors import StoreError, UsageError
+from auditor.located import did_you_mean
+from auditor.model.evidence import Outcome
+from auditor.model.host import HostFacts
+from auditor.store.record import HostRecord, RunRecord, SectionRecord
+from auditor.store.tables import FINDINGS, META, METADATA, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
+
+_BUSY_MS = 10_000
+_PAGE = 200
+
+
+def default_url() -> str:
+    """Return the store's address: ``AUDITOR_STORE``, else an SQLite file in the user's state folder (XDG)."""
+    named = os.environ.get("AUDITOR_STORE")
+    if named:
+        return named
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return str(state / "auditor" / "store.sqlite")
+
+
+class Store:
+    """A place where runs are kept. Closing it is the caller's duty; every write is a transaction of its own."""
+
+    def __init__(self, url: str) -> None:
+        """Open, and lay out when new. ``url`` is a path of an SQLite file or an SQLAlchemy URL."""
+        self.url = url
+        self._known_sections: set[str] = set()
+        self._engine = _engine(url)
+        with self._writing() as connection:
+            METADATA.create_all(connection)
+            version = connection.execute(sa.select(META.c.value).where(META.c.key == "version")).scalar()
+            if version is None:
+                connection.execute(META.insert().values(key="version", value=str(VERSION)))
+            elif int(version) > VERSION:
+                raise StoreError(
+                    f"{url}: this store was written by a newer auditor (layout {version}, ours is {VERSION})"
+                )
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+    # ---- writing
+
+    def begin(self, record: RunRecord, scope: Sequence[tuple[HostFacts, str]], texts: Iterable[str]) -> RunRecord:
+        """Fix a run and its scope; the sequence number is given here. ``scope`` pairs facts with their JSON."""
+        with self._writing() as connection:
+            last = connection.execute(sa.select(sa.func.max(RUNS.c.sequence))).scalar() or 0
+            values = _run_values(record)
+            values["sequence"] = last + 1
+            connection.execute(RUNS.insert().values(**values))
+            connection.execute(
+                SCOPE.insert(),
+                [
+                    {"run": record.id, "ordinal": number, "host": facts.name, "host_key": facts.key, "facts": text}
+                    for number, (facts, text) in enumerate(scope)
+                ],
+            )
+            for text in texts:
+                connection.execute(
+                    self._insert_new(TEXTS), {"sha256": digest(text), "packed": zlib.compress(text.encode(), 6)}
+                )
+        return self.run(record.id)
+
+    def record(self, run: str, host: HostRecord) -> None:
+        """Write one host's outcome, row and evidence: all of it or nothing."""
+        fresh = [section for section in host.sections if section.sha256 not in self._known_sections]
+        with self._writing() as connection:
+            if fresh:
+                connection.execute(self._insert_new(SECTIONS), [_section_values(section) for section in fresh])
+            connection.execute(RESULTS.insert(), _result_values(run, host))
+        self._known_sections.update(section.sha256 for section in fresh)
+
+    def finish(
+        self, run: str, *, finished: str, summary: dict[str, object], findings: Iterable[dict[str, Any]]
+    ) -> None:
+        """End a run: its findings and summary stand, and it counts as history from now on."""
+        with self._writing() as connection:
+            connection.execute(FINDINGS.delete().where(FINDINGS.c.run == run))
+            rows = [
+                {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": _json(row)}
+                for row in findings
+            ]
+            if rows:
+                connection.execute(FINDINGS.insert(), rows)
+            connection.execute(RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=_json(summary)))
+
+    # ---- reading
+
+    def runs(self) -> list[RunRecord]:
+        """Return every run, newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(RUNS).order_by(RUNS.c.sequence.desc())).mappings()
+            return [_run_record(row) for row in rows]
+
+    def run(self, name: str | None) -> RunRecord:
+        """Return a run by its id or an unambiguous beginning of it; None means the newest finished one."""
+        known = self.runs()
+        if name is None:
+            finished = [run for run in known if run.finished is not None]
+            if not finished:
+                raise UsageError(f"{self.url}: no finished run is in this store; `auditor audit` makes one")
+            return finished[0]
+        matches = [run for run in known if run.id == name] or [run for run in known if run.id.startswith(name)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise UsageError(f"run {name!r} is ambiguous: {', '.join(run.id for run in matches)}")
+        raise UsageError(f"no run {name!r} in {self.url}{did_you_mean(name, [run.id for run in known])}")
+
+    def scope(self, run: str) -> list[dict[str, Any]]:
+        """Return the facts of every host in scope, in the ledger's order."""
+        query = sa.select(SCOPE.c.facts).where(SCOPE.c.run == run).order_by(SCOPE.c.ordinal)
+        with self._reading() as connection:
+            return [json.loads(text) for (text,) in connection.execute(query)]
+
+    def done(self, run: str) -> set[str]:
+        """Return the names of the hosts that have their outcome already."""
+        with self._reading() as connection:
+            return set(connection.execute(sa.select(RESULTS.c.host).where(RESULTS.c.run == run)).scalars())
+
+    def lines(self, run: str) -> Iterator[str]:
+        """Yield the row of every recorded host, in the ledger's order, a page at a time."""
+        query = (
+            sa.select(SCOPE.c.ordinal, RESULTS.c.packed_row)
+            .join(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
+            .where(SCOPE.c.run == run)
+            .order_by(SCOPE.c.ordinal)
+            .limit(_PAGE)
+        )
+        last = -1
+        while True:
+            with self._reading() as connection:
+                page = connection.execute(query.where(SCOPE.c.ordinal > last)).all()
+            for ordinal, packed in page:
+                last = ordinal
+                yield zlib.decompress(packed).decode()
+            if len(page) < _PAGE:
+                return
+
+    def findings(self, run: str) -> list[dict[str, Any]]:
+        """Return the findings of a run, sorted by host, then fingerprint."""
+        query = sa.select(FINDINGS.c.row).where(FINDINGS.c.run == run)
+        with self._reading() as connection:
+            rows = [json.loads(text) for (text,) in connection.execute(query)]
+        return sorted(rows, key=lambda row: (row["host"], row["control"], row["subject"]))
+
+    def earlier_findings(self, run: RunRecord) -> list[dict[str, Any]]:
+        """Return the findings a run goes on from: of each host, those of the last finished run it was in."""
+        ours, theirs = SCOPE.alias(), SCOPE.alias()
+        last = (
+            sa.select(theirs.c.host_key, sa.func.max(RUNS.c.sequence).label("sequence"))
+            .join(RUNS, RUNS.c.id == theirs.c.run)
+            .join(ours, (ours.c.host_key == theirs.c.host_key) & (ours.c.run == run.id))
+            .where(RUNS.c.sequence < run.sequence, RUNS.c.finished.is_not(None))
+            .group_by(theirs.c.host_key)
+            .subquery()
+        )
+        query = (
+            sa.select(FINDINGS.c.row)
+            .join(SCOPE, (SCOPE.c.run == FINDINGS.c.run) & (SCOPE.c.host == FINDINGS.c.host))
+            .join(RUNS, RUNS.c.id == FINDINGS.c.run)
+            .join(last, (last.c.host_key == SCOPE.c.host_key) & (last.c.sequence == RUNS.c.sequence))
+        )
+        with self._reading() as connection:
+            return [json.loads(text) for (text,) in connection.execute(query)]
+
+    def history(self, before: int) -> dict[str, tuple[str, str | None]]:
+        """Return, for every host key of finished runs before a sequence number: first seen, last complete."""
+        complete = sa.func.max(sa.case((RESULTS.c.inventoried, RUNS.c.as_of), else_=None))
+        query = (
+            sa.select(SCOPE.c.host_key, sa.func.min(RUNS.c.as_of), complete)
+            .join(RUNS, RUNS.c.id == SCOPE.c.run)
+            .outerjoin(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
+            .where(RUNS.c.sequence < before, RUNS.c.finished.is_not(None))
+            .group_by(SCOPE.c.host_key)
+        )
+        with self._reading() as connection:
+            return {key: (first, last) for key, first, last in connection.execute(query)}
+
+    def evidence(self, run: str, host: str) -> tuple[dict[str, Any], str, list[SectionRecord]] | None:
+        """Return a host's evidence: head, seal and sections in order; None when it gave none."""
+        query = sa.select(RESULTS).where(RESULTS.c.run == run, RESULTS.c.host == host)
+        with self._reading() as connection:
+            row = connection.execute(query).mappings().first()
+            if row is None or row["head"] is None:
+                return None
+            wanted = json.loads(row["sections"])
+            found = connection.execute(sa.select(SECTIONS).where(SECTIONS.c.sha256.in_(wanted))).mappings()
+            by_hash = {section["sha256"]: _section_record(section) for section in found}
+        return json.loads(row["head"]), row["evidence_sha256"], [by_hash[sha] for sha in wanted]
+
+    def text(self, sha256: str) -> str:
+        """Return a sealed input by its hash."""
+        with self._reading() as connection:
+            packed = connection.execute(sa.select(TEXTS.c.packed).where(TEXTS.c.sha256 == sha256)).scalar()
+        if packed is None:
+            raise StoreError(f"{self.url}: the sealed input {sha256} is not in this store")
+        return zlib.decompress(packed).decode()
+
+    # ---- connections
+
+    def _insert_new(self, table: sa.Table) -> Any:  # noqa: ANN401 — one of two dialects' own statements
+        kind = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        return kind(table).on_conflict_do_nothing()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _plain_errors(self.url), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _plain_errors(self.url), self._engine.connect() as connection:
+            yield connection.execution_options(auditor_reads=True)
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 that a sealed text is kept under."""
+    import hashlib  # noqa: PLC0415 — kept beside its only use
+
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _engine(url: str) -> Engine:
+    if "://" not in url:
+        path = Path(url).expanduser()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(f"{path.parent}: cannot make the store's folder: {error.strerror}") from error
+        url = f"sqlite:///{path.absolute()}"
+    with _plain_errors(url):
+        engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own type
+    """Let SQLAlchemy, not the driver, begin transactions; survive a kill at any moment."""
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once when writing: a lock that is upgraded later can fail half-way."""
+    reads = connection.get_execution_options().get("auditor_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _plain_errors(url: str) -> Iterator[None]:
+    """Say in the operator's words what the database refuses."""
+    try:
+        yield
+    except sa.exc.IntegrityError:
+        raise
+    except sa.exc.DBAPIError as error:
+        said = str(error.orig)
+        advice = {
+            "database is locked": "another process holds it; wait for it to end, or name another store with --store",
+            "database or disk is full": "make room, or name another store with --store",
+            "attempt to write a readonly database": "make it writable, or name another store with --store",
+            "unable to open database file": "check that the folder exists and can be written",
+            "file is not a database": "it is not a store of the auditor; name another with --store",
+        }.get(said, "check the store's address and its rights")
+        raise StoreError(f"{url}: {said}: {advice}") from error
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+        raise StoreError(f"{url}: not the address of a store: {error}") from error
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _run_values(record: RunRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "started": record.started,
+        "finished": record.finished,
+        "operator": record.operator,
+        "tool_version": record.tool_version,
+        "as_of": record.as_of,
+        "scope_count": record.scope_count,
+        "scope_sha256": record.scope_sha256,
+        "scope_source": record.scope_source,
+        "options": _json(record.options),
+        "inputs": _json(record.inputs),
+        "summary": _json(record.summary),
+    }
+
+
+def _run_record(row: RowMapping) -> RunRecord:
+    values = dict(row)
+    for name in ("options", "inputs", "summary"):
+        values[name] = json.loads(values[name])
+    return RunRecord(**values)
+
+
+def _result_values(run: str, host: HostRecord) -> dict[str, Any]:
+    return {
+        "run": run,
+        "host": host.host,
+        "outcome": host.outcome,
+        "complete": host.complete,
+        "inventoried": host.inventoried,
+        "reason": host.reason,
+        "packed_row": zlib.compress(host.row.encode(), 1),
+        "evidence_sha256": host.evidence_sha256,
+        "head": host.head,
+        "sections": _json([section.sha256 for section in host.sections]),
+    }
+
+
+def _section_values(section: SectionRecord) -> dict[str, Any]:
+    return {
+        "sha256": section.sha256,
+        "id": section.id,
+        "outcome": section.outcome,
+        "reason": section.reason,
+        "stderr": section.stderr,
+        "redactions": section.redactions,
+        "packed": section.packed,
+    }
+
+
+def _section_record(row: RowMapping) -> SectionRecord:
+    values = dict(row)
+    values["outcome"] = Outcome(values["outcome"])
+    return SectionRecord(**values)

@@ -1,0 +1,89 @@
+"""The store's tables: runs, what they rested on, and one row a host."""
+
+import sqlalchemy as sa
+
+VERSION = 1
+"""Version of this layout; a store of a newer one is refused."""
+
+METADATA = sa.MetaData()
+
+META = sa.Table(
+    "meta",
+    METADATA,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("sequence", sa.Integer, nullable=False, unique=True),
+    sa.Column("started", sa.String, nullable=False),
+    sa.Column("finished", sa.String),
+    sa.Column("operator", sa.String, nullable=False),
+    sa.Column("tool_version", sa.String, nullable=False),
+    sa.Column("as_of", sa.String, nullable=False),
+    sa.Column("scope_count", sa.Integer, nullable=False),
+    sa.Column("scope_sha256", sa.String, nullable=False),
+    sa.Column("scope_source", sa.String, nullable=False),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("inputs", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+)
+
+# Texts that runs rest on (policy, exceptions, ...): kept once, by their hash.
+TEXTS = sa.Table(
+    "texts",
+    METADATA,
+    sa.Column("sha256", sa.String, primary_key=True),
+    sa.Column("packed", sa.LargeBinary, nullable=False),
+)
+
+# The scope as it was fixed at the start: the ledger's left column.
+SCOPE = sa.Table(
+    "scope",
+    METADATA,
+    sa.Column("run", sa.String, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("host_key", sa.String, nullable=False, index=True),
+    sa.Column("facts", sa.Text, nullable=False),
+    sa.UniqueConstraint("run", "host"),
+)
+
+RESULTS = sa.Table(
+    "results",
+    METADATA,
+    sa.Column("run", sa.String, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("host", sa.String, primary_key=True),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
+    sa.Column("inventoried", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.String),
+    sa.Column("packed_row", sa.LargeBinary, nullable=False),
+    sa.Column("evidence_sha256", sa.String),
+    sa.Column("head", sa.Text),
+    sa.Column("sections", sa.Text, nullable=False),
+)
+
+SECTIONS = sa.Table(
+    "sections",
+    METADATA,
+    sa.Column("sha256", sa.String, primary_key=True),
+    sa.Column("id", sa.String, nullable=False),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("stderr", sa.Text, nullable=False),
+    sa.Column("redactions", sa.Integer, nullable=False),
+    sa.Column("packed", sa.LargeBinary, nullable=False),
+)
+
+FINDINGS = sa.Table(
+    "findings",
+    METADATA,
+    sa.Column("run", sa.String, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("fingerprint", sa.String, primary_key=True),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("row", sa.Text, nullable=False),
+)

@@ -1,0 +1,285 @@
+"""Which host keys are trusted: known_hosts files, indexed so that one look-up is cheap in a large fleet.
+
+Format: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from auditor.errors import HostError, Reason
+
+DEFAULT_PORT = 22
+_REVOKED = "@revoked"
+_AUTHORITY = "@cert-authority"
+_FIELDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostKey:
+    """A public host key."""
+
+    algorithm: str
+    """Key type, such as ``ssh-ed25519``."""
+    blob: bytes = field(repr=False)
+    """The key in SSH's wire form."""
+
+    @property
+    def base64(self) -> str:
+        """Return the key as known_hosts writes it."""
+        return base64.b64encode(self.blob).decode("ascii")
+
+    @property
+    def fingerprint(self) -> str:
+        """Return ``SHA256:...`` as ssh-keygen prints it."""
+        digest = hashlib.sha256(self.blob).digest()
+        return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHost:
+    """One line of a known_hosts file."""
+
+    marker: str
+    """Empty, ``@revoked`` or ``@cert-authority``."""
+    patterns: tuple[str, ...]
+    """Names and patterns in lower case; empty for a hashed name."""
+    salt: bytes = b""
+    """Salt of a hashed name."""
+    digest: bytes = b""
+    """Hash of a hashed name; empty for a plain line."""
+    key: HostKey
+    """The key."""
+    place: str
+    """``file:line``."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether its names are names only, so that an index can find them."""
+        return not self.digest and not any(sign in pattern for pattern in self.patterns for sign in "*?!")
+
+    def matches(self, name: str) -> bool:
+        """Tell whether the line is about a name (in lower case, ``[name]:port`` for another port than 22)."""
+        if self.digest:
+            # SHA-1 is what the format prescribes; it hides names and protects nothing.
+            return hmac.compare_digest(hmac.digest(self.salt, name.encode(), "sha1"), self.digest)
+        if any(pattern.startswith("!") and _matches(pattern[1:], name) for pattern in self.patterns):
+            return False
+        return any(not pattern.startswith("!") and _matches(pattern, name) for pattern in self.patterns)
+
+
+class KnownHosts:
+    """The lines of a set of files; never changed once made, so safe to share between threads."""
+
+    def __init__(self, entries: Iterable[KnownHost], unread: Sequence[str] = ()) -> None:
+        """Index the lines; ``unread`` says what of the files could not be used."""
+        self.unread = tuple(unread)
+        self._exact: dict[str, list[KnownHost]] = {}
+        self._patterns: list[KnownHost] = []
+        self._hashed: list[KnownHost] = []
+        self._by_key: dict[bytes, list[KnownHost]] = {}
+        self._revoked: dict[bytes, list[KnownHost]] = {}
+        self._authorities: list[KnownHost] = []
+        for entry in entries:
+            self._add(entry)
+        self._hashed_algorithms = {entry.key.algorithm for entry in self._hashed}
+
+    def _add(self, entry: KnownHost) -> None:
+        if entry.marker == _REVOKED:
+            self._revoked.setdefault(entry.key.blob, []).append(entry)
+            return
+        if entry.marker == _AUTHORITY:
+            self._authorities.append(entry)
+            return
+        self._by_key.setdefault(entry.key.blob, []).append(entry)
+        if entry.is_exact:
+            for name in entry.patterns:
+                self._exact.setdefault(name, []).append(entry)
+        elif entry.digest:
+            self._hashed.append(entry)
+        else:
+            self._patterns.append(entry)
+
+    def algorithms(self, names: Sequence[str], port: int) -> tuple[str, ...]:
+        """Return the key types known for a host, so that it is asked for one of them."""
+        for name in (*_marked(names, port), *_plain(names, port)):
+            found = [entry.key.algorithm for entry in self._indexed(name)]
+            if not found and len(self._hashed_algorithms) > 1:
+                found = [entry.key.algorithm for entry in self._hashed if entry.matches(name)]
+            if found:
+                return tuple(dict.fromkeys(found))
+        # Hashed lines of one type need not be searched: no other type can be known.
+        return tuple(self._hashed_algorithms) if len(self._hashed_algorithms) == 1 else ()
+
+    def entries(self, name: str) -> list[KnownHost]:
+        """Return the lines about one name, ``[name]:port`` for another port than 22, markers left out."""
+        return [*self._indexed(name), *(entry for entry in self._hashed if entry.matches(name))]
+
+    def check(self, names: Sequence[str], port: int, key: HostKey) -> None:
+        """Return if the key is the trusted one of a host that goes by these names, the first one deciding.
+
+        Raises HostError with ``host_key_revoked``, ``host_key_changed``, ``host_key_ca`` or
+        ``host_key_unknown``. A key known for the name without the port is accepted, as OpenSSH does.
+        """
+        marked, plain = _marked(names, port), _plain(names, port)
+        self.refuse_revoked(names, port, key)
+        for name in marked:
+            if self._is_known(name, key):
+                return
+            others = self.entries(name)
+            if others:
+                raise _changed(name, key, others)
+        if any(self._is_known(name, key) for name in plain):
+            return
+        for entry in self._authorities:
+            if any(entry.matches(name) for name in (*marked, *plain)):
+                raise HostError(
+                    Reason.HOST_KEY_CA,
+                    f"{entry.place} trusts a certificate authority for {marked[0]}, and host certificates are not "
+                    f"supported: compare {_shown(key)} with the host and record it with `auditor enroll {names[-1]}`",
+                )
+        raise self._unknown(marked[0], names[-1], key)
+
+    def refuse_revoked(self, names: Sequence[str], port: int, key: HostKey) -> None:
+        """Raise HostError ``host_key_revoked`` if a line revokes the key for one of these names."""
+        for entry in self._revoked.get(key.blob, ()):
+            if any(entry.matches(name) for name in (*_marked(names, port), *_plain(names, port))):
+                raise HostError(
+                    Reason.HOST_KEY_REVOKED,
+                    f"the host shows {_shown(key)}, which {entry.place} revokes: find out what answers there",
+                )
+
+    def _indexed(self, name: str) -> Iterator[KnownHost]:
+        yield from self._exact.get(name, ())
+        yield from (entry for entry in self._patterns if entry.matches(name))
+
+    def _is_known(self, name: str, key: HostKey) -> bool:
+        """Look the key up first: a hashed name then costs one hash, not one for each line of the file."""
+        return any(entry.matches(name) for entry in self._by_key.get(key.blob, ()))
+
+    def _unknown(self, name: str, host: str, key: HostKey) -> HostError:
+        note = f" (not used: {self.unread[0]}{_and_more(self.unread)})" if self.unread else ""
+        return HostError(
+            Reason.HOST_KEY_UNKNOWN,
+            f"no known_hosts file has a key for {name}, which shows {_shown(key)}: compare it with the host and "
+            f"record it with `auditor enroll {host}`{note}",
+        )
+
+
+def parse_known_hosts(text: str, file: Path) -> tuple[list[KnownHost], list[str]]:
+    """Read one file: its lines, and a sentence for each line that is not understood."""
+    entries: list[KnownHost] = []
+    unread: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        place = f"{file}:{number}"
+        try:
+            entries.append(_entry(words, place))
+        except ValueError as error:
+            unread.append(f"{place}: {error}")
+    return entries, unread
+
+
+def read_known_hosts(files: Iterable[Path], *, expected: bool) -> KnownHosts:
+    """Read a set of files; one that is not there is worth a note only where it was ``expected``."""
+    entries: list[KnownHost] = []
+    unread: list[str] = []
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        except FileNotFoundError:
+            if expected:
+                unread.append(f"{file} does not exist")
+            continue
+        except OSError as error:
+            unread.append(f"{file} cannot be read: {error.strerror}")
+            continue
+        found, strange = parse_known_hosts(text, file)
+        entries += found
+        unread += strange
+    return KnownHosts(entries, unread)
+
+
+def marked_name(name: str, port: int) -> str:
+    """Return a name as known_hosts files it: in lower case, ``[name]:port`` for another port than 22."""
+    return name.lower() if port == DEFAULT_PORT else f"[{name.lower()}]:{port}"
+
+
+def _entry(words: list[str], place: str) -> KnownHost:
+    marker = words.pop(0) if words[0].startswith("@") else ""
+    if marker not in ("", _REVOKED, _AUTHORITY):
+        message = f"unknown marker {marker!r}"
+        raise ValueError(message)
+    if len(words) < _FIELDS:
+        raise ValueError("a line needs names, a key type and a key")
+    salt, digest, patterns = b"", b"", tuple(words[0].lower().split(","))
+    if words[0].startswith("|"):
+        salt, digest, patterns = *_hashed(words[0]), ()
+    try:
+        blob = base64.b64decode(words[2], validate=True)
+    except binascii.Error as error:
+        message = f"the key is not base64: {error}"
+        raise ValueError(message) from error
+    kind = words[1].encode()
+    if blob[: 4 + len(kind)] != len(kind).to_bytes(4, "big") + kind:
+        message = f"the key is not of type {words[1]!r}"
+        raise ValueError(message)
+    key = HostKey(algorithm=words[1], blob=blob)
+    return KnownHost(marker=marker, patterns=patterns, salt=salt, digest=digest, key=key, place=place)
+
+
+def _hashed(word: str) -> tuple[bytes, bytes]:
+    salt, found, digest = word.removeprefix("|1|").partition("|")
+    if not found or not word.startswith("|1|"):
+        raise ValueError("a hashed name is not |1|salt|hash")
+    return base64.b64decode(salt, validate=True), base64.b64decode(digest, validate=True)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Match ``*`` and ``?``, in linear memory and without backtracking deeper than the last star."""
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == name
+    at, here, star, resume = 0, 0, -1, 0
+    while here < len(name):
+        if at < len(pattern) and (pattern[at] == "?" or (pattern[at] == name[here] and pattern[at] != "*")):
+            at, here = at + 1, here + 1
+        elif at < len(pattern) and pattern[at] == "*":
+            star, resume, at = at, here, at + 1
+        elif star >= 0:
+            resume += 1
+            at, here = star + 1, resume
+        else:
+            return False
+    return not pattern[at:].strip("*")
+
+
+def _marked(names: Sequence[str], port: int) -> list[str]:
+    return list(dict.fromkeys(marked_name(name, port) for name in names))
+
+
+def _plain(names: Sequence[str], port: int) -> list[str]:
+    return [] if port == DEFAULT_PORT else list(dict.fromkeys(name.lower() for name in names))
+
+
+def _shown(key: HostKey) -> str:
+    return f"{key.algorithm} {key.fingerprint}"
+
+
+def _and_more(notes: Sequence[str]) -> str:
+    return f" and {len(notes) - 1} more" if len(notes) > 1 else ""
+
+
+def _changed(name: str, key: HostKey, others: Sequence[KnownHost]) -> HostError:
+    same = [entry for entry in others if entry.key.algorithm == key.algorithm] or list(others)
+    known = ", ".join(f"{_shown(entry.key)} ({entry.place})" for entry in same)
+    return HostError(
+        Reason.HOST_KEY_CHANGED,
+        f"{name} shows {_shown(key)}, but known is {known}: find out whether the host was reinstalled; only then "
+        f"remove the old key with `ssh-keygen -R '{name}'` and enroll again",
+    )

@@ -1,0 +1,221 @@
+"""Who we are to an SSH server: key files, the agent, a password, each offered at most once."""
+
+import io
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+from paramiko.agent import AgentSSH
+from paramiko.auth_handler import AuthHandler
+from paramiko.message import Message
+
+from auditor.errors import HostError, Reason
+from auditor.model.host import Host
+from auditor.transport.deadline import Deadline
+from auditor.transport.quote import quoted
+from auditor.transport.ssh_connection import SshConnection
+
+_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
+# sshd ends the connection at the sixth failure (MaxAuthTries); the last one is kept for a password.
+_KEY_OFFERS = 5
+_PUBLICKEY, _PASSWORD, _INTERACTIVE = "publickey", "password", "keyboard-interactive"
+
+
+class Keyring:
+    """The operator's keys: files read once, the agent asked for each host."""
+
+    def __init__(self, *, home: Path, agent_socket: str) -> None:
+        """Take the folder that holds ``.ssh``, and the agent's socket or an empty string."""
+        self._folder = home / ".ssh"
+        self._agent_socket = agent_socket
+        self._keys: dict[tuple[Path, str | None], paramiko.PKey | str] = {}
+        self._lock = threading.Lock()
+
+    def file(self, path: Path, passphrase: str | None) -> paramiko.PKey | str:
+        """Return a private key, or the sentence that says why the file gives none."""
+        with self._lock:
+            found = self._keys.get((path, passphrase))
+            if found is None:
+                found = _read_key(path, passphrase)
+                self._keys[path, passphrase] = found
+            return found
+
+    def usual_files(self) -> list[Path]:
+        """Return the operator's usual key files that exist."""
+        return [self._folder / name for name in _IDENTITIES if (self._folder / name).is_file()]
+
+    @contextmanager
+    def agent(self, seconds: float) -> Iterator[Sequence[paramiko.PKey]]:
+        """Yield the agent's keys, usable while the block runs; none where there is no agent."""
+        if not self._agent_socket:
+            yield ()
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(seconds)
+            agent = AgentSSH()
+            try:
+                connection.connect(self._agent_socket)
+                agent._connect(connection)  # type: ignore[attr-defined] # noqa: SLF001 — Agent() takes no time limit
+            except (OSError, paramiko.SSHException):
+                yield ()
+                return
+            yield agent.get_keys()
+
+
+def log_in(connection: SshConnection, host: Host, user: str, keyring: Keyring, deadline: Deadline) -> None:
+    """Log in as a user, offering each credential once; a refusal is final.
+
+    Raises HostError: ``auth`` with everything that was tried, ``timeout``, or ``reset``.
+    """
+    login = _Login(connection, user, deadline)
+    credentials = host.credentials
+    if credentials.private_key is not None:
+        path = credentials.private_key
+        key = keyring.file(path, credentials.passphrase)
+        if isinstance(key, str) and (host.ssh.identities_only or key != _encrypted(path)):
+            raise HostError(Reason.AUTH, key)
+        if login.with_key(key, f"key {path}"):
+            return
+    if not host.ssh.identities_only:
+        with keyring.agent(deadline.remaining) as keys:
+            if any(login.with_key(key, "agent key") for key in keys):
+                return
+        usual = keyring.usual_files() if credentials.private_key is None else []
+        if any(login.with_key(keyring.file(path, credentials.passphrase), f"key {path}") for path in usual):
+            return
+    if credentials.password is not None and login.with_password(credentials.password):
+        return
+    raise login.refused()
+
+
+class _Login(AuthHandler):
+    """One log-in: what was tried, and what the host still accepts."""
+
+    def __init__(self, connection: SshConnection, user: str, deadline: Deadline) -> None:
+        super().__init__(connection)
+        self._connection = connection
+        self._user = user
+        self._deadline = deadline
+        self._tried: list[str] = []
+        self._offers = 0
+        self._accepted: list[str] | None = None
+        self._answered = False
+        connection.auth_handler = self
+
+    def with_key(self, key: paramiko.PKey | str, name: str) -> bool:
+        """Offer a key, or note why it cannot be offered."""
+        if isinstance(key, str):
+            self._tried.append(key)
+            return False
+        if not self._takes(_PUBLICKEY):
+            return False
+        shown = f"{name} ({key.get_name()} {key.fingerprint})"
+        if self._offers >= _KEY_OFFERS:
+            self._tried.append(f"{shown} not offered, {_KEY_OFFERS} keys being the most that a server lets one try")
+            return False
+        self._offers += 1
+        done = threading.Event()
+        self.auth_publickey(self._user, key, done)
+        return self._came_of(done, shown)
+
+    def with_password(self, password: str) -> bool:
+        """Offer the password once, as an answer to a prompt where the host takes it only so."""
+        if self._takes(_PASSWORD):
+            done = threading.Event()
+            self.auth_password(self._user, password, done)
+            if self._came_of(done, "password"):
+                return True
+            if self._takes(_PASSWORD):
+                return False
+        if not self._takes(_INTERACTIVE):
+            return False
+
+        def answer(_title: str, _instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
+            if not prompts:
+                return []
+            if len(prompts) > 1 or prompts[0][1] or self._answered:
+                # Neither a second question nor one whose answer may be seen can be asking for the password.
+                message = f"the host asks {prompts[-1][0]!r}, which a password does not answer"
+                raise paramiko.SSHException(message)
+            self._answered = True
+            return [password]
+
+        done = threading.Event()
+        self.auth_interactive(self._user, answer, done)
+        return self._came_of(done, "password at the host's prompt")
+
+    def refused(self) -> HostError:
+        """Say everything that was tried."""
+        tried = "; ".join(self._tried) or "nothing, for there is no key file, no agent and no password to offer"
+        accepts = f"; the host takes {quoted(', '.join(self._accepted))}" if self._accepted is not None else ""
+        return HostError(Reason.AUTH, f"user {self._user!r} is not let in; tried: {tried}{accepts}")
+
+    def _takes(self, method: str) -> bool:
+        """Tell whether a method is worth a try: before the first refusal, every one is."""
+        return self._accepted is None or method in self._accepted
+
+    def _came_of(self, done: threading.Event, what: str) -> bool:
+        """Wait for the host's word on an offer, and note a refusal."""
+        connection = self._connection
+        # The thread that reads the connection sets the event when it ends; had it ended before, nobody would.
+        if connection.is_active():
+            done.wait(self._deadline.remaining + 1)
+        if self.is_authenticated():
+            return True
+        if not connection.is_active() or not done.is_set():
+            error = connection.failure(Reason.AUTH, f"at the log-in of user {self._user!r}, when offered {what}")
+            tried = f"; tried before: {'; '.join(self._tried)}" if self._tried else ""
+            raise HostError(error.reason, error.detail + tried)
+        went_on = isinstance(connection.get_exception(), paramiko.ssh_exception.PartialAuthentication)
+        self._tried.append(f"{what} {'accepted, but not enough' if went_on else 'refused'}")
+        return False
+
+    def _parse_userauth_failure(self, m: Message) -> None:
+        """Keep the methods that the host names (RFC 4252, section 5.1); paramiko tells them in some cases only."""
+        self._accepted = m.get_list()
+        m.rewind()
+        super()._parse_userauth_failure(m)  # type: ignore[misc]
+
+
+def _encrypted(path: Path) -> str:
+    return f"key {path} is encrypted and no passphrase is given"
+
+
+def _read_key(path: Path, passphrase: str | None) -> paramiko.PKey | str:
+    """Read a private key file, or say why it gives none."""
+    try:
+        text = path.expanduser().read_text(encoding="ascii", errors="replace")
+        return _parse_key(text, passphrase)
+    except OSError as error:
+        return f"key {path} cannot be read: {error.strerror}"
+    except paramiko.PasswordRequiredException:
+        return _encrypted(path)
+    except paramiko.AuthenticationException:
+        return f"key {path} is not opened by the passphrase given"
+    except paramiko.SSHException:
+        return f"key {path} is not a private key in OpenSSH or PEM form (ssh-keygen -p rewrites PKCS#8)"
+
+
+def _parse_key(text: str, passphrase: str | None) -> paramiko.PKey:
+    """Read a key of whichever type it is.
+
+    Raises PasswordRequiredException where it wants a passphrase, AuthenticationException where the one
+    given is wrong, SSHException where it is no key.
+    """
+    wants = False
+    for given in (None, passphrase) if passphrase is not None else (None,):
+        for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+            try:
+                return kind.from_private_key(io.StringIO(text), given)
+            except paramiko.PasswordRequiredException:
+                wants = True
+                break
+            except (paramiko.SSHException, ValueError, IndexError):
+                # Not of this type; the others are what a damaged file makes paramiko raise besides its own.
+                continue
+    if wants and passphrase is None:
+        raise paramiko.PasswordRequiredException
+    raise paramiko.AuthenticationException if wants else paramiko.SSHException

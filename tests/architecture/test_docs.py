@@ -1,0 +1,69 @@
+"""The documents hold together: links, the ledger's words, decisions, fragments of the changelog."""
+
+from pathlib import Path
+
+from auditor.errors import Reason
+
+_ADR_HEADINGS = ["## Context", "## Decision", "## What we gave up", "## How we will know it was wrong"]
+_KINDS = {"added", "changed", "fixed", "removed", "security"}
+
+
+def _documents(root: Path, tree: tuple[Path, ...]) -> dict[Path, str]:
+    """Return every Markdown file with its fenced code taken out: code holds no links."""
+    found = {path: (root / path).read_text(encoding="utf-8") for path in tree if path.suffix == ".md"}
+    return {path: "".join(text.split("```")[::2]) for path, text in found.items()}
+
+
+def _targets(text: str) -> list[str]:
+    """Return what the inline links of a document point at."""
+    return [rest.partition(")")[0].split()[0] for rest in text.split("](")[1:] if rest.partition(")")[0].strip()]
+
+
+def _anchors(text: str) -> set[str]:
+    headings = [line.lstrip("#").strip().lower() for line in text.splitlines() if line.startswith("#")]
+    return {
+        "".join(char for char in heading if char.isalnum() or char in " -_").replace(" ", "-") for heading in headings
+    }
+
+
+def test_links_between_documents_lead_somewhere(root: Path, tree: tuple[Path, ...]) -> None:
+    documents = _documents(root, tree)
+    links = [
+        (path, target)
+        for path, text in documents.items()
+        for target in _targets(text)
+        if not target.startswith(("http://", "https://", "mailto:"))
+    ]
+    assert links
+    dead: list[str] = []
+    for path, target in links:
+        file, _, anchor = target.partition("#")
+        place = (root / path.parent / file).resolve() if file else root / path
+        if not place.exists():
+            dead.append(f"{path}: {target}")
+        elif anchor and place.suffix == ".md" and anchor not in _anchors(place.read_text(encoding="utf-8")):
+            dead.append(f"{path}: {target} (no such heading)")
+    assert dead == []
+
+
+def test_every_reason_of_the_ledger_is_explained(root: Path) -> None:
+    text = (root / "docs" / "ledger.md").read_text(encoding="utf-8")
+    assert [reason.value for reason in Reason if f"`{reason.value}`" not in text] == []
+
+
+def test_decisions_are_numbered_and_complete(root: Path) -> None:
+    files = sorted((root / "docs" / "adr").glob("[0-9]*.md"))
+    assert [path.name[:4] for path in files] == [f"{number:04}" for number in range(1, len(files) + 1)]
+    assert files
+    incomplete = [
+        path.name
+        for path in files
+        if [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("## ")] != _ADR_HEADINGS
+    ]
+    assert incomplete == []
+
+
+def test_fragments_of_the_changelog_have_a_kind(root: Path) -> None:
+    fragments = [path for path in (root / "docs" / "changes").iterdir() if path.name != "README.md"]
+    assert [path.name for path in fragments if path.name.split(".")[1:-1] not in [[kind] for kind in _KINDS]] == []
+    assert [path.name for path in fragments if not path.read_text(encoding="utf-8").strip()] == []

@@ -1,0 +1,112 @@
+"""Readings made of a few words: what the matcher is tried on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from auditor.catalogue.load import load_catalogue
+from auditor.catalogue.product import Catalogue
+from auditor.model.evidence import Outcome, Rights
+from auditor.model.facts.network import Family, Listener, Owner, Protocol
+from auditor.model.facts.processes import Process
+from auditor.model.facts.remote_config import Tenant
+from auditor.model.facts.services import Service, ServiceManager, StartMode
+from auditor.model.facts.software import InstallState, Software
+from auditor.model.host import OsFamily
+from auditor.model.reading import Found, Reading, SectionReading
+
+Case = Mapping[str, Any]
+_SECTIONS = {
+    Software: "software.dpkg",
+    Process: "processes.proc",
+    Service: "services.systemd",
+    Listener: "sockets.ss",
+    Tenant: "remote_config.files",
+}
+
+
+def _software(row: Case) -> Software:
+    return Software(
+        name=row["name"],
+        version=row.get("version", "1.0"),
+        source=row.get("source", "software.dpkg"),
+        state=InstallState(row.get("state", "installed")),
+        identifier=row.get("identifier"),
+        signer=row.get("signer"),
+    )
+
+
+def _process(row: Case) -> Process:
+    return Process(
+        pid=row["pid"],
+        parent=1,
+        user=row.get("user", "root"),
+        name=row["name"],
+        executable=row.get("exe"),
+        deleted=row.get("deleted", False),
+        is_kernel=row.get("kernel", False),
+        arguments=row.get("args", ""),
+        signer=row.get("signer"),
+        original_name=row.get("original_name"),
+    )
+
+
+def _service(row: Case) -> Service:
+    return Service(
+        name=row["name"],
+        manager=ServiceManager(row.get("manager", "systemd")),
+        start=StartMode(row.get("start", "automatic")),
+        is_running=row.get("running", False),
+        state=row.get("state", ""),
+        command=row.get("command"),
+    )
+
+
+def _listener(row: Case) -> Listener:
+    return Listener(
+        protocol=Protocol(row.get("protocol", "tcp")),
+        family=Family.IP,
+        address=row.get("address", "0.0.0.0"),
+        port=row["port"],
+        owners=tuple(Owner(pid=pid, name="said-by-the-host") for pid in row.get("pids", ())),
+    )
+
+
+def _tenant(row: Case) -> Tenant:
+    return Tenant(product=row["product"], tenant=row["tenant"], file=row["file"])
+
+
+_MAKERS: dict[str, tuple[type, Callable[[Case], Any]]] = {
+    "software": (Software, _software),
+    "process": (Process, _process),
+    "service": (Service, _service),
+    "listener": (Listener, _listener),
+    "tenant": (Tenant, _tenant),
+}
+
+
+def _reading(case: Case) -> Reading:
+    facts: dict[type, tuple[Found[Any], ...]] = {}
+    sections: dict[str, SectionReading] = {}
+    for word, (kind, make) in _MAKERS.items():
+        rows: Sequence[Case] = case.get(word, ())
+        section = _SECTIONS[kind]
+        facts[kind] = tuple(
+            Found(fact=make(row), section=section, line=number) for number, row in enumerate(rows, start=1)
+        )
+        lines = tuple(" ".join(str(value) for value in row.values()) for row in rows)
+        sections[section] = SectionReading(id=section, outcome=Outcome.COLLECTED, items=len(rows), lines=lines)
+    return Reading(os=OsFamily(case.get("os", "linux")), rights=Rights.ROOT, sections=sections, facts=facts)
+
+
+@pytest.fixture
+def make_reading() -> Callable[[Case], Reading]:
+    """Give a function that makes a reading of rows by kind of fact."""
+    return _reading
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    """Give the bundled catalogue."""
+    return load_catalogue(cache_folder=tmp_path_factory.mktemp("cache"))

@@ -1,0 +1,124 @@
+"""An answer is taken apart as it was put together, and a forged or broken one is never read as evidence."""
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.collect.envelope import Envelope, open_envelope
+from auditor.errors import HostError, Reason
+from auditor.model.evidence import Outcome
+
+TOKEN = "00112233445566778899aabbccddeeff"
+LIMIT = 1_000_000
+HEAD = "@head kernel Linux 6.1\n@head uid 0\n@head become none\n@head clock 1763700000\n@head hostname h\n"
+
+
+def an_answer(body: str, *, packing: str = "plain", before: bytes = b"") -> bytes:
+    first = f"auditor-probe 1 {TOKEN} {packing}\n".encode()
+    data = (HEAD + body + "@finish\n").encode()
+    return before + first + (gzip.compress(data) if packing == "gzip" else data)
+
+
+def opened(stdout: bytes, stderr: bytes = b"") -> Envelope:
+    return open_envelope(stdout=stdout, stderr=stderr, token=TOKEN, limit=LIMIT)
+
+
+@pytest.mark.parametrize("packing", ["plain", "gzip"])
+def test_a_whole_answer_comes_apart(packing: str) -> None:
+    envelope = opened(an_answer("@begin software.dpkg\n|a\tb\n|\n|c\n@end software.dpkg 0\n", packing=packing))
+    (answer,) = envelope.answers
+    assert (answer.id, answer.outcome, answer.text) == ("software.dpkg", Outcome.COLLECTED, "a\tb\n\nc\n")
+    assert envelope.head["uid"] == "0"
+
+
+def test_noise_of_a_login_shell_before_the_answer_is_passed_over() -> None:
+    envelope = opened(an_answer("@begin a.b\n@end a.b 0\n", before=b"*** welcome ***\nauditor-probe 1 nonsense\n"))
+    assert [answer.id for answer in envelope.answers] == ["a.b"]
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "reason"),
+    [
+        pytest.param("@begin a.b\n@end a.b 0\n", Outcome.COLLECTED, None, id="empty-is-not-absent"),
+        pytest.param(
+            "@begin a.b\n@outcome absent no database\n@end a.b 0\n", Outcome.ABSENT, "no database", id="absent"
+        ),
+        pytest.param("@begin a.b\n@outcome denied needs root\n@end a.b 0\n", Outcome.DENIED, "needs root", id="denied"),
+        pytest.param(
+            "@begin a.b\n|x\n@end a.b 3\n", Outcome.FAILED, "its last command ended with status 3", id="status"
+        ),
+        pytest.param(
+            "@begin a.b\n|x\n@cut\n@end a.b 0\n", Outcome.TRUNCATED, "the answer was cut at its size limit", id="cut"
+        ),
+        pytest.param(
+            "@begin a.b\n@outcome partial one\n@outcome partial two\n@end a.b 0\n",
+            Outcome.PARTIAL,
+            "one; two",
+            id="both-reasons-are-kept",
+        ),
+        pytest.param(
+            "@begin a.b\n@outcome failed gone\n@outcome absent no\n@end a.b 0\n",
+            Outcome.FAILED,
+            "gone",
+            id="the-worse-stays",
+        ),
+        pytest.param(
+            "@begin a.b\n@outcome failed it did not end within 8 seconds\n@end a.b 137\n",
+            Outcome.FAILED,
+            "it did not end within 8 seconds",
+            id="killed-by-the-clock",
+        ),
+        pytest.param(
+            "@begin a.b\n@outcome wonderful yes\n@end a.b 0\n", Outcome.FAILED, "yes", id="an-unknown-word-fails"
+        ),
+    ],
+)
+def test_outcomes(body: str, outcome: Outcome, reason: str | None) -> None:
+    (answer,) = opened(an_answer(body)).answers
+    assert (answer.outcome, answer.reason) == (outcome, reason)
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"bash: sh: command not found\n", id="something-else"),
+        pytest.param(an_answer("@begin a.b\n|x\n")[:-12], id="cut-in-a-section"),
+        pytest.param(an_answer("", packing="gzip")[:-20], id="cut-gzip"),
+        pytest.param(an_answer("@begin a.b\nforged\n@end a.b 0\n"), id="a-line-without-a-mark"),
+        pytest.param(an_answer("@begin a.b\n@end c.d 0\n"), id="the-wrong-end"),
+        pytest.param(an_answer("@owned yes\n"), id="an-unknown-marker"),
+        pytest.param(an_answer("", packing="lzma"), id="an-unknown-packing"),
+        pytest.param(an_answer("").replace(TOKEN.encode(), b"ff" * 16), id="another-calls-token"),
+    ],
+)
+def test_what_is_not_a_whole_answer_is_probe_failed(stdout: bytes) -> None:
+    with pytest.raises(HostError) as caught:
+        opened(stdout)
+    assert caught.value.reason is Reason.PROBE_FAILED
+
+
+def test_a_gzip_bomb_is_stopped_at_the_limit() -> None:
+    body = "@begin a.b\n" + ("|" + "0" * 999 + "\n") * 5000 + "@end a.b 0\n"
+    with pytest.raises(HostError) as caught:
+        opened(an_answer(body, packing="gzip"))
+    assert caught.value.reason is Reason.OUTPUT_LIMIT
+
+
+def test_standard_error_goes_to_its_section() -> None:
+    stderr = f"sudo: no\n\n{TOKEN} begin a.b\nOperation not permitted\n\n{TOKEN} begin c.d\n".encode()
+    envelope = opened(an_answer("@begin a.b\n@end a.b 1\n@begin c.d\n@end c.d 0\n"), stderr)
+    assert envelope.preamble_stderr.startswith("sudo: no")
+    assert [answer.stderr for answer in envelope.answers] == ["Operation not permitted", ""]
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_make_it_fall_over(noise: bytes) -> None:
+    for stdout in (noise, an_answer("").replace(b"@finish\n", noise), an_answer("@begin a.b\n|") + noise):
+        try:
+            envelope = opened(stdout)
+        except HostError:
+            continue
+        assert all(answer.id for answer in envelope.answers)

@@ -1,0 +1,207 @@
+"""The assembled script, run by real shells: every section has its outcome, and nothing is left behind."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from auditor.collect.collector import Collector, parse_lines
+from auditor.collect.envelope import Envelope, open_envelope
+from auditor.collect.probe import LAUNCHER, assemble, sh_call, sh_probe
+from auditor.model.evidence import Outcome
+from auditor.model.host import OsFamily
+from auditor.model.probe import ProbeCall, ProbeLimits
+
+SHELLS = {
+    "dash": ["dash"],
+    "bash": ["bash"],
+    "busybox": ["busybox", "sh"],
+    "mksh": ["mksh"],
+    "zsh": ["zsh", "--emulate", "sh"],
+}
+
+
+def a_collector(name: str, script: str, seconds: int | None = None) -> Collector:
+    return Collector(
+        id=f"test.{name}",
+        facts=(),
+        scripts={OsFamily.LINUX: script},
+        parse=lambda text: parse_lines(text, str),
+        seconds=seconds,
+    )
+
+
+def a_call(*chosen: Collector, limits: ProbeLimits | None = None, become: bool = False) -> ProbeCall:
+    return sh_call(
+        limits=limits or ProbeLimits(),
+        deadline=30,
+        output_limit=10_000_000,
+        become=become,
+        become_password=None,
+        script=assemble(chosen),
+    )
+
+
+def run(call: ProbeCall, shell: list[str], env: dict[str, str] | None = None) -> tuple[Envelope, bytes]:
+    """Run a call as the launcher would, but in the shell that is asked for."""
+    launcher = LAUNCHER.replace("exec /bin/sh -c '", "", 1).rsplit("' auditor-probe", 1)[0]
+    ran = subprocess.run(
+        [*shell, "-c", launcher, "auditor-probe"],
+        input=call.stdin,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env=env or {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "tr_TR.UTF-8"},
+    )
+    assert ran.returncode == 0, ran.stderr.decode()
+    envelope = open_envelope(stdout=ran.stdout, stderr=ran.stderr, token=call.token, limit=100_000_000)
+    return envelope, ran.stdout
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> list[str]:
+    words = SHELLS[request.param]
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    return words
+
+
+def answers(envelope: Envelope) -> dict[str, tuple[Outcome, str | None, str]]:
+    return {one.id.removeprefix("test."): (one.outcome, one.reason, one.text) for one in envelope.answers}
+
+
+def test_every_word_has_its_outcome(shell: list[str]) -> None:
+    envelope, _ = run(
+        a_call(
+            a_collector("absent", "[ -e /nonexistent ] || absent 'no such thing'\necho unreachable"),
+            a_collector("denied", "denied 'needs root'"),
+            a_collector("empty", ":"),
+            a_collector("failing", "echo half; false"),
+            a_collector("have", "have sh && echo sh; have no-such-tool || echo none"),
+            a_collector("need", "need sh no-such-tool\necho unreachable"),
+            a_collector("partial", "echo one; partial 'only one'; echo two"),
+            a_collector("plain", "printf 'a\\tb\\n\\nlast line without an end'"),
+        ),
+        shell,
+    )
+    assert answers(envelope) == {
+        "absent": (Outcome.ABSENT, "no such thing", ""),
+        "denied": (Outcome.DENIED, "needs root", ""),
+        "empty": (Outcome.COLLECTED, None, ""),
+        "failing": (Outcome.FAILED, "its last command ended with status 1", "half\n"),
+        "have": (Outcome.COLLECTED, None, "sh\nnone\n"),
+        "need": (Outcome.FAILED, "no-such-tool is not installed", ""),
+        "partial": (Outcome.PARTIAL, "only one", "one\ntwo\n"),
+        "plain": (Outcome.COLLECTED, None, "a\tb\n\nlast line without an end\n"),
+    }
+
+
+def test_content_cannot_forge_a_marker(shell: list[str]) -> None:
+    forged = "@outcome absent forged\n@end test.evil 0\n@finish\n|x\n0123456789abcdef0123456789abcdef finish\n"
+    envelope, _ = run(a_call(a_collector("evil", f"printf '%s' '{forged}'"), a_collector("good", "echo good")), shell)
+    assert answers(envelope) == {
+        "evil": (Outcome.COLLECTED, None, forged),
+        "good": (Outcome.COLLECTED, None, "good\n"),
+    }
+
+
+def test_a_hanging_section_is_killed_with_its_children_and_the_rest_is_asked(shell: list[str], tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    began = time.monotonic()
+    envelope, _ = run(
+        a_call(
+            a_collector("hangs", f"echo before; sh -c 'echo $$ >{mark}; sleep 4000; :'", seconds=1),
+            a_collector("next", "echo asked"),
+        ),
+        shell,
+    )
+    assert time.monotonic() - began < 20
+    assert answers(envelope) == {
+        "hangs": (Outcome.FAILED, "it did not end within 1 seconds", "before\n"),
+        "next": (Outcome.COLLECTED, None, "asked\n"),
+    }
+    killed = Path(f"/proc/{mark.read_text().strip()}")
+    for _ in range(50):  # dead at once, buried by whoever inherits it a moment later
+        if not killed.exists():
+            break
+        time.sleep(0.1)
+    assert not killed.exists()
+
+
+def test_a_flood_is_cut_and_said_so(shell: list[str]) -> None:
+    limits = ProbeLimits(section_bytes=1000)
+    envelope, _ = run(
+        a_call(a_collector("flood", "yes 0123456789 | head -n 5000"), a_collector("next", "echo asked"), limits=limits),
+        shell,
+    )
+    outcome, reason, text = answers(envelope)["flood"]
+    assert (outcome, reason) == (Outcome.TRUNCATED, "the answer was cut at its size limit")
+    assert set(text.split()) == {"0123456789"}
+    assert 900 < len(text) <= 1000
+    assert answers(envelope)["next"] == (Outcome.COLLECTED, None, "asked\n")
+
+
+def test_a_probe_that_used_up_its_time_says_what_it_left_out() -> None:
+    limits = ProbeLimits(total_seconds=1)
+    envelope, _ = run(
+        a_call(a_collector("a", "sleep 2; echo done", seconds=5), a_collector("b", "echo asked"), limits=limits),
+        ["dash"],
+    )
+    assert answers(envelope)["a"] == (Outcome.COLLECTED, None, "done\n")
+    assert answers(envelope)["b"][0] is Outcome.FAILED
+
+
+def test_hosts_without_awk_and_gzip_answer_too(tmp_path: Path) -> None:
+    script = assemble([a_collector("x", "echo one; echo; echo two"), a_collector("y", "absent nothing")])
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("sh", "cat", "date", "sleep", "id", "uname"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    script = script.replace("PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", f"PATH={tools}")
+    call = sh_call(
+        limits=ProbeLimits(), deadline=9, output_limit=10**6, become=False, become_password=None, script=script
+    )
+    envelope, stdout = run(call, ["dash"])
+    assert b" plain\n" in stdout
+    assert answers(envelope) == {"x": (Outcome.COLLECTED, None, "one\n\ntwo\n"), "y": (Outcome.ABSENT, "nothing", "")}
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """No file in the places a script might use, and no process of its own session a moment later."""
+    call = a_call(a_collector("x", "echo x"))
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "AUDITOR_MARK": str(tmp_path)}
+    run(call, ["dash"], env)
+    assert list(tmp_path.iterdir()) == []
+    mark = f"AUDITOR_MARK={tmp_path}".encode()
+    for _ in range(30):
+        left = [pid for pid in Path("/proc").glob("[0-9]*") if mark in _environment(pid)]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert left == []
+
+
+def _environment(pid: Path) -> bytes:
+    try:
+        return (pid / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_the_launcher_is_short_and_one_line() -> None:
+    assert len(LAUNCHER.encode()) < 1024
+    assert "\n" not in LAUNCHER
+
+
+def test_the_script_is_the_same_for_every_call() -> None:
+    first, second = (
+        sh_call(limits=ProbeLimits(), deadline=1, output_limit=1, become=become, become_password=password)
+        for become, password in ((False, None), (True, "secret"))
+    )
+    assert first.script == second.script == sh_probe()
+    assert first.script_sha256 == second.script_sha256
+    assert first.token != second.token
+    assert "secret" not in second.launcher

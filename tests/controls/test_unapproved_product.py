@@ -1,0 +1,68 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from auditor.controls.unapproved_product import CONTROL
+from auditor.model.case import Case
+from auditor.model.evidence import Outcome
+from auditor.model.policy import Settings
+from auditor.model.reading import SectionReading
+from auditor.model.result import ProductUse
+from auditor.model.sighting import Confidence, Role, SightingState
+
+Make = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("seen", "violated"),
+    [
+        pytest.param({}, True, id="running-and-nobody-approved-it"),
+        pytest.param({"state": SightingState.INSTALLED}, True, id="installed-is-enough"),
+        pytest.param({"approval": "support"}, False, id="approved"),
+        pytest.param({"state": SightingState.RESIDUAL}, False, id="remains-are-only-reported"),
+        pytest.param({"role": Role.CLIENT}, False, id="a-viewer-is-only-reported"),
+        pytest.param({"role": Role.AGENT}, True, id="an-agent-counts"),
+    ],
+)
+def test_what_breaks_it(a_case: Make, a_use: Callable[..., ProductUse], seen: dict[str, Any], violated: bool) -> None:
+    found = CONTROL.assess(a_case(products=(a_use(**seen),)))
+    assert [violation.subject for violation in found.violations] == (["product:x11vnc"] if violated else [])
+    assert found.suspected == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "seen"),
+    [
+        (Settings(residual_is_violation=True), {"state": SightingState.RESIDUAL}),
+        (Settings(clients_are_violations=True), {"role": Role.CLIENT}),
+    ],
+)
+def test_a_policy_may_be_stricter(a_case: Make, a_use: Make, settings: Settings, seen: dict[str, Any]) -> None:
+    assert len(CONTROL.assess(a_case(products=(a_use(**seen),), settings=settings)).violations) == 1
+
+
+def test_a_suspicion_is_kept_apart_from_what_is_confirmed(a_case: Make, a_use: Make) -> None:
+    found = CONTROL.assess(a_case(products=(a_use(confidence=Confidence.SUSPECTED),)))
+    assert (found.violations, len(found.suspected)) == ((), 1)
+
+
+def test_the_reason_says_why_an_approval_does_not_hold(a_case: Make, a_use: Make) -> None:
+    (violation,) = CONTROL.assess(
+        a_case(products=(a_use(objection="approval a1 ended its review", version="1.2"),))
+    ).violations
+    assert violation.reason == "x11vnc is running (version 1.2). approval a1 ended its review."
+    assert violation.proof[0].quote == "x11vnc -forever"
+
+
+def test_tenants_are_findings_of_their_own(a_case: Make, a_use: Make) -> None:
+    found = CONTROL.assess(a_case(products=(a_use(tenant="ours"), a_use(tenant="theirs"))))
+    assert {violation.subject for violation in found.violations} == {"product:x11vnc/ours", "product:x11vnc/theirs"}
+
+
+def test_a_host_whose_software_no_reader_lists_is_a_gap(
+    a_case: Callable[..., Case], a_section: Callable[..., SectionReading]
+) -> None:
+    found = CONTROL.assess(a_case(sections=(a_section("software.dpkg", Outcome.ABSENT),)))
+    assert [gap.section for gap in found.gaps] == ["software.*"]
+    assert CONTROL.assess(a_case()).gaps == ()

@@ -1,0 +1,169 @@
+"""The order of verdicts is complete: no other case exists."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.controls.control import Control
+from auditor.model.case import Case, History
+from auditor.model.evidence import EvidenceHead, Outcome, Proof, Rights
+from auditor.model.host import HostFacts, OsFamily
+from auditor.model.policy import Settings
+from auditor.model.reading import Reading, SectionReading
+from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Mitigation, Verdict, Violation
+from auditor.policy.judge import Claim, judge, unassessed, verdict
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+SEEN = Violation(subject="product:x", reason="x is running", proof=(), remediation=("Remove it.",))
+EXCEPTED = Violation(subject="product:excepted", reason="y is running", proof=(), remediation=())
+MISSING = Gap(section="a.b", outcome=Outcome.DENIED, reason="needs root")
+
+
+def a_claim(**given_values: int | bool) -> Claim:
+    values: dict[str, int | bool] = {
+        "forbids": True,
+        "inapplicable": False,
+        "open_violations": 0,
+        "excepted_violations": 0,
+        "suspected": 0,
+        "gaps": 0,
+    }
+    return Claim(**{**values, **given_values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        pytest.param(a_claim(), Verdict.PASS, id="clean-and-complete"),
+        pytest.param(a_claim(gaps=1), Verdict.UNKNOWN, id="clean-but-blind"),
+        pytest.param(a_claim(suspected=1), Verdict.UNKNOWN, id="a-suspicion-is-not-a-pass"),
+        pytest.param(a_claim(open_violations=1), Verdict.FAIL, id="seen"),
+        pytest.param(a_claim(open_violations=1, gaps=1), Verdict.FAIL, id="seen-is-enough-to-forbid"),
+        pytest.param(a_claim(forbids=False, open_violations=1), Verdict.FAIL, id="a-requirement-not-met"),
+        pytest.param(a_claim(forbids=False, open_violations=1, gaps=1), Verdict.UNKNOWN, id="a-requirement-not-seen"),
+        pytest.param(a_claim(excepted_violations=1), Verdict.EXCEPTED, id="accepted"),
+        pytest.param(
+            a_claim(excepted_violations=1, gaps=1), Verdict.UNKNOWN, id="an-exception-covers-only-what-is-seen"
+        ),
+        pytest.param(a_claim(excepted_violations=1, suspected=1), Verdict.UNKNOWN, id="nor-what-is-suspected"),
+        pytest.param(a_claim(excepted_violations=1, open_violations=1), Verdict.FAIL, id="one-open-is-enough"),
+        pytest.param(a_claim(inapplicable=True, gaps=1, open_violations=1), Verdict.NOT_APPLICABLE, id="cannot-exist"),
+    ],
+)
+def test_the_order(claim: Claim, expected: Verdict) -> None:
+    assert verdict(claim) is expected
+
+
+CLAIMS = st.builds(
+    Claim,
+    forbids=st.booleans(),
+    inapplicable=st.just(False),
+    open_violations=st.integers(0, 2),
+    excepted_violations=st.integers(0, 2),
+    suspected=st.integers(0, 2),
+    gaps=st.integers(0, 2),
+)
+
+
+@given(CLAIMS)
+def test_seeing_less_never_turns_into_a_pass(claim: Claim) -> None:
+    blinder = replace(claim, gaps=claim.gaps + 1)
+    assert verdict(blinder) is not Verdict.PASS
+    assert verdict(blinder) is not Verdict.EXCEPTED
+
+
+@given(CLAIMS)
+def test_another_violation_never_helps(claim: Claim) -> None:
+    rank = [Verdict.PASS, Verdict.EXCEPTED, Verdict.UNKNOWN, Verdict.FAIL]
+    worse = replace(claim, open_violations=claim.open_violations + 1)
+    assert rank.index(verdict(worse)) >= rank.index(verdict(claim))
+
+
+def a_case(*sections: SectionReading) -> Case:
+    return Case(
+        host=HostFacts(name="h", key="h"),
+        head=EvidenceHead(
+            host="h",
+            os=OsFamily.LINUX,
+            rights=Rights.ROOT,
+            user="root",
+            hostname="h",
+            kernel="Linux",
+            clock=NOW,
+            collected_at=NOW,
+            probe_sha256="0",
+            tool_version="0",
+            redaction=1,
+        ),
+        reading=Reading(
+            os=OsFamily.LINUX, rights=Rights.ROOT, sections={section.id: section for section in sections}, facts={}
+        ),
+        products=(),
+        exposures=(),
+        settings=Settings(),
+        history=History(),
+        as_of=NOW,
+    )
+
+
+def a_control(found: Assessment, needs: tuple[str, ...] = ("a.*",)) -> Control:
+    return Control(
+        id="some_control",
+        title="Nothing is wrong",
+        mitigation=Mitigation.M1042,
+        techniques=(),
+        demand=Demand.FORBIDS,
+        needs={OsFamily.LINUX: needs},
+        assess=lambda _case: found,
+        manual="",
+    )
+
+
+def excuse(_control: str, violation: Violation) -> str | None:
+    return "e1" if violation.subject == "product:excepted" else None
+
+
+COLLECTED = SectionReading(id="a.b", outcome=Outcome.COLLECTED, proof=Proof.LAB)
+ABSENT = SectionReading(id="a.c", outcome=Outcome.ABSENT, proof=Proof.DOCUMENTED)
+DENIED = SectionReading(id="a.d", outcome=Outcome.DENIED, reason="needs root", advice="use sudo")
+
+
+def test_a_pass_says_what_it_rests_on_and_what_of_it_is_only_documented() -> None:
+    judged = judge(a_control(Assessment()), a_case(COLLECTED, ABSENT), excuse)
+    assert (judged.verdict, judged.rests_on, judged.documented) == (Verdict.PASS, ("a.b", "a.c"), ("a.c",))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PARTIAL, Outcome.DENIED, Outcome.FAILED, Outcome.TRUNCATED])
+def test_a_gap_in_a_needed_section_reaches_the_verdict_with_its_advice(outcome: Outcome) -> None:
+    judged = judge(a_control(Assessment()), a_case(COLLECTED, replace(DENIED, outcome=outcome)), excuse)
+    assert judged.verdict is Verdict.UNKNOWN
+    assert [(gap.section, gap.reason, gap.advice) for gap in judged.gaps] == [("a.d", "needs root", "use sudo")]
+
+
+def test_a_gap_elsewhere_does_not() -> None:
+    elsewhere = replace(DENIED, id="z.d")
+    assert judge(a_control(Assessment()), a_case(COLLECTED, elsewhere), excuse).verdict is Verdict.PASS
+
+
+def test_a_control_whose_sections_were_never_asked_is_unknown() -> None:
+    assert judge(a_control(Assessment(), needs=("nothing.*",)), a_case(COLLECTED), excuse).verdict is Verdict.UNKNOWN
+    assert judge(a_control(Assessment(), needs=()), a_case(COLLECTED), excuse).verdict is Verdict.UNKNOWN
+
+
+def test_exceptions_are_shown_on_the_violations_they_cover() -> None:
+    judged = judge(a_control(Assessment(violations=(EXCEPTED,))), a_case(COLLECTED), excuse)
+    assert (judged.verdict, [violation.exception for violation in judged.violations]) == (Verdict.EXCEPTED, ["e1"])
+
+
+def test_proof_of_not_applicable_stands_in_the_judgement() -> None:
+    reason = Inapplicable(reason="there is no such thing here", proof=())
+    judged = judge(a_control(Assessment(inapplicable=reason, gaps=(MISSING,))), a_case(), excuse)
+    assert (judged.verdict, judged.inapplicable) == (Verdict.NOT_APPLICABLE, reason)
+
+
+def test_a_host_without_evidence_has_only_unknown_verdicts() -> None:
+    judged = unassessed(a_control(Assessment(violations=(SEEN,))), "refused")
+    assert (judged.verdict, judged.gaps[0].reason) == (Verdict.UNKNOWN, "refused")

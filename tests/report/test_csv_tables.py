@@ -1,0 +1,76 @@
+"""The tables open in a spreadsheet without doing anything."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from auditor.report.csv_tables import FORMAT, TABLES, cell
+from auditor.report.run_rows import RunRows
+
+
+@pytest.fixture(scope="module")
+def folder(sample: RunRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("tables")
+    FORMAT.write(sample, place)
+    return place / "csv"
+
+
+def read(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0", id="equals"),
+        pytest.param("+1", "'+1", id="plus"),
+        pytest.param("-1", "'-1", id="minus-in-text"),
+        pytest.param("@SUM(A1)", "'@SUM(A1)", id="at"),
+        pytest.param("\t=1", "' ⇥ =1", id="tab"),
+        pytest.param("\rx", "'⟨U+000D⟩x", id="carriage-return"),
+        pytest.param("  =1", "'  =1", id="after-spaces"),
+        pytest.param("\xa0=1", "'⟨U+00A0⟩=1", id="after-unusual-space"),
+        pytest.param("＝1", "'＝1", id="full-width"),  # noqa: RUF001 — full-width on purpose
+        pytest.param("a;=1", "a;'=1", id="second-cell-where-semicolons-separate"),
+        pytest.param('a;" =1', "a;'\" =1", id="second-cell-in-quotes"),
+        pytest.param("a\nb", "a⟨U+000A⟩b", id="line-end"),
+        pytest.param("a-b=c", "a-b=c", id="sign-inside-stays"),
+        pytest.param(-5, -5, id="number-stays"),
+        pytest.param(0.5, 0.5, id="fraction-stays"),
+        pytest.param(None, "", id="nothing-is-empty"),
+        pytest.param(True, "yes", id="true"),
+        pytest.param(False, "no", id="false"),
+    ],
+)
+def test_a_cell_is_disarmed(value: object, expected: object) -> None:
+    assert cell(value) == expected
+
+
+def test_no_cell_of_any_table_starts_a_formula_or_hides_a_character(folder: Path) -> None:
+    cells = [text for name in TABLES for row in read(folder, name) for text in row.values()]
+    assert [text for text in cells if text.lstrip().startswith(("=", "+", "-", "@"))] == []
+    assert [text for text in cells if not text.isprintable()] == []
+    assert "'=cmd|' /C calc'!A0" in cells
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_has_its_documented_columns(folder: Path, name: str) -> None:
+    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        header = next(csv.reader(file))
+    documented = [row["column"] for row in read(folder, "columns") if row["table"] == name]
+    assert header == [column.name for column in TABLES[name]] == documented
+
+
+def test_the_tables_hold_every_row_of_the_results(folder: Path, sample: RunRows) -> None:
+    hosts = list(sample.hosts())
+    assert len(read(folder, "ledger")) == len(sample.ledger)
+    assert len(read(folder, "findings")) == len(sample.findings)
+    assert len(read(folder, "software")) == sum(len(host["sightings"]) for host in hosts)
+    assert len(read(folder, "listeners")) == sum(len(host["listeners"]) for host in hosts)
+
+
+def test_numbers_are_written_as_numbers(folder: Path) -> None:
+    first = (folder / "listeners.csv").read_text(encoding="utf-8").split("\n")[1]
+    assert ",22," in first

@@ -1,0 +1,103 @@
+"""Readers are processes with limits: one that a host breaks is replaced, and the others go on."""
+
+import gzip
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from auditor.catalogue.load import load_catalogue
+from auditor.collect.collector import Collector
+from auditor.collect.registry import collectors
+from auditor.errors import HostError, Reason
+from auditor.model.case import History
+from auditor.model.evidence import Proof
+from auditor.model.host import HostFacts, OsFamily
+from auditor.model.policy import Policy
+from auditor.model.probe import RawOutput
+from auditor.model.reading import Parsed
+from auditor.run.pipeline import Answered, Rules
+from auditor.run.reader import ReaderLimits, ReadJob, pack, record_of, unpack
+from auditor.run.readers import Readers
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+TOKEN = "ab" * 16
+FACTS = HostFacts(name="h", key="h")
+
+
+@pytest.fixture
+def rules() -> Rules:
+    return Rules(policy=Policy(name="p", sha256="0"), exceptions=(), catalogue=load_catalogue(), as_of=NOW)
+
+
+def a_job(section: str = "system.os", text: str = "") -> ReadJob:
+    head = "@head kernel Linux 6.1\n@head uid 0\n@head become none\n@head clock 1763700000\n@head hostname h\n"
+    lines = "".join(f"|{line}\n" for line in text.splitlines())
+    body = f"{head}@begin {section}\n{lines}@end {section} 0\n@finish\n"
+    stdout = f"auditor-probe 1 {TOKEN} gzip\n".encode() + gzip.compress(body.encode())
+    raw = RawOutput(stdout=stdout, stderr=b"", exit_status=0, started=NOW, finished=NOW)
+    answered = Answered(host=FACTS, raw=raw, token=TOKEN, probe_sha256="0", unpacked_limit=10**8)
+    return ReadJob(host=FACTS, history=History(), answered=answered)
+
+
+def hurtful(what: str) -> Parsed:
+    """Stand for a parser that a host's bytes lead astray."""
+    if what.startswith("spin"):
+        while True:
+            pass
+    if what.startswith("eat"):
+        hoard = [bytes(1 << 20) for _ in range(1 << 12)]
+        return Parsed(partial=str(len(hoard)))
+    if what.startswith("die"):
+        os._exit(3)
+    if what.startswith("fault"):
+        raise ZeroDivisionError(what)
+    return Parsed()
+
+
+@pytest.fixture
+def readers(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> Iterator[Readers]:
+    known = collectors()
+    one = Collector(
+        id="system.os", facts=(), scripts={OsFamily.LINUX: ":"}, parse=hurtful, proof={OsFamily.LINUX: Proof.LAB}
+    )
+    monkeypatch.setitem(known, "system.os", one)
+    pool = Readers(1, rules, ReaderLimits(cpu_seconds=1, memory_bytes=200_000_000, wall_seconds=20))
+    yield pool
+    pool.close()
+
+
+def test_a_record_crosses_the_wire_whole(rules: Rules) -> None:
+    record = record_of(a_job(text="ID=debian\nVERSION_ID=12\n"), rules)
+    assert record.sections
+    assert unpack(pack(record)) == record
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("spin", Reason.READER_LIMIT),
+        ("eat", Reason.READER_LIMIT),
+        ("die", Reason.READER_LIMIT),
+        ("fault", Reason.READER_FAILED),
+    ],
+)
+def test_a_host_that_breaks_a_reader_stops_nobody(
+    capfd: pytest.CaptureFixture[str], readers: Readers, text: str, reason: Reason
+) -> None:
+    with pytest.raises(HostError) as caught:
+        readers.read(a_job(text=text))
+    assert caught.value.reason is reason
+    assert readers.read(a_job(text="fine")).host == "h"
+    assert ("ZeroDivisionError" in capfd.readouterr().err) is (text == "fault")
+
+
+def test_no_process_is_left(rules: Rules) -> None:
+    mine = f"/proc/{os.getpid()}/task/{os.getpid()}/children"
+    before = Path(mine).read_text()
+    pool = Readers(3, rules)
+    assert pool.read(a_job()).outcome
+    pool.close()
+    assert Path(mine).read_text() == before

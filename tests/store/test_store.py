@@ -1,0 +1,225 @@
+"""What is recorded comes back, in order, whole or not at all; trouble is said in words."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import StoreError, UsageError
+from auditor.model.evidence import Outcome
+from auditor.model.host import HostFacts
+from auditor.store.record import HostRecord, RunRecord, SectionRecord
+from auditor.store.store import Store, digest
+
+HOSTS = ("a", "b", "c")
+
+
+def a_run(name: str = "r1", as_of: str = "2026-11-21T00:00:00Z") -> RunRecord:
+    return RunRecord(
+        id=name,
+        sequence=0,
+        started=as_of,
+        finished=None,
+        operator="o",
+        tool_version="0",
+        as_of=as_of,
+        scope_count=len(HOSTS),
+        scope_sha256="s",
+        scope_source="x",
+        options={"patterns": []},
+        inputs={"policy": digest("policy")},
+        summary={},
+    )
+
+
+def a_host(name: str, *, inventoried: bool = True, row: str | None = None) -> HostRecord:
+    section = SectionRecord(
+        sha256=digest("same everywhere"),
+        id="a.b",
+        outcome=Outcome.COLLECTED,
+        reason=None,
+        stderr="",
+        redactions=0,
+        packed=b"packed",
+    )
+    return HostRecord(
+        host=name,
+        outcome="compliant",
+        complete=True,
+        inventoried=inventoried,
+        reason=None,
+        row=row or f'{{"host":"{name}"}}',
+        evidence_sha256=f"seal-{name}",
+        head='{"host": "x"}',
+        sections=(section,),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "deep" / "store.sqlite"))
+
+
+def begun(store: Store, run: RunRecord) -> RunRecord:
+    return store.begin(
+        run, [(HostFacts(name=name, key=f"key-{name}"), f'{{"name":"{name}"}}') for name in HOSTS], ["policy"]
+    )
+
+
+def test_a_run_comes_back_as_it_was_kept(store: Store) -> None:
+    run = begun(store, a_run())
+    for name in ("c", "a", "b"):
+        store.record(run.id, a_host(name))
+    assert list(store.lines(run.id)) == ['{"host":"a"}', '{"host":"b"}', '{"host":"c"}']
+    assert store.done(run.id) == set(HOSTS)
+    assert [fact["name"] for fact in store.scope(run.id)] == list(HOSTS)
+    assert store.text(run.inputs["policy"]) == "policy"
+    found = store.evidence(run.id, "b")
+    assert found is not None
+    assert (found[1], found[2][0].packed) == ("seal-b", b"packed")
+    store.close()
+
+
+def test_pages_hold_every_row_of_a_large_run(store: Store) -> None:
+    names = [f"h{number:04}" for number in range(501)]
+    run = store.begin(a_run(), [(HostFacts(name=name, key=name), "{}") for name in names], [])
+    for name in names:
+        store.record(run.id, a_host(name))
+    assert [line[9:14] for line in store.lines(run.id)] == names
+    store.close()
+
+
+def test_a_host_is_recorded_once(store: Store) -> None:
+    run = begun(store, a_run())
+    store.record(run.id, a_host("a"))
+    with pytest.raises(Exception, match="UNIQUE"):
+        store.record(run.id, a_host("a", row='{"other":1}'))
+    assert list(store.lines(run.id)) == ['{"host":"a"}']
+    store.close()
+
+
+def test_runs_are_numbered_and_only_finished_ones_are_history(store: Store) -> None:
+    first = begun(store, a_run("2026-01"))
+    store.record(first.id, a_host("a", inventoried=False))
+    store.finish(
+        first.id,
+        finished="f",
+        summary={},
+        findings=[{"fingerprint": "f1", "host": "a", "control": "c", "subject": "s"}],
+    )
+    second = begun(store, a_run("2026-02", "2026-12-21T00:00:00Z"))
+    store.record(second.id, a_host("a"))
+    assert (first.sequence, second.sequence) == (1, 2)
+    assert store.history(second.sequence)["key-a"] == ("2026-11-21T00:00:00Z", None)
+    store.finish(second.id, finished="f", summary={}, findings=[])
+    assert store.history(99)["key-a"] == ("2026-11-21T00:00:00Z", "2026-12-21T00:00:00Z")
+    assert [row["fingerprint"] for row in store.findings(first.id)] == ["f1"]
+    store.close()
+
+
+def test_a_host_goes_on_from_the_last_run_that_had_it_in_scope(store: Store) -> None:
+    def finished(name: str, hosts: tuple[str, ...], *found: str) -> RunRecord:
+        run = store.begin(a_run(name), [(HostFacts(name=host, key=f"key-{host}"), "{}") for host in hosts], [])
+        rows = [{"fingerprint": one, "host": one[0], "control": "c", "subject": "s"} for one in found]
+        store.finish(run.id, finished="f", summary={}, findings=rows)
+        return run
+
+    finished("r1", ("a", "b"), "a1", "b1")
+    finished("r2", ("a",), "a2")
+    now = store.begin(a_run("r3"), [(HostFacts(name=host, key=f"key-{host}"), "{}") for host in HOSTS], [])
+    assert sorted(row["fingerprint"] for row in store.earlier_findings(now)) == ["a2", "b1"]
+    store.close()
+
+
+def test_runs_are_found_by_the_beginning_of_their_id(store: Store) -> None:
+    begun(store, a_run("2026-01-x"))
+    begun(store, a_run("2026-02-y"))
+    assert store.run("2026-02").id == "2026-02-y"
+    with pytest.raises(UsageError, match="ambiguous"):
+        store.run("2026")
+    with pytest.raises(UsageError, match="did you mean '2026-01-x'"):
+        store.run("2026-01-z")
+    with pytest.raises(UsageError, match="no finished run"):
+        store.run(None)
+    store.close()
+
+
+def test_killed_in_mid_run_nothing_recorded_is_lost(tmp_path: Path) -> None:
+    """A real process is killed by SIGKILL right after it recorded two hosts."""
+    path = tmp_path / "store.sqlite"
+    script = textwrap.dedent(f"""
+        import os, signal, sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import test_store as t
+        store = t.Store({str(path)!r})
+        run = t.begun(store, t.a_run())
+        store.record(run.id, t.a_host("a")); store.record(run.id, t.a_host("b"))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, cwd=Path.cwd())
+    assert ended.returncode == -9, ended.stderr.decode()
+    store = Store(str(path))
+    assert store.done("r1") == {"a", "b"}
+    store.close()
+
+
+def test_a_locked_store_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.store.store._BUSY_MS", 50)
+    path = tmp_path / "store.sqlite"
+    store = Store(str(path))
+    run = begun(store, a_run())
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="database is locked: another process holds it"):
+        store.record(run.id, a_host("a"))
+    assert store.done(run.id) == set()
+    other.execute("ROLLBACK")
+    other.close()
+    store.record(run.id, a_host("a"))
+    store.close()
+
+
+def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("these are my notes, and long enough to be read as a header of something\n" * 20)
+    with pytest.raises(StoreError, match="not a database: it is not a store"):
+        Store(str(path))
+    assert "my notes" in path.read_text()
+    with pytest.raises(StoreError, match="not the address of a store"):
+        Store("nonsense://x")
+
+
+def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    Store(str(path)).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE meta SET value = '99'")
+    connection.close()
+    with pytest.raises(StoreError, match="written by a newer auditor"):
+        Store(str(path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
+def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(small)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("tmpfs cannot be mounted here")
+    try:
+        store = Store(str(small / "store.sqlite"))
+        run = begun(store, a_run())
+        store.record(run.id, a_host("a"))
+        noise = os.urandom(500_000).hex()
+        with pytest.raises(StoreError, match="full: make room"):
+            store.record(run.id, a_host("b", row=noise))
+        assert store.done(run.id) == {"a"}
+        store.close()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)

@@ -1,0 +1,163 @@
+"""What every transport promises, put to each of them."""
+
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.errors import HostError, Reason
+from auditor.model.host import ConnectionKind, Host
+from auditor.model.probe import ProbeCall, RawOutput
+from auditor.transport.local import LocalTransport
+from auditor.transport.replay import ReplayTransport
+from auditor.transport.ssh import SshTransport
+from auditor.transport.transport import Transport
+
+MakeCall = Callable[..., ProbeCall]
+Watch = Callable[[], AbstractContextManager[None]]
+
+
+class Way:
+    """A transport together with a host it reaches; a recording is made of what the local shell says."""
+
+    def __init__(self, transport: Transport, host: Host, folder: Path) -> None:
+        self.transport, self.host, self.folder = transport, host, folder
+
+    def ask(self, call: ProbeCall) -> RawOutput:
+        return self.transport.collect(self.host, call)
+
+    def prepare(self, call: ProbeCall) -> None:
+        """Record the answer, where answers are recorded."""
+        if self.host.connection is ConnectionKind.REPLAY:
+            generous = replace(call, output_limit=10**8, stderr_limit=10**8)
+            here = Host(name="here", address="localhost", connection=ConnectionKind.LOCAL)
+            answer = LocalTransport().collect(here, generous)
+            file = self.folder / "recording"
+            file.write_bytes(answer.stdout)
+            (self.folder / "recording.stderr").write_bytes(answer.stderr)
+            self.host = replace(self.host, replay=file)
+
+
+@pytest.fixture(params=["ssh", "local", "replay"])
+def way(request: pytest.FixtureRequest, tmp_path: Path, local_host: Host) -> Way:
+    if request.param == "ssh":
+        server: Any = request.getfixturevalue("sshd")
+        return Way(SshTransport(home=tmp_path, agent_socket=""), server.host(), tmp_path)
+    if request.param == "local":
+        return Way(LocalTransport(), local_host, tmp_path)
+    host = Host(name="recorded", address="", connection=ConnectionKind.REPLAY)
+    return Way(ReplayTransport(), host, tmp_path)
+
+
+@pytest.fixture
+def live(way: Way) -> Way:
+    if way.host.connection is ConnectionKind.REPLAY:
+        pytest.skip("a recording has no process behind it")
+    return way
+
+
+SPEAK = "printf 'one\\ntwo'; printf 'aside' >&2; "
+
+
+def test_both_streams_come_whole_and_apart(way: Way, make_call: MakeCall, nothing_left: Watch) -> None:
+    call = make_call(SPEAK)
+    way.prepare(call)
+    way.ask(call)
+    with nothing_left():
+        answer = way.ask(call)
+    assert (answer.stdout, answer.stderr, answer.stderr_dropped) == (b"one\ntwo", b"aside", 0)
+    assert answer.started <= answer.finished
+    assert answer.started.tzinfo is not None
+
+
+def test_bytes_are_not_touched(way: Way, make_call: MakeCall) -> None:
+    call = make_call("printf '\\000\\377\\r\\n\\033[31m@@p:'")
+    way.prepare(call)
+    assert way.ask(call).stdout == b"\x00\xff\r\n\x1b[31m@@p:"
+
+
+def test_a_large_answer_is_complete(way: Way, make_call: MakeCall) -> None:
+    call = make_call("head -c 9000000 /dev/zero", output_limit=9_000_000, deadline=40)
+    way.prepare(call)
+    assert len(way.ask(call).stdout) == 9_000_000
+
+
+def test_one_byte_too_many_is_an_output_limit(way: Way, make_call: MakeCall, nothing_left: Watch) -> None:
+    call = make_call("head -c 50001 /dev/zero", output_limit=50_000)
+    way.prepare(call)
+    with nothing_left(), pytest.raises(HostError) as raised:
+        way.ask(call)
+    assert raised.value.reason is Reason.OUTPUT_LIMIT
+    assert "50000 bytes" in raised.value.detail
+
+
+def test_stderr_beyond_its_limit_is_counted(way: Way, make_call: MakeCall) -> None:
+    call = make_call("head -c 3000000 /dev/zero >&2; echo done", stderr_limit=1000, deadline=40)
+    way.prepare(call)
+    answer = way.ask(call)
+    assert (answer.stdout, len(answer.stderr), answer.stderr_dropped) == (b"done\n", 1000, 2_999_000)
+
+
+def test_the_exit_status_is_told(live: Way, make_call: MakeCall) -> None:
+    assert live.ask(make_call("exit 7")).exit_status == 7
+
+
+def test_a_killed_probe_has_no_exit_status(live: Way, make_call: MakeCall) -> None:
+    answer = live.ask(make_call("echo before; kill -KILL $$"))
+    assert (answer.stdout, answer.exit_status) == (b"before\n", None)
+
+
+def test_the_user_is_told(live: Way, make_call: MakeCall) -> None:
+    answer = live.ask(make_call("id -un"))
+    assert answer.user == answer.stdout.decode().strip()
+
+
+def test_a_hang_ends_at_the_deadline(live: Way, make_call: MakeCall, nothing_left: Watch) -> None:
+    live.ask(make_call(":"))
+    mark = f"98.{secrets.randbelow(10**9)}"
+    begun = time.monotonic()
+    with nothing_left(), pytest.raises(HostError) as raised:
+        live.ask(make_call(f"echo started; sleep {mark}", deadline=1.5))
+    assert raised.value.reason is Reason.DEADLINE
+    assert "after 8 bytes" in raised.value.detail
+    assert time.monotonic() - begun < 5
+    assert _running(mark, within=5) == 0, "the command goes on without us"
+
+
+def test_a_child_that_keeps_the_output_open_ends_at_the_deadline(live: Way, make_call: MakeCall) -> None:
+    with pytest.raises(HostError) as raised:
+        live.ask(make_call("sleep 97.65 & exit 0", deadline=1.5))
+    assert raised.value.reason is Reason.DEADLINE
+
+
+def test_input_larger_than_any_buffer_is_read_while_output_flows(live: Way, make_call: MakeCall) -> None:
+    call = make_call("")
+    script = b"x" * 5_000_000
+    call = replace(call, launcher="head -c 3000000 /dev/zero; wc -c", stdin=script, output_limit=4_000_000, deadline=40)
+    assert live.ask(call).stdout[3_000_000:].strip() == b"5000000"
+
+
+def test_input_nobody_reads_does_no_harm(live: Way, make_call: MakeCall) -> None:
+    call = replace(make_call(""), launcher="echo deaf", stdin=b"x" * 5_000_000)
+    answer = live.ask(call)
+    assert (answer.stdout, answer.exit_status) == (b"deaf\n", 0)
+
+
+def _running(mark: str, *, within: float) -> int:
+    """Count the processes that have a word among their arguments, once none is left or time is up."""
+    end = time.monotonic() + within
+    while True:
+        count = 0
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                count += mark.encode() in file.read_bytes().split(b"\0")
+            except OSError:
+                continue
+        if count == 0 or time.monotonic() > end:
+            return count
+        time.sleep(0.1)
