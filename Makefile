@@ -71,7 +71,7 @@ docs: $(VENV)/test.stamp ## Write the generated parts of the docs anew
 
 .PHONY: bench
 bench: $(VENV)/test.stamp ## Measure hosts a second, CPU a host and memory on the lab fleet (as root)
-	$(BIN)/python tests/bench/run.py $(ARGS)
+	$(BIN)/python -m tests.bench.run $(ARGS)
 
 .PHONY: soak
 soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more examples, no time budget

@@ -33,9 +33,23 @@ class Document:
         return Problem(message=message, file=self.file, line=line, column=column)
 
 
-def read_document(text: str, file: Path) -> Document | Problem:
-    """Read one YAML document; a syntax error, a repeated key or an alias bomb comes back as a Problem."""
+class _TextDates(yaml.CSafeLoader):
+    """A safe loader that leaves dates as they are written."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 — PyYAML's own name and kind
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def read_document(text: str, file: Path, *, dates_as_text: bool = False) -> Document | Problem:
+    """Read one YAML document; a syntax error, a repeated key or an alias bomb comes back as a Problem.
+
+    With ``dates_as_text`` a date stays the text that was written, for readers that name its place when it is
+    no day of the calendar.
+    """
     try:
+        _check_depth(text)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
         places: dict[Key, tuple[int, int]] = {}
         repeated = _note_places(node, (), places)
@@ -46,7 +60,7 @@ def read_document(text: str, file: Path) -> Document | Problem:
                 line=repeated.start_mark.line + 1,
                 column=repeated.start_mark.column + 1,
             )
-        data = yaml.load(text, Loader=yaml.CSafeLoader)
+        data = yaml.load(text, Loader=_TextDates if dates_as_text else yaml.CSafeLoader)  # noqa: S506 — both are safe
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         return Problem(
@@ -56,19 +70,36 @@ def read_document(text: str, file: Path) -> Document | Problem:
             column=None if mark is None else mark.column + 1,
         )
     except (yaml.YAMLError, ValueError) as error:
-        return Problem(message=f"not YAML: {error}", file=file)
+        return Problem(message=f"not YAML: {' '.join(str(error).split())}", file=file)
     return Document(file=file, data=data, places=places)
 
 
 _NODE_LIMIT = 2_000_000
+_DEPTH_LIMIT = 100
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what is nested so deeply that libyaml's callers, which recurse, would overflow the stack."""
+    # Each level takes a bracket, or at least a column of its line: most texts need no second look.
+    if text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0) <= _DEPTH_LIMIT:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEPTH_LIMIT:
+                where = "" if event.start_mark is None else f", at line {event.start_mark.line + 1}"
+                raise ValueError(f"nested more than {_DEPTH_LIMIT} levels deep{where}")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _note_places(node: yaml.Node | None, path: Key, places: dict[Key, tuple[int, int]]) -> yaml.Node | None:
     """Note the place of every value; return the first repeated key, if there is one."""
     if node is None:
         return None
-    if len(places) > _NODE_LIMIT:
-        raise ValueError("too many values (aliases that multiply?)")
+    if len(places) > _NODE_LIMIT or len(path) > _DEPTH_LIMIT:
+        raise ValueError("too many values or levels (aliases that multiply, or stand inside themselves?)")
     places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
@@ -93,30 +124,34 @@ def _note_places(node: yaml.Node | None, path: Key, places: dict[Key, tuple[int,
 def schema_problems(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
     """Check a document against a JSON Schema and return every problem, in the order of the file."""
     validator = jsonschema.Draft202012Validator(schema)
-    found = [document.problem(_place(error), _sentence(error)) for error in validator.iter_errors(document.data)]
+    found = [
+        document.problem(place, sentence)
+        for error in validator.iter_errors(document.data)
+        for place, sentence in _faults(error)
+    ]
     return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0, problem.message))
 
 
-def _place(error: jsonschema.ValidationError) -> list[str | int]:
+def _faults(error: jsonschema.ValidationError) -> list[tuple[list[str | int], str]]:
+    """Say a schema error in the operator's words, with its place; each unknown key is a fault of its own."""
     path = list(error.absolute_path)
+    schema = error.schema if isinstance(error.schema, dict) else {}
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+        known = sorted(schema.get("properties", {}))
         unknown = [key for key in error.instance if key not in known]
-        path.extend(unknown[:1])
-    return path
-
-
-def _sentence(error: jsonschema.ValidationError) -> str:
-    """Say a schema error in the operator's words."""
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = sorted(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []
-        unknown = [str(key) for key in error.instance if key not in known]
-        return "; ".join(f"unknown key {key!r}{did_you_mean(key, known)}" for key in unknown)
-    name = ".".join(str(part) for part in error.absolute_path) or "document"
+        return [([*path, key], f"unknown key {key!r}{did_you_mean(str(key), known)}") for key in unknown]
+    name = ".".join(str(part) for part in path) or "document"
     if error.validator == "enum":
         choices = [str(choice) for choice in list(error.validator_value)]  # type: ignore[arg-type]
-        return f"{name}: {error.instance!r} is none of {', '.join(choices)}{did_you_mean(str(error.instance), choices)}"
-    return f"{name}: {error.message}"
+        hint = did_you_mean(str(error.instance), choices)
+        return [(path, f"{name}: {error.instance!r} is none of {', '.join(choices)}{hint}")]
+    if error.validator in _OPAQUE and "description" in schema:
+        # A pattern or a list of alternatives says nothing to who wrote the file; the schema's sentence does.
+        return [(path, f"{name}: {error.instance!r} does not fit: {schema['description']}")]
+    return [(path, f"{name}: {error.message}")]
+
+
+_OPAQUE = frozenset({"anyOf", "format", "oneOf", "pattern"})
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

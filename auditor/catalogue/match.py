@@ -19,7 +19,7 @@ from auditor.model.reading import Found, Reading
 from auditor.model.sighting import Confidence, Quote, Sighting, SightingState
 
 QUOTES = 12
-"""Quotes a sighting carries at most, the strongest first."""
+"""Quotes of claims a sighting carries at most, the strongest first."""
 
 _ENOUGH_SUPPORT = 2
 _ALPHABETS = {
@@ -35,10 +35,8 @@ def match(reading: Reading, catalogue: Catalogue) -> tuple[Sighting, ...]:
     claims = collect_claims(reading, index_of(catalogue, reading.os))
     if not claims:
         return ()
-    settled = _settle(claims)
-    listeners = reading.found(Listener)
-    settled = _without_explained_ports(settled)
-    settled += socket_claims(settled, listeners)
+    settled = _without_explained_ports(_settle(claims))
+    settled += socket_claims(settled, reading.found(Listener))
     by_product: dict[str, list[Claim]] = {}
     for claim in settled:
         by_product.setdefault(claim.product, []).append(claim)
@@ -95,17 +93,27 @@ def _winners(rivals: Sequence[Claim], proven: set[str]) -> set[str]:
 
 
 def _without_explained_ports(claims: Sequence[Claim]) -> list[Claim]:
-    """Drop what only a port says of a socket that a recognised process holds."""
-    recognised: dict[int, set[str]] = {}
+    """Drop what only a port says of a socket that a recognised process holds.
+
+    A name that a program gave itself explains a port of its own category only: calling itself by the name of an
+    approved agent does not hide a VNC server.
+    """
+    recognised: dict[int, list[Claim]] = {}
     for claim in claims:
         if claim.pid is not None and claim.strength is not Strength.WEAK:
-            recognised.setdefault(claim.pid, set()).add(claim.product)
+            recognised.setdefault(claim.pid, []).append(claim)
 
-    def is_explained(claim: Claim) -> bool:
-        pids = [owner.pid for owner in claim.found.fact.owners]
-        return any(recognised.get(pid, set()) - {claim.product} for pid in pids)
+    def is_explained(port: Claim) -> bool:
+        holders = (claim for owner in port.found.fact.owners for claim in recognised.get(owner.pid, ()))
+        return any(_explains(claim, port) for claim in holders)
 
     return [claim for claim in claims if claim.basis is not Basis.LISTENER or not is_explained(claim)]
+
+
+def _explains(holder: Claim, port: Claim) -> bool:
+    if holder.product == port.product:
+        return False
+    return holder.strength is Strength.STRONG or holder.hit.product.category is port.hit.product.category
 
 
 def _sightings(reading: Reading, claims: Sequence[Claim], told: Sequence[Found[Tenant]]) -> list[Sighting]:
@@ -137,7 +145,12 @@ def _sighting(
     if state is not SightingState.RESIDUAL:
         # What a removed package left behind says nothing of what is there now.
         claims = [claim for claim in claims if claim.state is not SightingState.RESIDUAL]
-    quotes = dict.fromkeys([*(reading.quote(claim.found) for claim in sorted(claims, key=_weight)), *extra])
+    quotes: dict[Quote, None] = {}
+    for claim in sorted(claims, key=_weight):
+        if len(quotes) >= QUOTES:
+            break
+        quotes[reading.quote(claim.found)] = None
+    quotes |= dict.fromkeys(extra)
     return Sighting(
         product=product.id,
         name=product.name,
@@ -148,7 +161,7 @@ def _sighting(
         version=_version(claims),
         tenant=tenant,
         pids=_pids(reading, claims),
-        proof=tuple(quotes)[:QUOTES],
+        proof=tuple(quotes),
     )
 
 

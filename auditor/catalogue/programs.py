@@ -34,6 +34,7 @@ _INTERPRETERS = frozenset(
 )
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 _UNIT_PREFIXES = "-@:+!|"
+_ENOUGH = 8192  # characters of a command line that can name its program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ def program_of_process(executable: str | None, name: str, arguments: str) -> Pro
     """
     names: dict[str, bool] = {}
     paths: dict[str, bool] = {}
-    words = arguments.split()
+    words = arguments[:_ENOUGH].split()
     first = words[0].lstrip("-").rstrip(":") if words else ""
     first_base = base(first)
     program = base(executable) if executable else ""
@@ -79,7 +80,7 @@ def program_of_process(executable: str | None, name: str, arguments: str) -> Pro
 
 def program_of_command(command: str) -> Program:
     """Name the program a unit, job or task starts: nothing of it is trusted, for the file may not be there."""
-    words = command.lstrip(_UNIT_PREFIXES).split()
+    words = command[:_ENOUGH].lstrip(_UNIT_PREFIXES).split()
     if not words:
         return Program(names={}, paths={})
     found = [words[0].strip('"')]

@@ -9,8 +9,9 @@ from auditor.cli.files import read_text
 from auditor.cli.terminal import say
 from auditor.controls.registry import controls
 from auditor.errors import PolicyError, Problem
+from auditor.located import read_document
 from auditor.model.policy import Settings
-from auditor.policy.load import is_exceptions_file, parse_exceptions, parse_policy
+from auditor.policy.load import parse_exceptions, parse_policy
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def _run(options: Namespace) -> int:
     for file in options.files:
         text = read_text(file)
         try:
-            if is_exceptions_file(text):
+            if _holds_exceptions(text, file):
                 kept = parse_exceptions(text, file, controls=list(controls()), settings=settings)
                 say(options, f"{file}: {len(kept)} exceptions, no problem found")
             else:
@@ -37,6 +38,11 @@ def _run(options: Namespace) -> int:
     if problems:
         raise PolicyError(problems)
     return 0
+
+
+def _holds_exceptions(text: str, file: Path) -> bool:
+    document = read_document(text, file)
+    return not isinstance(document, Problem) and isinstance(document.data, dict) and "exceptions" in document.data
 
 
 COMMAND = Command(

@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from auditor.report.format import Format
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.visible import visible
+
+if TYPE_CHECKING:
+    from _csv import Writer
 
 # OWASP, "CSV Injection": what makes a spreadsheet take a cell for a formula. The full-width forms count
 # as the same signs in East Asian editions.
@@ -89,11 +92,7 @@ _LISTENERS = (
     _of_row("user", "account it runs as"),
     _of_row("product", "catalogue id, where the process is a product's"),
     _of_row("reachability", "loopback_only, blocked, from_networks, from_anywhere or undecided"),
-    Column(
-        name="sources",
-        meaning="networks that reach it, separated by spaces",
-        read=lambda row, _host: " ".join(row["sources"]),
-    ),
+    _of_row("sources", "networks that reach it, separated by spaces"),
     _of_row("rule", "the rule or fact that decided"),
     _of_row("approval", "approval within whose scope it listens"),
 )
@@ -120,7 +119,7 @@ def cell(value: Any) -> str | int | float:  # noqa: ANN401 — whatever JSON can
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front, also where a ``;``
     would make a second cell of it in places that separate cells so. Control, bidirectional and
-    invisible characters are written out.
+    invisible characters are written out. A list stands in one cell, its items separated by spaces.
     """
     if value is None:
         return ""
@@ -128,12 +127,23 @@ def cell(value: Any) -> str | int | float:  # noqa: ANN401 — whatever JSON can
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return value
-    text = str(value)
+    text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     shown = visible(text)
     if ";" in shown:
         head, *rest = shown.split(";")
         shown = ";".join((head, *(f"'{part}" if _acts(part.lstrip("\"' ")) else part for part in rest)))
     return f"'{shown}" if _acts(text) else shown
+
+
+def write_rows(stream: TextIO, names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows with a header as one table, every cell disarmed; a row that lacks a name has an empty cell."""
+    writer = _writer(stream)
+    writer.writerow(names)
+    writer.writerows([cell(row.get(name)) for name in names] for row in rows)
+
+
+def _writer(stream: TextIO) -> "Writer":
+    return csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
 
 
 def _acts(text: str) -> bool:
@@ -147,11 +157,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     made = {name: place / f"{name}.csv" for name in (*TABLES, "columns")}
     with ExitStack() as stack:
         tables = {
-            name: csv.writer(
-                stack.enter_context(file.open("w", encoding="utf-8", newline="")),
-                quoting=csv.QUOTE_NONNUMERIC,
-                lineterminator="\n",
-            )
+            name: _writer(stack.enter_context(file.open("w", encoding="utf-8", newline="")))
             for name, file in made.items()
         }
         tables["columns"].writerow(("table", "column", "meaning"))

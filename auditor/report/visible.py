@@ -43,9 +43,10 @@ _TABLE = _Table()
 def visible(text: str) -> str:
     """Return text on one line in which every control, bidirectional, invisible or broken character is written out.
 
-    A character that would act or hide becomes ``⟨U+202E⟩``, a tab becomes an arrow; so do unusual spaces, line ends and lone
-    surrogates. The result holds printable characters and plain spaces only, can always be encoded as
-    UTF-8, and two different texts never look the same after it. It does not escape for HTML or CSV.
+    A character that would act or hide becomes ``⟨U+202E⟩``, and so do unusual spaces, line ends and lone
+    surrogates; a tab becomes an arrow. The result holds printable characters and plain spaces only, can
+    always be encoded as UTF-8, and two different texts never look the same after it. It does not escape
+    for HTML or CSV.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -31,13 +31,16 @@ def exposures(reading: Reading, sightings: Sequence[Sighting], approve: Approve)
     """Return the listening sockets, sorted by port, protocol, family, address, namespace and process id."""
     loaded = loaded_filters(reading)
     processes = {process.pid: process for process in reading.of(Process)}
-    by_product = {sighting.product: sighting for sighting in sightings}
     products = owners(sightings)
+    # A product with two tenants is two sightings: the process tells which one a socket is.
+    holders = {
+        pid: sighting for sighting in sightings for pid in sighting.pids if products.get(pid) == sighting.product
+    }
     made = []
     for found in reading.found(Listener):
         pids = [owner.pid for owner in found.fact.owners]
-        pid = next((pid for pid in pids if pid in products), pids[0] if pids else None)
-        sighting = None if pid is None else by_product.get(products.get(pid, ""))
+        pid = next((pid for pid in pids if pid in holders), pids[0] if pids else None)
+        sighting = None if pid is None else holders.get(pid)
         process = None if pid is None else processes.get(pid)
         made.append(_exposure(reading, found, loaded, pid, process, sighting, approve))
     return tuple(sorted(made, key=_order))

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from auditor import __version__
-from auditor.catalogue.load import Catalogue
 from auditor.catalogue.match import match
+from auditor.catalogue.product import Catalogue
 from auditor.collect.envelope import open_envelope
 from auditor.collect.read import read
 from auditor.collect.seal import seal
@@ -25,7 +25,7 @@ from auditor.model.reading import Reading
 from auditor.model.result import HostResult, ProductUse
 from auditor.model.sighting import Sighting
 from auditor.model.verdict import Judgement, Verdict, Violation
-from auditor.policy.approvals import approval_for
+from auditor.policy.approvals import approval_for, listener_approval
 from auditor.policy.exceptions import exception_for
 from auditor.policy.judge import judge, unassessed
 from auditor.run.exposures import Approve, exposures
@@ -127,12 +127,9 @@ def _approver(host: HostFacts, rules: Rules) -> Approve:
     """Return the function that says which approval lets a product listen where it does."""
 
     def approve(sighting: Sighting, port: int, loopback: bool) -> tuple[str | None, str | None]:  # noqa: FBT001
-        found = approval_for(sighting, host, rules.policy, rules.as_of.date())
-        if found.approval is None:
-            return None, found.objection
-        if found.approval.listen.allows(port=port, is_loopback=loopback):
-            return found.approval.id, None
-        return None, f"approval {found.approval.id} does not cover this port and binding"
+        today = rules.as_of.date()
+        found = listener_approval(sighting, host, rules.policy, today, port=port, is_loopback=loopback)
+        return None if found.approval is None else found.approval.id, found.objection
 
     return approve
 

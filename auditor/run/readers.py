@@ -97,9 +97,9 @@ class Readers:
 def _nursery(requests: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
     """Fork a reader for every byte that comes, until the parent is gone; never returns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries dead readers
     try:
         while requests.recv(1):
+            _bury(os.WNOHANG)
             ours, theirs = socket.socketpair()
             pid = os.fork()
             if pid == 0:
@@ -110,5 +110,13 @@ def _nursery(requests: socket.socket, rules: Rules, limits: ReaderLimits) -> Non
             ours.close()
             socket.send_fds(requests, [pid.to_bytes(_PID_BYTES)], [theirs.fileno()])
             theirs.close()
+        _bury(0)
     finally:
         os._exit(0)
+
+
+def _bury(flags: int) -> None:
+    """Wait for dead readers, so that what they cost is counted as this run's."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, flags)[0]:
+            pass

@@ -23,7 +23,7 @@ _NO_ROUTE = frozenset(
     }
 )
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_TELLING = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT, Reason.NO_ROUTE)
+_TELLING = (Reason.NO_BANNER, Reason.REFUSED, Reason.RESET, Reason.TIMEOUT, Reason.NO_ROUTE)
 """Which reason stands for a host with several addresses that all failed: the first one of these."""
 
 # RFC 4253, section 4.2: other lines may come before the version, which has at most 255 characters.
@@ -37,7 +37,7 @@ _Endpoint = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, i
 def open_connection(address: str, port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first address of a host that answers.
 
-    Raises HostError with ``dns``, ``refused``, ``timeout``, ``no_route`` or ``reset``; of several
+    Raises HostError with ``dns``, ``refused``, ``timeout``, ``no_route``, ``no_banner`` or ``reset``; of several
     addresses each gets its share of the time, and the detail names what became of each.
     """
     endpoints = _resolve(address, port, deadline)
@@ -130,6 +130,9 @@ def _reason(error: OSError) -> Reason:
         raise UsageError(message) from error
     if isinstance(error, ConnectionRefusedError):
         return Reason.REFUSED
+    if isinstance(error, ConnectionError):
+        # Accepted and dropped at once: whether connecting or the first read shows it is a matter of chance.
+        return Reason.NO_BANNER
     if isinstance(error, TimeoutError):
         return Reason.TIMEOUT
     if error.errno in _NO_ROUTE:

@@ -21,6 +21,7 @@ from auditor.transport.ssh_connection import SshConnection
 _IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
 # sshd ends the connection at the sixth failure (MaxAuthTries); the last one is kept for a password.
 _KEY_OFFERS = 5
+_AGENT = 5.0
 _PUBLICKEY, _PASSWORD, _INTERACTIVE = "publickey", "password", "keyboard-interactive"
 
 
@@ -48,20 +49,22 @@ class Keyring:
         return [self._folder / name for name in _IDENTITIES if (self._folder / name).is_file()]
 
     @contextmanager
-    def agent(self, seconds: float) -> Iterator[Sequence[paramiko.PKey]]:
-        """Yield the agent's keys, usable while the block runs; none where there is no agent."""
+    def agent(self, deadline: Deadline) -> Iterator[Sequence[paramiko.PKey | str]]:
+        """Yield the agent's keys, usable while the block runs, or the sentence that says why it gives none."""
         if not self._agent_socket:
             yield ()
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(seconds)
+            connection.settimeout(max(0.001, deadline.sooner(_AGENT).remaining))
             agent = AgentSSH()
             try:
                 connection.connect(self._agent_socket)
                 agent._connect(connection)  # type: ignore[attr-defined] # noqa: SLF001 — Agent() takes no time limit
-            except (OSError, paramiko.SSHException):
-                yield ()
+            except (OSError, paramiko.SSHException) as error:
+                yield (f"the agent at {self._agent_socket} gives no keys: {error}",)
                 return
+            # A signature may wait for a person's touch or consent.
+            connection.settimeout(max(0.001, deadline.remaining))
             yield agent.get_keys()
 
 
@@ -80,7 +83,7 @@ def log_in(connection: SshConnection, host: Host, user: str, keyring: Keyring, d
         if login.with_key(key, f"key {path}"):
             return
     if not host.ssh.identities_only:
-        with keyring.agent(deadline.remaining) as keys:
+        with keyring.agent(deadline) as keys:
             if any(login.with_key(key, "agent key") for key in keys):
                 return
         usual = keyring.usual_files() if credentials.private_key is None else []

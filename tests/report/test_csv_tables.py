@@ -1,11 +1,12 @@
 """The tables open in a spreadsheet without doing anything."""
 
 import csv
+import io
 from pathlib import Path
 
 import pytest
 
-from auditor.report.csv_tables import FORMAT, TABLES, cell
+from auditor.report.csv_tables import FORMAT, TABLES, cell, write_rows
 from auditor.report.run_rows import RunRows
 
 
@@ -39,6 +40,8 @@ def read(folder: Path, name: str) -> list[dict[str, str]]:
         pytest.param("a-b=c", "a-b=c", id="sign-inside-stays"),
         pytest.param(-5, -5, id="number-stays"),
         pytest.param(0.5, 0.5, id="fraction-stays"),
+        pytest.param(["10.0.0.0/8", "=1"], "10.0.0.0/8 =1", id="list-in-one-cell"),
+        pytest.param(["=1"], "'=1", id="list-that-starts-a-formula"),
         pytest.param(None, "", id="nothing-is-empty"),
         pytest.param(True, "yes", id="true"),
         pytest.param(False, "no", id="false"),
@@ -74,3 +77,9 @@ def test_the_tables_hold_every_row_of_the_results(folder: Path, sample: RunRows)
 def test_numbers_are_written_as_numbers(folder: Path) -> None:
     first = (folder / "listeners.csv").read_text(encoding="utf-8").split("\n")[1]
     assert ",22," in first
+
+
+def test_rows_of_a_list_command_are_disarmed_too() -> None:
+    stream = io.StringIO()
+    write_rows(stream, ("host", "port", "rule"), [{"host": "=1", "port": 22}])
+    assert stream.getvalue() == '"host","port","rule"\n"\'=1",22,""\n'

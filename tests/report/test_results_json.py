@@ -85,7 +85,7 @@ def test_the_schema_names_every_reason_of_the_ledger() -> None:
     assert [reason for reason in Reason if f"{reason}," not in said and f"{reason}." not in said] == []
 
 
-def _undescribed(node: Any, path: str) -> Any:  # noqa: ANN401 — a schema is any JSON
+def _undescribed(node: Any, path: str) -> Any:
     if isinstance(node, dict):
         for key, value in node.get("properties", {}).items() if isinstance(node.get("properties"), dict) else ():
             if "description" not in value and "$ref" not in value:
@@ -97,7 +97,7 @@ def _undescribed(node: Any, path: str) -> Any:  # noqa: ANN401 — a schema is a
             yield from _undescribed(value, path)
 
 
-def _closed(node: Any) -> Any:  # noqa: ANN401 — a schema is any JSON
+def _closed(node: Any) -> Any:
     """Return the schema with additions forbidden, so that an undocumented key shows."""
     if isinstance(node, dict):
         closed = {key: _closed(value) for key, value in node.items()}

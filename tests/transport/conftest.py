@@ -211,5 +211,5 @@ def nothing_left() -> Callable[[], object]:
 
 @pytest.fixture
 def local_host() -> Host:
-    """This machine."""
+    """Describe this machine as a host."""
     return Host(name="here", address="localhost", connection=ConnectionKind.LOCAL)

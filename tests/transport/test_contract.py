@@ -126,7 +126,8 @@ def test_a_hang_ends_at_the_deadline(live: Way, make_call: MakeCall, nothing_lef
     assert raised.value.reason is Reason.DEADLINE
     assert "after 8 bytes" in raised.value.detail
     assert time.monotonic() - begun < 5
-    assert _running(mark, within=5) == 0, "the command goes on without us"
+    if live.host.connection is ConnectionKind.LOCAL:
+        assert _running(mark, within=5) == 0, "the command goes on without us"
 
 
 def test_a_child_that_keeps_the_output_open_ends_at_the_deadline(live: Way, make_call: MakeCall) -> None:

@@ -14,11 +14,19 @@ _NEVER = date(2099, 12, 31)
 def policy_text(hosts_of: Mapping[str, tuple[str, ...]]) -> str:
     """Write the policy; ``hosts_of`` gives the host names of each role."""
     approvals = [
-        _approval("tigervnc-design", "tigervnc", groups=["design"], listen={"ports": ["5900-5999"], "loopback_only": True}),
+        _approval(
+            "tigervnc-design", "tigervnc", groups=["design"], listen={"ports": ["5900-5999"], "loopback_only": True}
+        ),
         _approval("tightvnc-lab", "tightvnc", hosts=hosts_of.get("tightvnc-installed-approved", ())),
-        _approval("teamviewer-helpdesk", "teamviewer", hosts=hosts_of.get("teamviewer-approved", ())),
+        _approval(
+            "teamviewer-helpdesk",
+            "teamviewer",
+            hosts=(*hosts_of.get("teamviewer-approved", ()), *hosts_of.get("systemd-teamviewer", ())),
+        ),
         _approval("xrdp-jump", "xrdp", groups=["jump"], listen={"ports": [3389, 3350], "loopback_only": False}),
-        _approval("x11vnc-past-review", "x11vnc", hosts=hosts_of.get("x11vnc-approval-ended", ()), review_by=date(2020, 1, 31)),
+        _approval(
+            "x11vnc-past-review", "x11vnc", hosts=hosts_of.get("x11vnc-approval-ended", ()), review_by=date(2020, 1, 31)
+        ),
     ]
     policy = {
         "name": "Lab",
@@ -43,15 +51,13 @@ def exceptions_text(hosts_of: Mapping[str, tuple[str, ...]], today: date) -> str
     return yaml.safe_dump({"exceptions": [item for item in exceptions if item["hosts"]]}, sort_keys=False)
 
 
-def _approval(name: str, product: str, *, review_by: date = _NEVER, **scope: Any) -> dict[str, Any]:  # noqa: ANN401
+def _approval(name: str, product: str, *, review_by: date = _NEVER, **scope: Any) -> dict[str, Any]:
     scope = {key: list(value) if isinstance(value, tuple) else value for key, value in scope.items()}
     reason = "the lab's truth says so"
     return {"id": name, "product": product, **scope, "reason": reason, "owner": "lab", "review_by": review_by}
 
 
-def _exception(
-    name: str, control: str, hosts: tuple[str, ...], subject: str, start: date, end: date
-) -> dict[str, Any]:
+def _exception(name: str, control: str, hosts: tuple[str, ...], subject: str, start: date, end: date) -> dict[str, Any]:
     return {
         "id": name,
         "control": control,

@@ -155,7 +155,9 @@ def _clients(profile: Profile, services: tuple[Program, ...], peer: str) -> tupl
         return ()
     path = "/usr/bin/client"
     places = ((("127.0.0.1", 80), (peer, 80))[index % 2] for index in range(profile.connections))
-    return tuple(Program(path=path, argv=(path, address), uid=33, connects=((address, port),)) for address, port in places)
+    return tuple(
+        Program(path=path, argv=(path, address), uid=33, connects=((address, port),)) for address, port in places
+    )
 
 
 def _workers(profile: Profile, address: str) -> tuple[Program, ...]:

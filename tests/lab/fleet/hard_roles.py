@@ -19,7 +19,7 @@ def _copied_x11vnc(path: str, port: int, product: str) -> Program:
     return Program(
         path=path,
         argv=(path, *_SCREEN, "-rfbport", str(port)),
-        sockets=(*tcp(port, "0.0.0.0"), *tcp(5900, "::")),
+        sockets=tcp(port) if port == 5900 else (*tcp(port), *tcp(5900, "::")),
         is_real=True,
         product=product,
     )

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from tests.lab.fleet.inside import BOOT_SYSTEMD, ENTER
 from tests.lab.fleet.places import BRIDGE, BRIDGE_ADDRESS, LINK_PREFIX, NAMESPACE_PREFIX, NETWORK_BITS, Lab, LabError
-from tests.lab.fleet.shell import attempt, sh, write
+from tests.lab.fleet.shell import attempt, sh, start_detached, write
 
 HOSTS_A_NETWORK = 250
 _SYSTEMD_NETWORK = 250
@@ -148,22 +147,13 @@ class Host:
         if not self.has_systemd:
             enter = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER]
             command = ["nsenter", f"--net=/run/netns/{self.namespace}", *enter]
-        with (self.folder / "boot.log").open("w") as log:
-            outer = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-            )
+        outer = start_detached(command, log=self.folder / "boot.log", environment=environment)
         self._note_first_process(outer)
 
-    def _note_first_process(self, outer: "subprocess.Popen[bytes]") -> None:
-        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
-        end = time.monotonic() + 10
-        while time.monotonic() < end and outer.poll() is None:
+    def _note_first_process(self, outer: int) -> None:
+        children = Path(f"/proc/{outer}/task/{outer}/children")
+        end = time.monotonic() + 20
+        while time.monotonic() < end and children.exists():
             for child in _words(children):
                 write(self.folder / "pid", child)
                 if self.pid() is not None:
@@ -202,13 +192,15 @@ class Host:
         self.stop()
         attempt("ip", "link", "del", self.link)
         attempt("ip", "netns", "del", self.namespace)
+        if self.has_systemd:
+            shutil.rmtree(f"/run/systemd/nspawn/propagate/{self.name}", ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _words(file: Path) -> list[str]:
     try:
         return file.read_text().split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
         return []
 
 

@@ -20,7 +20,7 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 printf %s "$HOST_NAME" >/proc/sys/kernel/hostname
 pivot_root . mnt
-exec chroot . /bin/sh -c 'umount -l /mnt; exec env -i /usr/local/lib/fleet/init </dev/null >/run/boot.log 2>&1'
+exec chroot . /bin/sh -c 'umount -l /mnt; exec env -i /usr/local/lib/fleet/init </dev/null'
 """
 
 INIT = r"""#!/bin/sh
@@ -30,7 +30,7 @@ umask 022
 mkdir -p /run/sshd /run/lock
 [ -s /etc/nftables.conf ] && nft -f /etc/nftables.conf
 [ -x /etc/fleet/filter ] && /etc/fleet/filter
-python3 /usr/local/lib/fleet/programs.py /etc/fleet/programs.json
+python3 /usr/local/lib/fleet/programs.py /etc/fleet/programs.json || exit 1
 for f in /etc/fleet/rc.d/*; do [ -x "$f" ] && "$f"; done
 /usr/sbin/sshd
 touch /run/fleet.ready
@@ -38,7 +38,7 @@ while :; do sleep 86400 & wait $!; done
 """
 
 # Makes the sockets of a planted program, then becomes it; real programs make their own and are waited for.
-PROGRAMS = r'''#!/usr/bin/env python3
+PROGRAMS = r"""#!/usr/bin/env python3
 import json, os, socket, sys, time
 
 FAMILIES = {"ip": socket.AF_INET, "ip6": socket.AF_INET6}
@@ -91,12 +91,11 @@ def start(item):
     os.environ["HOME"] = "/root"
     os.execv(item["path"], item["argv"])
 
-def is_listening(wanted):
-    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for row in open(name):
-            words = row.split()
-            if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == wanted:
-                return True
+def is_listening(family, port):
+    for row in open("/proc/net/tcp6" if family == "ip6" else "/proc/net/tcp"):
+        words = row.split()
+        if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
+            return True
     return False
 
 items = json.load(open(sys.argv[1]))
@@ -106,11 +105,11 @@ for item in items:
     if item["real"]:
         end = time.monotonic() + 20
         for s in item["sockets"]:
-            while not is_listening(s["port"]):
+            while not is_listening(s["family"], s["port"]):
                 if time.monotonic() > end:
                     sys.exit(item["path"] + " does not listen on " + str(s["port"]))
                 time.sleep(0.02)
-'''
+"""
 
 # Runs as root in a mount namespace of its own, which takes the root along when it ends.
 BOOT_SYSTEMD = r"""

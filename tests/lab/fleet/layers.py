@@ -1,5 +1,6 @@
 """The read-only trees hosts are made of: one Debian base, and one overlay over it for each real product."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,9 +12,7 @@ from tests.lab.fleet.places import Lab, LabError
 from tests.lab.fleet.shell import attempt
 
 SUITE = "bookworm"
-_BASE_PACKAGES = (
-    "openssh-server,iproute2,nftables,iptables,procps,python3-minimal,python3-apt,sudo,ca-certificates"
-)
+_BASE_PACKAGES = "openssh-server,iproute2,nftables,iptables,procps,python3-minimal,python3-apt,sudo,ca-certificates"
 _INSTALL = "apt-get install -y -qq --no-install-recommends"
 _ALONE = "cd /run && apt-get download -qq {0} && dpkg --force-depends -i {0}_*.deb"
 
@@ -70,7 +69,7 @@ chmod 755 usr/sbin/policy-rc.d
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 chroot . env -i PATH=$PATH DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 sh -ec "$SCRIPT" </dev/null
 rm -f usr/sbin/policy-rc.d
-rm -rf var/cache/apt/archives/*.deb var/cache/apt/*.bin var/log/* var/lib/dpkg/*-old var/cache/debconf/*-old
+rm -rf var/cache/apt/archives/*.deb var/cache/apt/*.bin var/log/apt var/lib/dpkg/*-old var/cache/debconf/*-old
 """
 
 
@@ -93,12 +92,20 @@ def need_base(lab: Lab) -> None:
 
 
 def need_layers(lab: Lab, names: tuple[str, ...]) -> None:
-    """Make the layers named, and those below them, unless they are there."""
+    """Make the layers named, and those below them, unless they are there; no host may run on one that is made anew."""
     for name in names:
         layer = LAYERS[name]
         need_layers(lab, layer.below)
-        if not (lab.layers / name).is_dir():
+        note = lab.layers / f"{name}.sha256"
+        if not note.exists() or note.read_text() != digest((name,)):
             _make(lab, name, layer)
+            note.write_text(digest((name,)))
+
+
+def digest(names: tuple[str, ...]) -> str:
+    """Return what tells these layers, as they are made now, from layers made otherwise."""
+    recipes = [_MAKE, *(f"{name} {LAYERS[name]} {digest(LAYERS[name].below)}" for name in names)]
+    return hashlib.sha256("\n".join(recipes).encode()).hexdigest()
 
 
 def lower_folders(lab: Lab, names: tuple[str, ...]) -> tuple[Path, ...]:
@@ -129,15 +136,14 @@ def _make(lab: Lab, name: str, layer: Layer) -> None:
         },
     )
     lab.layers.mkdir(exist_ok=True)
+    shutil.rmtree(lab.layers / name, ignore_errors=True)
     (new / "upper").rename(lab.layers / name)
     shutil.rmtree(new)
 
 
 def _logged(command: list[str], *, log: Path, environment: dict[str, str]) -> None:
     with log.open("w") as into:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=into, stderr=into, env=environment, check=False
-        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=into, stderr=into, env=environment, check=False)
     if done.returncode:
         last = log.read_text(errors="replace").splitlines()[-5:]
         raise LabError(f"{command[0]} failed; the end of {log}:\n" + "\n".join(last))

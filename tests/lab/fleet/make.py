@@ -61,7 +61,9 @@ def layers_of(host: Host, role: Role) -> tuple[str, ...]:
 
 
 def _inside(host: Host, path: str) -> Path:
-    return host.upper / path.removeprefix("/")
+    """Return where a path of the host stands on this machine; /bin, /lib and /sbin are links into /usr there."""
+    top = path.removeprefix("/").partition("/")[0]
+    return host.upper / ("usr" if top in ("bin", "lib", "sbin") else "") / path.removeprefix("/")
 
 
 def _write_names(host: Host, role: Role) -> None:

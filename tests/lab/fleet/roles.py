@@ -41,8 +41,9 @@ def _x11vnc(port: int, *, is_local: bool = False) -> tuple[Program, ...]:
     path = "/usr/bin/x11vnc"
     screen = ("-display", "none", "-rawfb", "map:/var/lib/lab/framebuffer@8x8x8", "-nopw", "-forever", "-quiet")
     argv = (path, *screen, "-rfbport", str(port), *(("-localhost",) if is_local else ()))
-    # Whatever -rfbport says, it takes 5900 of IPv6.
-    sockets = (*tcp(port, "127.0.0.1"), *tcp(5900, "::1")) if is_local else (*tcp(port, "0.0.0.0"), *tcp(5900, "::"))
+    # Whatever -rfbport says, it takes 5900 of IPv6 too.
+    own = tcp(port, *_LOOPBACK) if is_local else tcp(port)
+    sockets = own if port == 5900 else (*own, *tcp(5900, "::1" if is_local else "::"))
     return (Program(path=path, argv=argv, sockets=sockets, is_real=True, product="x11vnc"),)
 
 
@@ -51,7 +52,9 @@ def _xrdp() -> tuple[Program, ...]:
     sesman = "/usr/sbin/xrdp-sesman"
     return (
         Program(path=sesman, argv=(sesman, "--nodaemon"), sockets=tcp(3350, "::1"), is_real=True, product="xrdp"),
-        Program(path="/usr/sbin/xrdp", argv=("/usr/sbin/xrdp", "--nodaemon"), sockets=(desk,), is_real=True, product="xrdp"),
+        Program(
+            path="/usr/sbin/xrdp", argv=("/usr/sbin/xrdp", "--nodaemon"), sockets=(desk,), is_real=True, product="xrdp"
+        ),
     )
 
 
@@ -137,7 +140,9 @@ _X11VNC = (
     Role(
         id="x11vnc-excepted", says="x11vnc with valid exceptions for both controls.", layers=_X11, files=_FRAMEBUFFER,
         programs=_x11vnc(5900), products=(
-            Planted(product="x11vnc", state=_RUNNING, product_exception="x11vnc-kept", listener_exception="x11vnc-open"),
+            Planted(
+                product="x11vnc", state=_RUNNING, product_exception="x11vnc-kept", listener_exception="x11vnc-open"
+            ),
         ),
     ),
     Role(

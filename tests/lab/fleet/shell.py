@@ -26,6 +26,22 @@ def _run(command: tuple[object, ...], feed: str | None) -> subprocess.CompletedP
     return subprocess.run(words, text=True, errors="replace", input=feed or "", capture_output=True, check=False)
 
 
+def start_detached(command: list[str], *, log: Path, environment: dict[str, str]) -> int:
+    """Start a program that outlives us, its output into a file; return its process id."""
+    starter = ["sh", "-c", '"$@" </dev/null >"$LOG" 2>&1 & echo $!', "sh", *command]
+    done = subprocess.run(
+        starter,
+        env={**environment, "LOG": str(log)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        start_new_session=True,
+        cwd="/",
+    )
+    return int(done.stdout)
+
+
 def write(path: Path, text: str | bytes, mode: int = 0o644) -> None:
     """Write a file with its folders and its mode."""
     path.parent.mkdir(parents=True, exist_ok=True)

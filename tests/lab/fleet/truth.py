@@ -7,6 +7,16 @@ from tests.lab.fleet.filters import FILTERS, Filter
 from tests.lab.fleet.plan import Planted, Program, Role, Socket, State
 
 Truth = dict[str, Any]
+_PACKAGES = {
+    "tigervnc": ("tigervnc-standalone-server", "ii"),
+    "tightvnc": ("tightvncserver", "ii"),
+    "x11vnc": ("x11vnc", "ii"),
+    "xrdp": ("xrdp", "ii"),
+    "xrdp-removed": ("xrdp", "rc"),
+    "vino": ("vino", "ii"),
+    "gnome-remote-desktop": ("gnome-remote-desktop", "ii"),
+    "tigervnc-viewer": ("tigervnc-viewer", "ii"),
+}
 _SSH = (Socket(port=22), Socket(family="ip6", address="::", port=22))
 
 
@@ -16,7 +26,9 @@ def tell(name: str, address: str, role: Role, background: Background, *, has_sys
     loaded = None if role.filter == "profile" and background.nftables else FILTERS[_filter_name(role)]
     planted = {item.product: item for item in role.products}
     listeners = [
-        _listener(socket, program, planted, loaded) for program in _listening(role, background) for socket in program.sockets
+        _listener(socket, program, planted, loaded)
+        for program in _listening(role, background)
+        for socket in program.sockets
     ]
     return {
         "host": name,
@@ -36,10 +48,20 @@ def tell(name: str, address: str, role: Role, background: Background, *, has_sys
         "listeners": sorted(listeners, key=lambda row: (row["protocol"], row["port"], row["family"], row["process"])),
         "processes": sorted(program.name for program in (*background.programs, *role.programs)),
         "packages": background.packages,
+        "product_packages": _product_packages(role),
         "installers": sorted(role.installers),
         "services": [{"name": unit.name, "enabled": unit.enabled, "active": unit.active} for unit in role.units],
         "verdicts": _verdicts(role, listeners, filters=loaded is None or loaded.filters),
     }
+
+
+def _product_packages(role: Role) -> dict[str, str]:
+    """Return what dpkg must say of the packages that were planted: ``ii`` installed, ``rc`` removed."""
+    states = dict(_PACKAGES[layer] for layer in role.layers if layer not in role.without)
+    for row in role.packages:
+        name = row.partition("Package: ")[2].partition("\n")[0]
+        states[name] = "rc" if "Status: deinstall" in row else "ii"
+    return states
 
 
 def _filter_name(role: Role) -> str:

@@ -1,4 +1,4 @@
-"""What products that are not in Debian leave on a host: package row, unit, program, folders (from vendors' packages)."""
+"""What products that are not in Debian leave on a host: package row, unit, program, folders ."""
 
 from dataclasses import dataclass, field
 
@@ -62,9 +62,7 @@ TEAMVIEWER = Vendor(
     package="teamviewer-host",
     version="15.58.4",
     unit="teamviewerd.service",
-    programs=(
-        _program("teamviewer", "/opt/teamviewer/tv_bin/teamviewerd", "-d", sockets=tcp(5939, "127.0.0.1")),
-    ),
+    programs=(_program("teamviewer", "/opt/teamviewer/tv_bin/teamviewerd", "-d", sockets=tcp(5939, "127.0.0.1")),),
     files={"/opt/teamviewer/config/global.conf": "[strng] ClientIDHint = 1234567890\n"},
     remains=("/opt/teamviewer/config/global.conf",),
 )
@@ -74,9 +72,7 @@ ANYDESK = Vendor(
     version="6.4.0",
     unit="anydesk.service",
     programs=(
-        _program(
-            "anydesk", "/usr/bin/anydesk", "--service", sockets=(*tcp(7070, "0.0.0.0"), *udp(50001, "0.0.0.0"))
-        ),
+        _program("anydesk", "/usr/bin/anydesk", "--service", sockets=(*tcp(7070, "0.0.0.0"), *udp(50001, "0.0.0.0"))),
     ),
     files={"/etc/anydesk/system.conf": "ad.anynet.id=987654321\n"},
     remains=("/etc/anydesk/system.conf",),
@@ -130,7 +126,7 @@ CHROME_REMOTE_DESKTOP = Vendor(
         ),
     ),
     files={
-        "/lib/systemd/system/chrome-remote-desktop@.service": "[Service]\n"
+        "/usr/lib/systemd/system/chrome-remote-desktop@.service": "[Service]\n"
         "ExecStart=/opt/google/chrome-remote-desktop/chrome-remote-desktop --start --new-session\n",
     },
 )

@@ -1,0 +1,67 @@
+"""The sets of addresses and ports that rules of iptables refer to."""
+
+from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.firewall.kernel import HAS_NF_TABLES, IPTABLES_IN_NFT
+from auditor.model.evidence import Proof, Unread
+from auditor.model.facts.firewall import Engine, FirewallListing
+from auditor.model.host import OsFamily
+from auditor.model.reading import Parsed
+
+# The module takes a parameter, so it has a folder in /sys/module whether it is loaded or built in.
+# A set does nothing by itself: where no table of iptables is loaded, no rule can refer to one.
+_LINUX = (
+    r"""
+[ -d /sys/module/kernel ] || [ -d /sys/module/ip_set ] || failed "/sys/module cannot be read"
+[ -d /sys/module/ip_set ] || absent "ip_set is not in the kernel"
+[ "$uid" = 0 ] || denied "only root may list the sets"
+if have ipset; then
+    ipset save || failed "ipset could not list the sets"
+    exit 0
+fi
+for names in /proc/net/ip_tables_names /proc/net/ip6_tables_names; do
+    [ -e "$names" ] || continue
+    if read -r table <"$names"; then
+        failed "ipset is not installed, and table $table of legacy iptables may refer to sets"
+    fi
+done
+"""
+    + HAS_NF_TABLES
+    + IPTABLES_IN_NFT
+    + r"""
+if has_nf_tables; then find_iptables_tables; fi
+[ -z "${has_ip-}${has_ip6-}" ] || failed "ipset is not installed, and tables of iptables may refer to sets"
+absent "no table of iptables is loaded that could refer to a set"
+"""
+)
+
+
+def _parse(text: str) -> Parsed:
+    """Count the members of all sets as rules; sets are no hooks."""
+    sets: set[str] = set()
+    members = 0
+    strange: list[Unread] = []
+    for number, line in enumerate(lines_of(text), 1):
+        words = line.split()
+        if not words:
+            continue
+        if words[0] == "create" and len(words) >= len(("create", "name", "type")):
+            sets.add(words[1])
+        elif words[0] == "add" and len(words) >= len(("add", "name", "member")) and words[1] in sets:
+            members += 1
+        else:
+            strange.append(unread(number, line, "not a line of ipset save, or a member of an unknown set"))
+    listing = FirewallListing(
+        engine=Engine.IPSET, family="any", section="firewall.ipset", hooks=0, rules=members, drops_by_default=False
+    )
+    return Parsed(facts=((1, listing),), unread=tuple(strange))
+
+
+PLUGIN = Collector(
+    id="firewall.ipset",
+    facts=(FirewallListing,),
+    scripts={OsFamily.LINUX: _LINUX},
+    parse=_parse,
+    proof={OsFamily.LINUX: Proof.LAB},
+    advice="Run the audit as root or with sudo, and install ipset: only it can list the members of sets.",
+    holds_secrets=False,
+)

@@ -1,0 +1,58 @@
+"""Whom to audit: the hosts of an inventory, whichever kind it is."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from auditor.errors import InventoryError
+from auditor.inventory.ansible import read_ansible
+from auditor.inventory.csv_file import read_csv
+from auditor.inventory.yaml_list import is_list, read_yaml_list
+from auditor.model.host import Host
+
+_YAML = frozenset({".yml", ".yaml"})
+
+
+def read_inventory(source: str | Path) -> tuple[Host, ...]:
+    """Return the hosts of an inventory, sorted by name; InventoryError when any of it cannot be read.
+
+    A ``.csv`` file is CSV, a ``.yml`` or ``.yaml`` file that holds a list is ours; anything else, folders,
+    scripts, plugins and lists such as ``a,b,`` included, is Ansible's and read by Ansible.
+    """
+    hosts = sorted(_read(source), key=lambda host: host.name)
+    if not hosts:
+        raise InventoryError(f"{source}: holds no hosts")
+    by_key: dict[str, list[str]] = defaultdict(list)
+    for host in hosts:
+        by_key[host.key].append(host.name)
+    shared = [f"{', '.join(names)} (as {key!r})" for key, names in by_key.items() if len(names) > 1]
+    if shared:
+        raise InventoryError(
+            f"{source}: these hosts would share their findings, host_id is to differ: {'; '.join(shared)}"
+        )
+    return tuple(hosts)
+
+
+def _read(source: str | Path) -> tuple[Host, ...]:
+    path = Path(source)
+    if not path.exists():
+        if "," in str(source):
+            return read_ansible(str(source))
+        raise InventoryError(f"{source}: there is no such inventory")
+    if path.is_file() and path.suffix.lower() == ".csv":
+        return read_csv(_text(path), path)
+    if path.is_file() and path.suffix.lower() in _YAML:
+        text = _text(path)
+        if not text.strip():
+            return ()
+        if is_list(text):
+            return read_yaml_list(text, path)
+    return read_ansible(str(path.absolute()))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InventoryError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InventoryError(f"{path}: is not UTF-8 text (byte {error.start}): save it as UTF-8") from error

@@ -1,0 +1,86 @@
+"""What ``ansible_ssh_common_args`` says of how to reach a host."""
+
+import shlex
+from dataclasses import dataclass, field
+
+# Options of ssh(1) that take a value, and the configuration keyword each stands for.
+_LETTERS = {"F": "configfile", "J": "proxyjump", "i": "identityfile", "l": "user", "p": "port"}
+_OTHER_LETTERS_WITH_VALUE = frozenset("BbcDEeILmOPQRSWw")
+# These lead to another machine, or to none that we could reach without them.
+_UNSUPPORTED = {
+    "proxycommand": "ProxyCommand (use ProxyJump)",
+    "configfile": "-F, a configuration file for ssh",
+    "hostname": "HostName (use ansible_host)",
+    "hostkeyalias": "HostKeyAlias",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshArguments:
+    """What ssh's arguments say that concerns us; all else is ssh's own business."""
+
+    known_hosts: tuple[str, ...] = ()
+    """``UserKnownHostsFile``: files of trusted host keys."""
+    proxy_jump: str | None = None
+    """``ProxyJump`` or ``-J``."""
+    identities_only: bool = False
+    """``IdentitiesOnly``: leave the agent's keys alone."""
+    identity_file: str | None = None
+    """``IdentityFile`` or ``-i``."""
+    port: str | None = None
+    """``Port`` or ``-p``."""
+    user: str | None = None
+    """``User`` or ``-l``."""
+    problems: tuple[str, ...] = field(default=())
+    """What we cannot do as asked, a clause each."""
+
+
+def read_ssh_arguments(text: str) -> SshArguments:
+    """Read ssh's arguments: ``-o Key=Value``, ``-oKey=Value``, ``-o "Key Value"`` and the letters ``-J -i -l -p -F``.
+
+    As in ssh, the first value of a keyword wins. Switches that only change how ssh itself works are passed over;
+    those that would send us to another machine are problems, never passed over.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        return SshArguments(problems=(f"the arguments of ssh cannot be read: {error}",))
+    said: dict[str, str] = {}
+    problems: list[str] = []
+    _read_words(words, said, problems)
+    problems += [f"{name} is not supported" for key, name in _UNSUPPORTED.items() if said.get(key, "none") != "none"]
+    jump = said.get("proxyjump", "none")
+    return SshArguments(
+        known_hosts=tuple(shlex.split(said.get("userknownhostsfile", ""))),
+        proxy_jump=None if jump == "none" else jump,
+        identities_only=said.get("identitiesonly", "no").lower() in ("yes", "true"),
+        identity_file=said.get("identityfile"),
+        port=said.get("port"),
+        user=said.get("user"),
+        problems=tuple(problems),
+    )
+
+
+def _read_words(words: list[str], said: dict[str, str], problems: list[str]) -> None:
+    """Note each keyword's first value."""
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-") or word == "-":
+            problems.append(f"{word!r} is no option of ssh")
+            continue
+        letter, value = word[1], word[2:]
+        if letter == "o":
+            key, value = _option(value or next(rest, ""))
+            said.setdefault(key, value)
+        elif letter in _LETTERS:
+            said.setdefault(_LETTERS[letter], value or next(rest, ""))
+        elif letter in _OTHER_LETTERS_WITH_VALUE and not value:
+            next(rest, "")
+
+
+def _option(text: str) -> tuple[str, str]:
+    """Part ``Key=Value`` or ``Key Value``; keywords of ssh have no case."""
+    key, equals, value = text.partition("=")
+    if not equals or " " in key.strip():
+        key, _, value = text.strip().partition(" ")
+    return key.strip().lower(), value.strip().strip('"')

@@ -1,0 +1,195 @@
+"""A host from its variables: Ansible's names, which every kind of inventory may use."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
+from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings
+
+_SSH_WORDS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.netcommon.libssh"})
+_CONNECTIONS = {
+    "local": ConnectionKind.LOCAL,
+    "ansible.builtin.local": ConnectionKind.LOCAL,
+    "winrm": ConnectionKind.WINRM,
+    "ansible.builtin.winrm": ConnectionKind.WINRM,
+    "replay": ConnectionKind.REPLAY,
+}
+_YES = frozenset({"true", "yes", "on", "y", "t", "1", "1.0"})
+_NO = frozenset({"false", "no", "off", "n", "f", "0", "0.0", ""})
+_HIGHEST_PORT = 65535
+
+# In the order in which Ansible takes them, the first that is set.
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "address": ("ansible_ssh_host", "ansible_host"),
+    "port": ("ansible_ssh_port", "ansible_port"),
+    "user": ("ansible_ssh_user", "ansible_user"),
+    "connection": ("ansible_connection",),
+    "private_key": ("ansible_ssh_private_key_file", "ansible_private_key_file"),
+    "password": ("ansible_ssh_password", "ansible_ssh_pass", "ansible_password"),
+    "passphrase": ("ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"),
+    "become": ("ansible_become",),
+    "become_password": ("ansible_sudo_pass", "ansible_become_pass", "ansible_become_password"),
+    "become_method": ("ansible_become_method",),
+    "become_user": ("ansible_sudo_user", "ansible_become_user"),
+    "site": ("auditor_site",),
+    "owner": ("auditor_owner",),
+    "host_id": ("auditor_host_id",),
+    "deadline": ("auditor_deadline",),
+    "replay": ("auditor_replay",),
+}
+_SSH_ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+
+SECRETS = frozenset(name for key in ("password", "passphrase", "become_password") for name in (key, *_NAMES[key]))
+"""Names of secrets, as columns and as variables."""
+VARIABLES = frozenset(name for names in _NAMES.values() for name in names) | set(_SSH_ARGUMENTS)
+"""Every variable that says something to the auditor."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Said:
+    """A host's variables while they are read, and what is wrong with them."""
+
+    variables: Mapping[str, object]
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def name_of(self, key: str) -> str | None:
+        return next((name for name in _NAMES[key] if self.variables.get(name) not in (None, "")), None)
+
+    def text(self, key: str) -> str | None:
+        """Return a variable's text; what is encrypted or still a template is a problem, never a value."""
+        name = self.name_of(key)
+        return None if name is None else self.plain(name)
+
+    def plain(self, name: str) -> str | None:
+        value = self.variables[name]
+        if isinstance(value, Mapping) and "__ansible_unsafe" in value:
+            # Marked as no template: the text is meant as it stands.
+            return str(value["__ansible_unsafe"])
+        if isinstance(value, Mapping) and "__ansible_vault" in value:
+            self.problems.append((name, "is encrypted with Ansible Vault, which is not opened yet"))
+        elif isinstance(value, Mapping | list | tuple):
+            self.problems.append((name, "is a structure, and a text or number is wanted"))
+        elif "{{" in str(value) or "{%" in str(value):
+            self.problems.append((name, "is a template, which is not filled in yet"))
+        else:
+            return str(value) if name in SECRETS else str(value).strip()
+        return None
+
+
+def host_from(
+    name: str, variables: Mapping[str, object], *, groups: tuple[str, ...], folder: Path
+) -> tuple[Host, list[tuple[str, str]]]:
+    """Return a host and what is wrong with its variables, each with the variable's name.
+
+    Relative paths are taken from ``folder``, ``~`` from the operator's home. What is wrong is left out of the
+    host: whoever calls either refuses the inventory or marks the host as unusable.
+    """
+    said = _Said(variables=variables)
+    arguments = _ssh_arguments(said)
+    kind = _connection(said)
+    key = said.text("private_key") or arguments.identity_file
+    user = said.text("user") or arguments.user
+    replay = said.text("replay")
+    if kind is ConnectionKind.REPLAY and replay is None:
+        said.problems.append(("ansible_connection", "a replay needs auditor_replay, the recorded answer"))
+    _check_become(said)
+    host = Host(
+        name=name,
+        address=said.text("address") or ("localhost" if kind is ConnectionKind.LOCAL else name),
+        port=_port(said, arguments),
+        connection=kind,
+        credentials=Credentials(
+            user=user,
+            password=said.text("password"),
+            private_key=None if key is None else _path(key, folder),
+            passphrase=said.text("passphrase"),
+            become=_boolean(said, "become"),
+            become_password=said.text("become_password"),
+        ),
+        ssh=SshSettings(
+            known_hosts=tuple(_path(file, folder) for file in arguments.known_hosts),
+            identities_only=arguments.identities_only,
+            proxy_jump=arguments.proxy_jump,
+        ),
+        groups=groups,
+        site=said.text("site"),
+        owner=said.text("owner"),
+        host_id=said.text("host_id"),
+        deadline=_deadline(said),
+        replay=None if replay is None else _path(replay, folder),
+    )
+    return host, said.problems
+
+
+def _ssh_arguments(said: _Said) -> SshArguments:
+    texts = [said.plain(name) for name in _SSH_ARGUMENTS if said.variables.get(name) not in (None, "")]
+    arguments = read_ssh_arguments(" ".join(text for text in texts if text is not None))
+    said.problems += [("ansible_ssh_common_args", problem) for problem in arguments.problems]
+    return arguments
+
+
+def _connection(said: _Said) -> ConnectionKind:
+    word = said.text("connection")
+    if word is None or word in _SSH_WORDS:
+        return ConnectionKind.SSH
+    if word not in _CONNECTIONS:
+        known = ", ".join(kind.value for kind in ConnectionKind)
+        said.problems.append((said.name_of("connection") or "", f"{word!r} is none of {known}"))
+    return _CONNECTIONS.get(word, ConnectionKind.SSH)
+
+
+def _port(said: _Said, arguments: SshArguments) -> int | None:
+    name = said.name_of("port")
+    text = said.text("port") if name is not None else arguments.port
+    if text is None:
+        return None
+    digits = text.removesuffix(".0")  # a spreadsheet's or a template's way to write an integer
+    if digits.isascii() and digits.isdigit() and len(digits) <= len(str(_HIGHEST_PORT)):
+        number = int(digits)
+        if 1 <= number <= _HIGHEST_PORT:
+            return number
+    said.problems.append((name or "ansible_ssh_common_args", f"{text!r} is not a number from 1 to {_HIGHEST_PORT}"))
+    return None
+
+
+def _deadline(said: _Said) -> float | None:
+    text = said.text("deadline")
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        said.problems.append(("auditor_deadline", f"{text!r} is not a number of seconds above 0"))
+        return None
+    return seconds
+
+
+def _boolean(said: _Said, key: str) -> bool:
+    word = (said.text(key) or "").lower()
+    if word not in _YES | _NO:
+        said.problems.append((said.name_of(key) or key, f"{word!r} is neither yes nor no"))
+    return word in _YES
+
+
+def _check_become(said: _Said) -> None:
+    """Find ways to gain rights that are not ours: root through sudo is the only one."""
+    if not _boolean(_Said(variables=said.variables), "become"):
+        return
+    method = said.text("become_method")
+    if method not in (None, "sudo", "ansible.builtin.sudo"):
+        said.problems.append(("ansible_become_method", f"{method!r} is not supported: sudo is"))
+    user = said.text("become_user")
+    if user not in (None, "root"):
+        said.problems.append(("ansible_become_user", f"{user!r} is not supported: root is"))
+
+
+def _path(text: str, folder: Path) -> Path:
+    try:
+        return folder / Path(text).expanduser()
+    except RuntimeError:
+        # No such user: the file is named as it stands, and whoever opens it says that it is not there.
+        return folder / text

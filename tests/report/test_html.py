@@ -1,0 +1,231 @@
+"""The pages say everything that the results hold, and nothing from a host acts in them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import Reason
+from auditor.report import words
+from auditor.report.html import FORMAT, page_names
+from auditor.report.run_rows import RunRows
+
+ALLOWED = frozenset(
+    {"html", "head", "meta", "title", "link", "script", "body", "header", "nav", "main", "section", "article", "footer"}
+    | {"h1", "h2", "h3", "h4", "p", "a", "span", "b", "small", "code", "q", "cite", "time", "div"}
+    | {"dl", "dt", "dd", "ol", "ul", "li", "table", "caption", "thead", "tbody", "tr", "th", "td", "svg", "rect"}
+    | {"label", "input", "fieldset", "legend", "button"}
+)
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: elements, attributes, text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.text += " "  # what stands in elements of its own is set apart
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+
+@pytest.fixture(scope="module")
+def folder(sample: RunRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("pages")
+    FORMAT.write(sample, place)
+    return place / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(folder: Path) -> dict[str, Page]:
+    return {
+        str(file.relative_to(folder)): Page(file.read_text(encoding="utf-8")) for file in sorted(folder.rglob("*.html"))
+    }
+
+
+def page_of(pages: dict[str, Page], part: str) -> Page:
+    (found,) = (page for name, page in pages.items() if part in name)
+    return found
+
+
+def test_no_element_or_attribute_comes_from_a_host(pages: dict[str, Page]) -> None:
+    for name, page in pages.items():
+        assert {tag for tag, _ in page.tags} <= ALLOWED, name
+        scripts = [attributes for tag, attributes in page.tags if tag == "script"]
+        assert scripts == ([{"src": "assets/fleet.js", "defer": None}] if name == "index.html" else []), name
+        for tag, attributes in page.tags:
+            assert not [key for key in attributes if key.startswith("on") or key == "style"], (name, tag)
+
+
+def test_hostile_text_is_shown_as_text(pages: dict[str, Page]) -> None:
+    page = page_of(pages, "script-alert")
+    assert "<script>alert(1)</script>" in page.words
+    assert 'x11vnc⟨U+001B⟩[31m⟨U+202E⟩"><img src=x onerror=alert(2)>' in page.words
+
+
+def test_no_character_acts_or_hides_in_any_page(folder: Path) -> None:
+    for file in folder.rglob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        assert [char for char in set(text) if not char.isprintable() and char != "\n"] == [], file.name
+
+
+def test_file_names_never_come_from_a_host(folder: Path) -> None:
+    for file in (folder / "hosts").iterdir():
+        assert set(file.stem) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_page_names_are_different_for_names_that_look_alike() -> None:
+    hosts = ["../../etc/passwd", "a b", "a-b", "A B", "", "東京", "x" * 300]
+    names = page_names([{"host": host} for host in hosts])
+    assert len(set(names.values())) == len(hosts)
+    assert names["../../etc/passwd"] == "0001-etc-passwd.html"
+    assert names["東京"] == "0006-host.html"
+    assert len(names["x" * 300]) < 60
+
+
+def test_every_link_leads_to_a_file_or_place_of_the_report(folder: Path, pages: dict[str, Page]) -> None:
+    for name, page in pages.items():
+        ids = {attributes.get("id") for _, attributes in page.tags}
+        for _, attributes in page.tags:
+            target = attributes.get("href") or attributes.get("src")
+            if target is None or target == "data:,":
+                continue
+            if target.startswith("#"):
+                assert target[1:] in ids, (name, target)
+            else:
+                assert (folder / name).parent.joinpath(target).is_file(), (name, target)
+
+
+def test_pages_forbid_everything_but_their_own_files(pages: dict[str, Page]) -> None:
+    for page in pages.values():
+        (policy,) = (
+            attributes["content"]
+            for tag, attributes in page.tags
+            if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+        )
+        assert str(policy).startswith(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'"
+        )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        pytest.param("2 hosts break the policy, and 4 hosts are not fully assessed.", id="result"),
+        pytest.param("Coverage 60.0 %", id="coverage"),
+        pytest.param("4 findings are open: 2 new in this run, 2 overdue.", id="life"),
+        pytest.param("Critical x11vnc listens on 0.0.0.0:5900/tcp and is reachable", id="first-thing-to-do"),
+        pytest.param("Host key changed 1", id="unreached-by-reason"),
+        pytest.param("M1042 Disable or Remove Feature or Program", id="mitigation"),
+        pytest.param("programme control for T1219", id="programme-control-apart"),
+        pytest.param("8 passes are proven by documentation only", id="documented-passes-marked"),
+        pytest.param("TigerVNC tigervnc VNC 1 0 0 0 1 0", id="product-counts"),
+        pytest.param("Firewalls between the host and its clients are not seen", id="limits-of-controls"),
+        pytest.param("asserted, not verified by a signature", id="standing-of-exceptions"),
+        pytest.param("auditor 0.1.0", id="tool-version"),
+    ],
+)
+def test_the_fleet_page_says_it(pages: dict[str, Page], sentence: str) -> None:
+    assert sentence in pages["index.html"].words
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        pytest.param("db-01", "2 of 4 controls fail.", id="outcome"),
+        pytest.param("db-01", "812 ⇥ root ⇥ x11vnc -forever -rfbport 5900", id="quoted-proof"),
+        pytest.param("db-01", "Bind x11vnc to 127.0.0.1 and ::1", id="remediation"),
+        pytest.param("db-01", "Due 2026-11-16, overdue", id="due"),
+        pytest.param("db-01", "2.5 hours ahead", id="clock"),
+        pytest.param("build-04", "9 of 11 sockets without an owner: not root", id="gap"),
+        pytest.param("build-04", "Let the auditing account run the probe through sudo.", id="how-to-close-it"),
+        pytest.param("build-04", "tcp LISTEN ??? *:7070", id="unread-line"),
+        pytest.param("build-04", "sudo: a password is required", id="privilege-note"),
+        pytest.param("kiosk-03", "Asked by n.haile Granted by c.brandt Ends 2026-12-31", id="exception-people-and-end"),
+        pytest.param("kiosk-03", "1 violation is accepted by an exception", id="compliant-with-an-exception"),
+        pytest.param("kiosk-03", "The host has no network interface but loopback.", id="why-not-applicable"),
+        pytest.param("kiosk-03", "Pass documentation only", id="documented-pass-marked"),
+        pytest.param("branch-07", "Host key changed. ssh-ed25519 SHA256:Zk2v… is shown", id="unreachable"),
+        pytest.param("cmd-c-calc", "What was seen is not enough to be sure.", id="suspected"),
+        pytest.param("app-01", "Help desk sessions; Workplace services, review by 2027-03-31", id="approval"),
+        pytest.param("app-01", "ip saddr 10.20.0.0/16 tcp dport 3389 accept", id="deciding-rule"),
+    ],
+)
+def test_a_host_page_says_it(pages: dict[str, Page], host: str, sentence: str) -> None:
+    assert sentence in page_of(pages, host).words
+
+
+def test_a_host_that_was_not_reached_never_reads_as_clean(pages: dict[str, Page]) -> None:
+    text = page_of(pages, "branch-08").words
+    assert text.count("Unknown The host") == 1
+    assert "No product of the catalogue was recognised" not in text
+    assert "Pass " not in text
+
+
+def test_a_flood_of_sockets_is_cut_in_words_and_hides_no_remote_access(
+    fleet_of: Callable[[int], RunRows], tmp_path: Path
+) -> None:
+    rows = fleet_of(5)
+    (host,) = (host for host in rows.hosts() if host["sightings"])
+    vnc, other = sorted(host["listeners"], key=lambda one: one["product"] is None)
+    flood = [other | {"port": port} for port in range(1000, 4000)]
+    flooded = replace(rows, hosts=lambda: iter([host | {"listeners": [*flood, vnc]}]))
+    FORMAT.write(flooded, tmp_path)
+    (file,) = (tmp_path / "html" / "hosts").iterdir()
+    text = Page(file.read_text(encoding="utf-8")).words
+    assert "The first 500 of 3,001: csv/listeners.csv and hosts.jsonl hold all." in text
+    assert text.index("0.0.0.0:5900 tcp x11vnc") < text.index("0.0.0.0:1000 tcp")
+
+
+def test_a_control_nobody_judged_counts_as_unknown(fleet_of: Callable[[int], RunRows], tmp_path: Path) -> None:
+    rows = fleet_of(1)
+    unjudged = replace(rows, findings=[], hosts=lambda: ({**host, "verdicts": []} for host in rows.hosts()))
+    FORMAT.write(unjudged, tmp_path)
+    text = Page((tmp_path / "html" / "index.html").read_text(encoding="utf-8")).words
+    assert (
+        "The host is fully inventoried complete_inventory · T1021.005 · programme control for T1219 0 1 0 0 0" in text
+    )
+
+
+def test_a_run_without_hosts_does_not_read_as_clean(fleet_of: Callable[[int], RunRows], tmp_path: Path) -> None:
+    FORMAT.write(fleet_of(0), tmp_path)
+    text = Page((tmp_path / "html" / "index.html").read_text(encoding="utf-8")).words
+    assert "The scope holds no host: nothing was audited." in text
+    assert "complies" not in text
+
+
+def test_headings_descend_one_step_at_a_time(pages: dict[str, Page]) -> None:
+    for name, page in pages.items():
+        levels = [int(tag[1]) for tag, _ in page.tags if tag in {"h1", "h2", "h3", "h4"}]
+        assert levels[0] == 1, name
+        assert levels.count(1) == 1, name
+        assert all(later <= earlier + 1 for earlier, later in pairwise(levels)), name
+
+
+def test_every_table_has_a_caption_and_scoped_headers(pages: dict[str, Page]) -> None:
+    for name, page in pages.items():
+        tags = [tag for tag, _ in page.tags]
+        assert tags.count("caption") == tags.count("table"), name
+        assert [1 for tag, attributes in page.tags if tag == "th" and "scope" not in attributes] == [], name
+
+
+def test_every_reason_of_the_ledger_has_a_title_and_a_next_step() -> None:
+    assert set(words.REASONS) == set(Reason)
+    assert all(title and advice.endswith(".") for title, advice in words.REASONS.values())
+
+
+def test_a_reason_of_a_newer_version_stands_for_itself() -> None:
+    assert words.reason_words("quantum_storm")[0] == "quantum storm"
