@@ -1,7 +1,7 @@
 #!/bin/sh
 # The auditor's probe: one bounded question to one host.
 # It only reads: it changes nothing and leaves no file and no process behind.
-# shellcheck disable=SC2317 # sections and words are called by name
+# shellcheck disable=SC2317,SC2329 # sections and words are called by name
 [ -n "${ZSH_VERSION-}" ] && emulate sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
 LC_ALL=C

@@ -127,7 +127,7 @@ def _check(source: str, end: str, said: str) -> None:
 
 
 def _messages(said: str) -> Iterator[str]:
-    """Yield each message of Ansible's, on one line, without its mark and the chain of causes below it."""
+    """Yield the first paragraph of each of Ansible's messages, on one line and without its mark."""
     message: list[str] = []
     for line in said.splitlines():
         mark = next((mark for mark in _MARKS if line.startswith(mark)), None)
@@ -140,7 +140,8 @@ def _messages(said: str) -> Iterator[str]:
 
 
 def _whole(lines: list[str]) -> Iterator[str]:
-    text = " ".join(" ".join(lines).partition("<<< caused by >>>")[0].split())
+    # What follows an empty line repeats it: the chain of causes, and where in Ansible each arose.
+    text = " ".join("\n".join(lines).strip().partition("\n\n")[0].split())
     if text:
         yield text
 

@@ -116,9 +116,10 @@ def _groups(value: object) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
     """Read groups: a list, or words parted by semicolons, commas or spaces."""
     if value is None:
         return (), []
+    names = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str | int) for one in names):
+        return (), [(_GROUPS, "a list of names is wanted")]
     if isinstance(value, list):
-        if not all(isinstance(one, str | int) for one in value):
-            return (), [(_GROUPS, "a list of names is wanted")]
         words = [str(one).strip() for one in value]
     else:
         words = str(value).replace(";", " ").replace(",", " ").split()

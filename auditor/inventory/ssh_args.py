@@ -41,17 +41,17 @@ def read_ssh_arguments(text: str) -> SshArguments:
     As in ssh, the first value of a keyword wins. Switches that only change how ssh itself works are passed over;
     those that would send us to another machine are problems, never passed over.
     """
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        return SshArguments(problems=(f"the arguments of ssh cannot be read: {error}",))
     said: dict[str, str] = {}
     problems: list[str] = []
-    _read_words(words, said, problems)
+    try:
+        _read_words(shlex.split(text), said, problems)
+        known_hosts = tuple(shlex.split(said.get("userknownhostsfile", "")))
+    except ValueError as error:
+        return SshArguments(problems=(f"the arguments of ssh cannot be read: {error}",))
     problems += [f"{name} is not supported" for key, name in _UNSUPPORTED.items() if said.get(key, "none") != "none"]
     jump = said.get("proxyjump", "none")
     return SshArguments(
-        known_hosts=tuple(shlex.split(said.get("userknownhostsfile", ""))),
+        known_hosts=known_hosts,
         proxy_jump=None if jump == "none" else jump,
         identities_only=said.get("identitiesonly", "no").lower() in ("yes", "true"),
         identity_file=said.get("identityfile"),
@@ -83,4 +83,5 @@ def _option(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or " " in key.strip():
         key, _, value = text.strip().partition(" ")
-    return key.strip().lower(), value.strip().strip('"')
+    key = key.strip().lower()
+    return key, value if key == "userknownhostsfile" else value.strip().strip('"')

@@ -8,7 +8,8 @@ is before ``1.0``. Three things are done for people who write ranges by hand:
 * a bound without an epoch (``1:``) is compared to the version without its epoch;
 * a bound without a package revision (``-3``) is compared to the version without its revision.
 
-Any text has a place in this order: it is total and never raises, whatever a host calls its version.
+Any text has a place in this order: it is total and never raises, whatever a host calls its version. A range
+covers only what looks like a version: a host that says ``unknown`` is no host with a new enough version.
 """
 
 from collections.abc import Callable
@@ -39,7 +40,9 @@ class VersionRange:
     """Operator and version of each."""
 
     def covers(self, version: str) -> bool:
-        """Tell whether a version meets every bound."""
+        """Tell whether a version meets every bound; text whose number does not begin with a digit meets none."""
+        if _split(version)[1][:1] not in _DIGITS:
+            return False
         return all(_OPERATORS[operator](_against(version, bound)) for operator, bound in self.bounds)
 
 

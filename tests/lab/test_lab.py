@@ -49,6 +49,10 @@ def _told(truth: dict[str, Any]) -> Counter[_Row]:
     )
 
 
+def _running(host: Host) -> Counter[str]:
+    return Counter(host.run("cat /proc/[0-9]*/comm 2>/dev/null || :").split("\n"))
+
+
 def _ssh(fleet: "Fleet", host: Host, user: str, command: str, *, feed: str = "") -> "subprocess.CompletedProcess[str]":
     words = ["ssh", "-F", str(fleet.lab.ssh_config), "-o", "ConnectTimeout=2", f"{user}@{host.name}", command]
     return subprocess.run(words, input=feed, capture_output=True, text=True, timeout=30, check=False)
@@ -66,8 +70,10 @@ def test_every_host_listens_on_what_its_truth_says_and_nothing_else(fleet: "Flee
 def test_every_host_runs_the_processes_its_truth_names(fleet: "Fleet") -> None:
     missing = {}
     for host in fleet.hosts:
-        running = Counter(host.run("cat /proc/[0-9]*/comm 2>/dev/null || :").split("\n"))
-        lacks = Counter(fleet.truth(host)["processes"]) - running
+        told = Counter(fleet.truth(host)["processes"])
+        end = time.monotonic() + 10  # clients wait for the next host's server
+        while (lacks := told - _running(host)) and time.monotonic() < end:
+            time.sleep(0.2)
         if lacks:
             missing[host.name] = lacks
     assert missing == {}
@@ -92,18 +98,13 @@ def test_dpkg_says_of_every_host_what_its_truth_says(fleet: "Fleet") -> None:
     assert wrong == {}
 
 
-def test_dpkg_finds_its_database_in_order(fleet: "Fleet") -> None:
-    audits = {host.name: host.run("dpkg --audit 2>&1 || :").strip() for host in fleet.planted[:20]}
-    assert {name: text for name, text in audits.items() if text} == {}
-
-
 def test_who_reaches_a_port_is_what_the_filter_was_planned_to_let_through(fleet: "Fleet") -> None:
     """The controller is in the fleet's network; IPv4 only."""
     asked = [
         (host, row)
         for host in fleet.hosts
         for row in fleet.truth(host)["listeners"]
-        if row["protocol"] == "tcp" and (row["family"] == "ip" or row["address"] == "::" and row["port"] == 3389)
+        if row["protocol"] == "tcp" and (row["family"] == "ip" or row["port"] == 3389)
     ]
 
     def is_reached(host: Host, row: dict[str, Any]) -> bool:
@@ -319,7 +320,8 @@ def test_the_lab_is_refused_while_somebody_uses_it(fleet: "Fleet") -> None:
     assert f"in use by process {os.getpid()}" in done.stderr
 
 
-def test_the_command_tells_the_truth_of_a_host(fleet: "Fleet") -> None:
+@pytest.mark.usefixtures("fleet")
+def test_the_command_tells_the_truth_of_a_host() -> None:
     command = [sys.executable, "-m", "tests.lab", "truth", "h001"]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
     told = yaml.safe_load(done.stdout)

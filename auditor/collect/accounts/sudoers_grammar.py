@@ -1,6 +1,6 @@
-"""Read one entry of sudoers(5): an alias, or a user specification with its hosts, run-as lists, tags and commands.
+r"""Read one entry of sudoers(5): an alias, or a user specification with its hosts, run-as lists, tags and commands.
 
-A backslash takes the meaning from ``, : = \\`` and a space; quotes may stand around a name with spaces. What the
+A backslash takes the meaning from ``, : = \`` and a space; quotes may stand around a name with spaces. What the
 grammar has and this reader does not understand is a ValueError, never a guess.
 """
 
@@ -19,7 +19,18 @@ _TAGS = frozenset((
     "EXEC", "NOEXEC", "FOLLOW", "NOFOLLOW", "INTERCEPT", "NOINTERCEPT", "LOG_INPUT", "NOLOG_INPUT", "LOG_OUTPUT",
     "NOLOG_OUTPUT", "MAIL", "NOMAIL", "PASSWD", "NOPASSWD", "SETENV", "NOSETENV",
 ))  # fmt: skip
-_OPTIONS = ("ROLE", "TYPE", "PRIVS", "LIMITPRIVS", "APPARMOR_PROFILE", "CWD", "CHROOT", "TIMEOUT", "NOTBEFORE", "NOTAFTER")
+_OPTIONS = (
+    "ROLE",
+    "TYPE",
+    "PRIVS",
+    "LIMITPRIVS",
+    "APPARMOR_PROFILE",
+    "CWD",
+    "CHROOT",
+    "TIMEOUT",
+    "NOTBEFORE",
+    "NOTAFTER",
+)
 _DEPTH = 16
 _EXPANDED = 4096
 
@@ -47,7 +58,7 @@ class Aliases:
     members: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def expand(self, kind: str, words: list[str]) -> tuple[str, ...]:
-        """Replace aliases by their members, ``!`` kept; ValueError for a command's that is not defined, or one without end."""
+        """Replace aliases by their members, ``!`` kept; ValueError for one that has no end or no meaning."""
         out: list[str] = []
         self._expand(kind, words, "", out, _DEPTH)
         return tuple(out)
@@ -74,7 +85,13 @@ class Aliases:
 
 def _is_alias(name: str) -> bool:
     """Tell an alias by its spelling: capitals, digits, underscores, not the word ALL."""
-    return name != "ALL" and name[:1].isalpha() and name.isascii() and name == name.upper() and name.replace("_", "").isalnum()
+    return (
+        name != "ALL"
+        and name[:1].isalpha()
+        and name.isascii()
+        and name == name.upper()
+        and name.replace("_", "").isalnum()
+    )
 
 
 def split(text: str, separator: str, limit: int = -1) -> list[str]:

@@ -62,6 +62,6 @@ PLUGIN = Collector(
     scripts={OsFamily.LINUX: _LINUX},
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
-    advice="Review the accounts of the directory service (SSSD, LDAP, Active Directory) there: a host cannot list them.",
+    advice="Review the accounts of the directory service (SSSD, LDAP, AD) there: a host cannot list them.",
     holds_secrets=False,
 )

@@ -18,19 +18,30 @@ if have ipset; then
     ipset save || failed "ipset could not list the sets"
     exit 0
 fi
-for names in /proc/net/ip_tables_names /proc/net/ip6_tables_names; do
-    [ -e "$names" ] || continue
-    if read -r table <"$names"; then
-        failed "ipset is not installed, and table $table of legacy iptables may refer to sets"
-    fi
+# Without the tool, sets matter only if a rule refers to one: the rules themselves say so.
+refers() {
+    for save; do
+        have "$save" || continue
+        rules=$("$save") || return 0
+        case $rules in *-set\ * | *"-j SET"*) return 0 ;; *) return 1 ;; esac
+    done
+    return 0
+}
+for family in ip ip6; do
+    [ -e "/proc/net/${family}_tables_names" ] || continue
+    if read -r table <"/proc/net/${family}_tables_names" && refers "${family}tables-legacy-save" "${family}tables-save"
+    then failed "ipset is not installed, and rules in table $table of legacy ${family}tables may refer to sets"; fi
 done
 """
     + HAS_NF_TABLES
     + IPTABLES_IN_NFT
     + r"""
 if has_nf_tables; then find_iptables_tables; fi
-[ -z "${has_ip-}${has_ip6-}" ] || failed "ipset is not installed, and tables of iptables may refer to sets"
-absent "no table of iptables is loaded that could refer to a set"
+if [ -n "${has_ip-}" ] && refers iptables-nft-save iptables-save
+then failed "ipset is not installed, and rules of iptables may refer to sets"; fi
+if [ -n "${has_ip6-}" ] && refers ip6tables-nft-save ip6tables-save
+then failed "ipset is not installed, and rules of ip6tables may refer to sets"; fi
+absent "no rule of iptables refers to a set"
 """
 )
 

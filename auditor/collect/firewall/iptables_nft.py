@@ -38,6 +38,6 @@ PLUGIN = Collector(
     scripts={OsFamily.LINUX: _LINUX},
     parse=save_parser(Engine.IPTABLES_NFT, "firewall.iptables_nft", None),
     proof={OsFamily.LINUX: Proof.LAB},
-    advice="Run the audit as root or with sudo, and install iptables: only iptables-nft-save lists these rules in full.",
+    advice="Run the audit as root or with sudo, and install iptables: only iptables-nft-save lists all of it.",
     holds_secrets=False,
 )

@@ -35,7 +35,7 @@ has_nf_tables || absent "the kernel has no nf_tables"
 IPTABLES_IN_NFT = r"""
 # iptables-nft keeps its rules in tables of its own names, in the families ip and ip6.
 find_iptables_tables() {
-    has_ip= has_ip6=
+    has_ip='' has_ip6=''
     have nft || failed "nft is not installed, and the kernel has nf_tables"
     tables=$(nft list tables) || failed "nft could not list the tables"
     # shellcheck disable=SC2086 # three words a table: table, family, name

@@ -1,12 +1,13 @@
-"""The nftables ruleset as the kernel holds it, in JSON: the text that filters are evaluated from, and its counts here."""
+"""The nftables ruleset as the kernel holds it, in JSON: what filters are evaluated from, counted here."""
 
 import json
 from typing import Any
 
 from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.firewall.counts import Counts, listings
 from auditor.collect.firewall.kernel import NF_TABLES
 from auditor.model.evidence import Proof, Unread
-from auditor.model.facts.firewall import Engine, FirewallListing
+from auditor.model.facts.firewall import FirewallListing
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
@@ -19,19 +20,7 @@ nft -j list ruleset || failed "nft could not list the ruleset"
 """
 )
 
-# Families of nftables whose packets are of one address family; the others (inet, netdev, bridge) carry any.
-_FAMILIES = {"ip": "ip", "ip6": "ip6"}
-_NO_PACKETS = "arp"
 _LINE_LIMIT = 64
-
-
-class _Counts:
-    """What was counted for one address family."""
-
-    def __init__(self) -> None:
-        self.hooks = 0
-        self.rules = 0
-        self.drops = False
 
 
 def _entries(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -49,7 +38,7 @@ def _entries(text: str) -> list[tuple[str, dict[str, Any]]]:
         kind, body = next(iter(entry.items()))
         if not isinstance(body, dict):
             message = f"an entry {str(kind)[:40]!r} without a body"
-            raise ValueError(message)
+            raise ValueError(message)  # noqa: TRY004 — as above
         entries.append((kind, body))
     if "metainfo" not in (kind for kind, _ in entries):
         message = "nft did not say its version"
@@ -57,7 +46,7 @@ def _entries(text: str) -> list[tuple[str, dict[str, Any]]]:
     return entries
 
 
-def _dormant(entries: list[tuple[str, dict[str, Any]]]) -> set[tuple[Any, Any]]:
+def _dormant(entries: list[tuple[str, dict[str, Any]]]) -> set[tuple[str, str]]:
     """Return tables that are switched off: nft prints ``dormant``, 1.0.6 only its first letter."""
     off = set()
     for kind, body in entries:
@@ -68,19 +57,17 @@ def _dormant(entries: list[tuple[str, dict[str, Any]]]) -> set[tuple[Any, Any]]:
     return off
 
 
-def _count(entries: list[tuple[str, dict[str, Any]]]) -> dict[str, _Counts]:
-    counts = {"any": _Counts()}
+def _count(entries: list[tuple[str, dict[str, Any]]]) -> Counts:
+    counts = Counts()
     off = _dormant(entries)
     for kind, body in entries:
         family = str(body.get("family"))
-        if kind not in ("chain", "rule") or family == _NO_PACKETS or (family, str(body.get("table"))) in off:
+        if kind not in ("chain", "rule") or (family, str(body.get("table"))) in off:
             continue
-        mine = counts.setdefault(_FAMILIES.get(family, "any"), _Counts())
         if kind == "rule":
-            mine.rules += 1
+            counts.add_rule(family)
         elif "hook" in body:
-            mine.hooks += 1
-            mine.drops = mine.drops or body.get("policy") == "drop"
+            counts.add_hook(family, drops=body.get("policy") == "drop")
     return counts
 
 
@@ -92,21 +79,7 @@ def _parse(text: str) -> Parsed:
         counts = _count(_entries(text))
     except (ValueError, RecursionError) as error:
         return Parsed(unread=_all_unread(text, f"not the JSON of nft: {error}"))
-    facts = tuple(
-        (
-            1,
-            FirewallListing(
-                engine=Engine.NFTABLES,
-                family=family,
-                section="firewall.nft",
-                hooks=mine.hooks,
-                rules=mine.rules,
-                drops_by_default=mine.drops,
-            ),
-        )
-        for family, mine in counts.items()
-    )
-    return Parsed(facts=facts)
+    return Parsed(facts=listings(counts, "firewall.nft"))
 
 
 def _all_unread(text: str, reason: str) -> tuple[Unread, ...]:

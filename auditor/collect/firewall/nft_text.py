@@ -1,11 +1,15 @@
-"""The nftables ruleset as text: it keeps what nft's JSON loses (flags of tables), and is what a reader is shown.
+"""The nftables ruleset as text: what nft's JSON loses (flags of tables), and a second count beside it.
 
-Its counts are those of ``firewall.nft``, so it gives no facts of its own; here it is only checked for being whole.
+nft 1.0.6 can abort while it prints JSON; the text is then what there is. Its counts are those of ``firewall.nft``.
 """
 
+from dataclasses import dataclass, field
+
 from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.firewall.counts import Counts, listings
 from auditor.collect.firewall.kernel import NF_TABLES
 from auditor.model.evidence import Proof, Unread
+from auditor.model.facts.firewall import FirewallListing
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
@@ -18,36 +22,70 @@ nft list ruleset || failed "nft could not list the ruleset"
 """
 )
 
+_IN_TABLE = 1
+_IN_BLOCK = 2
 
-def _depth_change(line: str) -> int:
-    """Count braces outside of quotes; nft cannot escape a quote inside of them."""
-    return sum(part.count("{") - part.count("}") for part in line.split('"')[::2])
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    """Where in the listing we are: tables hold chains, sets and maps; chains hold rules."""
+
+    counts: Counts = field(default_factory=Counts)
+    depth: int = 0
+    opened: int = 0
+    family: str = ""
+    is_dormant: bool = False
+    is_chain: bool = False
+
+    def take(self, number: int, line: str) -> None:
+        """Read one line; ValueError when it stands where nothing can, or closes what was not opened."""
+        text = line.strip()
+        if self.depth == 0:
+            words = text.split()
+            if words[:1] != ["table"] or len(words) < len(("table", "family", "name", "{")):
+                message = "outside of any table"
+                raise ValueError(message)
+            self.family, self.opened, self.is_dormant = words[1], number, False
+        elif self.depth == _IN_TABLE:
+            self.is_chain = text.startswith("chain ")
+            self.is_dormant = self.is_dormant or text == "flags dormant"
+        elif self.depth == _IN_BLOCK and self.is_chain and text != "}" and not self.is_dormant:
+            self._take_statement(text)
+        # nft cannot escape a quote inside of quotes.
+        self.depth += sum(part.count("{") - part.count("}") for part in line.split('"')[::2])
+        if self.depth < 0:
+            self.depth = 0
+            message = "closes what was not opened"
+            raise ValueError(message)
+
+    def _take_statement(self, text: str) -> None:
+        """Count a rule, or the line that makes a chain a base chain; a chain's comment is neither."""
+        if text.startswith("type ") and " hook " in text:
+            self.counts.add_hook(self.family, drops="policy drop" in text)
+        elif not text.startswith(("comment ", "policy ")):
+            self.counts.add_rule(self.family)
 
 
 def _parse(text: str) -> Parsed:
-    """Check that tables open and close in turn: a listing that was cut or garbled does not."""
+    """Count what the listing holds; a table that does not end is a listing that was cut."""
     strange: list[Unread] = []
-    depth = 0
-    opened = 0
-    for number, line in enumerate(lines_of(text), 1):
-        if not line or line.lstrip().startswith("#"):
+    reader = _Reader()
+    lines = list(lines_of(text))
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if depth == 0 and not line.startswith("table "):
-            strange.append(unread(number, line, "outside of any table"))
-            continue
-        opened = number if depth == 0 else opened
-        depth += _depth_change(line)
-        if depth < 0:
-            strange.append(unread(number, line, "closes what was not opened"))
-            depth = 0
-    if depth > 0:
-        strange.append(unread(opened, lines_of(text)[opened - 1], "this table does not end"))
-    return Parsed(unread=tuple(strange))
+        try:
+            reader.take(number, line)
+        except ValueError as error:
+            strange.append(unread(number, line, error))
+    if reader.depth > 0:
+        strange.append(unread(reader.opened, lines[reader.opened - 1], "this table does not end"))
+    return Parsed(facts=listings(reader.counts, "firewall.nft_text"), unread=tuple(strange))
 
 
 PLUGIN = Collector(
     id="firewall.nft_text",
-    facts=(),
+    facts=(FirewallListing,),
     scripts={OsFamily.LINUX: _LINUX},
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},

@@ -1,4 +1,4 @@
-"""Count what one output of iptables-save holds: tables, chains with their policies, rules, and a COMMIT for each table."""
+"""Count what an output of iptables-save holds: tables, each with its COMMIT, chains with policies, rules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -58,7 +58,9 @@ class _Family:
     def listing(self, engine: Engine, section: str) -> FirewallListing:
         """Return the counts."""
         hooks = [
-            key for key, policy in self.policies.items() if key[1] in _BUILT_IN and (policy != "ACCEPT" or key in self.used)
+            key
+            for key, policy in self.policies.items()
+            if key[1] in _BUILT_IN and (policy != "ACCEPT" or key in self.used)
         ]
         return FirewallListing(
             engine=engine,
@@ -96,8 +98,6 @@ def save_parser(engine: Engine, section: str, family: str | None) -> Callable[[s
             for one in families
             if one.table is not None
         )
-        return Parsed(
-            facts=tuple((one.line, one.listing(engine, section)) for one in families), unread=tuple(strange)
-        )
+        return Parsed(facts=tuple((one.line, one.listing(engine, section)) for one in families), unread=tuple(strange))
 
     return parse

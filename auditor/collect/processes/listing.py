@@ -19,6 +19,7 @@ _ARGUMENTS = 109
 _MARKS = ("no ps", "links", "links as they are", "groups")
 _DELETED = " (deleted)"
 _ZOMBIES = ("Z", "X")
+_CGROUP_FIELDS = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +70,9 @@ class _Listing:
             self._take_group(line)
 
     def _take_row(self, number: int, line: str) -> None:
-        if len(line) < _ARGUMENTS - 1 or any(line[at : at + 1] not in (" ", "") for at in (10, 21, 32, 34, 59, 92, 108)):
+        if len(line) < _ARGUMENTS - 1 or any(
+            line[at : at + 1] not in (" ", "") for at in (10, 21, 32, 34, 59, 92, 108)
+        ):
             message = "not a row of ps: its columns are not where they must be"
             raise ValueError(message)
         pid = _number(line[_PID], "pid")
@@ -115,7 +118,7 @@ class _Listing:
         elif key == "PPid":
             row.parent = _number(value, "parent")
         elif key == "Uid":
-            row.uid = _number((value.split() + ["", ""])[1], "uid")
+            row.uid = _number([*value.split(), "", ""][1], "uid")
             row.user = str(row.uid)
         else:
             message = f"unknown status key {key!r}"
@@ -155,7 +158,7 @@ class _Listing:
     def _take_group(self, line: str) -> None:
         pid, kind, rest = _place(line)
         parts = rest.split(":", 2)
-        if kind != "cgroup" or len(parts) != len("n:c:p".split(":")) or not parts[2].startswith("/"):
+        if kind != "cgroup" or len(parts) != _CGROUP_FIELDS or not parts[2].startswith("/"):
             message = "not a control group of a process"
             raise ValueError(message)
         row = self.rows.get(pid)
@@ -225,7 +228,7 @@ def _kernel_pids(rows: dict[int, _Row]) -> set[int]:
     second = rows.get(2)
     if second is None or second.parent != 0 or second.name != "kthreadd" or second.executable is not None:
         return set()
-    return {row.pid for row in rows.values() if row.executable is None and (row.pid == second.pid or row.parent == second.pid)}
+    return {row.pid for row in rows.values() if row.executable is None and second.pid in (row.pid, row.parent)}
 
 
 def _process(row: _Row, *, is_kernel: bool) -> Process:
@@ -254,7 +257,11 @@ def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
     if not rows:
         return "no process is listed, not even the first"
     # Links that are not there at all belong to a process that has ended since.
-    blind = [row.pid for row in rows if row.is_linked and row.executable is None and row.pid not in kernel and row.state not in _ZOMBIES]
+    blind = [
+        row.pid
+        for row in rows
+        if row.is_linked and row.executable is None and row.pid not in kernel and row.state not in _ZOMBIES
+    ]
     doubts = []
     if blind:
         doubts.append(f"the program of {len(blind)} processes could not be read (pid {blind[0]} the first)")

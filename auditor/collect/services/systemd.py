@@ -11,9 +11,10 @@ from auditor.model.evidence import Proof
 from auditor.model.facts.services import Service
 from auditor.model.host import OsFamily
 
-# Folders in systemd's order of precedence (systemd.unit(5)). One grep takes from every unit and drop-in the keys
-# that matter; an indented line may continue one of them. Links in *.wants and *.requires, and links that stand for
-# an alias, are names alone: the shell finds them without a process. A unit that is a device is masked: /dev/null.
+# Folders in systemd's order of precedence (systemd.unit(5)). Links in *.wants and *.requires, and links that give a
+# unit another name, are names alone: the shell finds them without a process. One awk makes a line of each unit and
+# drop-in; it reads by getline, since a file that is not there any more would end the other way of reading.
+# An empty unit file, or one that is /dev/null, masks the unit.
 _LINUX = r"""
 set --
 for dir in /etc/systemd/system.control /run/systemd/system.control /run/systemd/transient \
@@ -24,34 +25,66 @@ for dir in /etc/systemd/system.control /run/systemd/system.control /run/systemd/
     set -- "$@" "$dir"
 done
 [ $# -gt 0 ] || absent "there is no folder of systemd units"
-need grep
-files=
+need awk
 for dir; do
-    [ -r "$dir" ] && [ -x "$dir" ] || { partial "$dir cannot be read"; continue; }
-    printf 'folder %s\n' "$dir"
+    [ -r "$dir" ] && [ -x "$dir" ] || partial "$dir cannot be read"
     for link in "$dir"/*.wants/* "$dir"/*.requires/*; do
-        [ -L "$link" ] && printf 'wanted %s\n' "$link"
+        [ -L "$link" ] && printf 'wanted\t%s\n' "$link"
     done
-    for unit in "$dir"/*.service "$dir"/*.socket "$dir"/*.timer "$dir"/*.path; do
-        [ -e "$unit" ] || [ -L "$unit" ] || continue
-        files=1
-        if [ -L "$unit" ]; then
-            if [ -c "$unit" ]; then printf 'masked %s\n' "$unit"
-            elif [ -e "$unit" ]; then printf 'link %s\n' "$unit"
-            else printf 'broken %s\n' "$unit"; fi
-        elif [ ! -s "$unit" ]; then printf 'masked %s\n' "$unit"
-        else printf 'unit %s\n' "$unit"; fi
+    for link in "$dir"/*.service "$dir"/*.socket "$dir"/*.timer "$dir"/*.path; do
+        [ -L "$link" ] && printf 'link\t%s\n' "$link"
     done
 done
-[ -n "$files" ] || absent "there is no systemd unit in any folder"
-printf 'files\n'
 for dir; do
     shift
     set -- "$@" "$dir"/*.service "$dir"/*.socket "$dir"/*.timer "$dir"/*.path \
         "$dir"/*.service.d/*.conf "$dir"/*.socket.d/*.conf
 done
-grep -Hs -e '^ExecStart=' -e '^Description=' -e '^User=' -e '^WantedBy=' \
-    -e '^RequiredBy=' -e '^UpheldBy=' -e '^Alias=' -e '^Also=' -e '^[[:space:]]' "$@"
+awk '
+    function take(line) {
+        at = index(line, "=")
+        key = substr(line, 1, at - 1)
+        value = substr(line, at + 1)
+        sub(/[ \t]+$/, "", key)
+        gsub(/\t/, " ", value)
+        sub(/^ +/, "", value)
+        sub(/ +$/, "", value)
+        if (key == "ExecStart") {
+            if (value == "") { resets = "r"; command = "" }
+            else command = command (command == "" ? "" : " ; ") value
+        }
+        else if (key == "User") user = value
+        else if (key == "Description") description = value
+        else {
+            installs = "i"
+            if (key == "Alias") aliases = aliases (aliases == "" ? "" : " ") value
+        }
+    }
+    BEGIN {
+        for (i = 1; i < ARGC; i++) {
+            file = ARGV[i]
+            if (file ~ /\/\*\./ || file ~ /\.d\/\*/) continue
+            resets = installs = user = aliases = command = description = held = ""
+            lines = 0
+            while ((got = (getline line < file)) > 0) {
+                lines++
+                if (held != "") {
+                    if (line ~ /^[ \t]*[#;]/) continue
+                    sub(/^[ \t]+/, "", line)
+                }
+                else if (line !~ /^(ExecStart|User|Description|WantedBy|RequiredBy|UpheldBy|Alias)[ \t]*=/) continue
+                line = held line
+                held = ""
+                if (line ~ /\\$/) held = substr(line, 1, length(line) - 1)
+                else take(line)
+            }
+            if (held != "") take(held)
+            close(file)
+            kind = got < 0 ? "broken" : (lines ? "unit" : "masked")
+            print kind "\t" file "\t" resets installs "\t" user "\t" aliases "\t" command "\t" description
+        }
+    }
+' "$@"
 printf 'running\n'
 [ -d /run/systemd/system ] || exit 0
 have systemctl || { partial "systemctl is not installed: what runs is not known"; exit 0; }

@@ -2,54 +2,45 @@
 
 from dataclasses import dataclass, field
 
-from auditor.collect.collector import lines_of, unread
+from auditor.collect.collector import fields, lines_of, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.reading import Parsed
 
-_MARKS = ("files", "running")
-_INSTALL = ("WantedBy", "RequiredBy", "UpheldBy", "Alias")
 _TYPES = (".service", ".socket", ".timer", ".path")
+_KINDS = ("unit", "masked", "broken")
 _ROW = 4
 # What may stand before a program's path in ExecStart= (systemd.service(5)).
 _PREFIXES = "-@:+!|"
+# What systemctl puts before a unit that failed or is not found, in a plain listing too where it is old.
+_BULLETS = "*x\u25cf\u25cb\u00d7\u21bb "
 
 
 @dataclass(slots=True, kw_only=True)
 class _Unit:
-    """One unit as its files describe it."""
+    """One unit as its files describe it, drop-ins included."""
 
     name: str
     line: int
     file: str
     kind: str
-    commands: list[str] = field(default_factory=list)
+    command: str = ""
     description: str = ""
     user: str | None = None
-    aliases: list[str] = field(default_factory=list)
+    aliases: tuple[str, ...] = ()
     has_install: bool = False
 
-    def set(self, key: str, value: str, line: int) -> None:
-        """Take one assignment in; an empty ExecStart= forgets the ones before it."""
-        if key == "ExecStart":
-            if value:
-                self.commands.append(value.lstrip(_PREFIXES))
-                self.line = line
-            else:
-                self.commands.clear()
-        elif key == "Description":
-            self.description = value
-        elif key == "User":
-            self.user = value or None
-        elif key in _INSTALL:
-            self.has_install = True
-            if key == "Alias":
-                self.aliases.extend(value.split())
-
     @property
-    def content(self) -> tuple[tuple[str, ...], str, str | None]:
+    def content(self) -> tuple[str, str, str | None]:
         """Return what two names of one file have in common."""
-        return tuple(self.commands), self.description, self.user
+        return self.command, self.description, self.user
+
+    def override(self, drop_in: "_Unit", *, resets: bool) -> None:
+        """Take a drop-in's settings in: its commands come after the unit's own, or in their place."""
+        parts = [drop_in.command] if resets else [self.command, drop_in.command]
+        self.command = " ; ".join(part for part in parts if part)
+        self.user = drop_in.user or self.user
+        self.description = drop_in.description or self.description
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,91 +63,69 @@ class _Row:
 class _Listing:
     """The listing while it is read."""
 
-    part: str = ""
-    folder: str = ""
     units: dict[str, _Unit] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
+    """Paths of units that are symbolic links."""
     rows: dict[str, _Row] = field(default_factory=dict)
     strange: list[Unread] = field(default_factory=list)
-    last: tuple[str, str, str] = ("", "", "")
-    """File, key and value of the last assignment, for the line that continues it."""
+    drop_ins: list[tuple[str, _Unit, bool]] = field(default_factory=list)
+    is_running: bool = False
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
-        if line in _MARKS:
-            self._finish()
-            self.part = line
-        elif self.part == "files":
-            self._take_file(number, line)
-        elif self.part == "running":
+        if self.is_running:
             self._take_row(number, line)
-        else:
-            self._take_name(number, line)
-
-    def _take_name(self, number: int, line: str) -> None:
-        word, _, path = line.partition(" ")
-        name = path.rpartition("/")[2]
-        if word == "folder" and path.startswith("/"):
-            self.folder = path
-        elif word == "wanted" and path.startswith("/"):
-            self.wanted.add(name)
-        elif word in ("unit", "link", "masked", "broken") and name.endswith(_TYPES):
-            # Folders come in the order of precedence: the first file of a name is the one that counts.
-            self.units.setdefault(name, _Unit(name=name, line=number, file=path, kind=word))
-            if word == "link" and not path.startswith(("/usr/", "/lib/")):
-                self.links.add(name)
+            return
+        word, _, rest = line.partition("\t")
+        if word in _KINDS:
+            self._take_unit(number, line)
+        elif word == "wanted":
+            self.wanted.add(rest.rpartition("/")[2])
+        elif word == "link":
+            self.links.add(rest)
+        elif line == "running":
+            self.is_running = True
         else:
             message = "not a line of the listing's head"
             raise ValueError(message)
 
-    def _take_file(self, number: int, line: str) -> None:
-        """Read ``/usr/lib/systemd/system/x.service:ExecStart=/usr/sbin/x`` or a line that continues one."""
-        path, colon, rest = line.partition(":")
-        # Names of units may hold a colon, the text before the key may not.
-        while colon and not path.endswith((*_TYPES, ".conf")):
-            more, colon, rest = rest.partition(":")
-            path = f"{path}:{more}"
-        if not colon or not path.startswith("/"):
-            message = "not a line of a unit file"
-            raise ValueError(message)
-        file, key, value = self.last
-        if rest[:1].isspace():
-            if file == path and value.endswith("\\"):
-                self.last = (file, key, value[:-1].rstrip() + " " + rest.strip())
-                self._settle(number, again=True)
-            return
-        key, equals, value = rest.partition("=")
-        if not equals:
-            message = "not KEY=value"
-            raise ValueError(message)
-        self.last = (path, key.strip(), value.strip())
-        self._settle(number, again=False)
-
-    def _settle(self, number: int, *, again: bool) -> None:
-        """Give the last assignment to its unit, in place of its own unfinished beginning when it was continued."""
-        path, key, value = self.last
-        unit = self._owner(path)
-        if unit is None:
-            return
-        if again and key == "ExecStart" and unit.commands:
-            unit.commands.pop()
-        unit.set(key, value, number)
-
-    def _owner(self, path: str) -> _Unit | None:
-        """Return the unit that a file or drop-in speaks for; None when a file of higher precedence hides it."""
-        folder, _, name = path.rpartition("/")
+    def _take_unit(self, number: int, line: str) -> None:
+        """Read kind, file, flags, user, aliases, command and description."""
+        kind, file, flags, user, aliases, command, description = fields(line, 7)
+        folder, _, name = file.rpartition("/")
+        unit = _Unit(
+            name=name,
+            line=number,
+            file=file,
+            kind=kind,
+            command=command,
+            description=description,
+            user=user or None,
+            aliases=tuple(aliases.split()),
+            has_install="i" in flags,
+        )
         if folder.endswith(".d"):
-            return self.units.get(folder.rpartition("/")[2].removesuffix(".d"))
-        unit = self.units.get(name)
-        return unit if unit is not None and unit.file == path else None
+            # Drop-ins come after the units of their own folder, and may speak for one of a later folder.
+            self.drop_ins.append((folder.rpartition("/")[2].removesuffix(".d"), unit, "r" in flags))
+        elif name.endswith(_TYPES):
+            # Folders come in the order of precedence: the first file of a name is the one that counts.
+            self.units.setdefault(name, unit)
+        else:
+            message = "not a unit of a kind that was asked for"
+            raise ValueError(message)
 
-    def _finish(self) -> None:
-        self.last = ("", "", "")
+    def settle(self) -> None:
+        """Apply the drop-ins, those of the lower folders first."""
+        for name, drop_in, resets in reversed(self.drop_ins):
+            if name in self.units and drop_in.kind == "unit":
+                self.units[name].override(drop_in, resets=resets)
 
     def _take_row(self, number: int, line: str) -> None:
         """Read ``ssh.service loaded active running OpenBSD Secure Shell server``."""
-        words = line.lstrip(" *\u25cf\u25cb\u00d7x").split(None, _ROW) if line[:1] in " *\u25cf\u25cb\u00d7" else line.split(None, _ROW)
+        words = line.split(None, _ROW + 1)
+        # A bullet is a word of its own.
+        words = words[1:] if words and words[0] in _BULLETS else line.split(None, _ROW)
         if len(words) < _ROW or not words[0].endswith(_TYPES):
             message = "not a row of systemctl list-units"
             raise ValueError(message)
@@ -180,7 +149,7 @@ def _trigger_names(name: str) -> tuple[str, ...]:
     return (f"{stem}.socket", f"{stem}.timer", f"{stem}.path") if name.endswith(".service") else ()
 
 
-def _start(unit: _Unit, listing: _Listing, enabled: set[str]) -> StartMode:
+def _start(unit: _Unit, enabled: set[str]) -> StartMode:
     """Tell whether a unit starts by itself, as systemctl(1) is-enabled tells it from files."""
     if unit.kind == "masked":
         return StartMode.MASKED
@@ -197,19 +166,20 @@ def _enabled(listing: _Listing) -> set[str]:
     """Return the names that something pulls in, and templates with an instance that is."""
     names = set(listing.wanted)
     names.update(_template(name) for name in listing.wanted)
+    # A link that an administrator's `enable` made for an alias; those that a package ships say nothing.
+    installed = {path.rpartition("/")[2] for path in listing.links if path.startswith(("/etc/", "/run/"))}
     for unit in listing.units.values():
-        if any(alias in listing.links or alias in listing.wanted for alias in unit.aliases):
+        if any(alias in installed for alias in unit.aliases):
             names.add(unit.name)
     return names
 
 
-def _is_second_name(unit: _Unit, contents: set[object]) -> bool:
+def _is_second_name(unit: _Unit, listing: _Listing, contents: set[object]) -> bool:
     """Tell whether a link only gives another unit one more name."""
-    return unit.kind == "link" and unit.content in contents
+    return unit.kind == "unit" and unit.file in listing.links and unit.content in contents
 
 
 def _service(unit: _Unit, name: str, start: StartMode, row: _Row | None, *, asked: bool) -> Service:
-    commands = " ; ".join(unit.commands)
     return Service(
         name=name,
         manager=ServiceManager.SYSTEMD,
@@ -217,7 +187,7 @@ def _service(unit: _Unit, name: str, start: StartMode, row: _Row | None, *, aske
         is_running=row.is_running if row is not None else (False if asked else None),
         state=f"{row.load} {row.active} {row.sub}" if row is not None else "",
         description=row.description if row is not None else unit.description,
-        command=commands or None,
+        command=unit.command.lstrip(_PREFIXES) or None,
         file=unit.file or None,
         user=unit.user,
     )
@@ -225,14 +195,14 @@ def _service(unit: _Unit, name: str, start: StartMode, row: _Row | None, *, aske
 
 def _services(listing: _Listing) -> list[tuple[int, Service]]:
     enabled = _enabled(listing)
-    contents: set[object] = {unit.content for unit in listing.units.values() if unit.kind == "unit"}
+    contents: set[object] = {unit.content for unit in listing.units.values() if unit.file not in listing.links}
     asked = bool(listing.rows)
     found: list[tuple[int, Service]] = []
     for name, unit in listing.units.items():
         row = listing.rows.get(name)
-        if row is None and _is_second_name(unit, contents):
+        if row is None and _is_second_name(unit, listing, contents):
             continue
-        start = _start(unit, listing, enabled)
+        start = _start(unit, enabled)
         found.append((row.line if row else unit.line, _service(unit, name, start, row, asked=asked)))
     # Instances of templates that are wanted or loaded, and units that no file stands for any more.
     others = dict.fromkeys([*sorted(listing.wanted), *listing.rows])
@@ -250,6 +220,17 @@ def _services(listing: _Listing) -> list[tuple[int, Service]]:
     return found
 
 
+def _doubt(listing: _Listing) -> str | None:
+    """Say what the listing lacks although every line was understood."""
+    closed = [unit.file for unit in listing.units.values() if unit.kind == "broken" and unit.file not in listing.links]
+    doubts = []
+    if closed:
+        doubts.append(f"{len(closed)} unit files could not be read ({closed[0]} the first)")
+    if not listing.is_running:
+        doubts.append("the listing ends before what runs")
+    return "; ".join(doubts) or None
+
+
 def parse_units(text: str) -> Parsed:
     """Read one service a unit, files and manager joined by its name."""
     listing = _Listing()
@@ -260,5 +241,5 @@ def parse_units(text: str) -> Parsed:
             listing.take(number, line)
         except ValueError as error:
             listing.strange.append(unread(number, line, error))
-    partial = None if listing.part == "running" else "the listing ends before what runs"
-    return Parsed(facts=tuple(_services(listing)), unread=tuple(listing.strange), partial=partial)
+    listing.settle()
+    return Parsed(facts=tuple(_services(listing)), unread=tuple(listing.strange), partial=_doubt(listing))

@@ -169,7 +169,9 @@ def _doubt(listing: _Listing, listeners: list[Listener]) -> str | None:
         doubts.append(f"who holds {len(blind)} listening sockets is not known ({where} the first{why})")
     silent = sorted(set(listing.namespaces.values()) - listing.answered)
     if silent:
-        doubts.append(f"the sockets of {len(silent)} other network namespaces could not be read ({silent[0]} the first)")
+        doubts.append(
+            f"the sockets of {len(silent)} other network namespaces could not be read ({silent[0]} the first)"
+        )
     return "; ".join(doubts) or None
 
 

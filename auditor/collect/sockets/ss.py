@@ -58,9 +58,9 @@ fi
 [ -n "$links" ] || exit 0
 need grep ls
 printf 'namespaces\n'
-# shellcheck disable=SC2086 # pids of ours
+# shellcheck disable=SC2012,SC2086 # paths in /proc, made here
 ls -ln $links 2>/dev/null | {
-    files= folders= known=
+    files='' folders='' known=''
     while IFS= read -r line; do
         printf '%s\n' "$line"
         case $line in *' /proc/'*'/ns/net -> net:'*) ;; *) continue ;; esac

@@ -139,7 +139,7 @@ def _identity(text: str) -> tuple[int | None, int | None]:
 
 def _v6only(text: str) -> bool | None:
     """Return whether IPv4 is excluded; None when it is not printed."""
-    for token in reversed(text.split()):
-        if token.startswith("v6only:"):
-            return token == "v6only:1"
+    for word in reversed(text.split()):
+        if word.startswith("v6only:"):
+            return word == "v6only:1"
     return None

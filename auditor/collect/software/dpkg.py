@@ -13,7 +13,7 @@ _LINUX = r"""
 database=/var/lib/dpkg
 [ -e $database/status ] || [ -d $database/status.d ] || absent "there is no dpkg database in $database"
 set --
-for file in $database/status $database/status.d/* $database/updates/[0-9]*; do
+for file in "$database"/status "$database"/status.d/* "$database"/updates/[0-9]*; do
     case $file in *.md5sums) continue ;; esac
     [ -f "$file" ] || continue
     [ -r "$file" ] || denied "$file cannot be read"

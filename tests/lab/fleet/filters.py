@@ -80,7 +80,8 @@ def _both(backend: str, ports: tuple[int, ...]) -> str:
     return f"#!/bin/sh\n{four}{six}"
 
 
-_REMOTE = (22, 3389, 5900, 5911)
+# Every host talks to the web server of the next: 80 is open everywhere.
+_REMOTE = (22, 80, 3389, 5900, 5911)
 _SERVER = (22, 80)
 
 FILTERS = {
@@ -95,9 +96,10 @@ FILTERS = {
         nftables=f"{_NFT_HEAD}\t\ttcp dport {{ 22, 80 }} accept\n{_NFT_TAIL}", open_ip=_SERVER, open_ip6=_SERVER
     ),
     "nft-limited": Filter(
-        nftables=f"{_NFT_HEAD}\t\ttcp dport 22 accept\n\t\tip saddr {FLEET_NETWORK} tcp dport 5900 accept\n{_NFT_TAIL}",
-        open_ip=(22,),
-        open_ip6=(22,),
+        nftables=f"{_NFT_HEAD}\t\ttcp dport {{ 22, 80 }} accept\n"
+        f"\t\tip saddr {FLEET_NETWORK} tcp dport 5900 accept\n{_NFT_TAIL}",
+        open_ip=_SERVER,
+        open_ip6=_SERVER,
         limited=(5900,),
     ),
     "iptables-nft": Filter(script=_both("nft", _REMOTE), open_ip=_REMOTE, open_ip6=_REMOTE),

@@ -1,0 +1,219 @@
+"""What the tests of collectors share: recorded answers, and the fragments run for real."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.collect.registry import collectors
+from auditor.model.host import OsFamily
+from auditor.model.reading import Parsed
+
+HERE = Path(__file__).parent
+HEAD = Path(__file__).parents[2] / "auditor" / "collect" / "head.sh"
+NOBODY = 65534
+_KEYS = {"os": str, "version": str, "tool": str, "how": str, "synthetic": bool}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite-goldens",
+        action="store_true",
+        help="write what the parsers say today into every expected.json; review the difference",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One recorded answer of a host and what is to be read from it."""
+
+    id: str
+    collector: str
+    folder: Path
+    about: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """Return the answer as the envelope hands it on."""
+        return (self.folder / "input.txt").read_bytes().decode("utf-8", "backslashreplace")
+
+    @property
+    def expected(self) -> Path:
+        """Return where the expected facts stand."""
+        return self.folder / "expected.json"
+
+
+def _cases() -> list[Case]:
+    found = []
+    for name in collectors():
+        for path in sorted((HERE / Path(*name.split("."))).glob("*/input.txt")):
+            about = tomllib.loads((path.parent / "case.toml").read_text(encoding="utf-8"))
+            found.append(Case(id=f"{name}-{path.parent.name}", collector=name, folder=path.parent, about=about))
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        cases = _cases()
+        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+    if "collector_id" in metafunc.fixturenames:
+        metafunc.parametrize("collector_id", [name for name, one in collectors().items() if OsFamily.LINUX in one.scripts])
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _record(value)
+    return value
+
+
+def _record(fact: Any) -> dict[str, object]:  # noqa: ANN401 — a fact of any kind
+    """Return a fact's fields, those left out that hold what they hold by default."""
+    return {
+        one.name: _plain(getattr(fact, one.name))
+        for one in dataclasses.fields(fact)
+        if one.default is dataclasses.MISSING or getattr(fact, one.name) != one.default
+    }
+
+
+@pytest.fixture(scope="session")
+def as_record() -> Callable[[Parsed], dict[str, object]]:
+    """Return what turns a parser's answer into the plain data of an expected.json."""
+
+    def convert(parsed: Parsed) -> dict[str, object]:
+        return {
+            "facts": [{"line": line, "fact": type(fact).__name__, **_record(fact)} for line, fact in parsed.facts],
+            "unread": [{"line": one.line, "reason": one.reason} for one in parsed.unread],
+            "partial": parsed.partial,
+        }
+
+    return convert
+
+
+@pytest.fixture(scope="session")
+def rewrite_goldens(request: pytest.FixtureRequest) -> bool:
+    """Tell whether expectations are to be written anew; CI refuses."""
+    wanted = bool(request.config.getoption("--rewrite-goldens", default=False))
+    if wanted and os.environ.get("CI") == "true":
+        pytest.fail("--rewrite-goldens is for a person who reviews the difference, not for CI", pytrace=False)
+    return wanted
+
+
+@pytest.fixture(scope="session")
+def case_keys() -> dict[str, type]:
+    """Return the keys of a case.toml and their types."""
+    return _KEYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one fragment said when it was run for real."""
+
+    outcomes: tuple[tuple[str, str], ...]
+    text: str
+    stderr: str
+    status: int
+    parsed: Parsed
+
+    @property
+    def words(self) -> set[str]:
+        """Return the outcomes it stated."""
+        return {word for word, _ in self.outcomes}
+
+
+_TOKEN = "f00dcafe"
+_SHELLS = {
+    "dash": ("dash",),
+    "bash": ("bash",),
+    "busybox": ("busybox", "ash"),
+    "mksh": ("mksh",),
+    "zsh": ("zsh", "--emulate", "sh"),
+}
+
+
+def _script(collector_id: str, path: str | None) -> str:
+    fragment = collectors()[collector_id].scripts[OsFamily.LINUX].strip()
+    setting = "" if path is None else f"PATH={path}\n"
+    return (
+        f"{HEAD.read_text(encoding='utf-8')}\n{setting}token={_TOKEN} kernel=Linux uid=$(id -u)\n"
+        f"section() {{\n{fragment}\n}}\n(section) 3>&1 </dev/null\n"
+    )
+
+
+def _answer(collector_id: str, done: subprocess.CompletedProcess[str]) -> Answer:
+    outcomes: list[tuple[str, str]] = []
+    kept: list[str] = []
+    for line in done.stdout.split("\n"):
+        if line.startswith(f"{_TOKEN} outcome "):
+            word, _, reason = line.removeprefix(f"{_TOKEN} outcome ").partition(" ")
+            outcomes.append((word, reason))
+            # The newline that stands before a marker is the marker's own.
+            if kept and kept[-1] == "":
+                kept.pop()
+        else:
+            kept.append(line)
+    text = "\n".join(kept)
+    return Answer(
+        outcomes=tuple(outcomes),
+        text=text,
+        stderr=done.stderr,
+        status=done.returncode,
+        parsed=collectors()[collector_id].parse(text),
+    )
+
+
+@pytest.fixture(scope="session")
+def run_fragment() -> Callable[..., Answer]:
+    """Return what runs one collector's Linux fragment in a real shell, behind the probe's own head."""
+
+    def run(
+        collector_id: str, *, shell: str = "dash", uid: int | None = None, path: str | None = None, inside: tuple[str, ...] = ()
+    ) -> Answer:
+        if shutil.which(_SHELLS[shell][0]) is None:
+            pytest.skip(f"{shell} is not installed")
+        before: tuple[str, ...] = ()
+        if uid is not None and uid != os.geteuid():
+            if os.geteuid() != 0:
+                pytest.skip("changing the user needs root")
+            before = ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
+        done = subprocess.run(
+            [*inside, *before, *_SHELLS[shell], "-s"],
+            input=_script(collector_id, path),
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            check=False,
+            timeout=60,
+            cwd="/",
+        )
+        return _answer(collector_id, done)
+
+    return run
+
+
+def dumps(record: dict[str, object]) -> str:
+    """Return the one way an expected.json is written: a fact a line."""
+    lines = ["{", '"facts": [']
+    facts = record["facts"]
+    assert isinstance(facts, list)
+    lines.extend(json.dumps(fact, ensure_ascii=True) + ("," if at < len(facts) else "") for at, fact in enumerate(facts, 1))
+    lines.extend(["],", f'"unread": {json.dumps(record["unread"])},', f'"partial": {json.dumps(record["partial"])}', "}"])
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="session")
+def as_json() -> Callable[[dict[str, object]], str]:
+    """Return the writer of expected.json."""
+    return dumps

@@ -1,0 +1,120 @@
+"""What the lab plans, without booting it: roles, filters, truth, and the program that stands in for vendors' own."""
+
+import os
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.lab.fleet.allowed import exceptions_text, policy_text
+from tests.lab.fleet.background import PROFILES, Background, make_background
+from tests.lab.fleet.filters import FILTERS
+from tests.lab.fleet.pause import pause_program
+from tests.lab.fleet.plan import Socket, tcp, udp
+from tests.lab.fleet.roles import ROLES
+from tests.lab.fleet.systemd_roles import SYSTEMD_ROLES
+from tests.lab.fleet.truth import Truth, tell
+
+_ROLES = {role.id: role for role in (*ROLES, *SYSTEMD_ROLES)}
+
+
+def _truth(role: str) -> Truth:
+    return tell("h001", "10.77.1.1", _ROLES[role], Background(), has_systemd=False)
+
+
+def test_a_fleet_of_fifty_is_planted_and_every_role_has_its_own_name() -> None:
+    assert len(ROLES) >= 50
+    assert len(_ROLES) == len(ROLES) + len(SYSTEMD_ROLES)
+
+
+def test_the_pause_program_runs_under_any_name_and_argument(tmp_path: Path) -> None:
+    path = tmp_path / '",pid=1,fd=3'
+    path.write_bytes(pause_program())
+    path.chmod(0o755)
+    with subprocess.Popen([str(path), "--service"]) as program:
+        try:
+            assert Path(f"/proc/{program.pid}/exe").readlink() == path
+            assert Path(f"/proc/{program.pid}/comm").read_text() == '",pid=1,fd=3\n'
+            assert Path(f"/proc/{program.pid}/cmdline").read_bytes() == b"%s\0--service\0" % os.fsencode(path)
+            assert program.poll() is None
+        finally:
+            program.terminate()
+
+
+@pytest.mark.parametrize(
+    ("name", "socket", "expected"),
+    [
+        pytest.param("none", tcp(5900, "0.0.0.0")[0], "from_anywhere", id="nothing-filters"),
+        pytest.param("nft-closed", tcp(5900, "127.0.0.1")[0], "loopback_only", id="loopback-is-loopback"),
+        pytest.param("nft-closed", tcp(5900, "0.0.0.0")[0], "blocked", id="closed"),
+        pytest.param("nft-open", tcp(5900, "::")[0], "from_anywhere", id="opened-for-both-families"),
+        pytest.param("nft-open", udp(5900, "0.0.0.0")[0], "blocked", id="opened-for-tcp-only"),
+        pytest.param("nft-limited", tcp(5900, "0.0.0.0")[0], "from_networks", id="opened-for-a-network"),
+        pytest.param("nft-limited", tcp(5900, "::")[0], "blocked", id="opened-for-a-network-of-ipv4"),
+        pytest.param("iptables-ipv4-only", tcp(5900, "0.0.0.0")[0], "blocked", id="ipv4-filtered"),
+        pytest.param("iptables-ipv4-only", tcp(5900, "::")[0], "from_anywhere", id="ipv6-forgotten"),
+        pytest.param(
+            "iptables-ipv4-only", Socket(family="ip6", address="::", port=3389, dual=True), "from_anywhere", id="dual"
+        ),
+    ],
+)
+def test_a_filter_says_who_reaches_a_socket(name: str, socket: Socket, expected: str) -> None:
+    assert FILTERS[name].reachability(socket) == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "product", "listener", "installers"),
+    [
+        pytest.param("clean", "pass", "pass", "pass", id="nothing-there"),
+        pytest.param("tigervnc-open", "fail", "fail", "pass", id="unapproved-and-open"),
+        pytest.param("tigervnc-approved", "pass", "pass", "pass", id="approved-on-loopback"),
+        pytest.param("tigervnc-out-of-scope", "pass", "fail", "pass", id="approved-but-not-for-the-network"),
+        pytest.param("tigervnc-odd-port", "fail", "unknown", "pass", id="open-behind-a-filter"),
+        pytest.param("x11vnc-nft-empty", "fail", "fail", "pass", id="an-empty-filter-is-none"),
+        pytest.param("x11vnc-excepted", "excepted", "excepted", "pass", id="excepted"),
+        pytest.param("x11vnc-exception-ended", "fail", "fail", "pass", id="the-exception-has-ended"),
+        pytest.param("xrdp-removed", "pass", "pass", "pass", id="remains-are-no-violation"),
+        pytest.param("port-5900", "unknown", "unknown", "pass", id="suspected-on-the-network"),
+        pytest.param("port-3389-loopback", "unknown", "pass", "pass", id="suspected-on-loopback"),
+        pytest.param("several", "fail", "unknown", "pass", id="one-of-three-approved"),
+        pytest.param("sudo-aliases", "pass", "pass", "fail", id="who-may-install"),
+        pytest.param("sudo-limited", "pass", "pass", "pass", id="who-may-not"),
+    ],
+)
+def test_the_truth_follows_from_what_was_planted(role: str, product: str, listener: str, installers: str) -> None:
+    verdicts = {control: given["verdict"] for control, given in _truth(role)["verdicts"].items()}
+    assert verdicts == {
+        "unapproved_product": product,
+        "exposed_listener": listener,
+        "complete_inventory": "pass",
+        "software_installers": installers,
+    }
+
+
+def test_every_filter_that_a_role_names_is_there() -> None:
+    assert {role.filter for role in _ROLES.values()} <= FILTERS.keys()
+
+
+def test_the_policy_names_every_approval_and_exception_that_a_role_rests_on() -> None:
+    hosts_of = dict.fromkeys(_ROLES, ("h001",))
+    approvals = {entry["id"] for entry in yaml.safe_load(policy_text(hosts_of))["approvals"]}
+    exceptions = yaml.safe_load(exceptions_text(hosts_of, date(2026, 11, 21)))["exceptions"]
+    planted = [item for role in _ROLES.values() for item in role.products]
+    assert {item.approval for item in planted} - {None} <= approvals
+    used = {item.product_exception for item in planted} | {item.listener_exception for item in planted}
+    in_force = {entry["id"] for entry in exceptions if entry["start"] <= date(2026, 11, 21) <= entry["end"]}
+    assert used - {None} == in_force
+
+
+def test_the_ordinary_life_of_a_host_is_a_function_of_seed_and_number() -> None:
+    def life(seed: str, number: int) -> Background:
+        profile = PROFILES["server"]
+        return make_background(
+            profile=profile, number=number, address="10.77.1.1", peer="10.77.1.2", seed=seed, archive=None
+        )
+
+    assert life("1", 7) == life("1", 7)
+    assert life("1", 7) != life("2", 7)
+    assert len(life("1", 7).programs) >= 72

@@ -1,0 +1,360 @@
+"""Policy and exceptions files: what is bundled, what is documented, and every fault at its place."""
+
+import hashlib
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import PolicyError
+from auditor.model.policy import AcceptedLimit, Approval, Installers, ListenScope, Policy, Settings
+from auditor.policy.load import load_exceptions, load_policy, parse_exceptions, parse_policy
+from auditor.policy.locate import bundled, locate
+
+_PRODUCTS = ("anydesk", "teamviewer", "tigervnc")
+_CONTROLS = ("complete_inventory", "exposed_listener", "unapproved_product")
+_FILE = Path("policy.yml")
+
+_FULL = """\
+name: Everything
+settings:
+  coverage: 95%
+  max_age: 2w
+  residual_is_violation: true
+  clients_are_violations: true
+  exception_max_days: 30
+  installers:
+    users: [root, ops]
+    groups: [sudo]
+  service_accounts: [audit]
+approvals:
+  - id: a
+    product: tigervnc
+    versions: ">=1.12, <2"
+    hosts: ["lab-*"]
+    groups: [lab]
+    tenant: acme
+    listen:
+      ports: [5900-5910, "22, 23", 80]
+      loopback_only: false
+    reason: Measuring
+    owner: Laboratory
+    review_by: 2027-03-31
+accepted_limits:
+  - limit: perimeter
+    reason: Audited by others
+    owner: Security
+    end: 2027-12-31
+"""
+
+
+def policy_faults(text: str) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text, _FILE, products=_PRODUCTS)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def exception_faults(text: str) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        parse_exceptions(text, Path("exceptions.yml"), controls=_CONTROLS, settings=Settings())
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_bundled_policy_denies_by_default() -> None:
+    loaded = load_policy(bundled("policy.yml"), products=())
+    assert (loaded.policy.approvals, loaded.policy.accepted_limits) == ((), ())
+    # What it spells out is what holds where a policy says nothing.
+    assert loaded.policy.settings == Settings()
+    assert loaded.policy.sha256 == hashlib.sha256(bundled("policy.yml").read_bytes()).hexdigest()
+
+
+def test_the_bundled_exceptions_are_none() -> None:
+    assert load_exceptions(bundled("exceptions.yml"), controls=(), settings=Settings()).records == ()
+
+
+def uncommented(name: str, keys: tuple[str, ...]) -> str:
+    """Put a bundled file's examples into force."""
+    text = bundled(name).read_text(encoding="utf-8")
+    for key in keys:
+        text = text.replace(f"\n{key}: []\n# {key}:\n", f"\n{key}:\n")
+    return text.replace("\n#   ", "\n  ")
+
+
+def test_the_examples_in_the_bundled_files_are_right() -> None:
+    text = uncommented("policy.yml", ("approvals", "accepted_limits"))
+    policy = parse_policy(text, _FILE, products=_PRODUCTS)
+    assert [approval.id for approval in policy.approvals] == ["helpdesk-teamviewer", "lab-tigervnc"]
+    assert [limit.limit for limit in policy.accepted_limits] == ["perimeter"]
+    text = uncommented("exceptions.yml", ("exceptions",))
+    records = parse_exceptions(text, _FILE, controls=_CONTROLS, settings=policy.settings)
+    assert [record.id for record in records] == ["EX-2027-001"]
+
+
+def test_every_key_is_read() -> None:
+    assert parse_policy(_FULL, _FILE, products=_PRODUCTS) == Policy(
+        name="Everything",
+        approvals=(
+            Approval(
+                id="a",
+                product="tigervnc",
+                versions=">=1.12, <2",
+                hosts=("lab-*",),
+                groups=("lab",),
+                tenant="acme",
+                listen=ListenScope(ports=((22, 22), (23, 23), (80, 80), (5900, 5910)), loopback_only=False),
+                reason="Measuring",
+                owner="Laboratory",
+                review_by=date(2027, 3, 31),
+            ),
+        ),
+        accepted_limits=(
+            AcceptedLimit(limit="perimeter", reason="Audited by others", owner="Security", end=date(2027, 12, 31)),
+        ),
+        settings=Settings(
+            coverage=0.95,
+            max_age=timedelta(days=14),
+            residual_is_violation=True,
+            clients_are_violations=True,
+            exception_max_days=30,
+            installers=Installers(users=("root", "ops"), groups=("sudo",)),
+            service_accounts=("audit",),
+        ),
+        sha256=hashlib.sha256(_FULL.encode()).hexdigest(),
+    )
+
+
+def changed(old: str, new: str) -> str:
+    assert old in _FULL
+    return _FULL.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            changed("tigervnc", "any-desk"),
+            ["policy.yml:14:5: unknown product 'any-desk' (did you mean 'anydesk'?)"],
+            id="product",
+        ),
+        pytest.param(
+            changed("review_by", "reveiw_by"),
+            [
+                "policy.yml:13:5: approvals.0: 'review_by' is a required property",
+                "policy.yml:24:5: unknown key 'reveiw_by' (did you mean 'review_by'?)",
+            ],
+            id="key",
+        ),
+        pytest.param(
+            changed("2027-03-31", "2027-02-30"),
+            ["policy.yml:24:5: review_by: '2027-02-30' cannot be used: day is out of range for month"],
+            id="no-such-day",
+        ),
+        pytest.param(
+            changed("2027-03-31", "31.3.2027"),
+            ["policy.yml:24:5: approvals.0.review_by: '31.3.2027' does not fit: a day such as 2027-03-31 (UTC)"],
+            id="another-way-to-write-days",
+        ),
+        pytest.param(
+            changed("2027-12-31", "2027-12-31T10:00:00"),
+            [
+                "policy.yml:29:5: accepted_limits.0.end: '2027-12-31T10:00:00' does not fit: a day such as 2027-03-31 (UTC)"
+            ],
+            id="an-instant-is-no-day",
+        ),
+        pytest.param(
+            changed('">=1.12, <2"', "1.12"),
+            ["policy.yml:15:5: approvals.0.versions: 1.12 is not of type 'string'"],
+            id="a-version-without-quotes",
+        ),
+        pytest.param(
+            changed('">=1.12, <2"', '"1.12 - 2"'),
+            [
+                "policy.yml:15:5: versions: '1.12 - 2' cannot be used: "
+                "'1.12 - 2' does not begin with one of >=, <=, ==, !=, >, <"
+            ],
+            id="no-range",
+        ),
+        pytest.param(
+            changed("95%", "120%"),
+            ["policy.yml:3:3: coverage: '120%' cannot be used: a share is between none and all of the hosts"],
+            id="more-than-all",
+        ),
+        pytest.param(
+            changed("95%", ".nan"),
+            ["policy.yml:3:3: coverage: nan cannot be used: a share is between none and all of the hosts"],
+            id="no-number-at-all",
+        ),
+        pytest.param(
+            changed("2w", "0d"), ["policy.yml:4:3: max_age: '0d' cannot be used: no host is that young"], id="no-time"
+        ),
+        pytest.param(
+            changed("2w", "99999999999d"),
+            ["policy.yml:4:3: max_age: '99999999999d' cannot be used: 10000d is the most"],
+            id="too-much-time",
+        ),
+        pytest.param(
+            changed('[5900-5910, "22, 23", 80]', "5910-5900"),
+            ["policy.yml:20:7: ports: '5910-5900' cannot be used: '5910-5900' runs backwards"],
+            id="ports-backwards",
+        ),
+        pytest.param(
+            changed('[5900-5910, "22, 23", 80]', "[vnc, 70000]"),
+            ["policy.yml:20:7: ports: ['vnc', 70000] cannot be used: 'vnc' is not a port"],
+            id="a-port-by-name",
+        ),
+        pytest.param(
+            changed("accepted_limits", "name"),
+            ["policy.yml:25:1: key 'name' stands twice in the same mapping"],
+            id="twice",
+        ),
+        pytest.param(changed("Everything", "[x"), ["policy.yml:3:11: not YAML: did not find"], id="not-yaml"),
+        pytest.param("", ["policy.yml:1:1: document: None is not of type 'object'"], id="empty"),
+        pytest.param("[" * 100_000, ["policy.yml: not YAML: nested more than 100 levels deep, at line 1"], id="deep"),
+        pytest.param(
+            "name: &a [*a]\n",
+            ["policy.yml: not YAML: too many values or levels (aliases that multiply, or stand inside themselves?)"],
+            id="an-alias-inside-itself",
+        ),
+    ],
+)
+def test_a_fault_is_named_with_its_place_and_the_right_word(text: str, expected: list[str]) -> None:
+    found = policy_faults(text)
+    assert [said[: len(want)] for said, want in zip(found, expected, strict=True)] == expected
+
+
+def test_all_faults_are_named_at_once_in_the_order_of_the_file() -> None:
+    text = (
+        changed("95%", "2").replace("tigervnc", "tiger").replace("tenant", "tennant").replace("[root, ops]", "root")
+        + "setings: {}\n"
+    )
+    assert [said.split(": ")[0] for said in policy_faults(text)] == [
+        "policy.yml:3:3",
+        "policy.yml:9:5",
+        "policy.yml:14:5",
+        "policy.yml:18:5",
+        "policy.yml:30:1",
+    ]
+
+
+def test_an_id_is_taken_once() -> None:
+    entry = "- {id: a, product: anydesk, reason: r, owner: o, review_by: 2027-01-01}\n"
+    assert policy_faults(f"name: x\napprovals:\n{entry}{entry}") == [
+        "policy.yml:4:4: id 'a' is taken by an entry above"
+    ]
+
+
+_EXCEPTION = """\
+exceptions:
+  - id: EX-1
+    control: unapproved_product
+    subject: product:anydesk
+    hosts: [pc-17]
+    reason: Until the contract ends
+    requested_by: Ada
+    approved_by: Grace
+    start: 2027-01-01
+    end: 2027-12-31
+"""
+
+
+def test_an_exception_is_read() -> None:
+    (record,) = parse_exceptions(_EXCEPTION, _FILE, controls=_CONTROLS, settings=Settings())
+    assert (record.id, record.control, record.subject, record.hosts) == (
+        "EX-1",
+        "unapproved_product",
+        "product:anydesk",
+        ("pc-17",),
+    )
+    assert (record.start, record.end) == (date(2027, 1, 1), date(2027, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(
+            "unapproved_product",
+            "unaproved_product",
+            "exceptions.yml:3:5: unknown control 'unaproved_product' (did you mean 'unapproved_product'?)",
+            id="control",
+        ),
+        pytest.param(
+            "product:anydesk",
+            "anydesk",
+            "exceptions.yml:4:5: exceptions.0.subject: 'anydesk' does not fit: a subject as findings name it, "
+            "such as product:anydesk, listener:tcp/5900 or evidence",
+            id="subject",
+        ),
+        pytest.param(
+            "hosts: [pc-17]",
+            "hosts: []",
+            "exceptions.yml:2:5: exception 'EX-1' names no hosts and no groups: hosts: ['*'] is every host",
+            id="no-hosts",
+        ),
+        pytest.param(
+            "Grace",
+            "' ada '",
+            "exceptions.yml:8:5: exception 'EX-1': who asks for it cannot grant it",
+            id="one-person",
+        ),
+        pytest.param(
+            "2027-12-31",
+            "2026-12-31",
+            "exceptions.yml:10:5: exception 'EX-1' ends before it starts",
+            id="backwards",
+        ),
+        pytest.param(
+            "2027-12-31",
+            "2028-01-01",
+            "exceptions.yml:10:5: exception 'EX-1' holds for 366 days; the policy allows 365 (exception_max_days)",
+            id="too-long",
+        ),
+        pytest.param(
+            "    end: 2027-12-31\n",
+            "",
+            "exceptions.yml:2:5: exceptions.0: 'end' is a required property",
+            id="without-an-end",
+        ),
+        pytest.param(
+            "2027-12-31",
+            "2027-11-31",
+            "exceptions.yml:10:5: end: '2027-11-31' cannot be used: day is out of range for month",
+            id="no-such-day",
+        ),
+    ],
+)
+def test_an_exception_that_cannot_be_granted(old: str, new: str, expected: str) -> None:
+    assert old in _EXCEPTION
+    assert exception_faults(_EXCEPTION.replace(old, new)) == [expected]
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    binary = tmp_path / "policy.yml"
+    binary.write_bytes(b"name: \xff\n")
+    with pytest.raises(PolicyError, match=r"policy\.yml: is not UTF-8 text \(byte 6\)"):
+        load_policy(binary, products=())
+    with pytest.raises(PolicyError, match="cannot be read: Is a directory"):
+        load_policy(tmp_path, products=())
+
+
+def test_line_ends_count_for_the_digest_and_for_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yml"
+    path.write_bytes(b"\xef\xbb\xbfname: x\r\napprovals: []\r\n")
+    loaded = load_policy(path, products=())
+    assert loaded.policy.name == "x"
+    assert loaded.policy.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_file_that_is_named_comes_first_then_the_working_folders_then_the_bundled(tmp_path: Path) -> None:
+    assert locate("policy.yml", working_folder=tmp_path) == bundled("policy.yml")
+    own = tmp_path / "policies" / "policy.yml"
+    own.parent.mkdir()
+    own.touch()
+    assert locate("policy.yml", working_folder=tmp_path) == own
+    named = tmp_path / "mine.yml"
+    named.touch()
+    assert locate("policy.yml", named, working_folder=tmp_path) == named
+    # A typing error must not bring another policy into force.
+    with pytest.raises(PolicyError, match=r"nowhere\.yml: there is no such file"):
+        locate("policy.yml", tmp_path / "nowhere.yml", working_folder=tmp_path)
+    with pytest.raises(PolicyError, match=r"other\.yml did not come with this auditor"):
+        locate("other.yml", working_folder=tmp_path)
