@@ -1,5 +1,7 @@
 """Whom to audit: the hosts of an inventory, whichever kind it is."""
 
+import os
+import stat
 from collections import defaultdict
 from pathlib import Path
 
@@ -34,13 +36,17 @@ def read_inventory(source: str | Path) -> tuple[Host, ...]:
 
 def _read(source: str | Path) -> tuple[Host, ...]:
     path = Path(source)
-    if not path.exists():
-        if "," in str(source):
-            return read_ansible(str(source))
-        raise InventoryError(f"{source}: there is no such inventory")
-    if path.is_file() and path.suffix.lower() == ".csv":
+    if "," in str(source) and not os.path.lexists(path):
+        return read_ansible(str(source))
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise InventoryError(f"{source}: there is no such inventory") from error
+    except OSError as error:
+        raise InventoryError(f"{source}: cannot be read: {error.strerror}") from error
+    if is_file and path.suffix.lower() == ".csv":
         return read_csv(_text(path), path)
-    if path.is_file() and path.suffix.lower() in _YAML:
+    if is_file and path.suffix.lower() in _YAML:
         text = _text(path)
         if not text.strip():
             return ()

@@ -1,5 +1,6 @@
 """Where the policy files are: the one named, else the working folder's, else those that came with the auditor."""
 
+import os
 from pathlib import Path
 
 import auditor
@@ -16,7 +17,7 @@ def locate(name: str, named: Path | None = None, *, working_folder: Path | None 
     Else ``policies/<name>`` of the working folder is taken where there is one, else the bundled one.
     """
     if named is not None:
-        if not named.exists():
+        if not os.path.lexists(named):
             raise PolicyError(f"{named}: there is no such file")
         return named
     own = FOLDER / name if working_folder is None else working_folder / FOLDER / name

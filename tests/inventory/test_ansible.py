@@ -189,5 +189,17 @@ def test_an_inventory_that_is_not_there_is_said_so() -> None:
         read_inventory("nowhere.yml")
 
 
+def test_an_inventory_that_cannot_be_reached_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InventoryError, match="cannot be read: Not a directory"):
+        read_inventory(tmp_path / "file" / "hosts.csv")
+
+
 def test_secrets_do_not_show(read: Read) -> None:
     assert "canary" not in repr(read("hosts", _INI))
+
+
+@pytest.mark.slow
+def test_a_list_of_names_may_be_longer_than_a_files_name() -> None:
+    names = [f"host-{number:03}" for number in range(100)]
+    assert [host.name for host in read_inventory(",".join(names))] == names

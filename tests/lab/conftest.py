@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from tests.lab.fleet import faults
 from tests.lab.fleet.fleet import down, up
-from tests.lab.fleet.host import Host
+from tests.lab.fleet.host import Host, all_hosts
 from tests.lab.fleet.layers import can_overlay
 from tests.lab.fleet.lock import holding
 from tests.lab.fleet.places import Lab, lab_here
@@ -51,7 +52,10 @@ def _why_not() -> str:
         return f"the lab needs {', '.join(missing)} (tests/lab/debian-packages.txt)"
     if shutil.which("debootstrap") is None and not (lab_here().base / "usr/sbin/sshd").exists():
         return "the lab needs debootstrap (tests/lab/debian-packages.txt)"
-    return "" if can_overlay() else "the lab needs a kernel with overlayfs"
+    if not can_overlay():
+        return "the lab needs a kernel with overlayfs"
+    tried = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True, check=False)
+    return "the lab needs the right to make namespaces" if tried.returncode else ""
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +67,8 @@ def fleet() -> Iterator[Fleet]:
     lab = lab_here()
     systemd = len(SYSTEMD_ROLES) if shutil.which("systemd-nspawn") else 0
     with holding(lab):
+        if all_hosts(lab):
+            down(lab)  # of a session that was killed, with its faults
         try:
             hosts = up(lab, len(ROLES), systemd=systemd)
             yield Fleet(

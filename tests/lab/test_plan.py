@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.lab.fleet import lock
 from tests.lab.fleet.allowed import exceptions_text, policy_text
 from tests.lab.fleet.background import PROFILES, Background, make_background
 from tests.lab.fleet.filters import FILTERS
 from tests.lab.fleet.pause import pause_program
+from tests.lab.fleet.places import Lab, LabError
 from tests.lab.fleet.plan import Socket, tcp, udp
 from tests.lab.fleet.roles import ROLES
 from tests.lab.fleet.systemd_roles import SYSTEMD_ROLES
@@ -118,3 +120,18 @@ def test_the_ordinary_life_of_a_host_is_a_function_of_seed_and_number() -> None:
     assert life("1", 7) == life("1", 7)
     assert life("1", 7) != life("2", 7)
     assert len(life("1", 7).programs) >= 72
+
+
+def test_two_labs_do_not_share_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "LOCK_FILE", tmp_path / "lock")
+    monkeypatch.setattr(lock, "OWNER_FILE", tmp_path / "owner")
+    ours, theirs = Lab(home=tmp_path / "ours"), Lab(home=tmp_path / "theirs")
+    with lock.holding(theirs):
+        lock.claim(theirs)
+        with pytest.raises(LabError, match=f"in use by process {os.getpid()} with {theirs.home}"), lock.holding(ours):
+            pytest.fail("held twice")
+    with pytest.raises(LabError, match=f"AUDITOR_LAB_HOME={theirs.home} python -m tests.lab down"), lock.holding(ours):
+        pytest.fail("held although another lab is up")
+    lock.release()
+    with lock.holding(ours):
+        assert not (tmp_path / "owner").exists()

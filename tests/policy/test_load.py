@@ -155,10 +155,8 @@ def changed(old: str, new: str) -> str:
             id="another-way-to-write-days",
         ),
         pytest.param(
-            changed("2027-12-31", "2027-12-31T10:00:00"),
-            [
-                "policy.yml:29:5: accepted_limits.0.end: '2027-12-31T10:00:00' does not fit: a day such as 2027-03-31 (UTC)"
-            ],
+            changed("2027-12-31", "2027-12-31T10"),
+            ["policy.yml:29:5: accepted_limits.0.end: '2027-12-31T10' does not fit: a day such as 2027-03-31 (UTC)"],
             id="an-instant-is-no-day",
         ),
         pytest.param(
@@ -167,11 +165,8 @@ def changed(old: str, new: str) -> str:
             id="a-version-without-quotes",
         ),
         pytest.param(
-            changed('">=1.12, <2"', '"1.12 - 2"'),
-            [
-                "policy.yml:15:5: versions: '1.12 - 2' cannot be used: "
-                "'1.12 - 2' does not begin with one of >=, <=, ==, !=, >, <"
-            ],
+            changed('">=1.12, <2"', '"1-2"'),
+            ["policy.yml:15:5: versions: '1-2' cannot be used: '1-2' does not begin with one of >=, <=, ==, !=, >, <"],
             id="no-range",
         ),
         pytest.param(
@@ -207,7 +202,9 @@ def changed(old: str, new: str) -> str:
             ["policy.yml:25:1: key 'name' stands twice in the same mapping"],
             id="twice",
         ),
-        pytest.param(changed("Everything", "[x"), ["policy.yml:3:11: not YAML: did not find"], id="not-yaml"),
+        pytest.param(
+            changed("Everything", "[x"), ["policy.yml:2:9: not YAML: did not find expected ',' or ']'"], id="not-yaml"
+        ),
         pytest.param("", ["policy.yml:1:1: document: None is not of type 'object'"], id="empty"),
         pytest.param("[" * 100_000, ["policy.yml: not YAML: nested more than 100 levels deep, at line 1"], id="deep"),
         pytest.param(
@@ -218,8 +215,7 @@ def changed(old: str, new: str) -> str:
     ],
 )
 def test_a_fault_is_named_with_its_place_and_the_right_word(text: str, expected: list[str]) -> None:
-    found = policy_faults(text)
-    assert [said[: len(want)] for said, want in zip(found, expected, strict=True)] == expected
+    assert policy_faults(text) == expected
 
 
 def test_all_faults_are_named_at_once_in_the_order_of_the_file() -> None:

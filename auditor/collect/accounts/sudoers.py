@@ -9,7 +9,8 @@ from auditor.model.host import OsFamily
 
 # The shell follows the includes, sudo's own way: no name with a dot or a tilde at its end in a folder, %h is the
 # host's name, 128 files at most. Then one grep prints them all, each line after its file's name and its number,
-# so that nothing inside of a file can pass for another file. `file` and `folder` lines say what was followed.
+# so that nothing inside of a file can pass for another file; comments stay behind, unless they are an include or
+# begin with a user number. `file` and `folder` lines say what was followed.
 _LINUX = (
     NSSWITCH.replace("DATABASE", "sudoers")
     + r"""
@@ -70,7 +71,7 @@ $file
 done
 [ -z "$todo" ] || partial "more than 128 files are included"
 printf 'lines\n'
-grep -Hn '' "$@" || :
+grep -Hn -e '^[[:space:]]*[^#[:space:]]' -e '^[[:space:]]*#[0-9i]' "$@" || :
 """
 )
 

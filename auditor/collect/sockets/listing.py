@@ -41,9 +41,7 @@ class _Listing:
         elif not self.part:
             self._take_head(line)
         elif self.part == "ss":
-            # The heading of an ss that knows no -H.
-            if not line.startswith(("Netid ", "State ")):
-                self._add(read_row(line, line_number=line_number, star_is_v6=self.star_is_v6))
+            self._add(read_row(line, line_number=line_number, star_is_v6=self.star_is_v6))
         elif self.part == "files":
             self._take_file(line_number, line)
         elif self.part == "descriptors":
@@ -175,13 +173,30 @@ def _doubt(listing: _Listing, listeners: list[Listener]) -> str | None:
     return "; ".join(doubts) or None
 
 
+def _whole_lines(text: str) -> list[tuple[int, str]]:
+    """Return the lines with their numbers; what a line end inside of a process's name has parted is one row again.
+
+    Only rows of ss begin with a protocol and a space; the heading of an ss that knows no -H is left out.
+    """
+    whole: list[tuple[int, str]] = []
+    in_rows = False
+    for line_number, line in enumerate(lines_of(text), 1):
+        if line in _MARKS:
+            in_rows = line == "ss"
+        elif not line or (in_rows and line.startswith(("Netid ", "State "))):
+            continue
+        elif in_rows and not line.startswith(("tcp ", "udp ")) and whole[-1][1] not in _MARKS:
+            whole[-1] = (whole[-1][0], f"{whole[-1][1]}\n{line}")
+            continue
+        whole.append((line_number, line))
+    return whole
+
+
 def parse_listing(text: str) -> Parsed:
     """Read one listener or connection a line, owners joined from the descriptors where ss did not name them."""
     # An ss that never writes 0.0.0.0 is one that writes `*` for it.
     listing = _Listing(star_is_v6=" 0.0.0.0" in text)
-    for line_number, line in enumerate(lines_of(text), 1):
-        if not line:
-            continue
+    for line_number, line in _whole_lines(text):
         try:
             listing.take(line_number, line)
         except ValueError as error:

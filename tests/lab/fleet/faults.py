@@ -32,7 +32,6 @@ FAULTS = {
     "missing": "program ARG (ss) is not there",
     "hangtool": "program ARG (ss) never returns",
     "nopython": "no python3 on the host",
-    "nosudo": "`auditor` may not use sudo",
     "delay": "+ARG ms (200) round trip time",
     "rate": "link limited to ARG kbit/s (256)",
     "freeze": "all its processes are stopped; the kernel still accepts TCP",
@@ -172,7 +171,7 @@ def _do(host: Host, kind: str, argument: str) -> None:
         host.run(_KILL_LISTENER if kind == "refused" else _STAND_IN.format(kill=_KILL_LISTENER, then=then))
         if kind != "refused":
             _wait_for_stand_in(host)
-    elif kind in ("noisyrc", "missing", "hangtool", "nopython", "nosudo"):
+    elif kind in ("noisyrc", "missing", "hangtool", "nopython"):
         host.run(_tool_script(kind, argument))
     elif kind != "delay":
         _do_outside(host, kind, argument)
@@ -197,7 +196,6 @@ def _tool_script(kind: str, argument: str) -> str:
         "missing": away,
         "hangtool": f"{away}; printf '#!/bin/sh\\nexec sleep infinity\\n' >$p; chmod 755 $p",
         "nopython": "for p in /usr/bin/python3*; do mv $p $p.fleet-off; done",
-        "nosudo": "mv /etc/sudoers.d/fleet /etc/fleet/sudoers.off",
     }[kind]
 
 
@@ -240,8 +238,6 @@ def _undo(host: Host, kind: str, argument: str) -> None:
         host.run(f"p=$(ls /usr/bin/{name} /usr/sbin/{name} /bin/{name} 2>/dev/null | head -1); mv $p ${{p%.fleet-off}}")
     elif kind == "nopython":
         host.run("for p in /usr/bin/python3*.fleet-off; do mv $p ${p%.fleet-off}; done")
-    elif kind == "nosudo":
-        host.run("mv /etc/fleet/sudoers.off /etc/sudoers.d/fleet")
     elif kind != "delay":
         _undo_outside(host, kind)
 

@@ -18,7 +18,7 @@ from tests.lab.fleet.layers import digest, need_base, need_layers
 from tests.lab.fleet.lists import write_lists
 from tests.lab.fleet.lock import claim, release
 from tests.lab.fleet.make import layers_of, make
-from tests.lab.fleet.places import BRIDGE, BRIDGE_ADDRESS, NETWORK_BITS, Lab, LabError
+from tests.lab.fleet.places import BRIDGE, BRIDGE_ADDRESS, LINK_PREFIX, NETWORK_BITS, Lab, LabError
 from tests.lab.fleet.plan import Role
 from tests.lab.fleet.roles import ROLES
 from tests.lab.fleet.shell import attempt, sh, write
@@ -161,7 +161,8 @@ def down(lab: Lab, *, purge: bool = False) -> int:
 def remains(lab: Lab) -> list[str]:
     """Return what a lab has on this machine beside its folder: hosts, interfaces, mounts, processes."""
     left = [f"host {host.name}" for host in all_hosts(lab)]
-    left += [f"interface {path.name}" for path in Path("/sys/class/net").iterdir() if path.name.startswith("fl")]
+    ours = (BRIDGE, f"{LINK_PREFIX}h", f"{LINK_PREFIX}s")
+    left += [f"interface {path.name}" for path in Path("/sys/class/net").iterdir() if path.name.startswith(ours)]
     left += [f"mount {row.split()[1]}" for row in _lines(Path("/proc/mounts")) if str(lab.home) in row]
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and int(process.name) != os.getpid() and _is_of(process, lab):

@@ -94,4 +94,4 @@ class Lab:
 
 def lab_here() -> Lab:
     """Return the lab that the environment names, else the default one."""
-    return Lab(home=Path(os.environ.get(HOME_VARIABLE, str(DEFAULT_HOME))))
+    return Lab(home=Path(os.environ.get(HOME_VARIABLE, str(DEFAULT_HOME))).absolute())
