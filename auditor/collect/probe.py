@@ -29,6 +29,7 @@ LAUNCHER = (
     'auditor_p=$p;eval "$a"\' auditor-probe'
 )
 
+_QUOTED = '"$section_seconds"'
 _ORDER = ("system", "processes", "sockets", "software", "services", "accounts", "firewall", "network")
 
 
@@ -51,8 +52,7 @@ def _body(scripts: Mapping[OsFamily, str]) -> str:
 
 def _calls(chosen: list[Collector]) -> str:
     lines = [
-        f"        section {one.id} {_function(one)} {'$section_seconds' if one.seconds is None else one.seconds}"
-        for one in chosen
+        f"        section {one.id} {_function(one)} {_QUOTED if one.seconds is None else one.seconds}" for one in chosen
     ]
     return "\n".join(lines) if lines else "        :"
 

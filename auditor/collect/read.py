@@ -44,7 +44,7 @@ def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[F
     parsed = Parsed() if unanswered else collector.parse(section.text)
     # What a gap could be filled with is still worth having: a violation seen in it is a violation.
     for line, fact in parsed.facts:
-        facts.setdefault(type(fact), []).append(Found(fact=fact, section=section.id, line=line))
+        facts.setdefault(type(fact), []).append(Found(fact, section.id, line))
     outcome, reason = _judge_outcome(section, parsed)
     return SectionReading(
         id=section.id,

@@ -1,7 +1,7 @@
 """What the readers made of one host's evidence: facts, where each stands, and what was not understood."""
 
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from auditor.model.evidence import Outcome, Proof, Rights, Unread
 from auditor.model.host import OsFamily
@@ -25,9 +25,8 @@ class Parsed:
     """Why the answer lacks rows or columns although every line was understood; None when it lacks nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found(Generic[T]):
-    """A fact and where it stands."""
+class Found(NamedTuple, Generic[T]):
+    """A fact and where it stands: a tuple, for a host has a thousand of them and each costs its making."""
 
     fact: T
     """The fact."""

@@ -66,7 +66,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases = _cases()
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])
     if "collector_id" in metafunc.fixturenames:
-        metafunc.parametrize("collector_id", [name for name, one in collectors().items() if OsFamily.LINUX in one.scripts])
+        metafunc.parametrize(
+            "collector_id", [name for name, one in collectors().items() if OsFamily.LINUX in one.scripts]
+        )
 
 
 def _plain(value: object) -> object:
@@ -79,7 +81,7 @@ def _plain(value: object) -> object:
     return value
 
 
-def _record(fact: Any) -> dict[str, object]:  # noqa: ANN401 — a fact of any kind
+def _record(fact: Any) -> dict[str, object]:
     """Return a fact's fields, those left out that hold what they hold by default."""
     return {
         one.name: _plain(getattr(fact, one.name))
@@ -179,17 +181,22 @@ def run_fragment() -> Callable[..., Answer]:
     """Return what runs one collector's Linux fragment in a real shell, behind the probe's own head."""
 
     def run(
-        collector_id: str, *, shell: str = "dash", uid: int | None = None, path: str | None = None, inside: tuple[str, ...] = ()
+        collector_id: str,
+        *,
+        interpreter: str = "dash",
+        uid: int | None = None,
+        path: str | None = None,
+        inside: tuple[str, ...] = (),
     ) -> Answer:
-        if shutil.which(_SHELLS[shell][0]) is None:
-            pytest.skip(f"{shell} is not installed")
+        if shutil.which(_SHELLS[interpreter][0]) is None:
+            pytest.skip(f"{interpreter} is not installed")
         before: tuple[str, ...] = ()
         if uid is not None and uid != os.geteuid():
             if os.geteuid() != 0:
                 pytest.skip("changing the user needs root")
             before = ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
         done = subprocess.run(
-            [*inside, *before, *_SHELLS[shell], "-s"],
+            [*inside, *before, *_SHELLS[interpreter], "-s"],
             input=_script(collector_id, path),
             capture_output=True,
             text=True,
@@ -208,8 +215,12 @@ def dumps(record: dict[str, object]) -> str:
     lines = ["{", '"facts": [']
     facts = record["facts"]
     assert isinstance(facts, list)
-    lines.extend(json.dumps(fact, ensure_ascii=True) + ("," if at < len(facts) else "") for at, fact in enumerate(facts, 1))
-    lines.extend(["],", f'"unread": {json.dumps(record["unread"])},', f'"partial": {json.dumps(record["partial"])}', "}"])
+    lines.extend(
+        json.dumps(fact, ensure_ascii=True) + ("," if at < len(facts) else "") for at, fact in enumerate(facts, 1)
+    )
+    lines.extend(
+        ["],", f'"unread": {json.dumps(record["unread"])},', f'"partial": {json.dumps(record["partial"])}', "}"]
+    )
     return "\n".join(lines) + "\n"
 
 

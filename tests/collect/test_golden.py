@@ -1,6 +1,6 @@
 """Recorded answers of hosts become the facts that a reviewer has agreed to, and every line is accounted for."""
 
-import datetime
+import datetime as dt
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ _OUTCOMES = ("absent", "denied", "failed")
 
 
 def test_answer_becomes_its_facts(
-    case: Any,  # noqa: ANN401 — conftest's Case
+    case: Any,
     as_record: Callable[[Parsed], dict[str, object]],
     as_json: Callable[[dict[str, object]], str],
     *,
@@ -26,16 +26,16 @@ def test_answer_becomes_its_facts(
     assert record == json.loads(case.expected.read_text(encoding="utf-8"))
 
 
-def test_case_says_where_it_is_from(case: Any, case_keys: dict[str, type]) -> None:  # noqa: ANN401 — as above
+def test_case_says_where_it_is_from(case: Any, case_keys: dict[str, type]) -> None:
     about = dict(case.about)
     assert about.pop("os") in {family.value for family in OsFamily}
-    assert isinstance(about.pop("date"), datetime.date)
+    assert isinstance(about.pop("date"), dt.date)
     # Recorded on a host, or made by hand to show something that no host at hand does.
     assert ("how" in about) != about.get("synthetic", False) or "how" in about
     assert {key for key, value in about.items() if not isinstance(value, case_keys.get(key, ()))} == set()
 
 
-def test_facts_stand_in_lines_of_the_answer(case: Any) -> None:  # noqa: ANN401 — as above
+def test_facts_stand_in_lines_of_the_answer(case: Any) -> None:
     parsed = collectors()[case.collector].parse(case.text)
     lines = case.text.split("\n")
     # An empty answer can be a fact too: no rules are loaded.
@@ -52,7 +52,7 @@ def test_every_collector_has_its_cases(collector_id: str) -> None:
     assert {"ordinary", "empty", "damaged"} <= names
 
 
-def test_damage_is_seen(case: Any) -> None:  # noqa: ANN401 — as above
+def test_damage_is_seen(case: Any) -> None:
     if not case.folder.name.startswith("damaged"):
         return
     parsed = collectors()[case.collector].parse(case.text)

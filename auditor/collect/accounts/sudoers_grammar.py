@@ -65,9 +65,9 @@ class Aliases:
 
     def _expand(self, kind: str, words: list[str], sign: str, out: list[str], depth: int) -> None:
         for word in words:
-            name = word.lstrip("!")
+            name = word.lstrip("! ")
             # Two exclamation marks undo each other.
-            negated = "!" if (len(word) - len(name) + len(sign)) % 2 else ""
+            negated = "!" if (word[: len(word) - len(name)].count("!") + len(sign)) % 2 else ""
             if not _is_alias(name):
                 out.append(negated + name)
             elif (kind, name) not in self.members and kind != "command":

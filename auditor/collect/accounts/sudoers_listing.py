@@ -128,4 +128,4 @@ def parse_sudoers(text: str) -> Parsed:
         partial = f"sudo rules of {' and '.join(listing.foreign)} are not in sudoers files"
     elif not listing.in_lines or not listing.files:
         partial = "no sudoers file is listed"
-    return Parsed(facts=tuple(rules), unread=tuple(listing.strange), partial=partial)
+    return Parsed(facts=tuple(rules), unread=tuple(sorted(listing.strange, key=lambda one: one.line)), partial=partial)

@@ -24,6 +24,16 @@ nft list ruleset || failed "nft could not list the ruleset"
 
 _IN_TABLE = 1
 _IN_BLOCK = 2
+# What a line may begin with in a table, and in what is not a chain (nft(8)); a longer list of elements goes on below.
+_OBJECTS = (
+    "chain", "set", "map", "flowtable", "counter", "quota", "ct", "limit", "secmark", "synproxy", "tunnel", "flags",
+    "comment",
+)  # fmt: skip
+_PROPERTIES = (
+    "type", "typeof", "flags", "elements", "timeout", "size", "gc-interval", "policy", "comment", "auto-merge",
+    "counter", "hook", "devices", "packets", "over", "until", "protocol", "l3proto", "helper", "expectation", "dport",
+    "mss", "wscale", "timestamp", "sack-perm", "rate", "quota", "limit",
+)  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,11 +61,16 @@ class _Reader:
             self.is_dormant = self.is_dormant or text == "flags dormant"
         elif self.depth == _IN_BLOCK and self.is_chain and text != "}" and not self.is_dormant:
             self._take_statement(text)
+        known = {_IN_TABLE: _OBJECTS, _IN_BLOCK: () if self.is_chain else _PROPERTIES}.get(self.depth, ())
+        is_strange = bool(known) and text != "}" and text.split(maxsplit=1)[0] not in known
         # nft cannot escape a quote inside of quotes.
         self.depth += sum(part.count("{") - part.count("}") for part in line.split('"')[::2])
         if self.depth < 0:
             self.depth = 0
             message = "closes what was not opened"
+            raise ValueError(message)
+        if is_strange:
+            message = "neither an object of a table nor a property of one"
             raise ValueError(message)
 
     def _take_statement(self, text: str) -> None:
@@ -80,7 +95,9 @@ def _parse(text: str) -> Parsed:
             strange.append(unread(number, line, error))
     if reader.depth > 0:
         strange.append(unread(reader.opened, lines[reader.opened - 1], "this table does not end"))
-    return Parsed(facts=listings(reader.counts, "firewall.nft_text"), unread=tuple(strange))
+    return Parsed(
+        facts=listings(reader.counts, "firewall.nft_text"), unread=tuple(sorted(strange, key=lambda one: one.line))
+    )
 
 
 PLUGIN = Collector(

@@ -98,6 +98,9 @@ def save_parser(engine: Engine, section: str, family: str | None) -> Callable[[s
             for one in families
             if one.table is not None
         )
-        return Parsed(facts=tuple((one.line, one.listing(engine, section)) for one in families), unread=tuple(strange))
+        return Parsed(
+            facts=tuple((one.line, one.listing(engine, section)) for one in families),
+            unread=tuple(sorted(strange, key=lambda one: one.line)),
+        )
 
     return parse

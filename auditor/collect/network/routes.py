@@ -27,6 +27,9 @@ _KINDS = frozenset((
 _DEFAULT = {Family.IP: "0.0.0.0/0", Family.IP6: "::/0"}
 _ROUTE_COLUMNS = 8
 _IPV6_ROUTE_COLUMNS = 10
+# include/uapi/linux/route.h and ipv6_route.h.
+_REJECT = 0x200
+_LOCAL = 0x8000_0000
 
 
 def _after(words: list[str], key: str) -> str | None:
@@ -96,12 +99,15 @@ def _read_proc(line: str) -> list[Route]:
     if path == "/proc/net/ipv6_route" and len(words) >= _IPV6_ROUTE_COLUMNS:
         network = ipaddress.IPv6Address(bytes.fromhex(words[0]))
         hop = ipaddress.IPv6Address(bytes.fromhex(words[4]))
+        flags = int(words[8], 16)
         return [
             Route(
                 family=Family.IP6,
                 destination=str(ipaddress.IPv6Network(f"{network}/{int(words[1], 16)}")),
                 gateway=str(hop) if int(hop) else None,
                 interface=words[9],
+                kind="unreachable" if flags & _REJECT else "local" if flags & _LOCAL else "unicast",
+                table="local" if flags & _LOCAL else "main",
             )
         ]
     message = "not a line of a routing table in /proc"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from auditor.collect.collector import lines_of, unread
+from auditor.collect.redact import MARK
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Parsed
@@ -16,6 +17,7 @@ _STARTED = slice(35, 59)
 _USER = slice(60, 92)
 _NAME = slice(93, 108)
 _ARGUMENTS = 109
+_GAPS = (10, 21, 32, 34, 59, 92)
 _MARKS = ("no ps", "links", "links as they are", "groups")
 _DELETED = " (deleted)"
 _ZOMBIES = ("Z", "X")
@@ -70,9 +72,15 @@ class _Listing:
             self._take_group(line)
 
     def _take_row(self, number: int, line: str) -> None:
-        if len(line) < _ARGUMENTS - 1 or any(
-            line[at : at + 1] not in (" ", "") for at in (10, 21, 32, 34, 59, 92, 108)
-        ):
+        name, arguments = line[_NAME].rstrip(), line[_ARGUMENTS:]
+        if MARK in line and line[_ARGUMENTS - 1 : _ARGUMENTS] not in (" ", ""):
+            # A name that looks like a secret was redacted, which moved what stands behind it.
+            name, mark, arguments = line[_NAME.start :].partition(MARK)
+            name, arguments = name + mark, arguments.lstrip()
+        elif len(line) < _ARGUMENTS - 1 or line[_ARGUMENTS - 1 : _ARGUMENTS] not in (" ", ""):
+            message = "not a row of ps: its columns are not where they must be"
+            raise ValueError(message)
+        if any(line[at] != " " for at in _GAPS):
             message = "not a row of ps: its columns are not where they must be"
             raise ValueError(message)
         pid = _number(line[_PID], "pid")
@@ -87,15 +95,18 @@ class _Listing:
             state=line[_STATE],
             started=line[_STARTED].strip(),
             user=line[_USER].strip(),
-            name=line[_NAME].rstrip(),
-            arguments=line[_ARGUMENTS:],
+            name=name,
+            arguments=arguments,
             has_arguments=True,
         )
 
     def _take_status(self, number: int, line: str) -> None:
         pid, kind, rest = _place(line)
         if kind == "cmdline":
-            row = self._known(pid)
+            if pid not in self.rows:
+                # It began after the rows were made.
+                return
+            row = self.rows[pid]
             if row.has_arguments:
                 message = f"the arguments of pid {pid} are listed twice"
                 raise ValueError(message)
@@ -264,7 +275,7 @@ def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
     ]
     doubts = []
     if blind:
-        doubts.append(f"the program of {len(blind)} processes could not be read (pid {blind[0]} the first)")
+        doubts.append(f"programs that could not be read: {len(blind)} (pid {blind[0]} the first)")
     if listing.part != "groups":
         doubts.append("the listing ends before the control groups")
     return "; ".join(doubts) or None
@@ -289,4 +300,5 @@ def parse_listing(text: str) -> Parsed:
     ]
     kernel = _kernel_pids(listing.rows)
     facts = tuple((row.line, _process(row, is_kernel=row.pid in kernel)) for row in rows)
-    return Parsed(facts=facts, unread=tuple(listing.strange), partial=_doubt(rows, kernel, listing))
+    strange = sorted(listing.strange, key=lambda one: one.line)
+    return Parsed(facts=facts, unread=tuple(strange), partial=_doubt(rows, kernel, listing))

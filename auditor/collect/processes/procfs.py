@@ -56,5 +56,5 @@ PLUGIN = Collector(
     scripts={OsFamily.LINUX: _LINUX},
     parse=parse_listing,
     proof={OsFamily.LINUX: Proof.LAB},
-    advice="Run the audit as root or with sudo: only root can read which file a process of another user runs.",
+    advice="Run the audit as root or with sudo; what even root may not read, a sandbox on the host hides.",
 )

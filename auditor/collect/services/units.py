@@ -225,7 +225,7 @@ def _doubt(listing: _Listing) -> str | None:
     closed = [unit.file for unit in listing.units.values() if unit.kind == "broken" and unit.file not in listing.links]
     doubts = []
     if closed:
-        doubts.append(f"{len(closed)} unit files could not be read ({closed[0]} the first)")
+        doubts.append(f"unit files that could not be read: {len(closed)} ({closed[0]} the first)")
     if not listing.is_running:
         doubts.append("the listing ends before what runs")
     return "; ".join(doubts) or None

@@ -1,5 +1,6 @@
 """Read the listing that the Linux socket collector prints: rows of ss or /proc/net become listeners and connections."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 from auditor.collect.collector import lines_of, unread
@@ -11,6 +12,8 @@ from auditor.model.facts.network import Connection, Listener, Owner, Protocol
 from auditor.model.reading import Parsed
 
 _MARKS = ("ss", "files", "descriptors", "namespaces")
+# A name has 15 bytes: no row has more line ends than that, unless many processes share a socket.
+_NAME_LINES = 16
 _SIGHTS = ("all", "some", "own")
 
 
@@ -33,15 +36,20 @@ class _Listing:
     """Inode to the pids that hold it, in order."""
     described: set[int] = field(default_factory=set)
     describing: int = 0
+    rows: list[tuple[int, str]] = field(default_factory=list)
+    """Rows of ss that are not read yet."""
 
     def take(self, line_number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
         if line in _MARKS:
+            self.settle_rows()
             self.part = line
         elif not self.part:
             self._take_head(line)
         elif self.part == "ss":
-            self._add(read_row(line, line_number=line_number, star_is_v6=self.star_is_v6))
+            # The heading of an ss that knows no -H says nothing.
+            if not line.startswith(("Netid ", "State ")):
+                self.rows.append((line_number, line))
         elif self.part == "files":
             self._take_file(line_number, line)
         elif self.part == "descriptors":
@@ -58,6 +66,34 @@ class _Listing:
         else:
             message = "not a line of the listing's head"
             raise ValueError(message)
+
+    def settle_rows(self) -> None:
+        """Read the rows of ss; a line end inside of a process's name parts a row, so what fails is tried longer."""
+        rows, self.rows = self.rows, []
+        at = 0
+        while at < len(rows):
+            number, line = rows[at]
+            taken = 1
+            try:
+                socket, taken = self._row(rows, at)
+                self._add(socket)
+            except ValueError as error:
+                self.strange.append(unread(number, line, error))
+            at += taken
+
+    def _row(self, rows: list[tuple[int, str]], at: int) -> tuple[Socket, int]:
+        """Return the socket that begins in a line, and how many lines it takes."""
+        number, text = rows[at]
+        try:
+            return read_row(text, line_number=number, star_is_v6=self.star_is_v6), 1
+        except ValueError:
+            if "users:((" not in text:
+                raise
+            for taken, (_, line) in enumerate(rows[at + 1 : at + _NAME_LINES], 2):
+                text = f"{text}\n{line}"
+                with contextlib.suppress(ValueError):
+                    return read_row(text, line_number=number, star_is_v6=self.star_is_v6), taken
+            raise
 
     def _add(self, socket: Socket) -> None:
         if socket.inode:
@@ -164,43 +200,25 @@ def _doubt(listing: _Listing, listeners: list[Listener]) -> str | None:
         first = blind[0]
         why = f"; pid {listing.hidden[0]} did not let us look" if listing.hidden else ""
         where = f"{first.protocol} {first.address} port {first.port}"
-        doubts.append(f"who holds {len(blind)} listening sockets is not known ({where} the first{why})")
+        doubts.append(f"listening sockets whose holder is not known: {len(blind)} ({where} the first{why})")
     silent = sorted(set(listing.namespaces.values()) - listing.answered)
     if silent:
-        doubts.append(
-            f"the sockets of {len(silent)} other network namespaces could not be read ({silent[0]} the first)"
-        )
+        doubts.append(f"other network namespaces that could not be read: {len(silent)} ({silent[0]} the first)")
     return "; ".join(doubts) or None
-
-
-def _whole_lines(text: str) -> list[tuple[int, str]]:
-    """Return the lines with their numbers; what a line end inside of a process's name has parted is one row again.
-
-    Only rows of ss begin with a protocol and a space; the heading of an ss that knows no -H is left out.
-    """
-    whole: list[tuple[int, str]] = []
-    in_rows = False
-    for line_number, line in enumerate(lines_of(text), 1):
-        if line in _MARKS:
-            in_rows = line == "ss"
-        elif not line or (in_rows and line.startswith(("Netid ", "State "))):
-            continue
-        elif in_rows and not line.startswith(("tcp ", "udp ")) and whole[-1][1] not in _MARKS:
-            whole[-1] = (whole[-1][0], f"{whole[-1][1]}\n{line}")
-            continue
-        whole.append((line_number, line))
-    return whole
 
 
 def parse_listing(text: str) -> Parsed:
     """Read one listener or connection a line, owners joined from the descriptors where ss did not name them."""
     # An ss that never writes 0.0.0.0 is one that writes `*` for it.
     listing = _Listing(star_is_v6=" 0.0.0.0" in text)
-    for line_number, line in _whole_lines(text):
+    for line_number, line in enumerate(lines_of(text), 1):
+        if not line:
+            continue
         try:
             listing.take(line_number, line)
         except ValueError as error:
             listing.strange.append(unread(line_number, line, error))
+    listing.settle_rows()
     facts: list[tuple[int, Listener | Connection]] = []
     for socket in listing.sockets:
         if not socket.owners and socket.inode:
@@ -209,4 +227,5 @@ def parse_listing(text: str) -> Parsed:
         if fact is not None:
             facts.append((socket.line, fact))
     listeners = [fact for _, fact in facts if isinstance(fact, Listener)]
-    return Parsed(facts=tuple(facts), unread=tuple(listing.strange), partial=_doubt(listing, listeners))
+    strange = sorted(listing.strange, key=lambda one: one.line)
+    return Parsed(facts=tuple(facts), unread=tuple(strange), partial=_doubt(listing, listeners))

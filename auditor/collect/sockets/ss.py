@@ -16,7 +16,7 @@ from auditor.model.host import OsFamily
 # namespace (pid 2 is kthreadd there), and every process let us look.
 _LINUX = r"""
 sees=all
-links=
+links='' listed=''
 if [ "$uid" = 0 ]; then
     for dir in /proc/[0-9]*; do
         # shellcheck disable=SC3013 # every shell in use has -ef
@@ -54,6 +54,7 @@ else
     grep -Hs '' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
     printf 'descriptors\n'
     descriptors /proc/[0-9]*/fd
+    listed=1
 fi
 [ -n "$links" ] || exit 0
 need grep ls
@@ -75,6 +76,7 @@ ls -ln $links 2>/dev/null | {
     [ -n "$files" ] || exit 0
     # shellcheck disable=SC2086 # as above
     grep -Hs '' $files
+    [ -z "$listed" ] || exit 0
     printf 'descriptors\n'
     # shellcheck disable=SC2086 # as above
     descriptors $folders
@@ -88,6 +90,6 @@ PLUGIN = Collector(
     scripts={OsFamily.LINUX: _LINUX},
     parse=parse_listing,
     proof={OsFamily.LINUX: Proof.LAB},
-    advice="Run the audit as root or with sudo: only root can see who holds the sockets of other users.",
+    advice="Run the audit as root or with sudo; what even root may not see, a sandbox or container hides.",
     holds_secrets=False,
 )

@@ -11,7 +11,7 @@ from auditor.model.reading import Parsed
 # Continuation lines begin with a space, so no description can look like a field.
 _LINUX = r"""
 database=/var/lib/dpkg
-[ -e $database/status ] || [ -d $database/status.d ] || absent "there is no dpkg database in $database"
+[ -e "$database/status" ] || [ -d "$database/status.d" ] || absent "there is no dpkg database in $database"
 set --
 for file in "$database"/status "$database"/status.d/* "$database"/updates/[0-9]*; do
     case $file in *.md5sums) continue ;; esac

@@ -1,0 +1,134 @@
+"""No parser raises, and none loses a line: it becomes a fact, an unread line, or nothing on purpose."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from auditor.collect.accounts.sudoers_grammar import split
+from auditor.collect.processes.listing import parse_listing as parse_processes
+from auditor.collect.registry import collectors
+from auditor.collect.sockets.listing import parse_listing as parse_sockets
+from auditor.model.facts.network import Listener
+from auditor.model.host import OsFamily
+
+_LINUX = sorted(name for name, one in collectors().items() if OsFamily.LINUX in one.scripts)
+_RECORDED = {
+    name: sorted(
+        {
+            line
+            for path in Path(__file__).parent.joinpath(*name.split(".")).glob("*/input.txt")
+            for line in path.read_text(encoding="utf-8").split("\n")
+        }
+    )
+    for name in _LINUX
+}
+
+
+def _answers(name: str) -> st.SearchStrategy[str]:
+    """Return texts made of recorded lines, lines cut and changed, and noise."""
+    line = st.sampled_from(_RECORDED[name])
+    cut = st.builds(lambda text, at: text[: at % (len(text) + 1)], line, st.integers(0, 300))
+    mixed = st.builds(lambda left, right, at: left[:at] + right[at:], line, line, st.integers(0, 120))
+    noise = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=80)
+    return st.lists(st.one_of(line, cut, mixed, noise), max_size=30).map("\n".join)
+
+
+@pytest.mark.parametrize("name", _LINUX)
+def test_parser_never_raises_and_points_at_lines(name: str) -> None:
+    parse = collectors()[name].parse
+
+    @given(text=st.one_of(_answers(name), st.text()))
+    @example(text="")
+    @example(text="\n\n")
+    @example(text="\0")
+    @example(text="[" * 5000)
+    def check(text: str) -> None:
+        parsed = parse(text)
+        lines = text.split("\n")
+        assert all(1 <= number <= max(len(lines), 1) for number, _ in parsed.facts)
+        assert all(0 <= one.line <= len(lines) for one in parsed.unread)
+        assert {type(fact) for _, fact in parsed.facts} <= set(collectors()[name].facts)
+
+    check()
+
+
+@pytest.mark.parametrize("name", _LINUX)
+def test_a_strange_line_is_never_lost(name: str) -> None:
+    """A line that means nothing, wherever it is put into a real answer, is seen."""
+    parse = collectors()[name].parse
+    ordinary = (Path(__file__).parent.joinpath(*name.split("."), "ordinary", "input.txt")).read_text(encoding="utf-8")
+    lines = ordinary.rstrip("\n").split("\n")
+    clean = parse(ordinary)
+    assert clean.unread == ()
+
+    @given(at=st.integers(0, len(lines)), strange=st.sampled_from(["$%&", "zzz zzz", "=", "-> :"]))
+    def check(at: int, strange: str) -> None:
+        parsed = parse("\n".join([*lines[:at], strange, *lines[at:]]) + "\n")
+        assert (
+            parsed.unread
+            or (parsed.partial and parsed.partial != clean.partial)
+            or [fact for _, fact in parsed.facts] != [fact for _, fact in clean.facts]
+        )
+
+    check()
+
+
+_NAMES = st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=15) | st.lists(
+    st.sampled_from(['"', ",", "pid=1", "fd=3", "(", ")", " ", "\n", "ino:1", "uid:0", '",pid=', "tcp ", "LISTEN"]),
+    max_size=6,
+).map(lambda parts: "".join(parts)[:15])
+
+
+@given(names=st.lists(_NAMES, min_size=1, max_size=3))
+def test_owner_is_its_pid_whatever_its_name(names: list[str]) -> None:
+    users = ",".join(f'("{name}",pid={pid},fd=4)' for pid, name in enumerate(names, 100))
+    before = 'tcp LISTEN 0 5 127.0.0.1:1 0.0.0.0:* users:(("before",pid=50,fd=3)) uid:7 ino:11 sk:1 cgroup:/ <->'
+    row = f"tcp LISTEN 0 5 127.0.0.1:2 0.0.0.0:* users:({users}) uid:1000 ino:12 sk:1 cgroup:/ <->"
+    after = 'tcp LISTEN 0 5 127.0.0.1:3 0.0.0.0:* users:(("after",pid=51,fd=3)) uid:8 ino:13 sk:1 cgroup:/ <->'
+    parsed = parse_sockets(f"sees some\nss\n{before}\n{row}\n{after}\n")
+    found = {fact.port: fact for _, fact in parsed.facts if isinstance(fact, Listener)}
+    assert [owner.pid for owner in found[1].owners] == [50]
+    assert [owner.pid for owner in found[3].owners] == [51]
+    if 2 in found:
+        assert [owner.pid for owner in found[2].owners] == list(range(100, 100 + len(names)))
+        assert found[2].uid == 1000
+        assert found[2].inode == 12
+    else:
+        assert parsed.unread
+
+
+@given(parents=st.lists(st.integers(0, 12), min_size=1, max_size=12), probe=st.integers(1, 12))
+def test_processes_are_left_out_only_below_the_probe(parents: list[int], probe: int) -> None:
+    row = "{:>10} {:>10} {:>10} S Sat Nov 21 06:52:07 2026 {:<32} {:<15} {}"
+    rows = [row.format(pid, parent, 0, "root", "x", "x") for pid, parent in enumerate(parents, 1)]
+    parsed = parse_processes("\n".join([f"self {probe}", *rows, "links", "groups"]) + "\n")
+    listed = {fact.pid for _, fact in parsed.facts}
+    assert probe not in listed
+    by_pid = dict(enumerate(parents, 1))
+    for pid in set(by_pid) - listed:
+        above = pid
+        for _ in by_pid:
+            if above == probe:
+                break
+            above = by_pid.get(above, 0)
+        assert above == probe
+
+
+@given(
+    parts=st.lists(
+        st.text(st.characters(codec="ascii", exclude_characters='"\\(),'), max_size=8), min_size=1, max_size=6
+    )
+)
+def test_lists_come_apart_as_they_were_put_together(parts: list[str]) -> None:
+    assert split(",".join(parts), ",") == parts
+
+
+@pytest.mark.parametrize("make", [parse_processes, parse_sockets], ids=["processes", "sockets"])
+def test_unread_lines_come_in_order(make: Callable[..., object]) -> None:
+    parsed = make("self 5\nx\nlinks\ny\ngroups\nz\n")
+    numbers = [one.line for one in parsed.unread]  # type: ignore[attr-defined]
+    assert numbers == sorted(numbers)
+    assert numbers
