@@ -41,6 +41,9 @@ class Collector:
     """Script fragment for each operating system it can be put to."""
     parse: Callable[[str], Parsed]
     """Pure reader of the section's text: never raises on host text, never loses a line."""
+    shared: str = ""
+    """Script run once, before the first section that names it, in the shell that runs the sections: functions and
+    variables for several collectors. It must not hang: what could is run under ``timeout``."""
     proof: Mapping[OsFamily, Proof] = field(default_factory=dict)
     """How well the reader is proven on each system; what is not named is *documented*."""
     advice: str = ""

@@ -50,10 +50,15 @@ def _body(scripts: Mapping[OsFamily, str]) -> str:
     return (linux or macos or "").strip()
 
 
-def _calls(chosen: list[Collector]) -> str:
-    lines = [
-        f"        section {one.id} {_function(one)} {_QUOTED if one.seconds is None else one.seconds}" for one in chosen
-    ]
+def _calls(chosen: list[Collector], preludes: Mapping[str, str]) -> str:
+    """Write the calls of an operating system's sections, what they share before the first that needs it."""
+    lines: list[str] = []
+    prepared: set[str] = set()
+    for one in chosen:
+        if one.shared and one.shared not in prepared:
+            prepared.add(one.shared)
+            lines.append(f"        {preludes[one.shared]}")
+        lines.append(f"        section {one.id} {_function(one)} {_QUOTED if one.seconds is None else one.seconds}")
     return "\n".join(lines) if lines else "        :"
 
 
@@ -68,8 +73,11 @@ def assemble(chosen: Iterable[Collector]) -> str:
     source = files("auditor.collect")
     posix = sorted((one for one in chosen if one.scripts.keys() - {OsFamily.WINDOWS}), key=_rank)
     bodies = [f"{_function(one)}() {{\n{_body(one.scripts)}\n}}\n" for one in posix]
-    linux = _calls([one for one in posix if OsFamily.LINUX in one.scripts])
-    macos = _calls([one for one in posix if OsFamily.MACOS in one.scripts])
+    texts = dict.fromkeys(one.shared for one in posix if one.shared)
+    preludes = {text: f"shared_{number}" for number, text in enumerate(texts, 1)}
+    shared = [f"{name}() {{\n{text.strip()}\n}}\n" for text, name in preludes.items()]
+    linux = _calls([one for one in posix if OsFamily.LINUX in one.scripts], preludes)
+    macos = _calls([one for one in posix if OsFamily.MACOS in one.scripts], preludes)
     sections = (
         "sections() {\n    case $kernel in\n    Linux)\n"
         f"{linux}\n        ;;\n    Darwin)\n{macos}\n        ;;\n    esac\n}}\n"
@@ -77,6 +85,7 @@ def assemble(chosen: Iterable[Collector]) -> str:
     return "\n".join(
         [
             (source / "head.sh").read_text(encoding="utf-8"),
+            *shared,
             *bodies,
             sections,
             (source / "tail.sh").read_text(encoding="utf-8"),
@@ -90,6 +99,7 @@ def sh_probe_sha256() -> str:
     return hashlib.sha256(sh_probe().encode()).hexdigest()
 
 
+@cache
 def sections_of(os: OsFamily) -> tuple[str, ...]:
     """Return the ids of the sections that the probe puts to an operating system, in its order."""
     return tuple(one.id for one in sorted(collectors().values(), key=_rank) if os in one.scripts)

@@ -1,5 +1,6 @@
 """Read sealed evidence into typed facts: a pure function of the evidence and the collectors' parsers."""
 
+from functools import lru_cache
 from typing import Any
 
 from auditor.collect.collector import lines_of, unread
@@ -8,6 +9,7 @@ from auditor.collect.registry import collectors
 from auditor.model.evidence import Evidence, Outcome, Proof, Section
 from auditor.model.reading import Found, Parsed, Reading, SectionReading
 
+_KEPT_LENGTH = 32_768
 _NOT_ASKED = "this evidence was collected by a probe that did not ask it"
 
 
@@ -41,7 +43,7 @@ def read(evidence: Evidence) -> Reading:
 def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[Found[Any]]]) -> SectionReading:
     collector = collectors()[section.id]
     unanswered = section.outcome in (Outcome.ABSENT, Outcome.DENIED, Outcome.FAILED) and not section.text
-    parsed = Parsed() if unanswered else collector.parse(section.text)
+    parsed = Parsed() if unanswered else _parsed(section.id, section.text)
     # What a gap could be filled with is still worth having: a violation seen in it is a violation.
     for line, fact in parsed.facts:
         facts.setdefault(type(fact), []).append(Found(fact, section.id, line))
@@ -56,6 +58,19 @@ def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[F
         advice=collector.advice if outcome.is_gap else "",
         lines=tuple(lines_of(section.text)),
     )
+
+
+def _parsed(collector: str, text: str) -> Parsed:
+    # A long text is not kept: what one host sends must not take the memory that another's needs.
+    if len(text) > _KEPT_LENGTH:
+        return collectors()[collector].parse(text)
+    return _parsed_before(collector, text)
+
+
+@lru_cache(maxsize=32)
+def _parsed_before(collector: str, text: str) -> Parsed:
+    """Parse a text once: hosts of one build say the same of their accounts, services and settings."""
+    return collectors()[collector].parse(text)
 
 
 def _judge_outcome(section: Section, parsed: Parsed) -> tuple[Outcome, str | None]:

@@ -111,6 +111,11 @@ prefix() {
     fi
 }
 
+# What sections say on standard error leaves at the end and at once: every small write costs both ends a packet.
+hold() {
+    if have awk; then awk '{ size += length($0) + 1; if (size <= 60000) print }' >&2; else cat >&2; fi
+}
+
 pack() { if have gzip; then gzip -1 -c; else cat; fi; }
 
 # Parameters: set by the launcher, or read where the probe is an installed file.
@@ -138,5 +143,5 @@ fi
 
 if have gzip; then packing=gzip; else packing=plain; fi
 printf 'auditor-probe 1 %s %s\n' "$token" "$packing"
-everything | prefix | pack
+{ { everything 2>&4 | prefix | pack; } 4>&1 1>&5 | hold; } 5>&1
 exit 0

@@ -14,12 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.catalogue.index import index_of
+from auditor.collect.probe import sections_of
 from auditor.collect.seal import head_record
 from auditor.controls.registry import control_infos
 from auditor.errors import HostError, Reason
 from auditor.model.case import History
 from auditor.model.evidence import Evidence, Outcome, Section
-from auditor.model.host import HostFacts
+from auditor.model.host import HostFacts, OsFamily
 from auditor.model.result import HostResult
 from auditor.report.rows import compact, host_row
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
@@ -52,6 +54,13 @@ class ReadJob:
     """Its answer, not yet opened."""
     error: HostError | None = None
     """Why there is none."""
+
+
+def warm_up(rules: Rules) -> None:
+    """Build what every reader would build for its first host: done before they are forked, it is done once."""
+    control_infos()
+    index_of(rules.catalogue, OsFamily.LINUX)
+    sections_of(OsFamily.LINUX)
 
 
 def serve(channel: socket.socket, rules: Rules, limits: ReaderLimits) -> None:

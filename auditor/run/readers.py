@@ -11,7 +11,7 @@ import time
 
 from auditor.errors import HostError, Reason
 from auditor.run.pipeline import Rules
-from auditor.run.reader import ReaderLimits, ReadJob, receive, send, serve, unpack
+from auditor.run.reader import ReaderLimits, ReadJob, receive, send, serve, unpack, warm_up
 from auditor.store.record import HostRecord
 
 _PID_BYTES = 8
@@ -28,6 +28,7 @@ class Readers:
     def __init__(self, count: int, rules: Rules, limits: ReaderLimits | None = None) -> None:
         """Fork the nursery and the first ``count`` readers."""
         self._limits = limits or ReaderLimits()
+        warm_up(rules)
         gc.collect()
         gc.freeze()
         ours, theirs = socket.socketpair()

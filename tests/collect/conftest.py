@@ -146,11 +146,14 @@ _SHELLS = {
 
 
 def _script(collector_id: str, path: str | None) -> str:
-    fragment = collectors()[collector_id].scripts[OsFamily.LINUX].strip()
+    collector = collectors()[collector_id]
+    fragment = collector.scripts[OsFamily.LINUX].strip()
+    # As the probe does it: once, in the shell that runs the sections.
+    shared = f"shared() {{\n{collector.shared.strip()}\n}}\nshared\n" if collector.shared else ""
     setting = "" if path is None else f"PATH={path}\n"
     return (
-        f"{HEAD.read_text(encoding='utf-8')}\n{setting}token={_TOKEN} kernel=Linux uid=$(id -u)\n"
-        f"section() {{\n{fragment}\n}}\n(section) 3>&1 </dev/null\n"
+        f"{HEAD.read_text(encoding='utf-8')}\n{setting}token={_TOKEN} kernel=Linux uid=$(id -u) section_seconds=8\n"
+        f"{shared}section() {{\n{fragment}\n}}\n(section) 3>&1 </dev/null\n"
     )
 
 

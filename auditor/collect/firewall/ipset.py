@@ -1,7 +1,7 @@
 """The sets of addresses and ports that rules of iptables refer to."""
 
 from auditor.collect.collector import Collector, lines_of, unread
-from auditor.collect.firewall.kernel import HAS_NF_TABLES, IPTABLES_IN_NFT
+from auditor.collect.firewall.kernel import RULES_ONCE
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.firewall import Engine, FirewallListing
 from auditor.model.host import OsFamily
@@ -9,8 +9,7 @@ from auditor.model.reading import Parsed
 
 # The module takes a parameter, so it has a folder in /sys/module whether it is loaded or built in.
 # A set does nothing by itself: where no table of iptables is loaded, no rule can refer to one.
-_LINUX = (
-    r"""
+_LINUX = r"""
 [ -d /sys/module/kernel ] || [ -d /sys/module/ip_set ] || failed "/sys/module cannot be read"
 [ -d /sys/module/ip_set ] || absent "ip_set is not in the kernel"
 [ "$uid" = 0 ] || denied "only root may list the sets"
@@ -32,18 +31,15 @@ for family in ip ip6; do
     if read -r table <"/proc/net/${family}_tables_names" && refers "${family}tables-legacy-save" "${family}tables-save"
     then failed "ipset is not installed, and rules in table $table of legacy ${family}tables may refer to sets"; fi
 done
-"""
-    + HAS_NF_TABLES
-    + IPTABLES_IN_NFT
-    + r"""
-if has_nf_tables; then find_iptables_tables; fi
-if [ -n "${has_ip-}" ] && refers iptables-nft-save iptables-save
-then failed "ipset is not installed, and rules of iptables may refer to sets"; fi
-if [ -n "${has_ip6-}" ] && refers ip6tables-nft-save ip6tables-save
-then failed "ipset is not installed, and rules of ip6tables may refer to sets"; fi
+if has_nf_tables; then
+    need_rules
+    for family in ip ip6; do
+        if has_iptables "$family" && refers "${family}tables-nft-save" "${family}tables-save"
+        then failed "ipset is not installed, and rules of ${family}tables may refer to sets"; fi
+    done
+fi
 absent "no rule of iptables refers to a set"
 """
-)
 
 
 def _parse(text: str) -> Parsed:
@@ -71,6 +67,7 @@ PLUGIN = Collector(
     id="firewall.ipset",
     facts=(FirewallListing,),
     scripts={OsFamily.LINUX: _LINUX},
+    shared=RULES_ONCE,
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, and install ipset: only it can list the members of sets.",

@@ -1,7 +1,7 @@
 """The rules that iptables keeps in nf_tables: nft's own listing of them leaves out what their matches say."""
 
 from auditor.collect.collector import Collector
-from auditor.collect.firewall.kernel import IPTABLES_IN_NFT, NF_TABLES
+from auditor.collect.firewall.kernel import NF_TABLES, RULES_ONCE
 from auditor.collect.firewall.save import save_parser
 from auditor.model.evidence import Proof
 from auditor.model.facts.firewall import Engine, FirewallListing
@@ -10,11 +10,10 @@ from auditor.model.host import OsFamily
 # A save command without "legacy" or "nft" in its name may be either; it says which.
 _LINUX = (
     NF_TABLES
-    + IPTABLES_IN_NFT
     + r"""
 [ "$uid" = 0 ] || denied "only root may list the packet filter"
-find_iptables_tables
-[ -n "$has_ip$has_ip6" ] || absent "no table of iptables is loaded in nf_tables"
+need_rules
+has_iptables ip || has_iptables ip6 || absent "no table of iptables is loaded in nf_tables"
 save() {
     printf '# family %s\n' "$1"
     if have "$2-nft-save"; then
@@ -27,8 +26,8 @@ save() {
         *) failed "$2-nft-save is not installed, and nf_tables has tables of iptables loaded" ;;
     esac
 }
-[ -z "$has_ip" ] || save ip iptables
-[ -z "$has_ip6" ] || save ip6 ip6tables
+if has_iptables ip; then save ip iptables; fi
+if has_iptables ip6; then save ip6 ip6tables; fi
 """
 )
 
@@ -36,6 +35,7 @@ PLUGIN = Collector(
     id="firewall.iptables_nft",
     facts=(FirewallListing,),
     scripts={OsFamily.LINUX: _LINUX},
+    shared=RULES_ONCE,
     parse=save_parser(Engine.IPTABLES_NFT, "firewall.iptables_nft", None),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, and install iptables: only iptables-nft-save lists all of it.",

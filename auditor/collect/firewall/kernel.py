@@ -4,7 +4,7 @@ A command that is not installed proves nothing, and a command that is installed 
 asking for rules makes the kernel load the module that would hold them, and an audit changes nothing.
 """
 
-HAS_NF_TABLES = r"""
+_HAS_NF_TABLES = r"""
 # Loaded modules have a folder in /sys/module; one that is built in and takes no parameters has none, but
 # modules.builtin of the running kernel names it. Where that file is missing (a container, a kernel without
 # modules), nothing can be loaded by asking; without nft to ask, the kernel's symbols tell.
@@ -22,31 +22,34 @@ has_nf_tables() {
     grep -q -e ' nft_do_chain$' -e ' nft_do_chain[[:space:]]' /proc/kallsyms
 }
 """
-"""Defines ``has_nf_tables``: whether the running kernel has it, loaded or built in."""
 
-NF_TABLES = (
-    HAS_NF_TABLES
+RULES_ONCE = (
+    _HAS_NF_TABLES
     + r"""
-has_nf_tables || absent "the kernel has no nf_tables"
-"""
-)
-"""Ends the section as *absent* when the running kernel has no nf_tables."""
-
-IPTABLES_IN_NFT = r"""
+# The ruleset is asked for once, for every section that depends on it: nft costs a host more than all around it.
+nft_json='' nft_listed=''
+list_rules() { if have timeout; then timeout "$section_seconds" nft -j list ruleset; else nft -j list ruleset; fi; }
+if [ "$uid" = 0 ] && has_nf_tables && have nft; then
+    nft_json=$(list_rules 2>/dev/null) && nft_listed=1
+fi
+need_nft() { have nft || failed "nft is not installed, and the kernel has nf_tables"; }
+need_rules() {
+    need_nft
+    [ -n "$nft_listed" ] || nft -j list ruleset >/dev/null || failed "nft could not list the ruleset"
+    [ -n "$nft_listed" ] || failed "nft could not list the ruleset in time"
+}
 # iptables-nft keeps its rules in tables of its own names, in the families ip and ip6.
-find_iptables_tables() {
-    has_ip='' has_ip6=''
-    have nft || failed "nft is not installed, and the kernel has nf_tables"
-    tables=$(nft list tables) || failed "nft could not list the tables"
-    # shellcheck disable=SC2086 # three words a table: table, family, name
-    set -- $tables
-    while [ $# -ge 3 ]; do
-        case $2.$3 in
-            ip.filter | ip.nat | ip.mangle | ip.raw | ip.security) has_ip=1 ;;
-            ip6.filter | ip6.nat | ip6.mangle | ip6.raw | ip6.security) has_ip6=1 ;;
-        esac
-        shift 3
+has_iptables() {
+    for table in filter nat mangle raw security; do
+        case $nft_json in *'"table": {"family": "'"$1"'", "name": "'"$table"'"'*) return 0 ;; esac
     done
+    return 1
 }
 """
-"""Defines ``find_iptables_tables``, which sets ``has_ip`` and ``has_ip6``."""
+)
+"""Shared by the sections about nf_tables: four functions, and the ruleset as JSON in ``$nft_json``."""
+
+NF_TABLES = r"""
+has_nf_tables || absent "the kernel has no nf_tables"
+"""
+"""Ends the section as *absent* when the running kernel has no nf_tables."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from auditor.collect.collector import Collector, lines_of, unread
 from auditor.collect.firewall.counts import Counts, listings
-from auditor.collect.firewall.kernel import NF_TABLES
+from auditor.collect.firewall.kernel import NF_TABLES, RULES_ONCE
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.firewall import FirewallListing
 from auditor.model.host import OsFamily
@@ -15,8 +15,8 @@ _LINUX = (
     NF_TABLES
     + r"""
 [ "$uid" = 0 ] || denied "only root may list the packet filter"
-have nft || failed "nft is not installed, and the kernel has nf_tables"
-nft -j list ruleset || failed "nft could not list the ruleset"
+need_rules
+printf '%s\n' "$nft_json"
 """
 )
 
@@ -95,6 +95,7 @@ PLUGIN = Collector(
     id="firewall.nft",
     facts=(FirewallListing,),
     scripts={OsFamily.LINUX: _LINUX},
+    shared=RULES_ONCE,
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, and install nftables: only nft can list what nf_tables holds.",

@@ -274,6 +274,9 @@ def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
         if row.is_linked and row.executable is None and row.pid not in kernel and row.state not in _ZOMBIES
     ]
     doubts = []
+    # More processes than one command line can name (or an ls that failed) are no processes that have ended.
+    if not any(row.is_linked for row in listing.rows.values()):
+        doubts.append("no program could be read")
     if blind:
         doubts.append(f"programs that could not be read: {len(blind)} (pid {blind[0]} the first)")
     if listing.part != "groups":

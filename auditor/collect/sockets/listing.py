@@ -36,6 +36,8 @@ class _Listing:
     """Inode to the pids that hold it, in order."""
     described: set[int] = field(default_factory=set)
     describing: int = 0
+    has_others: bool = False
+    """Whether processes in other network namespaces were found."""
     rows: list[tuple[int, str]] = field(default_factory=list)
     """Rows of ss that are not read yet."""
 
@@ -44,6 +46,7 @@ class _Listing:
         if line in _MARKS:
             self.settle_rows()
             self.part = line
+            self.has_others = self.has_others or line == "namespaces"
         elif not self.part:
             self._take_head(line)
         elif self.part == "ss":
@@ -201,6 +204,8 @@ def _doubt(listing: _Listing, listeners: list[Listener]) -> str | None:
         why = f"; pid {listing.hidden[0]} did not let us look" if listing.hidden else ""
         where = f"{first.protocol} {first.address} port {first.port}"
         doubts.append(f"listening sockets whose holder is not known: {len(blind)} ({where} the first{why})")
+    if listing.has_others and not listing.namespaces:
+        doubts.append("there are other network namespaces, and none could be read")
     silent = sorted(set(listing.namespaces.values()) - listing.answered)
     if silent:
         doubts.append(f"other network namespaces that could not be read: {len(silent)} ({silent[0]} the first)")
