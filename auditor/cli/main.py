@@ -30,6 +30,7 @@ COMMANDS = {
     "explain": "explain a control, a product or a finding",
     "enroll": "record the SSH host keys of new hosts",
     "probe": "show the exact script a host is asked to run",
+    "demo": "audit a recorded fleet, without touching a host",
 }
 """Every command, in the order of ``--help``; each lives in the file of its name beside this one."""
 

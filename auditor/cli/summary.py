@@ -25,8 +25,8 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
     for host in rows.hosts():
         for verdict in host["verdicts"]:
             verdicts[verdict["control"]][verdict["verdict"]] += 1
-            if host["reason"] is None:
-                gaps.update({(gap["reason"], gap["advice"] or "-") for gap in verdict["gaps"]})
+        if host["reason"] is None:
+            gaps.update({(gap["reason"], gap["advice"] or "-") for row in host["verdicts"] for gap in row["gaps"]})
         software.extend({"host": host["host"], **sighting} for sighting in host["sightings"])
         listeners.extend({"host": host["host"], **listener} for listener in host["listeners"])
     single = rows.run["scope"]["count"] == 1

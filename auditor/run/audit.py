@@ -68,14 +68,21 @@ class Sealed:
 
 
 def new_run(
-    store: Store, scope: Scope, rules: Rules, sealed: Sealed, *, operator: str, options: dict[str, object]
+    store: Store,
+    scope: Scope,
+    rules: Rules,
+    sealed: Sealed,
+    *,
+    operator: str,
+    options: dict[str, object],
+    name: str | None = None,
 ) -> RunRecord:
-    """Fix the scope and the inputs of a run that starts now."""
+    """Fix the scope and the inputs of a run that starts now; it gets a name of its own unless one is given."""
     facts = [host_facts(host) for host in scope.hosts]
     started = instant(rules.as_of) or ""
     history = _history_text(store, facts, before=None)
     record = RunRecord(
-        id=f"{rules.as_of:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}",
+        id=name or f"{rules.as_of:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}",
         sequence=0,
         started=started,
         finished=None,
@@ -139,8 +146,8 @@ def run_audit(
         yield outcome.record
 
 
-def close_run(store: Store, run: RunRecord, rules: Rules) -> RunRecord:
-    """End a run whose every host has its outcome: coverage counted, findings followed."""
+def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | None = None) -> RunRecord:
+    """End a run whose every host has its outcome: coverage counted, findings followed. It ends now, unless said."""
     counts = dict.fromkeys(HostOutcome, 0)
     assessed = violations = 0
     keys = {facts["name"]: facts["key"] for facts in store.scope(run.id)}
@@ -178,7 +185,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules) -> RunRecord:
     }
     store.finish(
         run.id,
-        finished=instant(datetime.now(UTC)) or "",
+        finished=instant(finished or datetime.now(UTC)) or "",
         summary=summary,
         findings=[finding_row(finding) for finding in followed],
     )

@@ -1,0 +1,131 @@
+"""``auditor demo``: a recorded fleet through the whole chain, no host touched."""
+
+import os
+import tempfile
+from argparse import ArgumentParser, Namespace
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from auditor.catalogue.load import load_catalogue
+from auditor.cli.command import Command
+from auditor.cli.report import chosen_formats
+from auditor.cli.summary import print_summary
+from auditor.cli.terminal import say
+from auditor.controls.registry import controls
+from auditor.errors import HostError, Reason
+from auditor.inventory.scope import fix_scope
+from auditor.model.host import ConnectionKind, Host
+from auditor.model.probe import ProbeCall, RawOutput
+from auditor.policy.load import parse_exceptions, parse_policy
+from auditor.report.formats import FORMATS
+from auditor.report.stored_run import stored_run
+from auditor.report.writing import write_report
+from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
+from auditor.run.pipeline import Rules
+from auditor.run.readers import Readers
+from auditor.store.store import Store
+from auditor.transport.choose import Transports
+
+_WORKERS = 4
+_SOURCE = "the recorded fleet of auditor demo"
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("reports/demo"), metavar="DIR", help="where the report goes"
+    )
+    parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    """The recorded fleet: its hosts, those that did not answer, and when that was."""
+
+    hosts: tuple[Host, ...]
+    silent: dict[str, HostError]
+    when: datetime
+
+
+def _recorded(folder: Path) -> _Recorded:
+    fleet: dict[str, Any] = yaml.safe_load((folder / "fleet.yml").read_text(encoding="utf-8"))
+    hosts = tuple(
+        Host(
+            name=entry["host"],
+            address="192.0.2.1",
+            connection=ConnectionKind.REPLAY,
+            groups=tuple(sorted(entry["groups"])),
+            site=entry["site"],
+            owner=entry["owner"],
+            replay=folder / f"{entry['host']}.probe",
+        )
+        for entry in fleet["hosts"]
+    )
+    silent = {
+        entry["host"]: HostError(Reason(entry["reason"]), entry["detail"])
+        for entry in fleet["hosts"]
+        if "reason" in entry
+    }
+    return _Recorded(hosts=hosts, silent=silent, when=datetime.fromisoformat(fleet["recorded"]))
+
+
+def _run(options: Namespace) -> int:
+    formats = chosen_formats(options.format)
+    with as_file(files("auditor") / "demo") as folder, tempfile.TemporaryDirectory(prefix="auditor-demo-") as place:
+        recorded = _recorded(folder)
+        policy_file, exceptions_file = folder / "policy.yml", folder / "exceptions.yml"
+        catalogue = load_catalogue()
+        texts = policy_file.read_text(encoding="utf-8"), exceptions_file.read_text(encoding="utf-8")
+        policy = parse_policy(texts[0], policy_file, products=[product.id for product in catalogue.products])
+        rules = Rules(
+            policy=policy,
+            exceptions=parse_exceptions(texts[1], exceptions_file, controls=list(controls()), settings=policy.settings),
+            catalogue=catalogue,
+            as_of=recorded.when,
+        )
+        sealed = Sealed(policy=texts[0], exceptions=texts[1], catalogue=catalogue.sha256)
+        store = Store(str(Path(place) / "store.sqlite"))
+        with closing(store), closing(Readers(min(2, os.cpu_count() or 1), rules)) as readers:
+            _audit(recorded, store, rules, sealed, readers, options, formats)
+    return 0
+
+
+def _audit(
+    recorded: _Recorded,
+    store: Store,
+    rules: Rules,
+    sealed: Sealed,
+    readers: Readers,
+    options: Namespace,
+    formats: tuple[str, ...],
+) -> None:
+    scope = fix_scope(recorded.hosts, [], None, _SOURCE)
+    transports = Transports()
+
+    def ask(host: Host, call: ProbeCall) -> RawOutput:
+        if host.name in recorded.silent:
+            raise recorded.silent[host.name]
+        # The recording was complete when it was made, not now.
+        return replace(transports.collect(host, call), started=recorded.when, finished=recorded.when, user="root")
+
+    run = new_run(store, scope, rules, sealed, operator="demo", options={}, name="demo")
+    for _ in run_audit(store=store, run=run, scope=scope, limits=Limits(), ask=ask, readers=readers, workers=_WORKERS):
+        pass
+    rows = stored_run(store, close_run(store, run, rules, finished=recorded.when))
+    made = write_report(rows, options.output, [FORMATS[name] for name in formats])
+    print_summary(rows, made, options)
+    say(options, "this was a recorded fleet: no host was touched")
+
+
+COMMAND = Command(
+    help="audit a recorded fleet, without touching a host",
+    description="Take a recorded fleet through the whole chain, from what its hosts answered to the report. No host is "
+    "touched and nothing is kept but the report. The same version writes the same bytes.",
+    options=_options,
+    run=_run,
+)
