@@ -274,7 +274,7 @@ def test_ruleset_is_counted(namespace: str, run_fragment: Run) -> None:
     rules = (
         "table inet guard {\nchain input {\ntype filter hook input priority 0; policy drop;\n"
         'tcp dport 22 accept\niif lo accept comment "} {"\n}\n}\n'
-        "table ip6 only {\nchain in {\ntype filter hook input priority 1\ntcp dport 5900 drop\n}\n}\n"
+        "table ip6 only {\nchain in {\ntype filter hook input priority 1\ntcp dport 5900 reject\n}\n}\n"
     )
     subprocess.run([*inside, "nft", "-f", "-"], input=rules, text=True, check=True)
     for name in ("firewall.nft", "firewall.nft_text"):
@@ -283,6 +283,10 @@ def test_ruleset_is_counted(namespace: str, run_fragment: Run) -> None:
             ("any", 1, 2, True),
             ("ip6", 1, 1, False),
         }
+    # JSON leaves the family of a reject out; without one it loses nothing, and the text is not asked for.
+    assert run_fragment("firewall.nft_text", inside=inside).words == set()
+    subprocess.run([*inside, "nft", "flush", "table", "ip6", "only"], check=True)
+    assert run_fragment("firewall.nft_text", inside=inside).words == {"absent"}
     assert run_fragment("firewall.iptables_nft", inside=inside).words == {"absent"}
 
 
