@@ -57,12 +57,13 @@ def _control(control: Control, options: Namespace) -> None:
 def _finding(options: Namespace) -> None:
     with open_store(options) as store:
         run = store.run(options.run)
-        found = [row for row in store.findings(run.id) if row["fingerprint"].startswith(options.what)]
+        rows = stored_run(store, run)
+        found = [row for row in rows.findings if row["fingerprint"].startswith(options.what)]
         if len(found) != 1:
             many = "no finding" if not found else f"{len(found)} findings"
             raise UsageError(f"{many} of run {run.id} with a fingerprint that begins {options.what!r}")
         finding = found[0]
-        host = next(row for row in stored_run(store, run).hosts() if row["host"] == finding["host"])
+        host = next(row for row in rows.hosts() if row["host"] == finding["host"])
     print(heading(f"{finding['host']}: {visible(finding['reason'])}", options))
     for name in ("fingerprint", "control", "severity", "state", "first_seen", "failing_since", "owner"):
         print(f"  {name.replace('_', ' '):14}{finding[name] if finding[name] is not None else '-'}")

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from auditor.cli.command import Command
 from auditor.cli.stored import add_run_option, add_store_option, open_store
 from auditor.cli.terminal import add_format_option, print_rows
+from auditor.report.stored_run import stored_run
 
 _COLUMNS = ["fingerprint", "host", "control", "severity", "state", "failing_since", "reason"]
 _SHORT = 12
@@ -19,8 +20,8 @@ def _options(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> int:
     with open_store(options) as store:
-        rows = store.findings(store.run(options.run).id)
-    rows = [row for row in rows if options.all or row["state"] != "closed"]
+        found = stored_run(store, store.run(options.run)).findings
+    rows = [row for row in found if options.all or row["state"] != "closed"]
     if options.format == "table":
         rows = [{**row, "fingerprint": row["fingerprint"][:_SHORT]} for row in rows]
     print_rows(rows, _COLUMNS, options)

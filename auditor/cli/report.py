@@ -34,8 +34,6 @@ def _run(options: Namespace) -> int:
     formats = chosen_formats(options.format)
     with open_store(options) as store:
         record = store.run(options.name)
-        if record.finished is None:
-            raise UsageError(f"run {record.id} is not finished; `auditor audit --resume {record.id}` goes on with it")
         made = write_report(stored_run(store, record), options.output / record.id, [FORMATS[name] for name in formats])
     for path in made:
         if path.parent.name != "hosts":

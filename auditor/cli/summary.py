@@ -1,6 +1,8 @@
 """What ``auditor audit`` prints at its end: verdicts, software, ports, gaps, and which file to open."""
 
+import shutil
 import sys
+import textwrap
 from argparse import Namespace
 from collections import Counter
 from pathlib import Path
@@ -14,6 +16,7 @@ Row = dict[str, Any]
 
 _VERDICTS = ("pass", "fail", "unknown", "excepted", "not_applicable")
 _MOST = 20
+_REASONS = 5
 
 
 def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
@@ -26,14 +29,20 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
         for verdict in host["verdicts"]:
             verdicts[verdict["control"]][verdict["verdict"]] += 1
         if host["reason"] is None:
-            gaps.update({(gap["reason"], gap["advice"] or "-") for row in host["verdicts"] for gap in row["gaps"]})
+            gaps.update(
+                {
+                    (gap["reason"], gap["advice"] or "There is no way yet: the report says more.")
+                    for row in host["verdicts"]
+                    for gap in row["gaps"]
+                }
+            )
         software.extend({"host": host["host"], **sighting} for sighting in host["sightings"])
         listeners.extend({"host": host["host"], **listener} for listener in host["listeners"])
     single = rows.run["scope"]["count"] == 1
-    _verdict_table(rows, verdicts, options)
+    _verdict_table(rows, verdicts, options, single=single)
     _software_table(software, options, single=single)
     _listener_table(listeners, options, single=single)
-    _gap_table(gaps, options)
+    _gap_list(gaps, options, single=single)
     _not_assessed(rows, options)
     _closing(rows, made, options)
 
@@ -48,19 +57,20 @@ def _table(rows: list[Row], columns: list[str], options: Namespace) -> str:
     return shown if more <= 0 else f"{shown}\n… and {more} more, in the report"
 
 
-def _verdict_table(rows: RunRows, verdicts: dict[str, Counter[str]], options: Namespace) -> None:
-    body = [
+def _verdict_table(rows: RunRows, verdicts: dict[str, Counter[str]], options: Namespace, *, single: bool) -> None:
+    ordered = sorted(verdicts.items(), key=lambda item: (rows.controls[item[0]]["mitigation"], item[0]))
+    body: list[Row] = [
         {
             "mitigation": rows.controls[control]["mitigation"],
             "control": rows.controls[control]["title"],
+            "verdict": next(iter(counted), None),
             **{name: counted[name] or None for name in _VERDICTS},
         }
-        for control, counted in sorted(
-            verdicts.items(), key=lambda item: (rows.controls[item[0]]["mitigation"], item[0])
-        )
+        for control, counted in ordered
     ]
-    shown = table(body, ["mitigation", "control", *_VERDICTS], coloured=False, cell=76)
-    _print("Verdicts, in hosts", shown, options)
+    columns = ["mitigation", "control", *(["verdict"] if single else _VERDICTS)]
+    shown = table(body, columns, coloured=single and has_colour(options, sys.stdout), cell=76)
+    _print("Verdicts" if single else "Verdicts, in hosts", shown, options)
 
 
 def _software_table(software: list[Row], options: Namespace, *, single: bool) -> None:
@@ -96,15 +106,23 @@ def _listener_table(listeners: list[Row], options: Namespace, *, single: bool) -
     _print(title, _table(ordered, columns if single else ["host", *columns], options), options)
 
 
-def _gap_table(gaps: Counter[tuple[str, str]], options: Namespace) -> None:
+def _gap_list(gaps: Counter[tuple[str, str]], options: Namespace, *, single: bool) -> None:
+    """Print each gap with the way to close it, folded to the terminal; the same way is said once."""
     if not gaps:
         return
-    body: list[Row] = [
-        {"hosts": count, "not_seen": reason, "how_to_see_it": advice}
-        for (reason, advice), count in gaps.most_common(_MOST)
-    ]
-    shown = table(body, ["hosts", "not_seen", "how_to_see_it"], cell=84)
-    _print("What could not be seen", shown, options)
+    by_advice: dict[str, list[tuple[str, int]]] = {}
+    for (reason, advice), count in gaps.most_common():
+        by_advice.setdefault(advice, []).append((reason, count))
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    lines: list[str] = []
+    for advice, reasons in list(by_advice.items())[:_MOST]:
+        for reason, count in reasons[:_REASONS]:
+            hosts = "" if single else f" ({count} host{'' if count == 1 else 's'})"
+            lines += textwrap.wrap(f"- {visible(reason)}{hosts}", width, subsequent_indent="  ")
+        if len(reasons) > _REASONS:
+            lines.append(f"  … and {len(reasons) - _REASONS} more of this kind, in the report")
+        lines += textwrap.wrap(f"  → {visible(advice)}", width, subsequent_indent="    ")
+    _print("What could not be seen, and how to see it", "\n".join(lines), options)
 
 
 def _not_assessed(rows: RunRows, options: Namespace) -> None:

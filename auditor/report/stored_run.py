@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from auditor.errors import UsageError
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.store.record import RunRecord
@@ -13,7 +14,12 @@ _LEDGER = ("host", "outcome", "complete", "reason", "detail", "owner", "site")
 
 
 def stored_run(store: Store, record: RunRecord) -> RunRows:
-    """Return the rows of a finished run; hosts are read from the store each time they are iterated."""
+    """Return the rows of a run; hosts are read from the store each time they are iterated.
+
+    Raises UsageError for a run that is not finished: it has no findings and no coverage yet.
+    """
+    if record.finished is None:
+        raise UsageError(f"run {record.id} is not finished; `auditor audit --resume {record.id}` goes on with it")
 
     def lines() -> Iterator[str]:
         return store.lines(record.id)
