@@ -111,7 +111,7 @@ def _gap_list(gaps: Counter[tuple[str, str]], options: Namespace, *, single: boo
     if not gaps:
         return
     by_advice: dict[str, list[tuple[str, int]]] = {}
-    for (reason, advice), count in gaps.most_common():
+    for (reason, advice), count in sorted(gaps.items(), key=lambda item: (-item[1], item[0])):
         by_advice.setdefault(advice, []).append((reason, count))
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     lines: list[str] = []
