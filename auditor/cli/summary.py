@@ -103,6 +103,8 @@ def _listener_table(listeners: list[Row], options: Namespace, *, single: bool) -
         key=lambda row: (row["product"] is None, row["reachability"] == "loopback_only", row["host"], len(row["port"])),
     )
     columns = ["port", "address", "process", "user", "product", "reachability"]
+    if any(row["namespace"] for row in ordered):
+        columns.append("namespace")
     _print(title, _table(ordered, columns if single else ["host", *columns], options), options)
 
 

@@ -60,7 +60,6 @@ everything() {
     printf '\n%s head hostname %s\n' "$token" "$hostname"
     printf '\n%s head uid %s\n' "$token" "$uid"
     printf '\n%s head become %s\n' "$token" "$become"
-    printf '\n%s head clock %s\n' "$token" "$(date +%s)"
     sections
     kill "$watch" 2>/dev/null
     printf '\n%s finish\n' "$token"
@@ -69,15 +68,21 @@ everything() {
 # The one judge of what is a marker: a line that begins with this call's token.
 # Markers leave as "@...", every other line as "|...", so content can never be one.
 # A marker is printed after a newline of its own, which is taken away again here.
+# The clock is what srand() took as its seed, as the next srand() tells: awk runs anyway, date would be one more.
 prefix() {
     if have awk; then
-        awk '
+        exec awk '
             function put(text) {
                 size += length(text) + 1
                 if (size <= limit) print "|" text
                 else if (!cut) { cut = 1; print "@cut" }
             }
-            NR == 1 { token = $1 " "; limit = $2 + 0; width = length(token); next }
+            NR == 1 {
+                token = $1 " "; limit = $2 + 0; width = length(token)
+                srand()
+                printf "@head clock %d\n", srand()
+                next
+            }
             substr($0, 1, width) == token {
                 if (held && line != "") put(line)
                 held = 0
@@ -90,6 +95,7 @@ prefix() {
         '
     else
         IFS= read -r line
+        printf '@head clock %s\n' "$(date +%s)"
         held=
         size=0
         while IFS= read -r line; do
@@ -113,10 +119,10 @@ prefix() {
 
 # What sections say on standard error leaves at the end and at once: every small write costs both ends a packet.
 hold() {
-    if have awk; then awk '{ size += length($0) + 1; if (size <= 60000) print }' >&2; else cat >&2; fi
+    if have awk; then exec awk '{ size += length($0) + 1; if (size <= 60000) print }' >&2; else exec cat >&2; fi
 }
 
-pack() { if have gzip; then gzip -1 -c; else cat; fi; }
+pack() { if have gzip; then exec gzip -1 -c; else exec cat; fi; }
 
 # Parameters: set by the launcher, or read where the probe is an installed file.
 [ -n "${auditor_p-}" ] || IFS= read -r auditor_p

@@ -115,7 +115,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
     Reason.READER_FAILED: ("Answer not readable", "Report it with the evidence: a reader of ours failed."),
     Reason.UNSUPPORTED: ("System not supported", "Audit the host by other means: this version has no probe for it."),
-    Reason.PROBE_FAILED: ("Probe did not run", "Run `auditor doctor` on the host: its shell did not run the probe."),
+    Reason.PROBE_FAILED: (
+        "Probe did not run",
+        "Log in as the audit account and run what `auditor probe show sh` prints: something in its shell is in the way.",
+    ),
     Reason.CANCELLED: ("Not tried", "Resume the run with `--resume`: it was interrupted before this host."),
 }
 """Why a host was not assessed, as a title and the next step."""
@@ -129,5 +132,5 @@ def word(words: Mapping[str, str], key: str) -> str:
 def reason_words(reason: str | None) -> tuple[str, str]:
     """Return title and next step for a reason of the ledger; a newer one stands for itself."""
     if reason is None:
-        return ("No reason recorded", "Run `auditor doctor` on the host.")
-    return REASONS.get(reason) or (reason.replace("_", " "), "Run `auditor doctor` on the host.")
+        return ("No reason recorded", "Audit the host again with --verbose.")
+    return REASONS.get(reason) or (reason.replace("_", " "), "See docs/ledger.md for this reason.")

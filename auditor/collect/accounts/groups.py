@@ -7,15 +7,13 @@ from auditor.model.facts.accounts import Group
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
-_LINUX = (
-    NSSWITCH.replace("DATABASE", "group")
-    + r"""
+_LINUX = r"""
+tell_sources "$group_sources"
 [ -e /etc/group ] || failed "/etc/group is not there"
 [ -r /etc/group ] || denied "/etc/group cannot be read"
 need cat
-cat /etc/group
+exec cat /etc/group
 """
-)
 
 
 def _read(line: str) -> Group:
@@ -55,6 +53,7 @@ PLUGIN = Collector(
     id="accounts.groups",
     facts=(Group,),
     scripts={OsFamily.LINUX: _LINUX},
+    shared=NSSWITCH,
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Review the groups of the directory service (SSSD, LDAP, AD) there: a host cannot list them.",

@@ -4,13 +4,19 @@ FOREIGN = "@sources "
 """What the line begins with that names the sources; no line of passwd(5) or group(5) does."""
 
 NSSWITCH = r"""
+passwd_sources='' group_sources='' sudoers_sources=''
 if [ -r /etc/nsswitch.conf ]; then
     while read -r key sources; do
-        [ "$key" = DATABASE: ] && { printf '@sources %s\n' "$sources"; break; }
+        case $key in
+            passwd:) passwd_sources=${passwd_sources:-"@sources $sources"} ;;
+            group:) group_sources=${group_sources:-"@sources $sources"} ;;
+            sudoers:) sudoers_sources=${sudoers_sources:-"@sources $sources"} ;;
+        esac
     done </etc/nsswitch.conf
 fi
+tell_sources() { [ -z "$1" ] || printf '%s\n' "$1"; }
 """
-"""Prints that line; DATABASE stands for the database's name."""
+"""Shared by the sections about accounts: the shell reads a file a byte at a time, so it is read once for all."""
 
 _LOCAL = frozenset(("files", "compat", "systemd", "db", "altfiles", "mymachines", "extrausers", "usrfiles"))
 

@@ -7,15 +7,13 @@ from auditor.model.facts.accounts import Account
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
-_LINUX = (
-    NSSWITCH.replace("DATABASE", "passwd")
-    + r"""
+_LINUX = r"""
+tell_sources "$passwd_sources"
 [ -e /etc/passwd ] || failed "/etc/passwd is not there"
 [ -r /etc/passwd ] || denied "/etc/passwd cannot be read"
 need cat
-cat /etc/passwd
+exec cat /etc/passwd
 """
-)
 
 _NO_LOGIN = ("/nologin", "/false")
 
@@ -60,6 +58,7 @@ PLUGIN = Collector(
     id="accounts.users",
     facts=(Account,),
     scripts={OsFamily.LINUX: _LINUX},
+    shared=NSSWITCH,
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Review the accounts of the directory service (SSSD, LDAP, AD) there: a host cannot list them.",

@@ -28,7 +28,9 @@ RULES_ONCE = (
     + r"""
 # The ruleset is asked for once, for every section that depends on it: nft costs a host more than all around it.
 nft_json='' nft_listed=''
-list_rules() { if have timeout; then timeout "$section_seconds" nft -j list ruleset; else nft -j list ruleset; fi; }
+list_rules() {
+    if have timeout; then exec timeout "$section_seconds" nft -j list ruleset; else exec nft -j list ruleset; fi
+}
 if [ "$uid" = 0 ] && has_nf_tables && have nft; then
     nft_json=$(list_rules 2>/dev/null) && nft_listed=1
 fi

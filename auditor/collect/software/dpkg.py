@@ -21,7 +21,7 @@ for file in "$database"/status "$database"/status.d/* "$database"/updates/[0-9]*
 done
 [ $# -gt 0 ] || exit 0
 need awk
-awk '
+exec awk '
     function put() {
         if (state name version architecture != "") print state "\t" name "\t" version "\t" architecture
         state = name = version = architecture = ""
