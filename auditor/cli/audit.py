@@ -26,6 +26,7 @@ from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
+from auditor.report.visible import visible
 from auditor.report.writing import write_report
 from auditor.run.audit import Limits, Sealed, close_run, exit_code, new_run, run_audit
 from auditor.run.pipeline import Rules
@@ -113,6 +114,10 @@ def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared
             workers=options.workers,
         ):
             progress.step(failed=record.reason is not None)
+            if options.verbose:
+                say(
+                    options, f"{visible(record.host)}: {record.outcome}{f' ({record.reason})' if record.reason else ''}"
+                )
     except KeyboardInterrupt:
         progress.end()
         kept = len(store.done(run.id))

@@ -74,7 +74,7 @@ def parser_for(name: str) -> Parser:
     what.options(parser)
     common = parser.add_argument_group("everywhere")
     common.add_argument("--quiet", "-q", action="store_true", help="print results only: no progress, no advice")
-    common.add_argument("--verbose", "-v", action="store_true", help="say more about what goes wrong")
+    common.add_argument("--verbose", "-v", action="store_true", help="say more while it runs: each host as it comes")
     common.add_argument("--no-color", action="store_true", help="print without colours (also: NO_COLOR=1)")
     return parser
 

@@ -56,6 +56,10 @@ def _assess(case: Case) -> Assessment:
     return Assessment(violations=tuple(violations.values()), suspected=tuple(suspected.values()), gaps=tuple(gaps))
 
 
+def _name(exposure: Exposure) -> str | None:
+    return exposure.product_name or exposure.product
+
+
 def _where(exposure: Exposure) -> str:
     address = f"[{exposure.address}]" if ":" in exposure.address else exposure.address
     return f"{address}:{exposure.port}/{exposure.protocol}"
@@ -63,12 +67,13 @@ def _where(exposure: Exposure) -> str:
 
 def _violation(exposure: Exposure) -> Violation:
     objection = f" {exposure.objection}." if exposure.objection else ""
+    name = _name(exposure)
     return Violation(
         subject=f"listener:{exposure.protocol}/{exposure.port}",
-        reason=f"{exposure.product} listens on {_where(exposure)} and is reachable: {exposure.rule}.{objection}",
+        reason=f"{name} listens on {_where(exposure)} and is reachable: {exposure.rule}.{objection}",
         proof=() if exposure.proof is None else (exposure.proof,),
         remediation=(
-            f"Bind {exposure.product} to 127.0.0.1 and ::1, and reach it through SSH or a VPN.",
+            f"Bind {name} to 127.0.0.1 and ::1, and reach it through SSH or a VPN.",
             f"Or let a packet filter admit {exposure.port}/{exposure.protocol} from the networks that need it only.",
             f"Or approve port {exposure.port} for `{exposure.product}` in the policy (`listen`).",
         ),
@@ -92,7 +97,7 @@ def _undecided(exposure: Exposure) -> Gap:
     return Gap(
         section="firewall.*",
         outcome=Outcome.PARTIAL,
-        reason=f"who can reach {exposure.product} on {_where(exposure)} is undecided: {exposure.rule}",
+        reason=f"who can reach {_name(exposure)} on {_where(exposure)} is undecided: {exposure.rule}",
         advice="Read the host's firewall rules, or approve the port in the policy if it is meant to be open.",
     )
 

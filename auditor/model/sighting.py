@@ -133,6 +133,8 @@ class Exposure:
     """Networks that reach it, for ``from_networks``."""
     rule: str | None = None
     """The rule or fact that decided."""
+    product_name: str | None = None
+    """Name of the product for people."""
     approval: str | None = None
     """Id of the approval within whose scope it listens; None when nobody approved it."""
     objection: str | None = None

@@ -117,7 +117,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     Reason.UNSUPPORTED: ("System not supported", "Audit the host by other means: this version has no probe for it."),
     Reason.PROBE_FAILED: (
         "Probe did not run",
-        "Log in as the audit account and run what `auditor probe show sh` prints: something in its shell is in the way.",
+        "Log in as the audit account and run what `auditor probe show sh` prints: its shell is in the way.",
     ),
     Reason.CANCELLED: ("Not tried", "Resume the run with `--resume`: it was interrupted before this host."),
 }

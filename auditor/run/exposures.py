@@ -71,6 +71,7 @@ def _exposure(
         executable=None if process is None else process.executable,
         user=None if process is None else process.user,
         product=None if sighting is None else sighting.product,
+        product_name=None if sighting is None else sighting.name,
         reachability=decision.reachability,
         rule=decision.rule,
         approval=approval,
