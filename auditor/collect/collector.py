@@ -10,11 +10,13 @@ The words a POSIX fragment may use, all defined by the probe's head (``collect/h
 ``have TOOL``       tell whether a tool is there
 ``$uid``            numeric effective user id of the probe
 ``$kernel``         ``Linux`` or ``Darwin``
+``$hostname``       the host's name, as its kernel knows it
 
 A fragment runs in a subshell of its own with PATH set, ``LC_ALL=C``, no standard input, and its
 standard output as the section's text. A non-zero exit status of its last command makes the section
 *failed*, so a command whose failure means nothing ends in ``|| :``. Commands that start processes are
-what costs a host: one ``awk`` over many files beats a loop.
+what costs a host: one ``awk`` over many files beats a loop, and ``exec`` before the last one saves a fork. A shell
+reads a file a byte at a time and searches a long text slowly: what several sections need of one is ``shared``.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -13,10 +13,13 @@ from auditor.model.probe import ProbeCall, ProbeLimits
 
 # One line and no newline inside, so that csh and fish can carry it; sh reads everything before it runs.
 # With sudo the probe goes through standard input again, so it never stands in an argument or a log.
+# Parameters are taken from behind the last @ by splitting: ${a##*@@p:} would search the script once for each of
+# their characters.
 # A password is checked once with `sudo -v`: a wrong one costs one failed attempt, not three.
 LAUNCHER = (
     "exec /bin/sh -c '"
-    "LC_ALL=C;export LC_ALL;a=$(cat);w=${a##*@@w:};a=${a%@@w:*};p=${a##*@@p:};a=${a%@@p:*};"
+    "LC_ALL=C;export LC_ALL;a=$(cat);w=${a##*@@w:};a=${a%@@w:*};"
+    "set -f;IFS=@;set -- $a;shift $(($#-1));p=${1#p:};unset IFS;set +f;a=${a%@@p:*};"
     'e="a=\\$(cat);eval \\"auditor_p=\\${a#*auditor_p=}\\"";'
     's(){ { [ "$1" = -S ]&&printf "%s\\n" "$w";printf "auditor_p=\\"%s\\"\\n%s\\n" "$p" "$a";}'
     '|sudo "$1" -p "" -- /bin/sh -c "$e" auditor-probe;};'

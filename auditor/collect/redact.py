@@ -31,12 +31,14 @@ def redact(text: str) -> tuple[str, int]:
     if not any(hint in lowered for hint in _HINTS):
         return text, 0
     total = 0
+    hints = [hint for hint in _HINTS if hint in lowered]
     lines = text.split("\n")
-    for number, line in enumerate(lines):
-        low = line.lower()
-        if any(hint in low for hint in _HINTS):
-            lines[number], count = _redact_line(line)
-            total += count
+    for number, low in enumerate(lowered.split("\n")):
+        for hint in hints:
+            if hint in low:
+                lines[number], count = _redact_line(lines[number])
+                total += count
+                break
     return ("\n".join(lines), total) if total else (text, 0)
 
 

@@ -69,6 +69,7 @@ everything() {
 # Markers leave as "@...", every other line as "|...", so content can never be one.
 # A marker is printed after a newline of its own, which is taken away again here.
 # The clock is what srand() took as its seed, as the next srand() tells: awk runs anyway, date would be one more.
+# An awk that seeds itself with anything else is not believed, and date is asked.
 prefix() {
     if have awk; then
         exec awk '
@@ -80,7 +81,9 @@ prefix() {
             NR == 1 {
                 token = $1 " "; limit = $2 + 0; width = length(token)
                 srand()
-                printf "@head clock %d\n", srand()
+                now = srand()
+                if (now < 1000000000) "date +%s" | getline now
+                printf "@head clock %d\n", now
                 next
             }
             substr($0, 1, width) == token {

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from auditor.errors import StoreError, UsageError
@@ -215,8 +214,12 @@ class Store:
     # ---- connections
 
     def _insert_new(self, table: sa.Table) -> Any:  # noqa: ANN401 — one of two dialects' own statements
-        kind = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        return kind(table).on_conflict_do_nothing()
+        # Imported here: a dialect costs every command's start more than its statements, and one of the two is enough.
+        if self._engine.dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
+        else:
+            from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # noqa: PLC0415
+        return insert(table).on_conflict_do_nothing()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -3,7 +3,8 @@
 
 The fleet's SSH servers share this machine's cores with the auditor, so wall time says as much of them as of it;
 processor time a host is the auditor's own, all stages, all processes, start-up included. Every run's result is
-checked: a run that is fast because it missed a host is no run.
+checked: a run that is fast because it missed a host is no run. Between the audits the same hosts are asked nothing
+at all over SSH: that is the floor, and how many times an audit takes it tells more of the auditor than of the machine.
 """
 
 import argparse
@@ -37,11 +38,11 @@ def main() -> int:
     with holding(lab):
         try:
             up(lab, options.hosts, profile=options.profile, is_planted=False)
-            costs = [_audit(lab, options) for _ in range(options.runs + 1)]
+            rounds = [(_audit(lab, options), _floor(lab, options)) for _ in range(options.runs + 1)]
         finally:
             down(lab)
     # The first one fills caches: it is printed and not counted.
-    return _report(costs, options.hosts)
+    return _report([audit for audit, _ in rounds[1:]], [floor for _, floor in rounds[1:]], options.hosts)
 
 
 def _audit(lab: Lab, options: argparse.Namespace) -> Cost:
@@ -56,7 +57,16 @@ def _audit(lab: Lab, options: argparse.Namespace) -> Cost:
     if reached != options.hosts:
         reasons = sorted({f"{row['reason']}: {row['detail']}" for row in results["ledger"] if row["reason"]})
         raise SystemExit(f"{reached} of {options.hosts} hosts were assessed; {reasons[:5]}")
-    print(_line("measured", cost, options.hosts))
+    print(_line("audit", cost, options.hosts))
+    return cost
+
+
+def _floor(lab: Lab, options: argparse.Namespace) -> Cost:
+    words = [sys.executable, "-m", "tests.bench.floor", str(lab.inventory("csv")), "--workers", str(options.workers)]
+    cost = measure(words)
+    if cost.status != 0:
+        raise SystemExit("a host did not answer a command that does nothing")
+    print(_line("floor", cost, options.hosts))
     return cost
 
 
@@ -67,12 +77,16 @@ def _line(name: str, cost: Cost, hosts: int) -> str:
     )
 
 
-def _report(costs: list[Cost], hosts: int) -> int:
-    counted = costs[1:]
-    rate = hosts / statistics.median(cost.wall for cost in counted)
-    cpu = statistics.median(cost.cpu for cost in counted) / hosts * 1000
-    memory = max(cost.memory for cost in counted) / 1e6
+def _report(audits: list[Cost], floors: list[Cost], hosts: int) -> int:
+    wall = statistics.median(cost.wall for cost in audits)
+    rate = hosts / wall
+    cpu = statistics.median(cost.cpu for cost in audits) / hosts * 1000
+    memory = max(cost.memory for cost in audits) / 1e6
+    floor = statistics.median(cost.wall for cost in floors)
+    floor_cpu = statistics.median(cost.cpu for cost in floors) / hosts * 1000
     print()
+    print(f"floor (median): {hosts / floor:.1f} hosts/s and {floor_cpu:.1f} ms of our CPU a host for an empty command")
+    print(f"an audit takes {wall / floor:.2f} times the floor's wall time, {cpu / floor_cpu:.2f} times its CPU\n")
     met = True
     for name, value, goal, is_met in (
         ("hosts a second (median)", rate, f"at least {_GOAL_RATE:.0f}", rate >= _GOAL_RATE),

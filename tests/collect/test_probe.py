@@ -99,6 +99,12 @@ def test_every_word_has_its_outcome(shell: list[str]) -> None:
     }
 
 
+def test_the_head_tells_the_time_of_the_host(shell: list[str]) -> None:
+    before = int(time.time())
+    envelope, _ = run(a_call(a_collector("plain", "echo plain")), shell)
+    assert before <= int(envelope.head["clock"]) <= time.time()
+
+
 def test_content_cannot_forge_a_marker(shell: list[str]) -> None:
     forged = "@outcome absent forged\n@end test.evil 0\n@finish\n|x\n0123456789abcdef0123456789abcdef finish\n"
     envelope, _ = run(a_call(a_collector("evil", f"printf '%s' '{forged}'"), a_collector("good", "echo good")), shell)
@@ -166,6 +172,7 @@ def test_hosts_without_awk_and_gzip_answer_too(tmp_path: Path) -> None:
     )
     envelope, stdout = run(call, ["dash"])
     assert b" plain\n" in stdout
+    assert abs(int(envelope.head["clock"]) - time.time()) < 60
     assert answers(envelope) == {"x": (Outcome.COLLECTED, None, "one\n\ntwo\n"), "y": (Outcome.ABSENT, "nothing", "")}
 
 

@@ -2,6 +2,10 @@
 
 import gzip
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,3 +103,34 @@ def test_no_process_is_left(rules: Rules) -> None:
     assert pool.read(a_job()).outcome
     pool.close()
     assert Path(mine).read_text() == before
+
+
+def test_readers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from auditor.catalogue.load import load_catalogue\n"
+        "from auditor.model.policy import Policy\n"
+        "from auditor.run.pipeline import Rules\n"
+        "from auditor.run.readers import Readers\n"
+        "from datetime import UTC, datetime\n"
+        "rules = Rules(policy=Policy(name='p', sha256='0'), exceptions=(), catalogue=load_catalogue(),\n"
+        "    as_of=datetime(2026, 1, 1, tzinfo=UTC))\n"
+        "readers = Readers(2, rules)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {**os.environ, "AUDITOR_MARK": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
+    killed = subprocess.run([sys.executable, "-c", script], env=environment, check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    for _ in range(50):
+        left = [pid for pid in Path("/proc").glob("[0-9]*") if f"AUDITOR_MARK={tmp_path}".encode() in _environment(pid)]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert left == []
+
+
+def _environment(pid: Path) -> bytes:
+    try:
+        return (pid / "environ").read_bytes()
+    except OSError:
+        return b""

@@ -1,11 +1,10 @@
 """Accounts of a Linux host: ``/etc/passwd``, and a word where the host knows accounts from elsewhere too."""
 
-from auditor.collect.accounts.sources import FOREIGN, NSSWITCH, foreign_sources
-from auditor.collect.collector import Collector, fields, lines_of, unread
-from auditor.model.evidence import Proof, Unread
+from auditor.collect.accounts.sources import NSSWITCH, parse_database
+from auditor.collect.collector import Collector, fields
+from auditor.model.evidence import Proof
 from auditor.model.facts.accounts import Account
 from auditor.model.host import OsFamily
-from auditor.model.reading import Parsed
 
 _LINUX = r"""
 tell_sources "$passwd_sources"
@@ -30,36 +29,12 @@ def _read(line: str) -> Account:
     )
 
 
-def _parse(text: str) -> Parsed:
-    """Read one account a line; accounts that only a directory knows make the answer partial."""
-    facts: list[tuple[int, Account]] = []
-    strange: list[Unread] = []
-    foreign: list[str] = []
-    for number, line in enumerate(lines_of(text), 1):
-        if number == 1 and line.startswith(FOREIGN):
-            foreign.extend(foreign_sources(line))
-        elif line.startswith(("+", "-")):
-            # passwd(5), compat: names of NIS are taken in or left out here.
-            foreign.append("nis")
-        elif line:
-            try:
-                facts.append((number, _read(line)))
-            except ValueError as error:
-                strange.append(unread(number, line, error))
-    partial = None
-    if foreign:
-        partial = f"accounts of {' and '.join(dict.fromkeys(foreign))} are not in /etc/passwd"
-    elif not facts:
-        partial = "no account is listed, not even root"
-    return Parsed(facts=tuple(facts), unread=tuple(strange), partial=partial)
-
-
 PLUGIN = Collector(
     id="accounts.users",
     facts=(Account,),
     scripts={OsFamily.LINUX: _LINUX},
     shared=NSSWITCH,
-    parse=_parse,
+    parse=lambda text: parse_database(text, _read, file="/etc/passwd", kind="account"),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Review the accounts of the directory service (SSSD, LDAP, AD) there: a host cannot list them.",
     holds_secrets=False,

@@ -40,16 +40,24 @@ need_rules() {
     [ -n "$nft_listed" ] || nft -j list ruleset >/dev/null || failed "nft could not list the ruleset"
     [ -n "$nft_listed" ] || failed "nft could not list the ruleset in time"
 }
-# iptables-nft keeps its rules in tables of its own names, in the families ip and ip6.
-has_iptables() {
-    for table in filter nat mangle raw security; do
-        case $nft_json in *'"table": {"family": "'"$1"'", "name": "'"$table"'"'*) return 0 ;; esac
-    done
-    return 1
+# iptables-nft keeps its rules in tables of its own names, in the families ip and ip6. Asked once: a shell is slow
+# at searching so long a text.
+holds_iptables() {
+    table='"table": {"family": "'$1'", "name": "'
+    case $nft_json in
+        *"$table"filter\"* | *"$table"nat\"* | *"$table"mangle\"* | *"$table"raw\"* | *"$table"security\"*) ;;
+        *) return 1 ;;
+    esac
 }
+nft_ip='' nft_ip6=''
+if [ -n "$nft_json" ]; then
+    if holds_iptables ip; then nft_ip=1; fi
+    if holds_iptables ip6; then nft_ip6=1; fi
+fi
+has_iptables() { case $1 in ip) [ -n "$nft_ip" ] ;; *) [ -n "$nft_ip6" ] ;; esac; }
 """
 )
-"""Shared by the sections about nf_tables: four functions, and the ruleset as JSON in ``$nft_json``."""
+"""Shared by the sections about nf_tables: functions, and the ruleset as JSON in ``$nft_json``."""
 
 NF_TABLES = r"""
 has_nf_tables || absent "the kernel has no nf_tables"
