@@ -35,7 +35,7 @@ from auditor.store.record import RunRecord
 from auditor.store.store import Store
 from auditor.transport.choose import Transports
 
-_WORKERS = 50
+_WORKERS = 32
 _INTERRUPTED = 130
 _YOUNG_OBJECTS = 50_000
 
@@ -53,7 +53,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--exceptions", type=Path, metavar="FILE", help="exceptions (default: policies/exceptions.yml)")
     parser.add_argument("-o", "--output", type=Path, default=Path("reports"), metavar="DIR", help="where reports go")
     parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
-    parser.add_argument("--workers", type=int, default=_WORKERS, metavar="N", help="hosts asked at once (default: 50)")
+    parser.add_argument("--workers", type=int, default=_WORKERS, metavar="N", help="hosts asked at once (default: 32)")
     parser.add_argument(
         "--deadline", type=float, default=60.0, metavar="S", help="seconds a host may take (default: 60)"
     )

@@ -28,7 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--hosts", type=int, default=100, help="hosts in the fleet (default: 100)")
     parser.add_argument("--runs", type=int, default=3, help="audits to measure (default: 3)")
-    parser.add_argument("--workers", type=int, default=50, help="hosts asked at once (default: 50)")
+    parser.add_argument("--workers", type=int, default=32, help="hosts asked at once (default: 32)")
     parser.add_argument("--profile", default="server", help="what a host holds (default: server)")
     options = parser.parse_args()
     if os.geteuid():
