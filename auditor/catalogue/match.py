@@ -161,6 +161,9 @@ def _sighting(
         version=_version(claims),
         tenant=tenant,
         pids=_pids(reading, claims),
+        sockets=tuple(
+            sorted({(claim.found.section, claim.found.line) for claim in claims if claim.basis is Basis.LISTENER})
+        ),
         proof=tuple(quotes),
     )
 

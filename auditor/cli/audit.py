@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from auditor import __version__
 from auditor.catalogue.load import load_catalogue
 from auditor.cli.command import Command
 from auditor.cli.files import read_text
@@ -145,6 +146,10 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
         policy_file, exceptions_file = Path("policy.yml"), Path("exceptions.yml")
         policy_text, exceptions_text = store.text(run.inputs["policy"]), store.text(run.inputs["exceptions"])
         as_of = datetime.fromisoformat(run.as_of)
+        if run.tool_version != __version__:
+            raise UsageError(
+                f"run {run.id} was begun by auditor {run.tool_version}, this is {__version__}: start a new run"
+            )
         if run.inputs["catalogue"] != catalogue.sha256:
             raise UsageError(f"run {run.id} rests on another catalogue than this auditor's; start a new run")
     policy = parse_policy(policy_text, policy_file, products=products)

@@ -147,6 +147,8 @@ class _Assembly:
             self.head[name] = rest
         elif word == "begin":
             self.close("")
+            if any(answer.id == value for answer in self.answers):
+                raise HostError(Reason.PROBE_FAILED, f"the answer holds section {value[:60]!r} twice")
             self.current, self.outcome, self.reason, self.texts = value, Outcome.COLLECTED, None, []
         elif word == "outcome":
             self.worsen(_OUTCOMES.get(name, Outcome.FAILED), rest[:_REASON_LIMIT])

@@ -84,6 +84,8 @@ class Sighting:
     """Whose instance it reports to, where it can be told."""
     pids: tuple[int, ...] = ()
     """Its processes, ascending."""
+    sockets: tuple[tuple[str, int], ...] = ()
+    """Places, section and line, of the listening sockets it was recognised by."""
     proof: tuple[Quote, ...]
     """What it was recognised by, strongest first."""
 

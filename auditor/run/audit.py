@@ -17,7 +17,7 @@ from auditor.model.case import History
 from auditor.model.host import Host, HostFacts, Scope, host_facts
 from auditor.model.ledger import HostOutcome
 from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
-from auditor.policy.lifecycle import follow
+from auditor.policy.lifecycle import Observation, follow
 from auditor.report.rows import approval_row, control_row, exception_row, finding_row, instant
 from auditor.run.fanout import fan_out
 from auditor.run.findings import finding_from_row, observation_from_row
@@ -80,7 +80,7 @@ def new_run(
     """Fix the scope and the inputs of a run that starts now; it gets a name of its own unless one is given."""
     facts = [host_facts(host) for host in scope.hosts]
     started = instant(rules.as_of) or ""
-    history = _history_text(store, facts, before=None)
+    history = _history_text(store, facts)
     record = RunRecord(
         id=name or f"{rules.as_of:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}",
         sequence=0,
@@ -149,19 +149,19 @@ def run_audit(
 def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | None = None) -> RunRecord:
     """End a run whose every host has its outcome: coverage counted, findings followed. It ends now, unless said."""
     counts = dict.fromkeys(HostOutcome, 0)
-    assessed = violations = 0
+    assessed = 0
     keys = {facts["name"]: facts["key"] for facts in store.scope(run.id)}
-    rows = (json.loads(line) for line in store.lines(run.id))
-    followed = follow(
-        [finding_from_row(row) for row in store.earlier_findings(run)],
-        (observation_from_row(row, keys[row["host"]]) for row in rows),
-        rules.as_of,
-    )
-    for line in store.lines(run.id):
-        row = json.loads(line)
-        counts[HostOutcome(row["outcome"])] += 1
-        assessed += row["outcome"] != HostOutcome.UNREACHABLE and row["complete"]
-        violations += row["outcome"] == HostOutcome.NONCOMPLIANT
+
+    def observed() -> Iterator[Observation]:
+        nonlocal assessed
+        for line in store.lines(run.id):
+            row = json.loads(line)
+            counts[HostOutcome(row["outcome"])] += 1
+            assessed += row["complete"]
+            yield observation_from_row(row, keys[row["host"]])
+
+    earlier = [finding_from_row(row) for row in store.earlier_findings(run)]
+    followed = follow(earlier, observed(), rules.as_of)
     if sum(counts.values()) != run.scope_count:
         missing = run.scope_count - sum(counts.values())
         raise UsageError(
@@ -171,11 +171,11 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
         "coverage": {
             "scope": run.scope_count,
             "assessed": assessed,
-            "share": round(assessed / run.scope_count, 4),
+            "share": assessed / run.scope_count,
             "wanted": rules.policy.settings.coverage,
         },
         "outcomes": {outcome.value: count for outcome, count in counts.items()},
-        "violating_hosts": violations,
+        "violating_hosts": counts[HostOutcome.NONCOMPLIANT],
         "controls": {name: control_row(info) for name, info in control_infos().items()},
         "policy_name": rules.policy.name,
         "catalogue_version": rules.catalogue.version,
@@ -215,9 +215,9 @@ def _facts_text(facts: HostFacts) -> str:
     return canonical(asdict(facts)).decode()
 
 
-def _history_text(store: Store, facts: list[HostFacts], before: int | None) -> str:
+def _history_text(store: Store, facts: list[HostFacts]) -> str:
     """Write what earlier runs know of the hosts in scope: an input like any other, sealed as text."""
-    known = store.history(before if before is not None else 1 << 62)
+    known = store.history()
     return canonical({fact.key: known[fact.key] for fact in facts if fact.key in known}).decode()
 
 

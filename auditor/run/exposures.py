@@ -36,11 +36,13 @@ def exposures(reading: Reading, sightings: Sequence[Sighting], approve: Approve)
     holders = {
         pid: sighting for sighting in sightings for pid in sighting.pids if products.get(pid) == sighting.product
     }
+    # Where a port alone speaks, its holder may serve much else: the suspicion is of the socket, not of the process.
+    by_port = {place: sighting for sighting in sightings for place in sighting.sockets}
     made = []
     for found in reading.found(Listener):
         pids = [owner.pid for owner in found.fact.owners]
         pid = next((pid for pid in pids if pid in holders), pids[0] if pids else None)
-        sighting = None if pid is None else holders.get(pid)
+        sighting = (None if pid is None else holders.get(pid)) or by_port.get((found.section, found.line))
         process = None if pid is None else processes.get(pid)
         made.append(_exposure(reading, found, loaded, pid, process, sighting, approve))
     return tuple(sorted(made, key=_order))

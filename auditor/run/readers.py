@@ -54,7 +54,10 @@ class Readers:
             raise
         if message is None:
             self._replace(pid, channel)
-            raise HostError(Reason.READER_LIMIT, f"reading its answer took more than {self._limits.cpu_seconds} s")
+            limit = f"{self._limits.cpu_seconds} s of CPU, {self._limits.wall_seconds:.0f} s in all"
+            raise HostError(
+                Reason.READER_LIMIT, f"the process that read its answer ended early or beyond its limits ({limit})"
+            )
         self._free.put((pid, channel))
         return unpack(message)
 

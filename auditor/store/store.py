@@ -178,14 +178,14 @@ class Store:
         with self._reading() as connection:
             return [json.loads(text) for (text,) in connection.execute(query)]
 
-    def history(self, before: int) -> dict[str, tuple[str, str | None]]:
-        """Return, for every host key of finished runs before a sequence number: first seen, last complete."""
+    def history(self) -> dict[str, tuple[str, str | None]]:
+        """Return, for every host key of finished runs: as-of of the first, and of the last with complete evidence."""
         complete = sa.func.max(sa.case((RESULTS.c.inventoried, RUNS.c.as_of), else_=None))
         query = (
             sa.select(SCOPE.c.host_key, sa.func.min(RUNS.c.as_of), complete)
             .join(RUNS, RUNS.c.id == SCOPE.c.run)
             .outerjoin(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
-            .where(RUNS.c.sequence < before, RUNS.c.finished.is_not(None))
+            .where(RUNS.c.finished.is_not(None))
             .group_by(SCOPE.c.host_key)
         )
         with self._reading() as connection:

@@ -90,6 +90,7 @@ def test_outcomes(body: str, outcome: Outcome, reason: str | None) -> None:
         pytest.param(an_answer("@begin a.b\nforged\n@end a.b 0\n"), id="a-line-without-a-mark"),
         pytest.param(an_answer("@begin a.b\n@end c.d 0\n"), id="the-wrong-end"),
         pytest.param(an_answer("@owned yes\n"), id="an-unknown-marker"),
+        pytest.param(an_answer("@begin a.b\n|x\n@end a.b 0\n@begin a.b\n@end a.b 0\n"), id="a-section-twice"),
         pytest.param(an_answer("", packing="lzma"), id="an-unknown-packing"),
         pytest.param(an_answer("").replace(TOKEN.encode(), b"ff" * 16), id="another-calls-token"),
     ],

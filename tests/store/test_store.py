@@ -114,9 +114,9 @@ def test_runs_are_numbered_and_only_finished_ones_are_history(store: Store) -> N
     second = begun(store, a_run("2026-02", "2026-12-21T00:00:00Z"))
     store.record(second.id, a_host("a"))
     assert (first.sequence, second.sequence) == (1, 2)
-    assert store.history(second.sequence)["key-a"] == ("2026-11-21T00:00:00Z", None)
+    assert store.history()["key-a"] == ("2026-11-21T00:00:00Z", None)
     store.finish(second.id, finished="f", summary={}, findings=[])
-    assert store.history(99)["key-a"] == ("2026-11-21T00:00:00Z", "2026-12-21T00:00:00Z")
+    assert store.history()["key-a"] == ("2026-11-21T00:00:00Z", "2026-12-21T00:00:00Z")
     assert [row["fingerprint"] for row in store.findings(first.id)] == ["f1"]
     store.close()
 
