@@ -91,6 +91,17 @@ def parse_lines(text: str, read: Callable[[str], Any | None]) -> Parsed:
     return Parsed(facts=tuple(facts), unread=tuple(strange))
 
 
+def take_lines(text: str, take: Callable[[int, str], None], strange: list[Unread]) -> None:
+    """Give every line that is not empty to a reader that remembers; what it does not understand goes to ``strange``."""
+    for number, line in enumerate(lines_of(text), 1):
+        if not line:
+            continue
+        try:
+            take(number, line)
+        except ValueError as error:
+            strange.append(unread(number, line, error))
+
+
 def lines_of(text: str) -> Iterable[str]:
     """Split at newlines only: other Unicode line ends are content, not structure."""
     parts = text.split("\n")

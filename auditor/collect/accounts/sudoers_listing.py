@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from auditor.collect.accounts.sources import FOREIGN, foreign_sources
 from auditor.collect.accounts.sudoers_grammar import Aliases, Entry, read_alias, read_rules
-from auditor.collect.collector import lines_of, unread
+from auditor.collect.collector import take_lines, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.accounts import SudoRule
 from auditor.model.reading import Parsed
@@ -111,13 +111,7 @@ def _rules(listing: _Listing) -> list[tuple[int, SudoRule]]:
 def parse_sudoers(text: str) -> Parsed:
     """Read the rules of all files, in their order; one fact for each user of a rule and each change of tags."""
     listing = _Listing()
-    for number, line in enumerate(lines_of(text), 1):
-        if not line:
-            continue
-        try:
-            listing.take(number, line)
-        except ValueError as error:
-            listing.strange.append(unread(number, line, error))
+    take_lines(text, listing.take, listing.strange)
     if listing.open_entry is not None:
         entry = listing.open_entry
         listing.strange.append(unread(entry.number, entry.text, "continued, but the file ends"))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from auditor.collect.collector import lines_of, unread
+from auditor.collect.collector import take_lines, unread
 from auditor.collect.redact import MARK
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import Process
@@ -287,13 +287,7 @@ def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
 def parse_listing(text: str) -> Parsed:
     """Read one process a row, the probe's own left out; rows keep their order."""
     listing = _Listing()
-    for number, line in enumerate(lines_of(text), 1):
-        if not line:
-            continue
-        try:
-            listing.take(number, line)
-        except ValueError as error:
-            listing.strange.append(unread(number, line, error))
+    take_lines(text, listing.take, listing.strange)
     if listing.probe is not None and listing.probe not in listing.rows:
         listing.strange.append(unread(1, f"self {listing.probe}", "the probe's own shell is not among the processes"))
     rows = [

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from auditor.collect.collector import fields, lines_of, unread
+from auditor.collect.collector import fields, take_lines
 from auditor.model.evidence import Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.reading import Parsed
@@ -234,12 +234,6 @@ def _doubt(listing: _Listing) -> str | None:
 def parse_units(text: str) -> Parsed:
     """Read one service a unit, files and manager joined by its name."""
     listing = _Listing()
-    for number, line in enumerate(lines_of(text), 1):
-        if not line:
-            continue
-        try:
-            listing.take(number, line)
-        except ValueError as error:
-            listing.strange.append(unread(number, line, error))
+    take_lines(text, listing.take, listing.strange)
     listing.settle()
     return Parsed(facts=tuple(_services(listing)), unread=tuple(listing.strange), partial=_doubt(listing))
