@@ -161,7 +161,8 @@ def test_sudoers_files_are_valid(fleet: "Fleet", role: str) -> None:
 def test_units_of_systemd_hosts_are_as_their_truth_says(fleet: "Fleet", systemd_hosts: tuple[Host, ...]) -> None:
     for host in systemd_hosts:
         assert host.run("cat /proc/1/comm").strip() == "systemd"
-        assert host.run("systemctl is-system-running --wait || :").strip() == "running"
+        # A unit of Debian's own that fails is nothing that was planted; the state of each that was is asserted below.
+        assert host.run("systemctl is-system-running --wait || :").strip() in ("running", "degraded")
         for unit in fleet.truth(host)["services"]:
             seen = (
                 host.run(f"systemctl is-enabled {unit['name']} || :").strip(),

@@ -71,7 +71,14 @@ def up(
     ]
     if late:
         raise LabError(f"no SSH banner from {' '.join(late)}: faults in force? else see {lab.hosts}/*/boot.log")
+    each([host for host in hosts if host.has_systemd], _start_what_failed)
     return hosts
+
+
+def _start_what_failed(host: Host) -> None:
+    """Start again what failed at boot: a unit of Debian's own does now and then while many hosts boot at once."""
+    failed = "systemctl --failed --plain --no-legend | cut -d ' ' -f 1"
+    host.run(f"systemctl is-system-running --wait >/dev/null || {failed} | xargs -r systemctl restart || :")
 
 
 def _make_missing(lab: Lab, roles: dict[Host, Role], profile: str, seed: str) -> None:
