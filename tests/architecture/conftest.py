@@ -29,7 +29,8 @@ def _walk() -> Iterator[Path]:
         names[:] = sorted(
             name for name in names if name not in _MADE and name in kept and not name.endswith(".egg-info")
         )
-        yield from (here / file for file in sorted(files) if not file.startswith(".coverage"))
+        # In a second worktree `.git` is a file.
+        yield from (here / file for file in sorted(files) if file != ".git" and not file.startswith(".coverage"))
 
 
 @pytest.fixture(scope="session")
