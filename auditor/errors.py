@@ -110,12 +110,15 @@ class Reason(StrEnum):
 class HostError(AuditorError):
     """One host cannot be used: its reason stands in the ledger and the run goes on."""
 
+    at_login = False
+    """Whether it happened while credentials were offered: trying again could lock the account."""
+
     def __init__(self, reason: Reason, detail: str) -> None:
         """Take the ledger's reason and one sentence an operator can act on."""
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}")
 
-    def __reduce__(self) -> tuple[type["HostError"], tuple[Reason, str]]:
+    def __reduce__(self) -> tuple[type["HostError"], tuple[Reason, str], dict[str, bool]]:
         """Cross a process boundary whole."""
-        return (type(self), (self.reason, self.detail))
+        return (type(self), (self.reason, self.detail), {"at_login": self.at_login})

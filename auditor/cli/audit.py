@@ -12,12 +12,14 @@ from typing import Any
 
 from auditor import __version__
 from auditor.catalogue.load import load_catalogue
+from auditor.cli.asking import ask_all
 from auditor.cli.command import Command
 from auditor.cli.files import read_text
+from auditor.cli.interrupt import INTERRUPTED
+from auditor.cli.pacing import add_pacing_options, check_pacing, window_length
 from auditor.cli.report import chosen_formats
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
-from auditor.cli.terminal import Progress, say
 from auditor.controls.registry import controls
 from auditor.errors import OutputError, UsageError
 from auditor.inventory.read import read_inventory
@@ -27,17 +29,13 @@ from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
-from auditor.report.visible import visible
 from auditor.report.writing import write_report
-from auditor.run.audit import Limits, Sealed, close_run, exit_code, new_run, run_audit
+from auditor.run.audit import Sealed, close_run, exit_code, new_run
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
-from auditor.transport.choose import Transports
 
-_WORKERS = 32
-_INTERRUPTED = 130
 _YOUNG_OBJECTS = 50_000
 
 
@@ -54,12 +52,12 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--exceptions", type=Path, metavar="FILE", help="exceptions (default: policies/exceptions.yml)")
     parser.add_argument("-o", "--output", type=Path, default=Path("reports"), metavar="DIR", help="where reports go")
     parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
-    parser.add_argument("--workers", type=int, default=_WORKERS, metavar="N", help="hosts asked at once (default: 32)")
     parser.add_argument(
         "--deadline", type=float, default=60.0, metavar="S", help="seconds a host may take (default: 60)"
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
     add_store_option(parser)
+    add_pacing_options(parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,28 +101,8 @@ def _run(options: Namespace) -> int:
 
 
 def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared, readers: Readers) -> int:
-    progress = Progress(len(prepared.scope.hosts) - len(store.done(run.id)), options)
-    try:
-        for record in run_audit(
-            store=store,
-            run=run,
-            scope=prepared.scope,
-            limits=Limits(deadline=options.deadline),
-            ask=Transports().collect,
-            readers=readers,
-            workers=options.workers,
-        ):
-            progress.step(failed=record.reason is not None)
-            if options.verbose:
-                say(
-                    options, f"{visible(record.host)}: {record.outcome}{f' ({record.reason})' if record.reason else ''}"
-                )
-    except KeyboardInterrupt:
-        progress.end()
-        kept = len(store.done(run.id))
-        say(options, f"interrupted: {kept} of {run.scope_count} hosts are kept; go on with --resume {run.id}")
-        return _INTERRUPTED
-    progress.end()
+    if not ask_all(options, store, run, prepared.scope, prepared.rules.policy.pacing, readers):
+        return INTERRUPTED
     closed = close_run(store, run, prepared.rules)
     rows = stored_run(store, closed)
     folder = options.output / closed.id
@@ -187,6 +165,8 @@ def _resumable(store: Store, options: Namespace) -> RunRecord:
         raise UsageError(f"run {run.id} is finished; `auditor report {run.id}` writes its reports")
     if options.patterns or options.inventory or options.limit or options.policy or options.exceptions:
         raise UsageError("--resume goes on with what the run was asked: leave patterns, -i, --limit and -p out")
+    if options.window:
+        raise UsageError("--resume goes on with the window that the run was begun with: leave --window out")
     return run
 
 
@@ -196,12 +176,12 @@ def _kept_options(options: Namespace) -> dict[str, object]:
         "patterns": list(options.patterns),
         "inventory": str(Path(inventory).absolute()) if inventory and Path(inventory).exists() else inventory,
         "limit": options.limit,
+        "window": window_length(options),
     }
 
 
 def _check_numbers(options: Namespace) -> None:
-    if options.workers < 1:
-        raise UsageError(f"--workers {options.workers}: at least one host must be asked at once")
+    check_pacing(options)
     if options.deadline <= 0:
         raise UsageError(f"--deadline {options.deadline}: a host needs some time to answer")
 

@@ -21,18 +21,20 @@ from auditor.controls.registry import controls
 from auditor.errors import HostError, Reason
 from auditor.inventory.scope import fix_scope
 from auditor.model.host import ConnectionKind, Host
+from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
 from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
 from auditor.report.writing import write_report
 from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
+from auditor.run.fanout import Course
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
 from auditor.store.store import Store
 from auditor.transport.choose import Transports
 
-_WORKERS = 4
+_COURSE = Course(pacing=Pacing(workers=4, retries=0))
 _SOURCE = "the recorded fleet of auditor demo"
 
 
@@ -114,7 +116,7 @@ def _audit(
         return replace(transports.collect(host, call), started=recorded.when, finished=recorded.when, user="root")
 
     run = new_run(store, scope, rules, sealed, operator="demo", options={}, name="demo")
-    for _ in run_audit(store=store, run=run, scope=scope, limits=Limits(), ask=ask, readers=readers, workers=_WORKERS):
+    for _ in run_audit(store=store, run=run, scope=scope, limits=Limits(), ask=ask, readers=readers, course=_COURSE):
         pass
     rows = stored_run(store, close_run(store, run, rules, finished=recorded.when))
     made = write_report(rows, options.output, [FORMATS[name] for name in formats])

@@ -1,9 +1,8 @@
-"""How results look on a terminal: tables, colours where they help, progress on standard error."""
+"""How results look on a terminal: tables, and colours where they help."""
 
 import json
 import os
 import sys
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
@@ -82,35 +81,3 @@ def say(options: Namespace, text: str) -> None:
     """Say something beside the results, on standard error, unless asked to be quiet."""
     if not options.quiet:
         print(text, file=sys.stderr)
-
-
-class Progress:
-    """How far a fan-out is: one line on standard error, drawn on a terminal only, at most ten times a second."""
-
-    def __init__(self, total: int, options: Namespace) -> None:
-        """Begin to count towards a total."""
-        self._total = total
-        self._done = 0
-        self._failed = 0
-        self._began = time.monotonic()
-        self._drawn = 0.0
-        self._shown = sys.stderr.isatty() and not options.quiet
-
-    def step(self, *, failed: bool) -> None:
-        """Count one host."""
-        self._done += 1
-        self._failed += failed
-        now = time.monotonic()
-        if self._shown and (now - self._drawn > 0.1 or self._done == self._total):  # noqa: PLR2004
-            self._drawn = now
-            rate = self._done / max(now - self._began, 0.001)
-            left = (self._total - self._done) / rate
-            width = 24
-            bar = "━" * (width * self._done // self._total)
-            line = f"{bar:╌<{width}} {self._done}/{self._total} hosts · {rate:.0f}/s · {left:.0f} s left"
-            print(f"\r\x1b[K{line}{f' · {self._failed} not assessed' if self._failed else ''}", end="", file=sys.stderr)
-
-    def end(self) -> None:
-        """Clear the line."""
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

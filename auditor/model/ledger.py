@@ -33,6 +33,10 @@ class LedgerRow:
     """Why it was not assessed; None for an assessed host."""
     detail: str | None = None
     """The reason in one sentence."""
+    attempts: int = 1
+    """How many times it was tried in the run; what is said of it is what came of the last."""
+    retried_after: Reason | None = None
+    """What ended the try before the last; None where there was none."""
     owner: str | None = None
     """Who must act on the host."""
     site: str | None = None

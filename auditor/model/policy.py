@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from auditor.model.pacing import Pacing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenScope:
@@ -131,5 +133,7 @@ class Policy:
     """Limits of the method that are accepted."""
     settings: Settings = field(default_factory=Settings)
     """How strict the audit is."""
+    pacing: Pacing = field(default_factory=Pacing)
+    """How gently it goes about the network, where the command line does not say."""
     sha256: str
     """SHA-256 of the policy file's bytes."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from auditor.errors import PolicyError, Problem
 from auditor.located import Document, did_you_mean, read_document, schema_problems
+from auditor.model.pacing import Pacing
 from auditor.model.policy import (
     AcceptedLimit,
     Approval,
@@ -92,6 +93,7 @@ def parse_policy(text: str, file: Path, *, products: Collection[str]) -> Policy:
         approvals=tuple(_approval(entry) for entry in data.get("approvals", ())),
         accepted_limits=tuple(_limit(entry) for entry in data.get("accepted_limits", ())),
         settings=_settings(data.get("settings", {})),
+        pacing=Pacing(**data.get("pacing", {})),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
 

@@ -104,6 +104,8 @@ _LEDGER = (
     _of_row("detail", "the reason in one sentence"),
     _of_row("owner", "who must act on the host"),
     _of_row("site", "its network place"),
+    _of_row("attempts", "how many times it was tried; the outcome is that of the last"),
+    _of_row("retried_after", "reason that ended the try before the last; empty where there was none"),
 )
 TABLES: Mapping[str, tuple[Column, ...]] = {
     "findings": _FINDINGS,

@@ -40,6 +40,8 @@ def host_row(result: HostResult, controls: dict[str, ControlInfo]) -> Row:
         "complete": result.ledger.complete,
         "reason": result.ledger.reason,
         "detail": result.ledger.detail,
+        "attempts": result.ledger.attempts,
+        "retried_after": result.ledger.retried_after,
         "evidence": None if result.evidence_sha256 is None else {"sha256": result.evidence_sha256},
         "collected_at": instant(result.collected_at),
         "clock_skew": result.clock_skew,
@@ -80,6 +82,8 @@ def ledger_row(row: LedgerRow) -> Row:
         "complete": row.complete,
         "reason": row.reason,
         "detail": row.detail,
+        "attempts": row.attempts,
+        "retried_after": row.retried_after,
         "owner": row.owner,
         "site": row.site,
     }

@@ -10,7 +10,9 @@ from auditor.report.run_rows import RunRows
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
-_LEDGER = ("host", "outcome", "complete", "reason", "detail", "owner", "site")
+_LEDGER = ("host", "outcome", "complete", "reason", "detail", "attempts", "retried_after", "owner", "site")
+_FIRST_TRY = {"attempts": 1, "retried_after": None}
+"""What was true of every host before hosts were tried again, and is not written in rows of that time."""
 
 
 def stored_run(store: Store, record: RunRecord) -> RunRows:
@@ -25,7 +27,7 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
         return store.lines(record.id)
 
     def hosts() -> Iterator[Row]:
-        return (json.loads(line) for line in store.lines(record.id))
+        return (_FIRST_TRY | json.loads(line) for line in store.lines(record.id))
 
     summary: dict[str, Any] = record.summary
     return RunRows(

@@ -19,8 +19,9 @@ from auditor.model.ledger import HostOutcome
 from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
 from auditor.policy.lifecycle import Observation, follow
 from auditor.report.rows import approval_row, control_row, exception_row, finding_row, instant
-from auditor.run.fanout import fan_out
+from auditor.run.fanout import Course, fan_out
 from auditor.run.findings import finding_from_row, observation_from_row
+from auditor.run.pacing import Turn
 from auditor.run.pipeline import Answered, Rules
 from auditor.run.reader import ReadJob
 from auditor.run.readers import Readers
@@ -108,12 +109,13 @@ def run_audit(
     limits: Limits,
     ask: Ask,
     readers: Readers,
-    workers: int,
+    course: Course,
 ) -> Iterator[HostRecord]:
     """Audit every host of the scope that has no outcome in this run yet; yield each as it is stored.
 
     Each host is written in one transaction the moment it is judged, so a run that is killed goes on where
-    it stopped. ``close_run`` ends the run once the iterator is exhausted.
+    it stopped; a host that is to be tried again has no outcome yet and is tried then. ``close_run`` ends the
+    run once the iterator is exhausted and nobody has asked it to stop.
     """
     done = store.done(run.id)
     waiting = [host for host in scope.hosts if host.name not in done]
@@ -127,11 +129,12 @@ def run_audit(
         answer = ask(host, call)
         return answer if answer.token is not None else replace(answer, token=call.token)
 
-    def read(host: Host, answer: RawOutput | HostError) -> HostRecord:
-        facts = host_facts(host)
+    def read(turn: Turn, answer: RawOutput | HostError) -> HostRecord:
+        facts = host_facts(turn.host)
         known = history.get(facts.key, nobody)
+        job = ReadJob(host=facts, history=known, attempts=turn.attempt, retried_after=turn.after)
         if isinstance(answer, HostError):
-            return readers.read(ReadJob(host=facts, history=known, error=answer))
+            return readers.read(replace(job, error=answer))
         answered = Answered(
             host=facts,
             raw=answer,
@@ -139,9 +142,9 @@ def run_audit(
             probe_sha256=sh_probe_sha256(),
             unpacked_limit=limits.unpacked_bytes,
         )
-        return readers.read(ReadJob(host=facts, history=known, answered=answered))
+        return readers.read(replace(job, answered=answered))
 
-    for outcome in fan_out(waiting, put, read, workers):
+    for outcome in fan_out(waiting, put, read, course):
         store.record(run.id, outcome.record)
         yield outcome.record
 

@@ -11,7 +11,7 @@ import time
 import traceback
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.catalogue.index import index_of
@@ -54,6 +54,10 @@ class ReadJob:
     """Its answer, not yet opened."""
     error: HostError | None = None
     """Why there is none."""
+    attempts: int = 1
+    """How many times the host was tried."""
+    retried_after: Reason | None = None
+    """What ended the try before the last."""
 
 
 def warm_up(rules: Rules) -> None:
@@ -92,12 +96,17 @@ def _answer(job: ReadJob, rules: Rules) -> bytes:
 def record_of(job: ReadJob, rules: Rules) -> HostRecord:
     """Judge one host and make the record that is kept of it."""
     if job.answered is None:
-        return host_record(unreached(job.host, job.error or _nothing()), None)
+        return host_record(_tried(unreached(job.host, job.error or _nothing()), job), None)
     try:
         evidence = to_evidence(job.answered)
     except HostError as error:
-        return host_record(unreached(job.host, error), None)
-    return host_record(assess(evidence, job.host, job.history, rules), evidence)
+        return host_record(_tried(unreached(job.host, error), job), None)
+    return host_record(_tried(assess(evidence, job.host, job.history, rules), job), evidence)
+
+
+def _tried(result: HostResult, job: ReadJob) -> HostResult:
+    """Put down how often the host was tried: a fact of the run, which no verdict rests on."""
+    return replace(result, ledger=replace(result.ledger, attempts=job.attempts, retried_after=job.retried_after))
 
 
 def _nothing() -> HostError:

@@ -70,7 +70,8 @@ class SshTransport:
             key = connection.host_key_shown()
             known.check(names, host.port or DEFAULT_PORT, key)
             connection.allow_until(deadline)
-            log_in(connection, host, user, self._keyring, deadline)
+            with _at_login():
+                log_in(connection, host, user, self._keyring, deadline)
             session = open_session(connection, deadline)
             answer, exit_status = converse(connection, session, call, deadline)
         return RawOutput(
@@ -124,6 +125,16 @@ class SshTransport:
                 engine.end()
         finally:
             connection.close()
+
+
+@contextmanager
+def _at_login() -> Iterator[None]:
+    """Mark what goes wrong inside as having cost a log-in: a reset or silence there can be a wrong password's."""
+    try:
+        yield
+    except HostError as error:
+        error.at_login = True
+        raise
 
 
 def _account() -> tuple[str, Path]:
