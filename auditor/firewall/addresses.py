@@ -1,0 +1,136 @@
+"""What a host's own addresses and routes make of an address: local, broadcast, the way back to it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from auditor.firewall.dialects.values import network_interval
+from auditor.firewall.regions import BITS, Region, everything, nothing
+from auditor.model.facts.network import Family, Route
+from auditor.model.packet import HostNetwork
+from auditor.model.ruleset import ADDRESS_TYPES
+
+_LOOPBACK = "lo"
+_STATIC = {
+    Family.IP: (("multicast", "224.0.0.0/4"), ("broadcast", "255.255.255.255"), ("broadcast", "0.0.0.0/8")),
+    Family.IP6: (("multicast", "ff00::/8"), ("unspec", "::")),
+}
+_LOCAL = {Family.IP: "127.0.0.0/8", Family.IP6: "::1"}
+# A network of two addresses or fewer has no broadcast address.
+_SMALLEST = 30
+
+
+@dataclass(slots=False, kw_only=True)
+class Surroundings:
+    """A host's addresses and routes, ready to be asked."""
+
+    host: HostNetwork
+    """The host."""
+    _types: dict[Family, dict[int, Region]] = field(default_factory=dict)
+    _unsure: dict[Family, Region] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for family in Family:
+            self._sort(family)
+
+    def _sort(self, family: Family) -> None:
+        """Sort all addresses of a family by their type; those that may be a broadcast address apart."""
+        mine = [one for addresses in self.host.addresses.values() for one in addresses if one[0] is family]
+        top = (1 << BITS[family]) - 1
+        local = Region.of([network_interval(_LOCAL[family]), *((one[1], one[1]) for one in mine)], top)
+        types = {ADDRESS_TYPES["local"]: local}
+        left = local.rest
+        for name, network in _STATIC[family]:
+            region = Region.of([network_interval(network)], top) & left
+            types[ADDRESS_TYPES[name]] = types.get(ADDRESS_TYPES[name], nothing(family)) | region
+            left = left - region
+        unsure = nothing(family)
+        if family is Family.IP:
+            known, guessed = self._broadcasts(mine)
+            broadcast = Region.of(known, top) & left
+            types[ADDRESS_TYPES["broadcast"]] |= broadcast
+            unsure = (Region.of(guessed, top) & left) - broadcast
+            left = left - broadcast - unsure
+        types[ADDRESS_TYPES["unicast"]] = left
+        self._types[family], self._unsure[family] = types, unsure
+
+    def _broadcasts(
+        self, mine: list[tuple[Family, int, int | None]]
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        known: list[tuple[int, int]] = []
+        guessed: list[tuple[int, int]] = []
+        for _, address, length in mine:
+            if address >> 24 == 127:  # noqa: PLR2004 — 127.0.0.0/8 is local as a whole
+                continue
+            lengths = range(1, _SMALLEST + 1) if length is None else [length] if length <= _SMALLEST else []
+            for bits in lengths:
+                last = address | ((1 << (32 - bits)) - 1)
+                (guessed if length is None else known).append((last, last))
+        return known, guessed
+
+    def type_of(self, family: Family, address: int) -> int | None:
+        """Return the type of an address; None when it depends on what is not known of the host."""
+        return next((kind for kind, region in self._types[family].items() if address in region), None)
+
+    def types(self, family: Family) -> tuple[dict[int, Region], Region]:
+        """Return the addresses of every type, and those whose type is not known."""
+        return self._types[family], self._unsure[family]
+
+    def own(self, family: Family) -> Region:
+        """Return this host's addresses."""
+        return self._types[family][ADDRESS_TYPES["local"]]
+
+    def first_of(self, interface: str, family: Family) -> int | None:
+        """Return the first address of an interface."""
+        return next((one[1] for one in self.host.addresses.get(interface, ()) if one[0] is family), None)
+
+    @cached_property
+    def _routes(self) -> dict[Family, list[tuple[int, tuple[int, int], Route]]] | None:
+        """Routes of the main table, the most specific first; None where they are not known."""
+        if self.host.routes is None:
+            return None
+        made: dict[Family, list[tuple[int, tuple[int, int], Route]]] = {family: [] for family in Family}
+        for route in self.host.routes:
+            if route.table == "main":
+                length = int(route.destination.partition("/")[2] or BITS[route.family])
+                made[route.family].append((length, network_interval(route.destination), route))
+        for routes in made.values():
+            routes.sort(key=lambda one: -one[0])
+        return made
+
+    def connected(self, family: Family) -> list[tuple[Region, str]]:
+        """Return the networks that interfaces are in, as far as their prefixes are known."""
+        top = (1 << BITS[family]) - 1
+        return [
+            (Region.of([(address >> (BITS[family] - length) << (BITS[family] - length),
+                         address | ((1 << (BITS[family] - length)) - 1))], top), name)
+            for name, addresses in self.host.addresses.items()
+            for kind, address, length in addresses
+            if kind is family and length is not None and name != _LOOPBACK
+        ]  # fmt: skip
+
+    def way_to(self, family: Family, address: int) -> str | None:
+        """Return the interface that a packet to an address leaves by; None where not known, empty where none is."""
+        if self._routes is not None:
+            for _, (low, high), route in self._routes[family]:
+                if low <= address <= high:
+                    return route.interface or ""
+            return ""
+        return next((name for region, name in self.connected(family) if address in region), None)
+
+    def behind(self, family: Family, interface: str) -> tuple[Region, Region]:
+        """Return the addresses that are reached by an interface, and those for which it is not known."""
+        if self._routes is None:
+            here, others = nothing(family), nothing(family)
+            for region, name in self.connected(family):
+                if name == interface:
+                    here |= region
+                else:
+                    others |= region
+            return here, (here | others).rest
+        left, here = everything(family), nothing(family)
+        for _, (low, high), route in self._routes[family]:
+            region = Region.of([(low, high)], left.top) & left
+            if route.interface == interface:
+                here |= region
+            left -= region
+        return here, nothing(family)

@@ -1,0 +1,177 @@
+"""Chains as the evaluators walk them: rules compiled, and those that cannot concern a packet left out beforehand."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from auditor.firewall.compiled import NO, YES, Compiler, Test, Value
+from auditor.firewall.lookup import Index
+from auditor.model.ruleset import Action, Doubt, Effect, Field, Lookup, Match, Rule, Verb
+
+# What stays the same while a packet passes a chain and has few values: rules are sorted out by it once.
+_CLASS = (
+    Field.FAMILY, Field.L4PROTO, Field.IIF, Field.OIF, Field.CT_STATE, Field.CT_DIRECTION, Field.CT_STATUS,
+    Field.TCP_FLAGS, Field.ICMP_TYPE, Field.ICMP_CODE, Field.PKTTYPE, Field.FRAGMENT, Field.DSCP,
+)  # fmt: skip
+_CLASS_SET = frozenset(_CLASS)
+_CLASSES = 4096
+_PLACES = tuple(int(field) for field in _CLASS)
+_DPORT = int(Field.DPORT)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """A condition of a rule with its test."""
+
+    match: Match | Doubt
+    """What it says."""
+    test: Test
+    """Says whether it holds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A rule ready to be walked."""
+
+    rule: Rule
+    """The rule."""
+    conditions: tuple[Condition, ...]
+    """Conditions before the first effect, those left out that are known to hold."""
+    tests: tuple[Test, ...]
+    """Their tests."""
+    rest: tuple[Condition | Effect, ...]
+    """The first effect and all after it."""
+    verb: Verb
+    """What is done; *continue* for nothing."""
+    action: Action
+    """The same with its target."""
+    lookup: tuple[Lookup, Index[Action]] | None
+    """The verdict map that says what is done, where there is one."""
+
+    def without(self, settled: set[int]) -> "Compiled":
+        """Return the rule without the conditions (by their place) that are known to hold."""
+        if not settled:
+            return self
+        kept = tuple(one for at, one in enumerate(self.conditions) if at not in settled)
+        return Compiled(
+            rule=self.rule,
+            conditions=kept,
+            tests=tuple(one.test for one in kept),
+            rest=self.rest,
+            verb=self.verb,
+            action=self.action,
+            lookup=self.lookup,
+        )
+
+
+_NOTHING = Action(verb=Verb.CONTINUE)
+_UNREAD = Action(verb=Verb.UNREAD)
+
+
+def compile_rule(rule: Rule, compiler: Compiler) -> Compiled:
+    """Compile one rule."""
+    ordered: list[Condition | Effect] = [
+        Condition(step, compiler.test(step)) if isinstance(step, Match | Doubt) else step for step in rule.steps
+    ]
+    split = next((at for at, step in enumerate(ordered) if not isinstance(step, Condition)), len(ordered))
+    conditions = tuple(step for step in ordered[:split] if isinstance(step, Condition))
+    action = rule.action if isinstance(rule.action, Action) else _NOTHING
+    lookup = None
+    if isinstance(rule.action, Lookup):
+        try:
+            lookup = (rule.action, compiler.index(rule.action))
+        except (ValueError, TypeError):
+            action = _UNREAD
+    return Compiled(
+        rule=rule,
+        conditions=conditions,
+        tests=tuple(one.test for one in conditions),
+        rest=tuple(ordered[split:]),
+        verb=action.verb,
+        action=action,
+        lookup=lookup,
+    )
+
+
+class _Class:
+    """The rules of a chain that can concern one class of packets, sorted out further by destination port."""
+
+    def __init__(self, rules: Sequence[Compiled]) -> None:
+        self.rules = rules
+        cuts: set[int] = set()
+        for rule in rules:
+            for one in rule.conditions:
+                if _is_of_port(one):
+                    for box, _ in one.match.keys.entries:  # type: ignore[union-attr]
+                        cuts.update((box[0][0], box[0][1] + 1))  # type: ignore[operator,arg-type]
+        self.cuts = sorted(cuts)
+        self.by_port: dict[int, Sequence[Compiled]] = {}
+
+    def of(self, values: Sequence[Value]) -> Sequence[Compiled]:
+        port = values[_DPORT]
+        if not self.cuts or not isinstance(port, int):
+            return self.rules
+        place = bisect_right(self.cuts, port)
+        found = self.by_port.get(place)
+        if found is None:
+            found = self.by_port[place] = _settle(self.rules, values, _is_of_port)
+        return found
+
+
+def _is_of_port(one: Condition) -> bool:
+    match = one.match
+    return isinstance(match, Match) and match.fields == (Field.DPORT,) and match.mask is None
+
+
+def _is_of_class(one: Condition) -> bool:
+    return isinstance(one.match, Match) and all(field in _CLASS_SET for field in one.match.fields)
+
+
+def _settle(rules: Sequence[Compiled], values: Sequence[Value], concerns: Value) -> tuple[Compiled, ...]:
+    """Leave out the rules that a packet cannot match, and of the others the conditions that it meets."""
+    kept: list[Compiled] = []
+    for rule in rules:
+        settled: set[int] = set()
+        for at, one in enumerate(rule.conditions):
+            if not concerns(one):
+                continue
+            truth = one.test(values)
+            if truth == NO:
+                break
+            if truth == YES:
+                settled.add(at)
+        else:
+            kept.append(rule.without(settled))
+    return tuple(kept)
+
+
+class Chains:
+    """All chains of a ruleset, compiled when first walked."""
+
+    def __init__(self, chains: Mapping[str, tuple[Rule, ...]]) -> None:
+        self._chains = chains
+        self._compiler = Compiler()
+        self._compiled: dict[str, tuple[Compiled, ...]] = {}
+        self._classes: dict[str, dict[tuple[Value, ...], _Class]] = {}
+
+    def compiled(self, key: str) -> tuple[Compiled, ...]:
+        """Return all rules of a chain."""
+        known = self._compiled.get(key)
+        if known is None:
+            known = self._compiled[key] = tuple(
+                compile_rule(rule, self._compiler) for rule in self._chains.get(key, ())
+            )
+        return known
+
+    def rules(self, key: str, values: Sequence[Value]) -> Sequence[Compiled]:
+        """Return the rules of a chain that a packet may match."""
+        name = tuple([values[at] for at in _PLACES])
+        classes = self._classes.get(key)
+        if classes is None:
+            classes = self._classes[key] = {}
+        found = classes.get(name)
+        if found is None:
+            if len(classes) > _CLASSES:
+                classes.clear()
+            found = classes[name] = _Class(_settle(self.compiled(key), values, _is_of_class))
+        return found.of(values)

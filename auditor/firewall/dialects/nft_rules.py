@@ -1,0 +1,259 @@
+"""Read one rule of nft's JSON: its statements in order into conditions, effects and what is done in the end."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auditor.firewall.dialects.nft_sets import NamedSet, members, pairs, read_set
+from auditor.firewall.dialects.nft_values import Left, constant, interval, is_value, only, read_left
+from auditor.firewall.dialects.nft_words import rule_text
+from auditor.firewall.dialects.values import ADDRESSES, FLAGS, NAMES, TCP, Json, keys
+from auditor.model.ruleset import (
+    Action,
+    Doubt,
+    Field,
+    Forget,
+    Keys,
+    Lookup,
+    Match,
+    NatKind,
+    Rule,
+    Scalar,
+    SetMark,
+    Step,
+    Translate,
+    Untrack,
+    Verb,
+)
+
+_WORD = (1 << 32) - 1
+_VERDICTS = {"accept": Verb.ACCEPT, "drop": Verb.DROP, "continue": Verb.CONTINUE, "return": Verb.RETURN}
+# They change nothing that a later rule of ours looks at.
+_HARMLESS = frozenset(("counter", "log", "ct helper", "ct timeout", "ct expectation", "flow", "dup", "comment", "last"))
+_CONDITIONS = frozenset(("limit", "quota", "ct count", "set", "map", "meter", "xt"))
+_MARKS = (Field.MARK, Field.CT_MARK)
+_REJECT_FAMILIES = {"icmp": 4, "icmpv6": 6}
+_ANY_FAMILY = frozenset(("inet", "netdev", "bridge"))
+
+
+@dataclass(slots=True, kw_only=True)
+class RuleReader:
+    """Reads the rules of one table."""
+
+    family: str
+    """Family of the table."""
+    table: str
+    """Name of the table."""
+    sets: Mapping[str, NamedSet]
+    """Sets and maps of the table."""
+    chains: frozenset[str]
+    """Names of its chains."""
+    _steps: list[Step] = field(default_factory=list)
+    _action: Action | Lookup | None = None
+
+    def read(self, chain: str, expressions: Json) -> Rule:
+        """Read one rule; what is not understood becomes a doubt or an unread action, never nothing."""
+        listed = expressions if isinstance(expressions, list) else [expressions]
+        text = rule_text(f"{self.family} {self.table} {chain}", listed)
+        self._steps, self._action = [], None
+        for expression in listed:
+            try:
+                self._take(expression)
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+                self._strange(expression, str(error))
+        return Rule(steps=tuple(self._steps), action=self._action, text=text)
+
+    def _strange(self, expression: Json, reason: str) -> None:
+        """Keep a statement that is not modelled as what it may be: a condition, or anything at all."""
+        kind = next(iter(expression)) if isinstance(expression, dict) and expression else str(expression)
+        if kind in _CONDITIONS or kind == "match":
+            self._steps.append(Doubt(text=f"{kind}: {reason}"))
+        elif kind == "mangle":
+            self._steps.append(Forget(fields=tuple(Field), text=reason))
+        else:
+            self._action = Action(verb=Verb.UNREAD)
+
+    def _take(self, expression: Json) -> None:  # noqa: C901 — one branch a statement
+        kind, body = only(expression)
+        if kind == "match":
+            self._match(body)
+        elif kind in _VERDICTS or kind in ("jump", "goto"):
+            self._action = self.action(expression)
+        elif kind == "reject":
+            self._reject(body)
+        elif kind == "vmap":
+            left = read_left(body["key"])
+            self._steps.extend(left.needs)
+            self._action = self._lookup(left, body["data"])
+        elif kind == "xt" and isinstance(body, dict) and body.get("type") == "target":
+            self._action = Action(verb=Verb.UNREAD)
+        elif kind in _CONDITIONS:
+            self._steps.append(Doubt(text=kind))
+        elif kind == "notrack":
+            self._steps.append(Untrack())
+        elif kind == "mangle":
+            self._mangle(body)
+        elif kind in ("dnat", "redirect", "snat", "masquerade"):
+            self._steps.append(_translate(kind, body or {}))
+            self._action = Action(verb=Verb.ACCEPT)
+        elif kind not in _HARMLESS:
+            self._action = Action(verb=Verb.UNREAD)
+
+    def action(self, expression: Json) -> Action:
+        """Read a verdict; ValueError when it is none."""
+        kind, body = only(expression)
+        if kind in _VERDICTS:
+            return Action(verb=_VERDICTS[kind])
+        if kind not in ("jump", "goto") or body["target"] not in self.chains:
+            raise ValueError(f"not a verdict, or one to a chain that is not listed: {kind}")
+        return Action(verb=Verb(kind), target=f"{self.family} {self.table} {body['target']}")
+
+    def _lookup(self, left: Left, data: Json) -> Lookup:
+        if left.mask is not None:
+            raise ValueError("a map of masked values")
+        if isinstance(data, str):
+            named = self._named(data)
+            known = named.read_map.get(left.fields)
+            if known is None:
+                known = named.read_map[left.fields] = pairs(named.elements, left.fields, self.action, left.names)
+            return Lookup(fields=left.fields, entries=known, is_open=named.is_open)
+        return Lookup(fields=left.fields, entries=pairs(data["set"], left.fields, self.action, left.names))
+
+    def _named(self, name: str) -> NamedSet:
+        if not name.startswith("@") or name[1:] not in self.sets:
+            raise ValueError(f"no set {name[:40]}")
+        return self.sets[name[1:]]
+
+    def _match(self, body: Json) -> None:
+        left, operator, right = read_left(body["left"]), body["op"], body["right"]
+        self._steps.extend(left.needs)
+        if isinstance(right, str) and right.startswith("@"):
+            self._add(left, read_set(self._named(right), left.fields, left.names), negated=operator == "!=")
+        elif isinstance(right, dict) and "set" in right:
+            found = Keys(entries=members(right["set"], left.fields, left.names))
+            self._add(left, found, negated=operator == "!=")
+        elif left.fields[0] in FLAGS:
+            self._flags(left, operator, constant(left, right))
+        elif operator in ("<", ">", "<=", ">="):
+            self._add(left, keys((_half(left, operator, right),)), negated=False)
+        elif operator in ("==", "!=", "in") and len(left.fields) == 1:
+            self._add(left, keys((interval(left.fields[0], right, left.names),)), negated=operator == "!=")
+        elif operator in ("==", "!=", "in"):
+            self._add(left, Keys(entries=members([right], left.fields)), negated=operator == "!=")
+        else:
+            raise ValueError(f"operator {operator} is not modelled")
+
+    def _add(self, left: Left, found: Keys, *, negated: bool) -> None:
+        if left.mask is not None and any(low != high for box, _ in found.entries for low, high in box):
+            # A mask of leading bits keeps the order; any other is compared value by value.
+            pass
+        self._steps.append(Match(fields=left.fields, keys=found, mask=left.mask, is_negated=negated))
+
+    def _flags(self, left: Left, operator: str, word: int) -> None:
+        """Add a match of a word of bits: ``in`` is any of them, ``!`` none of them, ``==`` the whole word."""
+        if operator in ("in", "!"):
+            if left.mask is not None:
+                word &= left.mask
+            none = keys(((0, 0),))
+            self._steps.append(Match(fields=left.fields, keys=none, mask=word, is_negated=operator == "in"))
+        elif operator in ("==", "!="):
+            self._add(left, keys(((word, word),)), negated=operator == "!=")
+        else:
+            raise ValueError(f"operator {operator} on flags is not modelled")
+
+    def _reject(self, body: Json) -> None:
+        kind = (body or {}).get("type")
+        answer = (body or {}).get("expr") or "port-unreachable"
+        if kind == "tcp reset":
+            self._steps.append(is_value(Field.L4PROTO, TCP))
+            answer = "tcp-reset"
+        if kind in _REJECT_FAMILIES:
+            self._steps.append(is_value(Field.FAMILY, _REJECT_FAMILIES[kind]))
+        elif kind in ("tcp reset", None) and self.family in _ANY_FAMILY and not self._is_of_one_family():
+            # nft 1.0.6 leaves out `meta nfproto` before such a reject (a default answer may be icmp or icmpv6, too).
+            self._steps.append(Doubt(text="nft does not list which family this reject is of"))
+        self._action = Action(verb=Verb.REJECT, answer=answer)
+
+    def _is_of_one_family(self) -> bool:
+        """Tell whether a match before binds the rule to one family of addresses."""
+        return any(
+            isinstance(step, Match)
+            and step.fields == (Field.FAMILY,)
+            and not step.is_negated
+            and all(box[0][0] == box[0][1] for box, _ in step.keys.entries)
+            and len(step.keys.entries) == 1
+            for step in self._steps
+        )
+
+    def _mangle(self, body: Json) -> None:
+        kind, key = only(body["key"])
+        target = {"meta": Field.MARK, "ct": Field.CT_MARK}.get(kind) if key.get("key") == "mark" else None
+        if target is not None:
+            try:
+                self._steps.append(_mark(target, body["value"]))
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+                self._steps.append(Forget(fields=(target,), text=f"{kind} mark set"))
+        elif kind == "payload":
+            left = read_left(body["key"])
+            self._steps.append(Forget(fields=left.fields, text="a payload is rewritten"))
+        elif kind == "meta" and key.get("key") in ("priority", "nftrace", "rtclassid", "secmark"):
+            pass
+        elif kind == "meta" and key.get("key") == "pkttype":
+            self._steps.append(Forget(fields=(Field.PKTTYPE,), text="pkttype is rewritten"))
+        elif kind == "ct" and key.get("key") in ("label", "event", "secmark", "helper"):
+            pass
+        else:
+            raise ValueError(f"setting {kind} {key.get('key')} is not modelled")
+
+
+def _half(left: Left, operator: str, right: Json) -> tuple[Scalar, Scalar]:
+    """Return the interval of a comparison by order."""
+    if len(left.fields) != 1 or left.fields[0] in NAMES:
+        raise ValueError("an order of what has none")
+    value = constant(left, right)
+    top = (1 << 128) - 1 if left.fields[0] in ADDRESSES else (1 << 32) - 1
+    intervals = {"<": (0, value - 1), "<=": (0, value), ">": (value + 1, top), ">=": (value, top)}
+    return intervals[operator]
+
+
+def _mark(target: Field, value: Json) -> SetMark:
+    """Read what a mark is set to: a number, a mark, or a mark and a number under ``&``, ``|`` or ``^``."""
+    if isinstance(value, int):
+        return SetMark(target=target, source=target, keep=0, flip=value & _WORD)
+    kind, body = only(value)
+    if kind in ("meta", "ct"):
+        source = read_left(value).fields[0]
+        if source not in _MARKS:
+            raise ValueError("a mark from something else")
+        return SetMark(target=target, source=source, keep=_WORD, flip=0)
+    inner = _mark(target, body[0])
+    number = int(body[1])
+    if kind == "&":
+        return SetMark(target=target, source=inner.source, keep=inner.keep & number, flip=inner.flip & number)
+    if kind == "|":
+        rest = ~number & _WORD
+        return SetMark(target=target, source=inner.source, keep=inner.keep & rest, flip=inner.flip & rest | number)
+    if kind == "^":
+        return SetMark(target=target, source=inner.source, keep=inner.keep, flip=inner.flip ^ number)
+    raise ValueError(f"{kind} of a mark")
+
+
+def _translate(kind: str, body: Json) -> Translate:
+    """Read a translation; an address or port out of a map is not exact."""
+    nat = {"dnat": NatKind.DESTINATION, "redirect": NatKind.REDIRECT}.get(kind, NatKind.SOURCE)
+    address, port = body.get("addr"), body.get("port")
+    is_exact = kind != "masquerade"
+    made_address = made_ports = None
+    if isinstance(address, str):
+        made_address = int(ipaddress.ip_address(address))
+    elif address is not None:
+        is_exact = False
+    if isinstance(port, int):
+        made_ports = (port, port)
+    elif isinstance(port, dict) and "range" in port:
+        made_ports = (int(port["range"][0]), int(port["range"][1]))
+    elif port is not None:
+        is_exact = False
+    if "netmap" in str(body.get("type_flags", "")) or (nat is NatKind.DESTINATION and address is None and port is None):
+        is_exact = False
+    return Translate(kind=nat, address=made_address, ports=made_ports, is_exact=is_exact)

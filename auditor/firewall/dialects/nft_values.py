@@ -1,0 +1,180 @@
+"""Read what nft's JSON compares: the left side of a match into fields, the right side into intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auditor.firewall.dialects.values import (
+    ADDRESSES,
+    ICMP,
+    ICMP_TYPES,
+    ICMPV6,
+    NAMES,
+    PROTOCOLS,
+    Json,
+    keys,
+    name_interval,
+    prefix_interval,
+    scalar,
+)
+from auditor.model.ruleset import Box, Field, Match, Scalar
+
+_BITS = {
+    Field.SPORT: 16, Field.DPORT: 16, Field.MARK: 32, Field.CT_MARK: 32, Field.L4PROTO: 8, Field.LENGTH: 16,
+    Field.TTL: 8, Field.DSCP: 6, Field.ICMP_TYPE: 8, Field.ICMP_CODE: 8,
+}  # fmt: skip
+_IP = {
+    "saddr": Field.SADDR, "daddr": Field.DADDR, "protocol": Field.L4PROTO, "ttl": Field.TTL, "length": Field.LENGTH,
+    "dscp": Field.DSCP, "frag-off": Field.FRAGMENT,
+}  # fmt: skip
+_IP6 = {
+    "saddr": Field.SADDR, "daddr": Field.DADDR, "nexthdr": Field.L4PROTO, "hoplimit": Field.TTL, "dscp": Field.DSCP,
+}  # fmt: skip
+_PORTS = {"sport": Field.SPORT, "dport": Field.DPORT}
+_ICMP_FIELDS = {"type": Field.ICMP_TYPE, "code": Field.ICMP_CODE}
+_META = {
+    "l4proto": Field.L4PROTO, "nfproto": Field.FAMILY, "protocol": Field.FAMILY, "iifname": Field.IIF,
+    "iif": Field.IIF, "oifname": Field.OIF, "oif": Field.OIF, "mark": Field.MARK, "length": Field.LENGTH,
+    "pkttype": Field.PKTTYPE,
+}  # fmt: skip
+_CT = {
+    "state": Field.CT_STATE, "direction": Field.CT_DIRECTION, "status": Field.CT_STATUS, "mark": Field.CT_MARK,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """The left side of a match, or the key of a map."""
+
+    fields: tuple[Field, ...]
+    """What is looked at."""
+    needs: tuple[Match, ...] = ()
+    """What the words imply: ``tcp dport`` is of TCP packets."""
+    mask: int | None = None
+    """Bits that are looked at."""
+    names: dict[str, int] | None = None
+    """Names of constants that only this side knows."""
+
+
+def is_value(field: Field, value: int) -> Match:
+    """Make the match of a field with one value."""
+    return Match(fields=(field,), keys=keys(((value, value),)))
+
+
+def read_left(expression: Json) -> Left:  # noqa: PLR0911 — one return a kind of expression
+    """Read an expression; ValueError for one that is not modelled."""
+    kind, body = only(expression)
+    if kind == "payload":
+        return _payload(body)
+    if kind == "meta" and body.get("key") in _META:
+        return Left(fields=(_META[body["key"]],))
+    if kind == "ct" and body.get("key") in _CT and "dir" not in body:
+        return Left(fields=(_CT[body["key"]],))
+    if kind == "fib" and body.get("result") == "type" and body.get("flags") in (["saddr"], ["daddr"], "saddr", "daddr"):
+        return Left(fields=(Field.SADDR_TYPE if "saddr" in body["flags"] else Field.DADDR_TYPE,))
+    if (
+        kind == "fib"
+        and body.get("result") == "oif"
+        and set(body.get("flags", ()))
+        in (
+            {"saddr", "iif"},
+            {"saddr", "iif", "mark"},
+        )
+    ):
+        return Left(fields=(Field.ROUTE_BACK,))
+    if kind == "&":
+        inner = read_left(body[0])
+        if len(inner.fields) != 1 or inner.mask is not None or inner.fields[0] in NAMES:
+            raise ValueError("a mask of more than one field")
+        return Left(fields=inner.fields, needs=inner.needs, mask=constant(inner, body[1]))
+    if kind == "concat":
+        parts = [read_left(part) for part in body]
+        if any(part.mask is not None for part in parts):
+            raise ValueError("a mask inside of a concatenation")
+        return Left(
+            fields=tuple(field for part in parts for field in part.fields),
+            needs=tuple(need for part in parts for need in part.needs),
+        )
+    raise ValueError(f"{kind} is not modelled")
+
+
+def only(expression: Json) -> tuple[str, Json]:
+    """Return the one key of an object and its value; ValueError when it is not such an object."""
+    if not isinstance(expression, dict) or len(expression) != 1:
+        raise ValueError(f"not an expression: {str(expression)[:60]}")
+    return next(iter(expression.items()))
+
+
+def _payload(body: Json) -> Left:
+    protocol, name = body.get("protocol"), body.get("field")
+    if protocol == "ip" and name in _IP:
+        return Left(fields=(_IP[name],), needs=(is_value(Field.FAMILY, 4),))
+    if protocol == "ip6" and name in _IP6:
+        return Left(fields=(_IP6[name],), needs=(is_value(Field.FAMILY, 6),))
+    if protocol == "th" and name in _PORTS:
+        return Left(fields=(_PORTS[name],))
+    if protocol in ("tcp", "udp", "sctp", "dccp", "udplite") and name in _PORTS:
+        return Left(fields=(_PORTS[name],), needs=(is_value(Field.L4PROTO, PROTOCOLS[protocol]),))
+    if protocol == "tcp" and name == "flags":
+        return Left(fields=(Field.TCP_FLAGS,), needs=(is_value(Field.L4PROTO, PROTOCOLS["tcp"]),))
+    if protocol in ("icmp", "icmpv6") and name in _ICMP_FIELDS:
+        number = ICMP if protocol == "icmp" else ICMPV6
+        names = ICMP_TYPES[number] if name == "type" else None
+        return Left(fields=(_ICMP_FIELDS[name],), needs=(is_value(Field.L4PROTO, number),), names=names)
+    raise ValueError(f"{protocol} {name} is not modelled")
+
+
+def constant(left: Left, value: Json) -> int:
+    """Read a constant of a single field; names joined by ``|`` or in a list are or-ed."""
+    if isinstance(value, dict):
+        kind, body = only(value)
+        if kind != "|":
+            raise ValueError(f"{kind} in a constant")
+        value = body
+    if isinstance(value, list):
+        made = 0
+        for part in value:
+            made |= constant(left, part)
+        return made
+    return scalar(left.fields[0], value, left.names)
+
+
+def interval(field: Field, value: Json, names: dict[str, int] | None = None) -> tuple[Scalar, Scalar]:
+    """Read a constant, prefix, range or name with a wildcard; ValueError for anything else."""
+    if value == "*":
+        raise ValueError("a catch-all inside of a concatenation")
+    if isinstance(value, dict):
+        kind, body = only(value)
+        if kind == "range":
+            return scalar(field, body[0], names), scalar(field, body[1], names)
+        if kind == "prefix":
+            bits = _address_bits(body["addr"]) if field in ADDRESSES else _BITS.get(field, 32)
+            return prefix_interval(scalar(field, body["addr"], names), int(body["len"]), bits)
+        if kind == "|":
+            low = constant(Left(fields=(field,), names=names), value)
+            return low, low
+        raise ValueError(f"{kind} is not modelled")
+    if field in NAMES:
+        if not isinstance(value, str):
+            raise ValueError("an interface by a number, whose name is not known")
+        return name_interval(value, "*")
+    low = scalar(field, value, names)
+    return low, low
+
+
+def _address_bits(text: Json) -> int:
+    return 128 if ":" in str(text) else 32
+
+
+def box(fields: Sequence[Field], value: Json, names: dict[str, int] | None = None) -> Box:
+    """Read a set's element into one interval a field."""
+    if len(fields) == 1:
+        return (interval(fields[0], value, names),)
+    kind, parts = only(value)
+    if kind != "concat" or len(parts) != len(fields):
+        raise ValueError("an element that is not of the fields it is compared with")
+    return tuple(interval(field, part) for field, part in zip(fields, parts, strict=True))
+
+
+def everything(fields: Sequence[Field]) -> Box:
+    """Return the box of the catch-all element ``*``."""
+    return tuple(("", "\U0010ffff") if field in NAMES else (0, (1 << 128) - 1) for field in fields)

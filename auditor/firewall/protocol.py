@@ -1,0 +1,221 @@
+"""The lines of ``auditor firewall eval``: one question in JSON, one answer in JSON."""
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from auditor.firewall.dialects.iptables_save import read_iptables
+from auditor.firewall.dialects.nft_json import read_nft
+from auditor.firewall.dialects.values import ICMP, ICMPV6, PROTOCOLS, Json, number
+from auditor.firewall.way import Program
+from auditor.model.facts.network import Family
+from auditor.model.packet import Direction, HostNetwork, Packet
+from auditor.model.ruleset import CT_STATES, CT_STATUSES, TCP_FLAGS, Ruleset, merged
+
+_KEPT = 64
+_ROUTING = ("rp_filter", "route_localnet")
+
+
+def read_ruleset(question: Mapping[str, Json]) -> Ruleset:
+    """Read the rulesets of a question in its format; ValueError for one that cannot be read."""
+    form = question.get("format")
+    if form == "nft-json":
+        return read_nft(_text(question, "ruleset"), listing=question.get("ruleset_text") or None)
+    if form not in ("iptables-save", "mixed"):
+        raise ValueError(f"format {form!r} is none of nft-json, iptables-save, mixed")
+    backend = str(question.get("backend", "legacy"))
+    if backend not in ("legacy", "nft"):
+        raise ValueError(f"backend {backend!r} is neither legacy nor nft")
+    sets = question.get("ipset") or ""
+    rulesets = [
+        read_iptables(question.get(name) or "", family, sets=sets, backend=backend)
+        for name, family in (("ruleset", Family.IP), ("ip6tables", Family.IP6))
+    ]
+    if form == "mixed" and question.get("nft"):
+        rulesets.append(
+            read_nft(
+                _text(question, "nft"),
+                listing=question.get("nft_text") or question.get("ruleset_text") or None,
+                skip_iptables=backend == "nft",
+            )
+        )
+    return merged(*rulesets)
+
+
+def _text(question: Mapping[str, Json], name: str) -> str:
+    text = question.get(name)
+    if isinstance(text, dict):
+        raise ValueError(f"{name} is an object: give nft's output as a string")  # noqa: TRY004 — an operator's input
+    if not isinstance(text, str):
+        raise ValueError(f"{name} is missing")  # noqa: TRY004 — as above
+    return text
+
+
+def read_host(given: Json) -> HostNetwork:
+    """Read the host of a question; ValueError where it is not as the protocol says."""
+    if given is None:
+        given = {}
+    if not isinstance(given, dict):
+        raise ValueError("host is not an object")  # noqa: TRY004 — an operator's input
+    sysctl = {str(key): value for key, value in (given.get("sysctl") or {}).items()}
+    forward = given.get("ip_forward", _plain(sysctl, "net.ipv4.ip_forward"))
+    forward6 = _plain(sysctl, "net.ipv6.conf.all.forwarding")
+    is_loose = sysctl.get("nf_conntrack_tcp_loose", sysctl.get("net.netfilter.nf_conntrack_tcp_loose", 1))
+    settings = {name: _by_interface(sysctl, name) for name in _ROUTING}
+    return HostNetwork(
+        addresses={
+            str(name): tuple(_address(one) for one in ([texts] if isinstance(texts, str) else texts))
+            for name, texts in (given.get("addresses") or {}).items()
+        },
+        forwards={
+            Family.IP: None if forward is None else bool(forward),
+            Family.IP6: bool(forward if forward6 is None else forward6)
+            if (forward, forward6) != (None, None)
+            else None,
+        },
+        rp_filter={name: int(value) for name, value in settings["rp_filter"].items()},
+        route_localnet={name: bool(value) for name, value in settings["route_localnet"].items()},
+        is_loose=bool(int(is_loose)),
+    )
+
+
+def _plain(sysctl: Mapping[str, Json], key: str) -> int | None:
+    return None if sysctl.get(key) is None else int(sysctl[key])
+
+
+def _by_interface(sysctl: Mapping[str, Json], name: str) -> dict[str, int]:
+    """Read a setting of IPv4 that each interface has: the larger (rp_filter), or either (the others), counts."""
+    made = {"": int(sysctl.get(name, 0))}
+    every = int(sysctl.get(f"net.ipv4.conf.all.{name}", 0))
+    for key, value in sysctl.items():
+        if key.startswith("net.ipv4.conf.") and key.endswith(f".{name}"):
+            interface = key.removeprefix("net.ipv4.conf.").removesuffix(f".{name}").replace("/", ".")
+            made["" if interface in ("all", "default") else interface] = max(int(value), every)
+    made[""] = max(made[""], every)
+    return made
+
+
+def _address(text: Json) -> tuple[Family, int, int | None]:
+    plain, slash, length = str(text).partition("/")
+    address = ipaddress.ip_address(plain.partition("%")[0])
+    return Family.IP if address.version == 4 else Family.IP6, int(address), int(length) if slash else None  # noqa: PLR2004
+
+
+def read_packet(given: Json, *, wants_sources: bool) -> Packet:
+    """Read the packet of a question; ValueError where it is not as the protocol says."""
+    if not isinstance(given, dict):
+        raise ValueError("packet is missing or not an object")  # noqa: TRY004 — an operator's input
+    family = _one_of(given, "family", {one.value: one for one in Family})
+    direction = _one_of(given, "direction", {one.value: one for one in Direction})
+    state = given.get("ct_state")
+    if state is not None and state not in CT_STATES:
+        raise ValueError(f"ct_state {state!r} is none of {', '.join(CT_STATES)}")
+    if state is None and given.get("related_to") is not None:
+        state = "related"
+    way = given.get("ct_direction")
+    is_reply = way == "reply" if way is not None else state == "related"
+    flags = given.get("tcp_flags")
+    status = given.get("ct_status")
+    return Packet(
+        direction=direction,
+        interface=str(given.get("iface", "")),
+        family=family,
+        source=None if wants_sources else _ip(given, "src", family),
+        destination=_ip(given, "dst", family),
+        protocol=_protocol(given.get("proto"), family),
+        source_port=_number(given, "sport"),
+        destination_port=_number(given, "dport"),
+        tcp_flags=None if flags is None else _word(flags, TCP_FLAGS),
+        icmp_type=_number(given, "icmp_type"),
+        icmp_code=_number(given, "icmp_code"),
+        ttl=_number(given, "ttl"),
+        length=_number(given, "length"),
+        dscp=_number(given, "dscp") or 0,
+        mark=_number(given, "mark") or 0,
+        state=state,
+        is_reply=is_reply,
+        status=None if status is None else _word(status, CT_STATUSES),
+    )
+
+
+def _one_of(given: Mapping[str, Json], name: str, known: Mapping[str, Json]) -> Json:
+    if given.get(name) not in known:
+        raise ValueError(f"{name} {given.get(name)!r} is none of {', '.join(known)}")
+    return known[given[name]]
+
+
+def _ip(given: Mapping[str, Json], name: str, family: Family) -> int:
+    address = ipaddress.ip_address(str(given.get(name)))
+    if (address.version == 4) is not (family is Family.IP):  # noqa: PLR2004
+        raise ValueError(f"{name} {address} is not of family {family}")
+    return int(address)
+
+
+def _protocol(given: Json, family: Family) -> int:
+    if isinstance(given, int):
+        return given
+    name = str(given).lower()
+    if name == "icmp" and family is Family.IP6:
+        return ICMPV6
+    return ICMP if name == "icmp" else PROTOCOLS[name] if name in PROTOCOLS else number(name)
+
+
+def _number(given: Mapping[str, Json], name: str) -> int | None:
+    value = given.get(name)
+    return None if value is None else int(value)
+
+
+def _word(given: Json, names: Mapping[str, int]) -> int:
+    if isinstance(given, int):
+        return given
+    words = given.replace("|", ",").split(",") if isinstance(given, str) else given
+    made = 0
+    for word in words:
+        name = str(word).strip().lower().replace("_", "-")
+        if name and name != "none":
+            if name not in names:
+                raise ValueError(f"{name!r} is none of {', '.join(names)}")
+            made |= names[name]
+    return made
+
+
+class Answers:
+    """Answers questions; a ruleset that is named by an id is read once."""
+
+    def __init__(self) -> None:
+        self._rulesets: OrderedDict[str, Ruleset] = OrderedDict()
+        self._programs: OrderedDict[tuple[str, str], Program] = OrderedDict()
+
+    def answer(self, question: Json) -> dict[str, Json]:
+        """Answer one question; one that is wrong is answered with an error."""
+        if not isinstance(question, dict):
+            return {"id": None, "error": "not a JSON object"}
+        try:
+            program = self._program(question)
+            packet = read_packet(question.get("packet"), wants_sources=False)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            return {"id": question.get("id"), "error": str(error) or type(error).__name__}
+        outcome = program.evaluate(packet)
+        verdict = outcome.verdict
+        return {"id": question.get("id"), "verdict": "unknown" if verdict is None else verdict, "rule": outcome.rule}
+
+    def _program(self, question: Mapping[str, Json]) -> Program:
+        name = question.get("ruleset_id")
+        host = repr(question.get("host"))
+        if name is None:
+            return Program(read_ruleset(question), read_host(question.get("host")))
+        key = (repr(name), host)
+        known = self._programs.get(key)
+        if known is None:
+            ruleset = self._rulesets.get(key[0])
+            if ruleset is None:
+                ruleset = self._rulesets[key[0]] = read_ruleset(question)
+                _trim(self._rulesets)
+            known = self._programs[key] = Program(ruleset, read_host(question.get("host")))
+            _trim(self._programs)
+        return known
+
+
+def _trim(kept: "OrderedDict[Json, Json]") -> None:
+    while len(kept) > _KEPT:
+        kept.popitem(last=False)

@@ -1,0 +1,129 @@
+"""Sets of addresses as sorted, disjoint intervals: what sources are left when a rule has taken its own."""
+
+import ipaddress
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from auditor.model.facts.network import Family
+
+BITS = {Family.IP: 32, Family.IP6: 128}
+
+
+class Region:
+    """A set of integers from 0 to ``top``, never changed."""
+
+    def __init__(self, starts: list[int], ends: list[int], top: int) -> None:
+        self.starts = starts
+        self.ends = ends
+        self.top = top
+
+    @classmethod
+    def of(cls, intervals: Iterable[tuple[int, int]], top: int) -> "Region":
+        """Make a region of closed intervals in any order, overlapping or not."""
+        starts: list[int] = []
+        ends: list[int] = []
+        for low, high in sorted(intervals):
+            if ends and low <= ends[-1] + 1:
+                ends[-1] = max(ends[-1], high)
+            else:
+                starts.append(low)
+                ends.append(high)
+        return cls(starts, ends, top)
+
+    def __bool__(self) -> bool:
+        return bool(self.starts)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.starts, self.ends, strict=True)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Region) and self.starts == other.starts and self.ends == other.ends
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.starts[:8]), len(self.starts)))
+
+    def __repr__(self) -> str:
+        return f"Region({list(self)!r})"
+
+    def __contains__(self, value: int) -> bool:
+        place = bisect_right(self.starts, value) - 1
+        return place >= 0 and value <= self.ends[place]
+
+    @property
+    def is_all(self) -> bool:
+        """Tell whether nothing is missing."""
+        return len(self.starts) == 1 and self.starts[0] == 0 and self.ends[0] == self.top
+
+    @cached_property
+    def rest(self) -> "Region":
+        """All that is not in it."""
+        if not self.starts:
+            return Region([0], [self.top], self.top)
+        starts = [end + 1 for end in self.ends if end < self.top]
+        ends = [start - 1 for start in self.starts if start > 0]
+        if self.starts[0] > 0:
+            starts.insert(0, 0)
+        if self.ends[-1] < self.top:
+            ends.append(self.top)
+        made = Region(starts, ends, self.top)
+        made.__dict__["rest"] = self
+        return made
+
+    def __and__(self, other: "Region") -> "Region":
+        if self.is_all or self is other:
+            return other
+        if other.is_all:
+            return self
+        few, many = (self, other) if len(self.starts) <= len(other.starts) else (other, self)
+        starts: list[int] = []
+        ends: list[int] = []
+        for low, high in few:
+            place = bisect_left(many.ends, low)
+            last = bisect_right(many.starts, high)
+            if place >= last:
+                continue
+            found = len(starts)
+            starts += many.starts[place:last]
+            ends += many.ends[place:last]
+            starts[found] = max(starts[found], low)
+            ends[-1] = min(ends[-1], high)
+        return Region(starts, ends, self.top)
+
+    def __sub__(self, other: "Region") -> "Region":
+        return self & other.rest if self.starts and other.starts else self
+
+    def __or__(self, other: "Region") -> "Region":
+        if not self.starts or other.is_all:
+            return other
+        if not other.starts or self.is_all:
+            return self
+        return Region.of([*self, *other], self.top)
+
+
+def everything(family: Family) -> Region:
+    """Return all addresses of a family."""
+    top = (1 << BITS[family]) - 1
+    return Region([0], [top], top)
+
+
+def nothing(family: Family) -> Region:
+    """Return no address of a family."""
+    return Region([], [], (1 << BITS[family]) - 1)
+
+
+def address_text(value: int, family: Family) -> str:
+    """Write an address."""
+    return str(ipaddress.IPv4Address(value) if family is Family.IP else ipaddress.IPv6Address(value))
+
+
+def region_texts(region: Region, family: Family) -> tuple[str, ...]:
+    """Write each interval: as CIDR where it is a network, else as ``first-last``."""
+    return tuple(_interval_text(low, high, family) for low, high in region)
+
+
+def _interval_text(low: int, high: int, family: Family) -> str:
+    size = high - low + 1
+    if size & (size - 1) == 0 and low % size == 0:
+        return f"{address_text(low, family)}/{BITS[family] - size.bit_length() + 1}"
+    return f"{address_text(low, family)}-{address_text(high, family)}"

@@ -1,0 +1,408 @@
+"""The way of a packet through a host: hooks in their order, connection tracking, translation, routing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auditor.firewall.addresses import Surroundings
+from auditor.firewall.chains import Chains
+from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value
+from auditor.firewall.dialects.values import ICMP, ICMPV6
+from auditor.firewall.tracking import first_state, implied_status
+from auditor.firewall.walk import BudgetError, Ending, Walk
+from auditor.model.facts.network import Family
+from auditor.model.packet import Direction, HostNetwork, Packet
+from auditor.model.ruleset import (
+    ADDRESS_TYPES,
+    CT_STATES,
+    CT_STATUSES,
+    Base,
+    Field,
+    Hook,
+    NatKind,
+    Ruleset,
+    SetMark,
+    Verb,
+)
+
+CONNTRACK_PRIORITY = -200
+_NAT_DESTINATION, _NAT_SOURCE = -100, 100
+_TRACKED = frozenset((Hook.PREROUTING, Hook.OUTPUT))
+_LOOPBACK = "lo"
+_ICMP_ERRORS = frozenset((3, 4, 5, 11, 12))
+_ICMPV6_INFORMATIVE = 128
+_LOCAL, _MULTICAST, _BROADCAST = (ADDRESS_TYPES[name] for name in ("local", "multicast", "broadcast"))
+_FORGOTTEN_BY_CT = (Field.CT_DIRECTION, Field.CT_STATUS, Field.CT_MARK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What becomes of a packet: one ending, or several when something could not be read."""
+
+    endings: tuple[Ending, ...]
+    """All that may become of it."""
+
+    @property
+    def verdict(self) -> Verb | None:
+        """Return the one verdict; None when there are several."""
+        verbs = {ending.verb for ending in self.endings}
+        return verbs.pop() if len(verbs) == 1 else None
+
+    @property
+    def rule(self) -> str:
+        """Return what decided, or what kept it from being decided."""
+        doubts = list(dict.fromkeys(ending.doubt for ending in self.endings if ending.doubt))
+        if self.verdict is None and doubts:
+            return "; ".join(doubts[:3])
+        return self.endings[-1].text
+
+
+class Program:
+    """A ruleset made ready for one host."""
+
+    def __init__(self, ruleset: Ruleset, host: HostNetwork) -> None:
+        self.ruleset = ruleset
+        self.chains = Chains(ruleset.chains)
+        self.around = Surroundings(host=host)
+        self.host = host
+        self.bases: Mapping[Hook, tuple[Base, ...]] = {
+            hook: tuple(sorted((base for base in ruleset.bases if base.hook is hook), key=_order)) for hook in Hook
+        }
+        self.writes_ct_mark = any(
+            isinstance(step, SetMark) and step.target is Field.CT_MARK
+            for rules in ruleset.chains.values()
+            for rule in rules
+            for step in rule.steps
+        )
+
+    def evaluate(self, packet: Packet) -> Outcome:
+        """Say what becomes of a packet."""
+        way = Way(program=self, packet=packet)
+        try:
+            way.go()
+        except BudgetError:
+            text = "the ruleset takes more steps than the evaluation may"
+            way.endings.append(Ending(Verb.DROP, text, "", text))
+            way.endings.append(Ending(Verb.ACCEPT, text, "", text))
+        if not is_answered(packet):
+            return Outcome(endings=tuple(_silent(ending) for ending in way.endings))
+        return Outcome(endings=tuple(way.endings))
+
+
+def is_answered(packet: Packet) -> bool:
+    """Say whether the kernel answers a packet that it rejects: it never answers an ICMP error or a reset."""
+    if packet.protocol == ICMP:
+        return packet.icmp_type not in _ICMP_ERRORS
+    if packet.protocol == ICMPV6:
+        return packet.icmp_type is None or packet.icmp_type >= _ICMPV6_INFORMATIVE
+    return True
+
+
+def _silent(ending: Ending) -> Ending:
+    """Return what a reject without an answer is."""
+    return Ending(Verb.DROP, ending.text, "", ending.doubt) if ending.verb is Verb.REJECT else ending
+
+
+def _order(base: Base) -> tuple[int, int, tuple[int, ...]]:
+    last_first = tuple(-number for number in base.order)
+    if base.is_nat:
+        place = _NAT_DESTINATION if base.hook in (Hook.PREROUTING, Hook.OUTPUT) else _NAT_SOURCE
+        return place, base.priority, last_first
+    return base.priority, 0, last_first
+
+
+@dataclass(slots=True, kw_only=True)
+class Way:
+    """One packet's way, as far as it has come."""
+
+    program: Program
+    """The ruleset on its host."""
+    packet: Packet
+    """The packet."""
+    endings: list[Ending] = field(default_factory=list)
+    """What may have become of it so far; complete when ``go`` returns."""
+    walk: Walk = field(init=False)
+    """The packet as it is now."""
+    accepted: Ending | None = None
+    """The rule, or failing one the policy, that let it through last."""
+    is_new: int = NO
+    """Whether it is the first packet of its connection."""
+    is_bound: int = NO
+    """Whether a rule of this hook has translated it: the others are not asked then."""
+
+    def __post_init__(self) -> None:
+        values = self._values()
+        self.walk = Walk(chains=self.program.chains, values=values)
+
+    def go(self) -> None:
+        """Go the whole way."""
+        if self.program.ruleset.doubts:
+            doubt = self.program.ruleset.doubts[0]
+            self.endings += [Ending(Verb.DROP, doubt, "", doubt)]
+        alive = self._inward() if self.packet.direction is Direction.IN else self._outward()
+        if alive:
+            self.endings.append(self.accepted or Ending(Verb.ACCEPT, "no base chain sees it"))
+
+    # ---- stages
+
+    def _inward(self) -> bool:
+        if not (self._hook(Hook.INGRESS) and self._hook(Hook.PREROUTING)):
+            return False
+        kind = self._destination_type()
+        if not self._routing(kind):
+            return False
+        if kind is UNKNOWN:
+            return self._either()
+        if kind in (_LOCAL, _MULTICAST, _BROADCAST):
+            return self._hook(Hook.INPUT)
+        return self._forward()
+
+    def _outward(self) -> bool:
+        return self._hook(Hook.OUTPUT) and self._hook(Hook.POSTROUTING) and self._hook(Hook.EGRESS)
+
+    def _either(self) -> bool:
+        """Go on with a packet whose destination was translated to what is not known."""
+        text = self.accepted.text if self.accepted else "a translation"
+        self.endings.append(Ending(Verb.DROP, text, "", f"{text} (the new destination is not known)"))
+        return True
+
+    def _forward(self) -> bool:
+        packet, values = self.packet, self.walk.values
+        forwards = self.program.host.forwards.get(packet.family)
+        text = f"it is for another host, and forwarding of {_family_name(packet.family)} is off"
+        if forwards is False:
+            self.endings.append(Ending(Verb.DROP, text))
+            return False
+        if forwards is None:
+            doubt = f"whether {_family_name(packet.family)} is forwarded is not known"
+            self.endings.append(Ending(Verb.DROP, doubt, "", doubt))
+        leaves = self.program.around.way_to(packet.family, values[Field.DADDR])
+        values[Field.OIF] = UNKNOWN if leaves is None else leaves
+        return self._hook(Hook.FORWARD) and self._hook(Hook.POSTROUTING)
+
+    def _routing(self, kind: Value) -> bool:
+        """Say whether the routing of incoming packets lets it in."""
+        for ending in misrouted(self.program, self.packet, kind, self.walk.values):
+            self.endings.append(ending)
+            if not ending.doubt:
+                return False
+        return True
+
+    # ---- hooks
+
+    def _hook(self, hook: Hook) -> bool:  # noqa: C901 — the order of things is the point
+        """Walk the base chains of a hook; False when nothing is left of the packet."""
+        walk, packet = self.walk, self.packet
+        number = 4 if packet.family is Family.IP else 6
+        is_tracked = hook not in _TRACKED and hook is not Hook.INGRESS
+        self.is_bound = NO
+        for base in self.program.bases[hook]:
+            if number not in base.families:
+                continue
+            truth = self._sees(base, hook)
+            if truth == NO:
+                continue
+            if not is_tracked and hook in _TRACKED and (base.priority >= CONNTRACK_PRIORITY or base.is_nat):
+                self._track()
+                is_tracked = True
+            if base.is_nat:
+                truth = self._first_only(truth)
+                if truth == NO:
+                    continue
+            ending = walk.through(base, truth=truth)
+            self.endings += [one for one in walk.possible if one.verb is not Verb.ACCEPT]
+            can_pass = [one for one in walk.possible if one.verb is Verb.ACCEPT]
+            if walk.translated is not None:
+                self._translate()
+            if ending.verb is not Verb.ACCEPT:
+                self.endings.append(ending if not can_pass else Ending(
+                    ending.verb, ending.text, ending.answer, can_pass[0].doubt))  # fmt: skip
+                if not can_pass:
+                    return False
+                ending = can_pass[0]
+            self._remember(base, ending)
+        if not is_tracked and hook in _TRACKED:
+            self._track()
+        return True
+
+    def _remember(self, base: Base, ending: Ending) -> None:
+        """Keep what let the packet through: a rule says more than a policy, and a later one more than an earlier."""
+        if self.accepted is None or ending.text != base.text:
+            self.accepted = ending
+
+    def _sees(self, base: Base, hook: Hook) -> int:
+        """Say whether a base chain sees the packet, by the interface it is bound to."""
+        if hook not in (Hook.INGRESS, Hook.EGRESS):
+            return YES
+        if not base.devices:
+            return MAYBE
+        return YES if self.packet.interface in base.devices else NO
+
+    def _first_only(self, truth: int) -> int:
+        if self.is_bound == YES or self.is_new == NO:
+            return NO
+        return truth if self.is_new == YES and self.is_bound == NO else MAYBE
+
+    # ---- connection tracking and translation
+
+    def _track(self) -> None:
+        """Give the packet what connection tracking knows of it."""
+        walk, packet, values = self.walk, self.packet, self.walk.values
+        state = packet.state or first_state(packet, is_loose=self.program.host.is_loose)
+        if walk.untracked == YES:
+            state = "untracked"
+        if state is None or walk.untracked == MAYBE:
+            values[Field.CT_STATE] = values[Field.CT_DIRECTION] = UNKNOWN
+            values[Field.CT_STATUS] = values[Field.CT_MARK] = UNKNOWN
+            self.is_new = MAYBE
+            return
+        values[Field.CT_STATE] = CT_STATES[state]
+        self.is_new = YES if state == "new" else NO
+        if state in ("invalid", "untracked"):
+            return
+        values[Field.CT_DIRECTION] = int(packet.is_reply)
+        values[Field.CT_STATUS] = implied_status(packet, state) if packet.status is None else packet.status
+        values[Field.CT_MARK] = UNKNOWN if self.program.writes_ct_mark and state != "new" else 0
+
+    def _translate(self) -> None:
+        """Write a translation that a rule decided on."""
+        if self.walk.translated is None:
+            return
+        (what, is_certain), self.walk.translated = self.walk.translated, None
+        values = self.walk.values
+        self.is_bound = YES if is_certain else MAYBE
+        is_exact = is_certain and what.is_exact
+        if what.kind is NatKind.SOURCE:
+            values[Field.SADDR] = UNKNOWN if what.address is None or not is_exact else what.address
+            values[Field.SPORT] = UNKNOWN
+            values[Field.SADDR_TYPE] = UNKNOWN
+            return
+        self._redirect(what.kind, what.address, what.ports, is_exact=is_exact)
+
+    def _redirect(self, kind: NatKind, address: int | None, ports: tuple[int, int] | None, *, is_exact: bool) -> None:
+        packet, values = self.packet, self.walk.values
+        if kind is NatKind.REDIRECT:
+            if packet.direction is Direction.OUT:
+                address = 1 if packet.family is Family.IP6 else 0x7F000001
+            else:
+                address = self.program.around.first_of(packet.interface, packet.family)
+                is_exact = is_exact and address is not None
+        if values[Field.CT_STATUS] is not None and values[Field.CT_STATUS] is not UNKNOWN:
+            values[Field.CT_STATUS] = values[Field.CT_STATUS] | CT_STATUSES["dnat"] if is_exact else UNKNOWN
+        if not is_exact:
+            values[Field.DADDR] = values[Field.DADDR_TYPE] = UNKNOWN
+            values[Field.DPORT] = UNKNOWN
+            return
+        if address is not None:
+            values[Field.DADDR] = address
+            values[Field.DADDR_TYPE] = self._type(address)
+        if ports is not None and values[Field.DPORT] is not None:
+            low, high = ports
+            is_kept = values[Field.DPORT] is not UNKNOWN and low <= values[Field.DPORT] <= high
+            values[Field.DPORT] = values[Field.DPORT] if is_kept else low if low == high else UNKNOWN
+        if packet.direction is Direction.OUT and address is not None:
+            leaves = _LOOPBACK if kind is NatKind.REDIRECT else self.program.around.way_to(packet.family, address)
+            if values[Field.DADDR_TYPE] == _LOCAL:
+                leaves = _LOOPBACK
+            values[Field.OIF] = UNKNOWN if leaves is None else leaves
+
+    # ---- values
+
+    def _type(self, address: int) -> Value:
+        kind = self.program.around.type_of(self.packet.family, address)
+        return UNKNOWN if kind is None else kind
+
+    def _destination_type(self) -> Value:
+        return self.walk.values[Field.DADDR_TYPE]
+
+    def _values(self) -> list[Value]:
+        """Lay out the packet's fields by number."""
+        packet, around = self.packet, self.program.around
+        values: list[Value] = [None] * len(Field)
+        is_in = packet.direction is Direction.IN
+        values[Field.FAMILY] = 4 if packet.family is Family.IP else 6
+        values[Field.L4PROTO] = packet.protocol
+        values[Field.SADDR] = packet.source
+        values[Field.DADDR] = packet.destination
+        values[Field.IIF] = packet.interface if is_in else ""
+        values[Field.OIF] = "" if is_in else packet.interface
+        values[Field.MARK] = _known(packet.mark)
+        values[Field.CT_STATE] = CT_STATES["invalid"]
+        lay_out_protocol(packet, values)
+        for at, value in ((Field.TTL, packet.ttl), (Field.LENGTH, packet.length), (Field.DSCP, packet.dscp)):
+            values[at] = _known(value)
+        values[Field.FRAGMENT] = 0
+        values[Field.DADDR_TYPE] = self._type(packet.destination)
+        values[Field.PKTTYPE] = {_MULTICAST: 2, _BROADCAST: 1, UNKNOWN: UNKNOWN}.get(
+            values[Field.DADDR_TYPE] if is_in else _LOCAL, 0
+        )
+        if packet.source is not None:
+            values[Field.SADDR_TYPE] = self._type(packet.source)
+            here, unsure = around.behind(packet.family, packet.interface)
+            values[Field.ROUTE_BACK] = UNKNOWN if packet.source in unsure else int(packet.source in here)
+        return values
+
+
+def _known(value: int | None) -> Value:
+    return UNKNOWN if value is None else value
+
+
+def lay_out_protocol(packet: Packet, values: list[Value]) -> None:
+    """Lay out the fields of the transport header: what the protocol has no place for is absent."""
+    if packet.protocol in (6, 17, 33, 132, 136):
+        values[Field.SPORT], values[Field.DPORT] = _known(packet.source_port), _known(packet.destination_port)
+        if packet.protocol == 6:  # noqa: PLR2004 — TCP
+            values[Field.TCP_FLAGS] = _known(packet.tcp_flags)
+    elif packet.protocol in (1, 58):
+        values[Field.ICMP_TYPE], values[Field.ICMP_CODE] = _known(packet.icmp_type), _known(packet.icmp_code)
+        values[Field.SPORT] = values[Field.DPORT] = UNKNOWN  # what stands in their place is something else
+    else:
+        values[Field.SPORT] = values[Field.DPORT] = UNKNOWN
+
+
+def _family_name(family: Family) -> str:
+    return "IPv4" if family is Family.IP else "IPv6"
+
+
+def _setting(by_interface: Mapping[str, Value], interface: str) -> Value:
+    return by_interface.get(interface, by_interface.get(""))
+
+
+def misrouted(program: Program, packet: Packet, kind: Value, values: list[Value]) -> list[Ending]:
+    """Return why routing drops an incoming packet: sources and destinations that cannot come from the wire."""
+    if packet.interface == _LOOPBACK or packet.source is None:
+        return []
+    source, found = packet.source, []
+    if packet.family is Family.IP6:
+        if source == 1 or source >> 120 == 0xFF:  # noqa: PLR2004 — multicast
+            found.append(Ending(Verb.DROP, "IPv6 takes no such source from the wire"))
+        if values[Field.DADDR] == 1:
+            found.append(Ending(Verb.DROP, "IPv6 takes ::1 from the loopback interface only"))
+        return found
+    if source >> 28 == 14 or source == 0xFFFFFFFF or (source >> 24 == 0 and kind != _BROADCAST):  # noqa: PLR2004
+        found.append(Ending(Verb.DROP, "no source (multicast, broadcast or this network)"))
+    localnet = _setting(program.host.route_localnet, packet.interface)
+    is_loopback = source >> 24 == 127 or (values[Field.DADDR] is not UNKNOWN and values[Field.DADDR] >> 24 == 127)  # noqa: PLR2004
+    if is_loopback and not localnet:
+        text = f"route_localnet is off on {packet.interface}: 127.0.0.0/8 does not come from the wire"
+        doubt = "" if localnet is False else "route_localnet is not known"
+        found.append(Ending(Verb.DROP, text, "", doubt))
+    elif values[Field.SADDR_TYPE] == _LOCAL:
+        found.append(Ending(Verb.DROP, "its source is an address of this host"))
+    mode = _setting(program.host.rp_filter, packet.interface)
+    if mode != 0 and not is_loopback:
+        found += _reverse_path(program, packet, mode)
+    return found
+
+
+def _reverse_path(program: Program, packet: Packet, mode: int | None) -> list[Ending]:
+    """Return what the reverse path filter does: strict asks for the interface, loose for any route."""
+    around, source = program.around, packet.source or 0
+    text = f"rp_filter of {packet.interface}: the way back to the source leads elsewhere"
+    here, unsure = around.behind(packet.family, packet.interface)
+    if source in here:
+        return []
+    if mode is None or source in unsure:
+        return [Ending(Verb.DROP, text, "", "rp_filter or the routes are not known")]
+    if mode == 1 or around.way_to(packet.family, source) == "":
+        return [Ending(Verb.DROP, text)]
+    return []

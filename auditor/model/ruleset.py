@@ -1,0 +1,307 @@
+"""What a packet filter has loaded, in words of no dialect: hooks, chains, rules, matches, effects and verdicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TypeAlias
+
+
+class Field(IntEnum):
+    """What a rule can look at in a packet and what the kernel knows of it.
+
+    Values are integers, but for interfaces, which are names. A packet without the header has no value, and no
+    comparison with it holds, negated or not. Addresses and ports say nothing of family and protocol: a dialect
+    whose words do (``tcp dport``, ``ip6 saddr``) adds that match itself.
+    """
+
+    FAMILY = 0
+    """4 or 6."""
+    L4PROTO = 1
+    """Protocol number."""
+    SADDR = 2
+    """Source address."""
+    DADDR = 3
+    """Destination address."""
+    SPORT = 4
+    """Source port."""
+    DPORT = 5
+    """Destination port."""
+    IIF = 6
+    """Interface it came in by; the empty name where there is none."""
+    OIF = 7
+    """Interface it leaves by; the empty name where there is none."""
+    MARK = 8
+    """Mark of the packet."""
+    CT_MARK = 9
+    """Mark of its connection."""
+    CT_STATE = 10
+    """One bit of ``CT_STATES``."""
+    CT_DIRECTION = 11
+    """0 original, 1 reply."""
+    CT_STATUS = 12
+    """Bits of ``CT_STATUSES``."""
+    TCP_FLAGS = 13
+    """Bits of ``TCP_FLAGS``."""
+    ICMP_TYPE = 14
+    """Type of an ICMP or ICMPv6 message."""
+    ICMP_CODE = 15
+    """Code of an ICMP or ICMPv6 message."""
+    TTL = 16
+    """Time to live, or hop limit."""
+    LENGTH = 17
+    """Length in bytes, the IP header included."""
+    DSCP = 18
+    """Differentiated services code point."""
+    PKTTYPE = 19
+    """0 to this host, 1 broadcast, 2 multicast, 3 to another host."""
+    SADDR_TYPE = 20
+    """Type of the source address (``ADDRESS_TYPES``) as the routing table of this host sees it."""
+    DADDR_TYPE = 21
+    """Type of the destination address."""
+    FRAGMENT = 22
+    """Offset of a fragment; 0 for a whole packet."""
+    ROUTE_BACK = 23
+    """1 when this host would answer the source by the interface the packet came in by, else 0."""
+
+
+CT_STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
+"""States of a connection as nftables numbers them."""
+CT_STATUSES = {
+    "expected": 1, "seen-reply": 2, "assured": 4, "confirmed": 8, "snat": 16, "dnat": 32, "seq-adjust": 64,
+    "snat-done": 128, "dnat-done": 256, "dying": 512, "fixed-timeout": 1024, "template": 2048, "helper": 8192,
+}  # fmt: skip
+"""Status bits of a connection (``enum ip_conntrack_status``)."""
+TCP_FLAGS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "ece": 64, "cwr": 128}
+"""Flags of a TCP segment."""
+ADDRESS_TYPES = {
+    "unspec": 0, "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6,
+    "unreachable": 7, "prohibit": 8,
+}  # fmt: skip
+"""Types of an address (``RTN_*`` of the kernel)."""
+
+
+class Truth(IntEnum):
+    """Whether something holds."""
+
+    NO = 0
+    """It does not."""
+    YES = 1
+    """It does."""
+    MAYBE = 2
+    """It cannot be told."""
+
+
+class Verb(StrEnum):
+    """What a rule does with a packet that matches."""
+
+    ACCEPT = "accept"
+    """Ends this base chain; those after it still see the packet."""
+    DROP = "drop"
+    """Final."""
+    REJECT = "reject"
+    """Final, and the sender is told."""
+    CONTINUE = "continue"
+    """Go on with the next rule."""
+    RETURN = "return"
+    """Go back to the calling chain; in a base chain, to its policy."""
+    JUMP = "jump"
+    """Go to a chain and come back."""
+    GOTO = "goto"
+    """Go to a chain; its end is the end of this one."""
+    UNREAD = "unread"
+    """It cannot be told: accept, drop or go on."""
+
+
+Scalar: TypeAlias = int | str
+Box: TypeAlias = tuple[tuple[Scalar, Scalar], ...]
+"""One closed interval for each field; intervals of names are of their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What a rule does in the end."""
+
+    verb: Verb
+    """What."""
+    target: str = ""
+    """Key of the chain, for *jump* and *goto*."""
+    answer: str = ""
+    """What the sender is told, for *reject*: ``tcp-reset`` or an ICMP message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Keys:
+    """A set as it is looked up: the first entry that holds a packet's fields says whether it is a member."""
+
+    entries: tuple[tuple[Box, Truth], ...]
+    """Boxes, the most specific first where they overlap."""
+    is_open: bool = False
+    """Whether members can have been added since it was listed: what is not in it may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Match:
+    """A comparison of fields with a set; it holds for no packet that lacks one of the fields."""
+
+    fields: tuple[Field, ...]
+    """What is compared."""
+    keys: Keys
+    """What it is compared with."""
+    mask: int | None = None
+    """Bits of the (single) field that are looked at; None for all."""
+    is_negated: bool = False
+    """Whether it holds for what is not in the set."""
+    holds_if_missing: bool = False
+    """Whether it holds for a packet that lacks a field: never in nftables, in iptables for some."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A condition that is not modelled: it may hold or not."""
+
+    text: str
+    """What it says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMark:
+    """Give a mark a value: (source AND keep) XOR flip."""
+
+    target: Field
+    """The mark that is written."""
+    source: Field
+    """The mark that is read."""
+    keep: int
+    """Bits that are kept."""
+    flip: int
+    """Bits that are turned over afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """A rewriting that is not modelled: fields have a value that is not known from here on."""
+
+    fields: tuple[Field, ...]
+    """What is rewritten."""
+    text: str
+    """The statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untrack:
+    """Take the packet out of connection tracking (``notrack``)."""
+
+
+class NatKind(StrEnum):
+    """What is translated."""
+
+    DESTINATION = "dnat"
+    """Destination address and port."""
+    REDIRECT = "redirect"
+    """Destination to an address of this host."""
+    SOURCE = "snat"
+    """Source address and port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translate:
+    """Translate an address for the whole connection."""
+
+    kind: NatKind
+    """Which end."""
+    address: int | None = None
+    """New address; None when it is kept or, where not ``is_exact``, not known."""
+    ports: tuple[int, int] | None = None
+    """Range of new ports; None when the port is kept."""
+    is_exact: bool = True
+    """Whether address and ports are what will be written; else they are one of several."""
+
+
+Effect: TypeAlias = SetMark | Forget | Untrack | Translate
+Step: TypeAlias = Match | Doubt | Effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lookup:
+    """A verdict map: the entry that holds a packet's fields gives the action; none goes on with the next rule."""
+
+    fields: tuple[Field, ...]
+    """What is looked up."""
+    entries: tuple[tuple[Box, Action], ...]
+    """Boxes and what is done."""
+    is_open: bool = False
+    """Whether entries can have been added since it was listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rule:
+    """Conditions and effects in order, and what is done when all conditions hold."""
+
+    steps: tuple[Step, ...] = ()
+    """Conditions and effects."""
+    action: Action | Lookup | None = None
+    """What is done; None goes on with the next rule."""
+    text: str
+    """The rule as its dialect writes it."""
+
+
+class Hook(StrEnum):
+    """Where in the kernel a base chain sees a packet."""
+
+    INGRESS = "ingress"
+    PREROUTING = "prerouting"
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+    POSTROUTING = "postrouting"
+    EGRESS = "egress"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Base:
+    """A chain that the kernel itself calls."""
+
+    hook: Hook
+    """Where."""
+    priority: int
+    """Order among the chains of the hook, lowest first."""
+    order: tuple[int, ...] = ()
+    """Order of registration; of equal priority, the chain registered last runs first."""
+    families: tuple[int, ...] = (4, 6)
+    """Families of packets it sees."""
+    is_nat: bool = False
+    """Whether it sees the first packet of a connection only, at the place of address translation."""
+    policy: Action
+    """What is done at its end."""
+    devices: tuple[str, ...] = ()
+    """Interfaces it is bound to; empty for all."""
+    chain: str
+    """Key of the chain."""
+    is_certain: bool = True
+    """Whether it is switched on for certain; a listing can garble that."""
+    text: str
+    """What it is called in explanations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ruleset:
+    """All that filters of one kind have loaded."""
+
+    bases: tuple[Base, ...] = ()
+    """Base chains."""
+    chains: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    """Rules of every chain, by its key."""
+    doubts: tuple[str, ...] = ()
+    """What of the listing could not be read and might stand anywhere: nothing is certain then."""
+
+
+def merged(*rulesets: Ruleset) -> Ruleset:
+    """Put rulesets that are live at the same time into one."""
+    chains: dict[str, tuple[Rule, ...]] = {}
+    for ruleset in rulesets:
+        chains.update(ruleset.chains)
+    return Ruleset(
+        bases=tuple(base for ruleset in rulesets for base in ruleset.bases),
+        chains=chains,
+        doubts=tuple(doubt for ruleset in rulesets for doubt in ruleset.doubts),
+    )
