@@ -186,5 +186,5 @@ def _signed(index: Index, signer: str) -> list[Hit]:
     return [hit for kind in _APPLICATION_KINDS for hit in index.find(kind, signer)]
 
 
-def _original(index: Index, name: str) -> list[Hit]:
+def _original(index: Index, name: str) -> tuple[Hit, ...]:
     return index.find(IndicatorKind.ORIGINAL_NAME, name)

@@ -6,6 +6,10 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+_KEPT = 8192
+"""Texts whose values a table remembers; beyond that it forgets them all."""
+_KEPT_LENGTH = 256
+
 
 def glob_matches(parts: tuple[str, ...], text: str) -> bool:
     """Tell whether a text matches a pattern that was split at its stars; never backtracks."""
@@ -42,9 +46,11 @@ class Table(Generic[T]):
     _exact: dict[str, list[T]] = field(default_factory=dict)
     _by_prefix: dict[int, dict[str, list[_Pattern[T]]]] = field(default_factory=dict)
     _anywhere: list[_Pattern[T]] = field(default_factory=list)
+    _known: dict[str, tuple[T, ...]] = field(default_factory=dict)
 
     def add(self, name: str, value: T, excluding: Iterable[str] = ()) -> None:
         """File a value under a name or pattern."""
+        self._known.clear()
         name = self._fold(name)
         parts = tuple(name.split("*"))
         if len(parts) == 1:
@@ -58,9 +64,19 @@ class Table(Generic[T]):
         else:
             self._anywhere.append(pattern)
 
-    def find(self, text: str) -> list[T]:
-        """Return every value whose name or pattern matches."""
-        text = self._fold(text)
+    def find(self, text: str) -> tuple[T, ...]:
+        """Return every value whose name or pattern matches; what hosts have in common is looked up once."""
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        found = tuple(self._search(self._fold(text)))
+        if len(text) <= _KEPT_LENGTH:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[text] = found
+        return found
+
+    def _search(self, text: str) -> list[T]:
         found = list(self._exact.get(text, ()))
         for length, patterns in self._by_prefix.items():
             near = patterns.get(text[:length])

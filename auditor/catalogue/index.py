@@ -38,10 +38,10 @@ class Index:
     names: dict[IndicatorKind, Table[Hit]] = field(default_factory=dict)
     """Everything else, by kind."""
 
-    def find(self, kind: IndicatorKind, text: str) -> list[Hit]:
+    def find(self, kind: IndicatorKind, text: str) -> tuple[Hit, ...]:
         """Return the indicators of a kind that a text meets."""
         table = self.names.get(kind)
-        return [] if table is None else table.find(text)
+        return () if table is None else table.find(text)
 
 
 _BUILT: dict[tuple[str, OsFamily], Index] = {}

@@ -8,15 +8,26 @@ The words a POSIX fragment may use, all defined by the probe's head (``collect/h
 ``partial REASON``  the answer lacks something; the section goes on
 ``need TOOL...``    ``failed`` unless every tool is found (sets nothing, costs no process)
 ``have TOOL``       tell whether a tool is there
+``show FILE``       the lines of a file, as they are
+``show_named FILE...``  the lines of files, each behind ``FILE:``; a file that is gone by now has none
+``scan FILE...``    what the collector's own ``awk`` makes of files
+``tell NUMBER``     ends the section, whose command went well; for sections ``after`` it, the number (0 to 31) stands
+                    in ``$told_`` and its id with ``_`` for the dot, which is empty where it did not come so far
 ``$uid``            numeric effective user id of the probe
 ``$kernel``         ``Linux`` or ``Darwin``
 ``$hostname``       the host's name, as its kernel knows it
 
-A fragment runs in a subshell of its own with PATH set, ``LC_ALL=C``, no standard input, and its
+A fragment of ``scripts`` runs in a subshell of its own with PATH set, ``LC_ALL=C``, no standard input, and its
 standard output as the section's text. A non-zero exit status of its last command makes the section
-*failed*, so a command whose failure means nothing ends in ``|| :``. Commands that start processes are
-what costs a host: one ``awk`` over many files beats a loop, and ``exec`` before the last one saves a fork. A shell
-reads a file a byte at a time and searches a long text slowly: what several sections need of one is ``shared``.
+*failed*, so a command whose failure means nothing ends in ``|| :``.
+
+A fragment of ``quick`` runs before it, in the shell of the probe itself: builtins only, nothing that can hang, no
+``cd`` and no ``set -f`` that it does not undo, and a word that ends the section is followed by ``return``, since it
+cannot exit there. Where it ends with status 0 the section is answered; else the fragment of ``scripts`` goes on.
+
+Starting processes is what costs a host. ``show`` and ``scan`` start none: the probe's one ``awk``, through which all
+output runs, reads the files. A shell reads a file a byte at a time and searches a long text slowly: what several
+sections need of one is ``shared``. What one section learned from a costly command it can ``tell``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -39,13 +50,22 @@ class Collector:
     """``folder.file``: where it lives under ``auditor/collect/`` is its name."""
     facts: tuple[type, ...]
     """Types of fact its parser returns."""
-    scripts: Mapping[OsFamily, str]
+    scripts: Mapping[OsFamily, str] = field(default_factory=dict)
     """Script fragment for each operating system it can be put to."""
     parse: Callable[[str], Parsed]
     """Pure reader of the section's text: never raises on host text, never loses a line."""
-    shared: str = ""
-    """Script run once, before the first section that names it, in the shell that runs the sections: functions and
-    variables for several collectors. It must not hang: what could is run under ``timeout``."""
+    quick: Mapping[OsFamily, str] = field(default_factory=dict)
+    """Script fragment for each operating system that is put to the probe's own shell first; see above."""
+    awk: str = ""
+    """What ``scan`` does: functions of awk, among them one named as the id with ``_`` for the dot. It finds the files
+    in ``path[2]`` to ``path[paths]`` and gives each line of content to ``put(line)``; an outcome it prints as
+    ``@outcome partial REASON``. Other names begin with the same word; no apostrophe, and what is not a parameter is
+    global. It reads by ``getline line < file`` and closes what it opened."""
+    shared: tuple[str, ...] = ()
+    """Scripts that are run once each, before the first section that names them, in the shell that runs the sections:
+    functions and variables for several collectors, of builtins only. They cannot hang."""
+    after: tuple[str, ...] = ()
+    """Collectors that are asked before it, since it looks at what they ``tell``."""
     proof: Mapping[OsFamily, Proof] = field(default_factory=dict)
     """How well the reader is proven on each system; what is not named is *documented*."""
     advice: str = ""
@@ -54,6 +74,11 @@ class Collector:
     """Whether its answer may hold secrets; False keeps the redaction rules off a text that cannot."""
     seconds: int | None = None
     """Time limit of its own on the host; None means the call's ``section_seconds``."""
+
+    @property
+    def systems(self) -> frozenset[OsFamily]:
+        """Return the operating systems it can be put to."""
+        return frozenset((*self.scripts, *self.quick))
 
 
 def fields(line: str, count: int, separator: str = "\t") -> list[str]:

@@ -13,11 +13,17 @@ umask 077
 # ---- the words of a section (documented in auditor/collect/collector.py)
 
 outcome() { printf '\n%s outcome %s %s\n' "$token" "$1" "$2" >&3; }
-absent() { outcome absent "$*"; exit 0; }
-denied() { outcome denied "$*"; exit 0; }
-failed() { outcome failed "$*"; exit 0; }
+settled() { outcome "$@"; [ -z "$forked" ] || exit 0; }
+absent() { settled absent "$*"; }
+denied() { settled denied "$*"; }
+failed() { settled failed "$*"; }
 partial() { outcome partial "$*"; }
+tell() { exit $((32 + $1)); }
 have() { command -v "$1" >/dev/null 2>&1; }
 need() { for tool; do have "$tool" || failed "$tool is not installed"; done; }
+# What is read goes through the probe's one awk: it is there anyway, and a command for each file is what costs a host.
+show() { printf '\n%s read plain\t%s\n' "$token" "$1"; }
+show_named() { printf '\n%s read named' "$token"; printf '\t%s' "$@"; printf '\n'; }
+scan() { printf '\n%s read %s' "$token" "$section"; printf '\t%s' "$@"; printf '\n'; }
 
 # ---- the sections

@@ -33,17 +33,19 @@ LAUNCHER = (
 )
 
 _QUOTED = '"$section_seconds"'
+_READER_CALLS = "\n                # ---- the readers of collectors"
+_READER_FUNCTIONS = "            # ---- the functions of collectors"
 _ORDER = ("system", "processes", "sockets", "software", "services", "accounts", "firewall", "network")
 
 
-def _rank(collector: Collector) -> tuple[int, str]:
-    """Put first what verdicts need most: a time budget cuts from the end."""
+def _rank(collector: Collector) -> tuple[int, bool, str]:
+    """Put first what verdicts need most, and what others wait for: a time budget cuts from the end."""
     folder = collector.id.partition(".")[0]
-    return (_ORDER.index(folder) if folder in _ORDER else len(_ORDER), collector.id)
+    return (_ORDER.index(folder) if folder in _ORDER else len(_ORDER), bool(collector.after), collector.id)
 
 
-def _function(collector: Collector) -> str:
-    return "section_" + collector.id.replace(".", "_")
+def _function(collector: Collector, before: str = "section") -> str:
+    return f"{before}_{collector.id.replace('.', '_')}"
 
 
 def _body(scripts: Mapping[OsFamily, str]) -> str:
@@ -53,16 +55,36 @@ def _body(scripts: Mapping[OsFamily, str]) -> str:
     return (linux or macos or "").strip()
 
 
-def _calls(chosen: list[Collector], preludes: Mapping[str, str]) -> str:
+def _functions(chosen: list[Collector]) -> list[str]:
+    quick = [f"{_function(one, 'quick')}() {{\n{_body(one.quick)}\n}}\n" for one in chosen if one.quick]
+    return quick + [f"{_function(one)}() {{\n{_body(one.scripts)}\n}}\n" for one in chosen if one.scripts]
+
+
+def _call(one: Collector, os: OsFamily) -> str:
+    quick = _function(one, "quick") if os in one.quick else "-"
+    script = _function(one) if os in one.scripts else "-"
+    return f"section {one.id} {quick} {script} {_QUOTED if one.seconds is None else one.seconds}"
+
+
+def _calls(chosen: list[Collector], preludes: Mapping[str, str], os: OsFamily) -> str:
     """Write the calls of an operating system's sections, what they share before the first that needs it."""
     lines: list[str] = []
     prepared: set[str] = set()
     for one in chosen:
-        if one.shared and one.shared not in prepared:
-            prepared.add(one.shared)
-            lines.append(f"        {preludes[one.shared]}")
-        lines.append(f"        section {one.id} {_function(one)} {_QUOTED if one.seconds is None else one.seconds}")
+        if os not in one.systems:
+            continue
+        lines.extend(f"        {preludes[text]}" for text in one.shared if text not in prepared)
+        prepared.update(one.shared)
+        lines.append(f"        {_call(one, os)}")
     return "\n".join(lines) if lines else "        :"
+
+
+def _with_readers(tail: str, chosen: list[Collector]) -> str:
+    """Put what collectors have to say in awk into the probe's one awk: their functions, and when each is called."""
+    readers = [one for one in chosen if one.awk]
+    cases = "".join(f'\n                else if (how == "{one.id}") {one.id.replace(".", "_")}()' for one in readers)
+    functions = "\n".join(one.awk.strip() for one in readers)
+    return tail.replace(_READER_CALLS, cases).replace(_READER_FUNCTIONS, functions)
 
 
 @cache
@@ -74,24 +96,22 @@ def sh_probe() -> str:
 def assemble(chosen: Iterable[Collector]) -> str:
     """Put the fragments of collectors between the head and the tail of the script."""
     source = files("auditor.collect")
-    posix = sorted((one for one in chosen if one.scripts.keys() - {OsFamily.WINDOWS}), key=_rank)
-    bodies = [f"{_function(one)}() {{\n{_body(one.scripts)}\n}}\n" for one in posix]
-    texts = dict.fromkeys(one.shared for one in posix if one.shared)
+    posix = sorted((one for one in chosen if one.systems - {OsFamily.WINDOWS}), key=_rank)
+    texts = dict.fromkeys(text for one in posix for text in one.shared)
     preludes = {text: f"shared_{number}" for number, text in enumerate(texts, 1)}
     shared = [f"{name}() {{\n{text.strip()}\n}}\n" for text, name in preludes.items()]
-    linux = _calls([one for one in posix if OsFamily.LINUX in one.scripts], preludes)
-    macos = _calls([one for one in posix if OsFamily.MACOS in one.scripts], preludes)
     sections = (
         "sections() {\n    case $kernel in\n    Linux)\n"
-        f"{linux}\n        ;;\n    Darwin)\n{macos}\n        ;;\n    esac\n}}\n"
+        f"{_calls(posix, preludes, OsFamily.LINUX)}\n        ;;\n    Darwin)\n"
+        f"{_calls(posix, preludes, OsFamily.MACOS)}\n        ;;\n    esac\n}}\n"
     )
     return "\n".join(
         [
             (source / "head.sh").read_text(encoding="utf-8"),
             *shared,
-            *bodies,
+            *_functions(posix),
             sections,
-            (source / "tail.sh").read_text(encoding="utf-8"),
+            _with_readers((source / "tail.sh").read_text(encoding="utf-8"), posix),
         ]
     )
 
@@ -105,7 +125,7 @@ def sh_probe_sha256() -> str:
 @cache
 def sections_of(os: OsFamily) -> tuple[str, ...]:
     """Return the ids of the sections that the probe puts to an operating system, in its order."""
-    return tuple(one.id for one in sorted(collectors().values(), key=_rank) if os in one.scripts)
+    return tuple(one.id for one in sorted(collectors().values(), key=_rank) if os in one.systems)
 
 
 def sh_call(

@@ -6,6 +6,9 @@ say whose instance a tool reports to (``id``, ``relay``, ``host``, ``key`` of a 
 auditor needs them. The rules are linear scans: no regular expression meets host text.
 """
 
+from collections.abc import Iterator
+from functools import lru_cache
+
 VERSION = 1
 """Version of the rules: stands in every seal."""
 
@@ -42,37 +45,49 @@ def redact(text: str) -> tuple[str, int]:
     return ("\n".join(lines), total) if total else (text, 0)
 
 
+# Everything of ASCII that no word holds parts words.
+_PARTS = str.maketrans({chr(code): " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "-_.")})
+
+
 def _redact_line(line: str) -> tuple[str, int]:
-    line, in_urls = _urls(line)
+    line, count = _urls(line)
     out: list[str] = []
-    count = in_urls
     position = 0
-    length = len(line)
+    for start, end in _secret_names(line):
+        if start < position:
+            # It stands in a value that is gone already.
+            continue
+        at = _value_start(line, end, is_option=line[start] == "-")
+        if at is None:
+            continue
+        value_end = _value_end(line, at)
+        if value_end > at and line[at:value_end] != MARK:
+            out += (line[position:at], MARK)
+            count += 1
+            position = value_end
+    out.append(line[position:])
+    return "".join(out), count
+
+
+def _secret_names(line: str) -> Iterator[tuple[int, int]]:
+    """Yield where each word begins and ends that names a secret: letters, digits, and - _ . of any script."""
+    if line.isascii():
+        words = set(line.translate(_PARTS).split())
+        names = [word for word in words if _names_secret(word)]
+        if not names:
+            # So it is with nearly every long line that holds a hint.
+            return
+    position, length = 0, len(line)
     while position < length:
         end = position
         while end < length and (line[end].isalnum() or line[end] in "-_."):
             end += 1
-        if end == position:
-            out.append(line[position])
-            position += 1
-            continue
-        word = line[position:end]
-        out.append(word)
-        position = end
-        if not _names_secret(word):
-            continue
-        start = _value_start(line, position, is_option=word.startswith("-"))
-        if start is None:
-            continue
-        value_end = _value_end(line, start)
-        if value_end > start and line[start:value_end] != MARK:
-            out.append(line[position:start])
-            out.append(MARK)
-            count += 1
-            position = value_end
-    return "".join(out), count
+        if end > position and _names_secret(line[position:end]):
+            yield position, end
+        position = max(end, position + 1)
 
 
+@lru_cache(maxsize=4096)
 def _names_secret(word: str) -> bool:
     low = word.lower().lstrip("-")
     if low.endswith(_HARMLESS):

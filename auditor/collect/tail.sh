@@ -19,34 +19,50 @@ kill_tree() {
     kill -KILL "$1" 2>/dev/null
 }
 
-# A section runs beside this shell, which waits for it; once a second the clock's
-# signal interrupts the wait, so that a section that hangs is killed and said so.
+# A section is first put to this shell itself, where a fragment of builtins can answer it. What is left runs
+# beside this shell, which waits for it; once a second the clock's signal interrupts the wait, so that a section
+# that hangs is killed and said so.
 section() {
-    printf '\n%s begin %s\n' "$token" "$1"
-    printf '\n%s begin %s\n' "$token" "$1" >&2
+    section=$1
+    printf '\n%s begin %s\n' "$token" "$section"
     if [ "$clock" -ge "$total_seconds" ]; then
         printf '\n%s outcome failed the probe used up its %s seconds before this section\n' "$token" "$total_seconds"
         return
     fi
+    status=1
+    if [ "$2" != - ]; then "$2"; status=$?; fi
+    if [ "$status" != 0 ] && [ "$3" != - ]; then
+        printf '\n%s begin %s\n' "$token" "$section" >&2
+        beside "$3" "$4"
+        if [ "$status" -ge 32 ] && [ "$status" -lt 64 ]; then
+            eval "told_${3#section_}=$((status - 32))"
+            status=0
+        fi
+    fi
+    printf '\n%s end %s %s\n' "$token" "$section" "$status"
+}
+
+# Run a function in a process of its own for so many seconds at most; its exit status is left in $status.
+beside() {
     started=$clock
-    ("$2") 3>&1 </dev/null &
+    (forked=yes; "$1") </dev/null &
     running=$!
     while :; do
         wait "$running"
         status=$?
         if [ "$status" -le 128 ] || ! kill -0 "$running" 2>/dev/null; then break; fi
-        if [ $((clock - started)) -gt "$3" ]; then
+        if [ $((clock - started)) -gt "$2" ]; then
             kill_tree "$running"
             wait "$running"
-            printf '\n%s outcome failed it did not end within %s seconds\n' "$token" "$3"
+            printf '\n%s outcome failed it did not end within %s seconds\n' "$token" "$2"
             break
         fi
     done
-    printf '\n%s end %s %s\n' "$token" "$1" "$status"
 }
 
 everything() {
-    clock=0
+    exec 3>&1
+    clock=0 forked=
     own_pid
     trap 'clock=$((clock + 1))' USR1
     (
@@ -68,6 +84,8 @@ everything() {
 # The one judge of what is a marker: a line that begins with this call's token.
 # Markers leave as "@...", every other line as "|...", so content can never be one.
 # A marker is printed after a newline of its own, which is taken away again here.
+# A marker "read" names files whose lines are content, as they are or after the file's name; or whose lines a
+# collector's own function makes content of. A file that is gone by now is none.
 # The clock is what srand() took as its seed, as the next srand() tells: awk runs anyway, date would be one more.
 # An awk that seeds itself with anything else is not believed, and date is asked.
 prefix() {
@@ -78,6 +96,19 @@ prefix() {
                 if (size <= limit) print "|" text
                 else if (!cut) { cut = 1; print "@cut" }
             }
+            function put_lines(file, lead,    line, got) {
+                while ((got = (getline line < file)) > 0) put(lead line)
+                close(file)
+                return got
+            }
+            function take(how,    at) {
+                if (how == "plain") {
+                    if (put_lines(path[2], "") < 0) print "@outcome failed " path[2] " cannot be read"
+                }
+                else if (how == "named") for (at = 2; at <= paths; at++) put_lines(path[at], path[at] ":")
+                # ---- the readers of collectors
+            }
+            # ---- the functions of collectors
             NR == 1 {
                 token = $1 " "; limit = $2 + 0; width = length(token)
                 srand()
@@ -89,8 +120,14 @@ prefix() {
             substr($0, 1, width) == token {
                 if (held && line != "") put(line)
                 held = 0
-                if (substr($0, width + 1, 6) == "begin ") { size = 0; cut = 0 }
-                print "@" substr($0, width + 1)
+                word = substr($0, width + 1)
+                if (substr(word, 1, 5) == "read ") {
+                    paths = split(substr(word, 6), path, "\t")
+                    take(path[1])
+                    next
+                }
+                if (substr(word, 1, 6) == "begin ") { size = 0; cut = 0 }
+                print "@" word
                 next
             }
             { if (held) put(line); line = $0; held = 1 }
@@ -104,25 +141,53 @@ prefix() {
         while IFS= read -r line; do
             case $line in
                 "$token "*)
-                    [ -n "$held" ] && [ "$held" != '|' ] && printf '%s\n' "$held"
+                    [ -n "$held" ] && [ "$held" != '|' ] && put "$held"
                     held=
-                    case $line in "$token begin "*) size=0 ;; esac
+                    case $line in
+                        "$token read "*) take "${line#"$token read "}"; continue ;;
+                        "$token begin "*) size=0 ;;
+                    esac
                     printf '@%s\n' "${line#"$token "}"
                     continue ;;
             esac
-            if [ -n "$held" ]; then
-                size=$((size + ${#held}))
-                if [ "$size" -le "$section_bytes" ]; then printf '%s\n' "$held"; else printf '@cut\n'; fi
-            fi
+            [ -z "$held" ] || put "$held"
             held="|$line"
         done
-        [ -n "$held" ] && [ "$held" != '|' ] && printf '%s\n' "$held"
+        [ -n "$held" ] && [ "$held" != '|' ] && put "$held"
     fi
+}
+
+# The same without awk.
+put() {
+    size=$((size + ${#1}))
+    if [ "$size" -le "$section_bytes" ]; then printf '%s\n' "$1"; else printf '@cut\n'; fi
+}
+take() {
+    IFS=$tab
+    set -f
+    # shellcheck disable=SC2086 # a path after each tab
+    set -- $1
+    set +f
+    unset -v IFS
+    how=$1
+    shift
+    case $how in plain | named) ;; *) printf '@outcome failed awk is not installed\n'; return ;; esac
+    for path; do
+        lead='|'
+        if [ "$how" = named ]; then lead="|$path:"; fi
+        [ -r "$path" ] || continue
+        while IFS= read -r text || [ -n "$text" ]; do put "$lead$text"; done <"$path"
+    done
 }
 
 # What sections say on standard error leaves at the end and at once: every small write costs both ends a packet.
 hold() {
-    if have awk; then exec awk '{ size += length($0) + 1; if (size <= 60000) print }' >&2; else exec cat >&2; fi
+    noise=
+    while IFS= read -r line; do
+        noise="$noise$line$newline"
+        [ ${#noise} -le 60000 ] || { printf '%s' "$noise" >&2; exec cat >/dev/null; }
+    done
+    printf '%s' "$noise$line" >&2
 }
 
 pack() { if have gzip; then exec gzip -1 -c; else exec cat; fi; }
@@ -134,6 +199,9 @@ set -- $auditor_p
 token=${1-} section_seconds=${2-} section_bytes=${3-} total_seconds=${4-} become=${5-}
 case $token in *[!0-9a-f]* | '') printf 'auditor-probe: no parameters\n' >&2; exit 64 ;; esac
 exec </dev/null
+newline='
+'
+tab='	'
 
 if [ -r /proc/sys/kernel/ostype ]; then
     read -r kernel </proc/sys/kernel/ostype

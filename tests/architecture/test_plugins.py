@@ -48,7 +48,7 @@ def test_collectors_return_facts_of_the_model() -> None:
         if not fact.__module__.startswith("auditor.model.")
     ]
     assert strange == []
-    assert [name for name, plugin in collectors().items() if not (plugin.facts and plugin.scripts)] == []
+    assert [name for name, plugin in collectors().items() if not (plugin.facts and plugin.systems)] == []
 
 
 def test_collectors_have_a_test_folder_with_recorded_answers(root: Path) -> None:

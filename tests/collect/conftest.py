@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from auditor.collect.envelope import open_envelope
+from auditor.collect.probe import assemble
 from auditor.collect.registry import collectors
+from auditor.model.evidence import Outcome
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
 HERE = Path(__file__).parent
-HEAD = Path(__file__).parents[2] / "auditor" / "collect" / "head.sh"
 NOBODY = 65534
 _KEYS = {"os": str, "version": str, "tool": str, "how": str, "synthetic": bool}
 
@@ -67,7 +69,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])
     if "collector_id" in metafunc.fixturenames:
         metafunc.parametrize(
-            "collector_id", [name for name, one in collectors().items() if OsFamily.LINUX in one.scripts]
+            "collector_id", [name for name, one in collectors().items() if OsFamily.LINUX in one.systems]
         )
 
 
@@ -145,43 +147,34 @@ _SHELLS = {
 }
 
 
+_PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+
+
 def _script(collector_id: str, path: str | None) -> str:
-    collector = collectors()[collector_id]
-    fragment = collector.scripts[OsFamily.LINUX].strip()
-    # As the probe does it: once, in the shell that runs the sections.
-    shared = f"shared() {{\n{collector.shared.strip()}\n}}\nshared\n" if collector.shared else ""
-    setting = "" if path is None else f"PATH={path}\n"
-    return (
-        f"{HEAD.read_text(encoding='utf-8')}\n{setting}token={_TOKEN} kernel=Linux uid=$(id -u) section_seconds=8\n"
-        f"{shared}section() {{\n{fragment}\n}}\n(section) 3>&1 </dev/null\n"
-    )
+    """Return the probe with one collector, and with those that it waits for."""
+    known = collectors()
+    script = assemble([known[name] for name in (*known[collector_id].after, collector_id)])
+    return script if path is None else script.replace(_PATH, f"PATH={path}", 1)
 
 
-def _answer(collector_id: str, done: subprocess.CompletedProcess[str]) -> Answer:
-    outcomes: list[tuple[str, str]] = []
-    kept: list[str] = []
-    for line in done.stdout.split("\n"):
-        if line.startswith(f"{_TOKEN} outcome "):
-            word, _, reason = line.removeprefix(f"{_TOKEN} outcome ").partition(" ")
-            outcomes.append((word, reason))
-            # The newline that stands before a marker is the marker's own.
-            if kept and kept[-1] == "":
-                kept.pop()
-        else:
-            kept.append(line)
-    text = "\n".join(kept)
+def _answer(collector_id: str, done: subprocess.CompletedProcess[bytes]) -> Answer:
+    envelope = open_envelope(stdout=done.stdout, stderr=done.stderr, token=_TOKEN, limit=100_000_000)
+    (section,) = (one for one in envelope.answers if one.id == collector_id)
+    reasons = (section.reason or "").split("; ")
     return Answer(
-        outcomes=tuple(outcomes),
-        text=text,
-        stderr=done.stderr,
+        outcomes=()
+        if section.outcome is Outcome.COLLECTED
+        else tuple((section.outcome.value, reason) for reason in reasons),
+        text=section.text,
+        stderr=section.stderr,
         status=done.returncode,
-        parsed=collectors()[collector_id].parse(text),
+        parsed=collectors()[collector_id].parse(section.text),
     )
 
 
 @pytest.fixture(scope="session")
 def run_fragment() -> Callable[..., Answer]:
-    """Return what runs one collector's Linux fragment in a real shell, behind the probe's own head."""
+    """Return what runs one collector's Linux fragment in a real shell, in a probe of its own."""
 
     def run(
         collector_id: str,
@@ -199,14 +192,13 @@ def run_fragment() -> Callable[..., Answer]:
                 pytest.skip("changing the user needs root")
             before = ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
         done = subprocess.run(
-            [*inside, *before, *_SHELLS[interpreter], "-s"],
-            input=_script(collector_id, path),
+            [*inside, *before, *_SHELLS[interpreter], "-c", _script(collector_id, path)],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
-            errors="backslashreplace",
             check=False,
             timeout=60,
             cwd="/",
+            env={**os.environ, "auditor_p": f"{_TOKEN} 8 4000000 45 none"},
         )
         return _answer(collector_id, done)
 

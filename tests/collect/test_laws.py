@@ -14,7 +14,7 @@ from auditor.collect.sockets.listing import parse_listing as parse_sockets
 from auditor.model.facts.network import Listener
 from auditor.model.host import OsFamily
 
-_LINUX = sorted(name for name, one in collectors().items() if OsFamily.LINUX in one.scripts)
+_LINUX = sorted(name for name, one in collectors().items() if OsFamily.LINUX in one.systems)
 _RECORDED = {
     name: sorted(
         {
@@ -102,9 +102,8 @@ def test_owner_is_its_pid_whatever_its_name(names: list[str]) -> None:
 
 @given(parents=st.lists(st.integers(0, 12), min_size=1, max_size=12), probe=st.integers(1, 12))
 def test_processes_are_left_out_only_below_the_probe(parents: list[int], probe: int) -> None:
-    row = "{:>10} {:>10} {:>10} S Sat Nov 21 06:52:07 2026 {:<32} {:<15} {}"
-    rows = [row.format(pid, parent, 0, "root", "x", "x") for pid, parent in enumerate(parents, 1)]
-    parsed = parse_processes("\n".join([f"self {probe}", *rows, "links", "groups"]) + "\n")
+    rows = [f"{pid}\t{parent}\tS\t1\t0\troot\t/\tx\tx" for pid, parent in enumerate(parents, 1)]
+    parsed = parse_processes("\n".join([f"self {probe}", *rows, "links", "names"]) + "\n")
     listed = {fact.pid for _, fact in parsed.facts}
     assert probe not in listed
     by_pid = dict(enumerate(parents, 1))
@@ -128,7 +127,7 @@ def test_lists_come_apart_as_they_were_put_together(parts: list[str]) -> None:
 
 @pytest.mark.parametrize("make", [parse_processes, parse_sockets], ids=["processes", "sockets"])
 def test_unread_lines_come_in_order(make: Callable[..., object]) -> None:
-    parsed = make("self 5\nx\nlinks\ny\ngroups\nz\n")
+    parsed = make("self 5\nx\nlinks\ny\nnames\nz\n")
     numbers = [one.line for one in parsed.unread]  # type: ignore[attr-defined]
     assert numbers == sorted(numbers)
     assert numbers

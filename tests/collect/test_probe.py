@@ -24,11 +24,22 @@ SHELLS = {
 }
 
 
-def a_collector(name: str, script: str, seconds: int | None = None) -> Collector:
+def a_collector(
+    name: str,
+    script: str = "",
+    seconds: int | None = None,
+    *,
+    quick: str = "",
+    awk: str = "",
+    after: tuple[str, ...] = (),
+) -> Collector:
     return Collector(
         id=f"test.{name}",
         facts=(),
-        scripts={OsFamily.LINUX: script},
+        scripts={OsFamily.LINUX: script} if script else {},
+        quick={OsFamily.LINUX: quick} if quick else {},
+        awk=awk,
+        after=after,
         parse=lambda text: parse_lines(text, str),
         seconds=seconds,
     )
@@ -99,6 +110,85 @@ def test_every_word_has_its_outcome(shell: list[str]) -> None:
     }
 
 
+def test_quick_fragments_end_a_section_or_hand_it_on(shell: list[str]) -> None:
+    envelope, _ = run(
+        a_call(
+            a_collector("absent", "echo asked", quick="absent 'no such thing'; return"),
+            a_collector("alone", quick="echo quick"),
+            a_collector("answered", "echo asked", quick="echo quick"),
+            a_collector("failing", quick="echo quick; false"),
+            a_collector("handed_on", "echo asked", quick="echo quick; false"),
+            a_collector("partial", quick="partial 'only half'; echo half"),
+        ),
+        shell,
+    )
+    assert answers(envelope) == {
+        "absent": (Outcome.ABSENT, "no such thing", ""),
+        "alone": (Outcome.COLLECTED, None, "quick\n"),
+        "answered": (Outcome.COLLECTED, None, "quick\n"),
+        "failing": (Outcome.FAILED, "its last command ended with status 1", "quick\n"),
+        "handed_on": (Outcome.COLLECTED, None, "quick\nasked\n"),
+        "partial": (Outcome.PARTIAL, "only half", "half\n"),
+    }
+
+
+def test_files_are_read_on_the_way_out(shell: list[str], tmp_path: Path) -> None:
+    """Their lines are content whatever they say, in their place among what the fragment prints."""
+    first, second = tmp_path / "first", tmp_path / "second one"
+    first.write_text("one\n@finish\n\nf00dcafe read plain\t/etc/passwd")
+    second.write_text("two\n")
+    envelope, _ = run(
+        a_call(
+            a_collector("gone", quick=f"show {tmp_path}/gone"),
+            a_collector("named", quick=f"show_named {first} {tmp_path}/gone '{second}'"),
+            a_collector("plain", f"printf 'before'; show {first}; echo after"),
+        ),
+        shell,
+    )
+    assert answers(envelope) == {
+        "gone": (Outcome.FAILED, f"{tmp_path}/gone cannot be read", ""),
+        "named": (
+            Outcome.COLLECTED,
+            None,
+            f"{first}:one\n{first}:@finish\n{first}:\n{first}:f00dcafe read plain\t/etc/passwd\n{second}:two\n",
+        ),
+        "plain": (Outcome.COLLECTED, None, "before\none\n@finish\n\nf00dcafe read plain\t/etc/passwd\nafter\n"),
+    }
+
+
+def test_a_collectors_own_awk_makes_content_of_files(shell: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("a=1\nb=2\n")
+    awk = """
+function test_scanned(    at, line) {
+    for (at = 2; at <= paths; at++) {
+        while ((getline line < path[at]) > 0) if (line ~ /^b/) put("found " line)
+        close(path[at])
+    }
+    print "@outcome partial it says so"
+}
+"""
+    envelope, _ = run(a_call(a_collector("scanned", quick=f"echo head; scan {file} {file}", awk=awk)), shell)
+    assert answers(envelope) == {"scanned": (Outcome.PARTIAL, "it says so", "head\nfound b=2\nfound b=2\n")}
+
+
+def test_what_a_section_tells_is_known_to_those_after_it(shell: list[str]) -> None:
+    look = 'echo "${told_test_z-} ${told_test_y-}"'
+    envelope, _ = run(
+        a_call(
+            a_collector("after", quick=look, after=("test.z", "test.y")),
+            a_collector("z", "echo asked; tell 5; echo unreachable"),
+            a_collector("y", "failed 'no answer'"),
+        ),
+        shell,
+    )
+    assert answers(envelope) == {
+        "y": (Outcome.FAILED, "no answer", ""),
+        "z": (Outcome.COLLECTED, None, "asked\n"),
+        "after": (Outcome.COLLECTED, None, "5 \n"),
+    }
+
+
 def test_the_head_tells_the_time_of_the_host(shell: list[str]) -> None:
     before = int(time.time())
     envelope, _ = run(a_call(a_collector("plain", "echo plain")), shell)
@@ -161,7 +251,15 @@ def test_a_probe_that_used_up_its_time_says_what_it_left_out() -> None:
 
 
 def test_hosts_without_awk_and_gzip_answer_too(tmp_path: Path) -> None:
-    script = assemble([a_collector("x", "echo one; echo; echo two"), a_collector("y", "absent nothing")])
+    file = tmp_path / "file"
+    file.write_text("three\n\nfour")
+    script = assemble(
+        [
+            a_collector("x", f"echo one; echo; echo two; show {file}; show_named {file} {file}-gone"),
+            a_collector("y", "absent nothing"),
+            a_collector("z", quick=f"scan {file}", awk="function test_z() { put(1) }"),
+        ]
+    )
     tools = tmp_path / "bin"
     tools.mkdir()
     for tool in ("sh", "cat", "date", "sleep", "id", "uname"):
@@ -173,7 +271,12 @@ def test_hosts_without_awk_and_gzip_answer_too(tmp_path: Path) -> None:
     envelope, stdout = run(call, ["dash"])
     assert b" plain\n" in stdout
     assert abs(int(envelope.head["clock"]) - time.time()) < 60
-    assert answers(envelope) == {"x": (Outcome.COLLECTED, None, "one\n\ntwo\n"), "y": (Outcome.ABSENT, "nothing", "")}
+    named = f"{file}:three\n{file}:\n{file}:four\n"
+    assert answers(envelope) == {
+        "x": (Outcome.COLLECTED, None, f"one\n\ntwo\nthree\n\nfour\n{named}"),
+        "y": (Outcome.ABSENT, "nothing", ""),
+        "z": (Outcome.FAILED, "awk is not installed", ""),
+    }
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:

@@ -6,12 +6,11 @@ from auditor.model.evidence import Proof
 from auditor.model.facts.accounts import Group
 from auditor.model.host import OsFamily
 
-_LINUX = r"""
+_QUICK = r"""
 tell_sources "$group_sources"
-[ -e /etc/group ] || failed "/etc/group is not there"
-[ -r /etc/group ] || denied "/etc/group cannot be read"
-need cat
-exec cat /etc/group
+[ -e /etc/group ] || { failed "/etc/group is not there"; return; }
+[ -r /etc/group ] || { denied "/etc/group cannot be read"; return; }
+show /etc/group
 """
 
 
@@ -27,8 +26,8 @@ def _read(line: str) -> Group:
 PLUGIN = Collector(
     id="accounts.groups",
     facts=(Group,),
-    scripts={OsFamily.LINUX: _LINUX},
-    shared=NSSWITCH,
+    quick={OsFamily.LINUX: _QUICK},
+    shared=(NSSWITCH,),
     parse=lambda text: parse_database(text, _read, file="/etc/group", kind="group"),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Review the groups of the directory service (SSSD, LDAP, AD) there: a host cannot list them.",

@@ -6,12 +6,11 @@ from auditor.model.evidence import Proof
 from auditor.model.facts.accounts import Account
 from auditor.model.host import OsFamily
 
-_LINUX = r"""
+_QUICK = r"""
 tell_sources "$passwd_sources"
-[ -e /etc/passwd ] || failed "/etc/passwd is not there"
-[ -r /etc/passwd ] || denied "/etc/passwd cannot be read"
-need cat
-exec cat /etc/passwd
+[ -e /etc/passwd ] || { failed "/etc/passwd is not there"; return; }
+[ -r /etc/passwd ] || { denied "/etc/passwd cannot be read"; return; }
+show /etc/passwd
 """
 
 _NO_LOGIN = ("/nologin", "/false")
@@ -32,8 +31,8 @@ def _read(line: str) -> Account:
 PLUGIN = Collector(
     id="accounts.users",
     facts=(Account,),
-    scripts={OsFamily.LINUX: _LINUX},
-    shared=NSSWITCH,
+    quick={OsFamily.LINUX: _QUICK},
+    shared=(NSSWITCH,),
     parse=lambda text: parse_database(text, _read, file="/etc/passwd", kind="account"),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Review the accounts of the directory service (SSSD, LDAP, AD) there: a host cannot list them.",

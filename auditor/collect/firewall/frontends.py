@@ -7,11 +7,11 @@ from auditor.model.host import OsFamily
 
 # All of it is read by the shell itself: links, and one small file.
 # firewalld and nftables have no switch in their configuration: enabled is a link from a target, as systemd sees it.
-_LINUX = r"""
+_QUICK = r"""
 found=
-tell() { found=1; printf '%s\t%s\t%s\n' "$1" "$2" "$3"; }
+front() { found=1; printf '%s\t%s\t%s\n' "$1" "$2" "$3"; }
 if [ -e /etc/ufw/ufw.conf ]; then
-    [ -r /etc/ufw/ufw.conf ] || denied "/etc/ufw/ufw.conf cannot be read"
+    [ -r /etc/ufw/ufw.conf ] || { denied "/etc/ufw/ufw.conf cannot be read"; return; }
     said='ENABLED is not set in /etc/ufw/ufw.conf' state=off
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in
@@ -19,15 +19,15 @@ if [ -e /etc/ufw/ufw.conf ]; then
             ENABLED=*) said=$line state=off ;;
         esac
     done </etc/ufw/ufw.conf
-    tell ufw "$state" "$said"
+    front ufw "$state" "$said"
 fi
 unit() {
     for dir in /etc/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
         [ -e "$dir/$2" ] || continue
         for link in /etc/systemd/system/*.wants/"$2" /etc/systemd/system/*.requires/"$2"; do
-            if [ -L "$link" ]; then tell "$1" on "$link"; return; fi
+            if [ -L "$link" ]; then front "$1" on "$link"; return; fi
         done
-        tell "$1" off "no target wants $2"
+        front "$1" off "no target wants $2"
         return
     done
 }
@@ -36,7 +36,7 @@ unit nftables nftables.service
 unit iptables iptables.service
 unit ip6tables ip6tables.service
 unit netfilter-persistent netfilter-persistent.service
-[ -n "$found" ] || absent "neither ufw, firewalld nor a service that loads a rules file is installed"
+[ -n "$found" ] || { absent "neither ufw, firewalld nor a service that loads a rules file is installed"; return; }
 """
 
 
@@ -52,7 +52,7 @@ def _read(line: str) -> FirewallFrontend:
 PLUGIN = Collector(
     id="firewall.frontends",
     facts=(FirewallFrontend,),
-    scripts={OsFamily.LINUX: _LINUX},
+    quick={OsFamily.LINUX: _QUICK},
     parse=lambda text: parse_lines(text, _read),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: the configuration of a firewall manager may be closed to others.",

@@ -1,7 +1,7 @@
 """The sets of addresses and ports that rules of iptables refer to."""
 
 from auditor.collect.collector import Collector, lines_of, unread
-from auditor.collect.firewall.kernel import RULES_ONCE
+from auditor.collect.firewall.kernel import NF_TABLES
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.firewall import Engine, FirewallListing
 from auditor.model.host import OsFamily
@@ -9,10 +9,21 @@ from auditor.model.reading import Parsed
 
 # The module takes a parameter, so it has a folder in /sys/module whether it is loaded or built in.
 # A set does nothing by itself: where no table of iptables is loaded, no rule can refer to one.
+_QUICK = r"""
+[ -d /sys/module/kernel ] || [ -d /sys/module/ip_set ] || { failed "/sys/module cannot be read"; return; }
+[ -d /sys/module/ip_set ] || { absent "ip_set is not in the kernel"; return; }
+[ "$uid" = 0 ] || { denied "only root may list the sets"; return; }
+! have ipset || return
+for family in ip ip6; do
+    [ -e "/proc/net/${family}_tables_names" ] || continue
+    if read -r table <"/proc/net/${family}_tables_names"; then return 1; fi
+done
+if [ -n "$nf_tables" ]; then
+    case ${told_firewall_nft-} in 0 | 4) ;; *) return 1 ;; esac
+fi
+absent "no table of iptables is loaded that could refer to a set"
+"""
 _LINUX = r"""
-[ -d /sys/module/kernel ] || [ -d /sys/module/ip_set ] || failed "/sys/module cannot be read"
-[ -d /sys/module/ip_set ] || absent "ip_set is not in the kernel"
-[ "$uid" = 0 ] || denied "only root may list the sets"
 if have ipset; then
     ipset save || failed "ipset could not list the sets"
     exit 0
@@ -31,10 +42,11 @@ for family in ip ip6; do
     if read -r table <"/proc/net/${family}_tables_names" && refers "${family}tables-legacy-save" "${family}tables-save"
     then failed "ipset is not installed, and rules in table $table of legacy ${family}tables may refer to sets"; fi
 done
-if has_nf_tables; then
-    need_rules
+if [ -n "$nf_tables" ]; then
+    [ -n "${told_firewall_nft-}" ] || failed "ipset is not installed, and nft did not list the rules that may use sets"
     for family in ip ip6; do
-        if has_iptables "$family" && refers "${family}tables-nft-save" "${family}tables-save"
+        case $family$told_firewall_nft in ip[1357] | ip6[2367]) ;; *) continue ;; esac
+        if refers "${family}tables-nft-save" "${family}tables-save"
         then failed "ipset is not installed, and rules of ${family}tables may refer to sets"; fi
     done
 fi
@@ -66,8 +78,10 @@ def _parse(text: str) -> Parsed:
 PLUGIN = Collector(
     id="firewall.ipset",
     facts=(FirewallListing,),
+    quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
-    shared=RULES_ONCE,
+    shared=(NF_TABLES,),
+    after=("firewall.nft",),
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, and install ipset: only it can list the members of sets.",

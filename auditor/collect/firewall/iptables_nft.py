@@ -1,19 +1,26 @@
 """The rules that iptables keeps in nf_tables: nft's own listing of them leaves out what their matches say."""
 
 from auditor.collect.collector import Collector
-from auditor.collect.firewall.kernel import NF_TABLES, RULES_ONCE
+from auditor.collect.firewall.kernel import NF_TABLES, ONLY_ROOT
 from auditor.collect.firewall.save import save_parser
 from auditor.model.evidence import Proof
 from auditor.model.facts.firewall import Engine, FirewallListing
 from auditor.model.host import OsFamily
 
 # A save command without "legacy" or "nft" in its name may be either; it says which.
-_LINUX = (
-    NF_TABLES
+_QUICK = (
+    ONLY_ROOT
     + r"""
-[ "$uid" = 0 ] || denied "only root may list the packet filter"
-need_rules
-has_iptables ip || has_iptables ip6 || absent "no table of iptables is loaded in nf_tables"
+case ${told_firewall_nft-} in 0 | 4) absent "no table of iptables is loaded in nf_tables" ;; *) false ;; esac
+"""
+)
+_LINUX = r"""
+case ${told_firewall_nft-} in
+    '') failed "nft did not list the ruleset, so whether iptables has tables in it is not known" ;;
+    *[1357]*) ip=yes ;;
+    *) ip= ;;
+esac
+case $told_firewall_nft in *[2367]*) ip6=yes ;; *) ip6= ;; esac
 save() {
     printf '# family %s\n' "$1"
     if have "$2-nft-save"; then
@@ -26,16 +33,17 @@ save() {
         *) failed "$2-nft-save is not installed, and nf_tables has tables of iptables loaded" ;;
     esac
 }
-if has_iptables ip; then save ip iptables; fi
-if has_iptables ip6; then save ip6 ip6tables; fi
+if [ -n "$ip" ]; then save ip iptables; fi
+if [ -n "$ip6" ]; then save ip6 ip6tables; fi
 """
-)
 
 PLUGIN = Collector(
     id="firewall.iptables_nft",
     facts=(FirewallListing,),
+    quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
-    shared=RULES_ONCE,
+    shared=(NF_TABLES,),
+    after=("firewall.nft",),
     parse=save_parser(Engine.IPTABLES_NFT, "firewall.iptables_nft", None),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, and install iptables: only iptables-nft-save lists all of it.",

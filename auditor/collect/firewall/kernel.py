@@ -23,43 +23,17 @@ has_nf_tables() {
 }
 """
 
-RULES_ONCE = (
+NF_TABLES = (
     _HAS_NF_TABLES
     + r"""
-# The ruleset is asked for once, for every section that depends on it: nft costs a host more than all around it.
-nft_json='' nft_listed=''
-list_rules() {
-    if have timeout; then exec timeout "$section_seconds" nft -j list ruleset; else exec nft -j list ruleset; fi
-}
-if [ "$uid" = 0 ] && has_nf_tables && have nft; then
-    nft_json=$(list_rules 2>/dev/null) && nft_listed=1
-fi
-need_nft() { have nft || failed "nft is not installed, and the kernel has nf_tables"; }
-need_rules() {
-    need_nft
-    [ -n "$nft_listed" ] || nft -j list ruleset >/dev/null || failed "nft could not list the ruleset"
-    [ -n "$nft_listed" ] || failed "nft could not list the ruleset in time"
-}
-# iptables-nft keeps its rules in tables of its own names, in the families ip and ip6. Asked once: a shell is slow
-# at searching so long a text.
-holds_iptables() {
-    table='"table": {"family": "'$1'", "name": "'
-    case $nft_json in
-        *"$table"filter\"* | *"$table"nat\"* | *"$table"mangle\"* | *"$table"raw\"* | *"$table"security\"*) ;;
-        *) return 1 ;;
-    esac
-}
-nft_ip='' nft_ip6=''
-if [ -n "$nft_json" ]; then
-    if holds_iptables ip; then nft_ip=1; fi
-    if holds_iptables ip6; then nft_ip6=1; fi
-fi
-has_iptables() { case $1 in ip) [ -n "$nft_ip" ] ;; *) [ -n "$nft_ip6" ] ;; esac; }
+nf_tables=''
+if has_nf_tables; then nf_tables=yes; fi
 """
 )
-"""Shared by the sections about nf_tables: functions, and the ruleset as JSON in ``$nft_json``."""
+"""Shared by the sections about nf_tables: ``$nf_tables`` says whether the running kernel has it."""
 
-NF_TABLES = r"""
-has_nf_tables || absent "the kernel has no nf_tables"
+ONLY_ROOT = r"""
+[ -n "$nf_tables" ] || { absent "the kernel has no nf_tables"; return; }
+[ "$uid" = 0 ] || { denied "only root may list the packet filter"; return; }
 """
-"""Ends the section as *absent* when the running kernel has no nf_tables."""
+"""Begins what is quick: *absent* when the running kernel has no nf_tables, *denied* for others than root."""

@@ -5,11 +5,14 @@ there, and lists in it the tables that are loaded. No file: no module, no rules.
 Only then is a command run, so that no table is loaded by asking for it.
 """
 
+_QUICK = r"""
+[ -r /proc/net/dev ] || { failed "/proc/net cannot be read"; return; }
+[ -e /proc/net/KERNEL_names ] || { absent "KERNEL is not in the kernel"; return; }
+[ "$uid" = 0 ] || { denied "only root may see which tables of KERNEL are loaded"; return; }
+read -r table </proc/net/KERNEL_names || { printf '# no table of KERNEL is loaded\n'; return; }
+false
+"""
 _SCRIPT = r"""
-[ -r /proc/net/dev ] || failed "/proc/net cannot be read"
-[ -e /proc/net/KERNEL_names ] || absent "KERNEL is not in the kernel"
-[ "$uid" = 0 ] || denied "only root may see which tables of KERNEL are loaded"
-read -r table </proc/net/KERNEL_names || { printf '# no table of KERNEL is loaded\n'; exit 0; }
 printf '# the first of the loaded tables is %s\n' "$table"
 if have TOOL-legacy-save; then
     TOOL-legacy-save || failed "TOOL-legacy-save could not list the rules"
@@ -23,6 +26,11 @@ fi
 """
 
 
+def legacy_quick(*, kernel: str) -> str:
+    """Return what the probe's own shell can tell of one module of the kernel."""
+    return _QUICK.replace("KERNEL", kernel)
+
+
 def legacy_script(*, kernel: str, tool: str) -> str:
-    """Return the script for one module of the kernel and the command that lists its rules."""
+    """Return the script for one module of the kernel that has tables, and the command that lists its rules."""
     return _SCRIPT.replace("KERNEL", kernel).replace("TOOL", tool)

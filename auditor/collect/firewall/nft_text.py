@@ -8,27 +8,24 @@ from dataclasses import dataclass, field
 
 from auditor.collect.collector import Collector, lines_of, unread
 from auditor.collect.firewall.counts import Counts, listings
-from auditor.collect.firewall.kernel import NF_TABLES, RULES_ONCE
+from auditor.collect.firewall.kernel import NF_TABLES, ONLY_ROOT
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.firewall import FirewallListing
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
-_LINUX = (
-    NF_TABLES
-    + r"""
-[ "$uid" = 0 ] || denied "only root may list the packet filter"
-need_nft
 # nft writes its text a word at a time, which costs a host more than anything else asked of it: so only where needed.
-if [ -n "$nft_listed" ]; then
-    case $nft_json in
-        *'"xt"'* | *'"flags": "d'* | *'"dormant"'* | *'"reject"'*) ;;
-        *) absent "nft's JSON loses nothing of this ruleset" ;;
-    esac
-fi
-nft list ruleset || failed "nft could not list the ruleset"
+_QUICK = (
+    ONLY_ROOT
+    + r"""
+[ -n "${told_firewall_nft-}" ] && [ "$told_firewall_nft" -lt 4 ] || return
+absent "nft's JSON loses nothing of this ruleset"
 """
 )
+_LINUX = r"""
+have nft || failed "nft is not installed, and the kernel has nf_tables"
+nft list ruleset || failed "nft could not list the ruleset"
+"""
 
 _IN_TABLE = 1
 _IN_BLOCK = 2
@@ -111,8 +108,10 @@ def _parse(text: str) -> Parsed:
 PLUGIN = Collector(
     id="firewall.nft_text",
     facts=(FirewallListing,),
+    quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
-    shared=RULES_ONCE,
+    shared=(NF_TABLES,),
+    after=("firewall.nft",),
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, and install nftables: only nft can list what nf_tables holds.",

@@ -12,6 +12,9 @@ from auditor.model.evidence import Unread
 from auditor.model.facts.network import Family, InterfaceAddress
 from auditor.model.reading import Parsed
 
+ADDRESS_FILES = ("/proc/net/fib_trie:", "/proc/net/route:", "/proc/net/if_inet6:", "/sys/class/net/")
+"""What a line of the files that tell addresses begins with."""
+
 _IFF_UP = 1
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 _IF_INET6_COLUMNS = 6
@@ -85,7 +88,7 @@ class _Files:
 
 
 def read_proc(text: str) -> Parsed:
-    """Read what ``grep -H`` printed of the files."""
+    """Read the files, each line after its file's path."""
     files = _Files()
     strange: list[Unread] = []
     lines = list(lines_of(text))

@@ -1,25 +1,9 @@
-"""Every routing table of the probe's own network namespace."""
+"""Read `ip route`, and the routing tables of /proc: every table, hop by hop."""
 
 import ipaddress
 
-from auditor.collect.collector import Collector, lines_of, unread
 from auditor.collect.network.proc_addresses import address_of
-from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.network import Family, Route
-from auditor.model.host import OsFamily
-from auditor.model.reading import Parsed
-
-# One call lists both families. -o keeps the hops of a multipath route on its line, parted by a backslash.
-_LINUX = r"""
-if have ip; then
-    ip -o route show table all || failed "ip could not list the routes"
-    exit 0
-fi
-need grep
-[ -r /proc/net/route ] || failed "ip is not installed, and /proc/net/route cannot be read"
-partial "ip is not installed: /proc shows the main table of IPv4 only"
-grep -Hs '' /proc/net/route /proc/net/ipv6_route || :
-"""
 
 _KINDS = frozenset((
     "unicast", "local", "broadcast", "multicast", "throw", "unreachable", "prohibit", "blackhole", "nat", "anycast",
@@ -55,33 +39,54 @@ def _family(destination: str, words: list[str]) -> Family:
     return Family.IP6 if "pref" in words or (via is not None and ":" in via) else Family.IP
 
 
-def _read_ip(line: str) -> list[Route]:
-    """Read one line of ``ip -o route``: several routes where it has several hops."""
-    head, *hops = line.split("\\")
-    words = head.split()
-    kind = words.pop(0) if words and words[0] in _KINDS else "unicast"
-    if not words:
-        message = "a route without a destination"
-        raise ValueError(message)
-    destination = words[0]
-    family = _family(destination, words)
-    network = _DEFAULT[family] if destination == "default" else str(ipaddress.ip_network(destination, strict=False))
-    ways = [hop.split() for hop in hops if hop.split()[:1] == ["nexthop"]] or [words]
-    return [
-        Route(
+class RouteReader:
+    """The route that the hops below it belong to."""
+
+    def __init__(self) -> None:
+        """Begin before the first route."""
+        self._route: tuple[Family, str, str, str] | None = None
+
+    def read(self, line: str) -> Route | None:
+        """Read one line of ``ip route``; None for the head of a route whose hops follow. ValueError when it is none."""
+        words = line.split()
+        if line[0].isspace():
+            return self._hop(words)
+        kind = words.pop(0) if words and words[0] in _KINDS else "unicast"
+        if not words:
+            message = "a route without a destination"
+            raise ValueError(message)
+        destination = words[0]
+        family = _family(destination, words)
+        network = _DEFAULT[family] if destination == "default" else str(ipaddress.ip_network(destination, strict=False))
+        self._route = (family, network, kind, _after(words, "table") or "main")
+        if not {"via", "dev"} & set(words) and kind == "unicast":
+            return None
+        return self._made(words)
+
+    def _hop(self, words: list[str]) -> Route:
+        if words[:1] != ["nexthop"] or self._route is None:
+            message = "neither a route nor a hop of one"
+            raise ValueError(message)
+        if ":" in (_after(words, "via") or "") and self._route[1] == _DEFAULT[Family.IP] and "inet6" not in words:
+            # Only its hops tell a default route of IPv6 from one of IPv4.
+            self._route = (Family.IP6, _DEFAULT[Family.IP6], *self._route[2:])
+        return self._made(words)
+
+    def _made(self, words: list[str]) -> Route:
+        assert self._route is not None  # noqa: S101 — both callers have set or checked it
+        family, network, kind, table = self._route
+        return Route(
             family=family,
             destination=network,
-            gateway=_gateway(way),
-            interface=_after(way, "dev"),
+            gateway=_gateway(words),
+            interface=_after(words, "dev"),
             kind=kind,
-            table=_after(words, "table") or "main",
+            table=table,
         )
-        for way in ways
-    ]
 
 
-def _read_proc(line: str) -> list[Route]:
-    """Read one line of /proc/net/route or /proc/net/ipv6_route, as ``grep -H`` prints it."""
+def read_proc_route(line: str) -> list[Route]:
+    """Read one line of /proc/net/route or /proc/net/ipv6_route, after the file's path."""
     path, _, rest = line.partition(":")
     words = rest.split()
     if path == "/proc/net/route" and words[:1] == ["Iface"]:
@@ -112,29 +117,3 @@ def _read_proc(line: str) -> list[Route]:
         ]
     message = "not a line of a routing table in /proc"
     raise ValueError(message)
-
-
-def _parse(text: str) -> Parsed:
-    """Read the routes of each line, from ``ip route`` or from the files of /proc."""
-    read = _read_proc if text.startswith("/") else _read_ip
-    facts: list[tuple[int, Route]] = []
-    strange: list[Unread] = []
-    for number, line in enumerate(lines_of(text), 1):
-        if not line:
-            continue
-        try:
-            facts.extend((number, route) for route in read(line))
-        except ValueError as error:
-            strange.append(unread(number, line, error))
-    return Parsed(facts=tuple(facts), unread=tuple(strange))
-
-
-PLUGIN = Collector(
-    id="network.routes",
-    facts=(Route,),
-    scripts={OsFamily.LINUX: _LINUX},
-    parse=_parse,
-    proof={OsFamily.LINUX: Proof.LAB},
-    advice="Install iproute2 on the host.",
-    holds_secrets=False,
-)

@@ -7,22 +7,27 @@ from auditor.model.host import OsFamily
 
 # Not read by the shell itself: dash reads byte by byte, and such a file gives no second one.
 # A setting whose module is not loaded has no file.
-_LINUX = r"""
-cd /proc/sys/net 2>/dev/null || failed "/proc/sys/net is not there"
-need grep
-grep -Hs '' ipv4/ip_forward ipv4/conf/*/rp_filter ipv4/conf/*/route_localnet ipv4/conf/*/forwarding \
-    ipv6/bindv6only ipv6/conf/*/forwarding ipv6/conf/all/disable_ipv6 netfilter/nf_conntrack_tcp_loose \
-    bridge/bridge-nf-call-iptables bridge/bridge-nf-call-ip6tables bridge/bridge-nf-call-arptables || :
+_QUICK = r"""
+net=/proc/sys/net
+[ -d "$net" ] || { failed "$net is not there"; return; }
+show_named "$net"/ipv4/ip_forward "$net"/ipv4/conf/*/rp_filter "$net"/ipv4/conf/*/route_localnet \
+    "$net"/ipv4/conf/*/forwarding "$net"/ipv6/bindv6only "$net"/ipv6/conf/*/forwarding \
+    "$net"/ipv6/conf/all/disable_ipv6 "$net"/netfilter/nf_conntrack_tcp_loose \
+    "$net"/bridge/bridge-nf-call-iptables "$net"/bridge/bridge-nf-call-ip6tables \
+    "$net"/bridge/bridge-nf-call-arptables
 """
+
+_ROOT = "/proc/sys/net/"
+_FOLDERS = tuple(f"{_ROOT}{name}/" for name in ("ipv4", "ipv6", "netfilter", "bridge"))
 
 
 def _read(line: str) -> KernelSetting:
-    """Read ``ipv4/ip_forward:0``; an interface whose name has a dot gets a slash for it, as sysctl(8) writes it."""
+    """Read ``/proc/sys/net/ipv4/ip_forward:0``; for a dot in an interface's name stands a slash, as in sysctl(8)."""
     path, colon, value = line.rpartition(":")
-    if not colon or not path.startswith(("ipv4/", "ipv6/", "netfilter/", "bridge/")) or not _is_number(value):
+    if not colon or not path.startswith(_FOLDERS) or not _is_number(value):
         message = "not <setting>:<number>"
         raise ValueError(message)
-    key = path.replace(".", "\0").replace("/", ".").replace("\0", "/")
+    key = path.removeprefix(_ROOT).replace(".", "\0").replace("/", ".").replace("\0", "/")
     return KernelSetting(key=f"net.{key}", value=value)
 
 
@@ -33,7 +38,7 @@ def _is_number(text: str) -> bool:
 PLUGIN = Collector(
     id="network.sysctls",
     facts=(KernelSetting,),
-    scripts={OsFamily.LINUX: _LINUX},
+    quick={OsFamily.LINUX: _QUICK},
     parse=lambda text: parse_lines(text, _read),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Mount /proc in the place where the audit logs in.",

@@ -1,27 +1,20 @@
-"""Read the listing that the Linux process collector prints: rows, links and control groups become processes."""
+"""Read the listing that the Linux process collector prints: rows and links become processes."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from auditor.collect.collector import take_lines, unread
-from auditor.collect.redact import MARK
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Parsed
 
-# Columns of `ps`, as their widths in the collector's script say.
-_PID = slice(0, 10)
-_PARENT = slice(11, 21)
-_UID = slice(22, 32)
-_STATE = slice(33, 34)
-_STARTED = slice(35, 59)
-_USER = slice(60, 92)
-_NAME = slice(93, 108)
-_ARGUMENTS = 109
-_GAPS = (10, 21, 32, 34, 59, 92)
-_MARKS = ("no ps", "links", "links as they are", "groups")
+_FIELDS = 9
+_MARKS = ("links", "links as they are", "names")
 _DELETED = " (deleted)"
 _ZOMBIES = ("Z", "X")
-_CGROUP_FIELDS = 3
+_LONGEST = len("18446744073709551615")
+_TICKS = 100
+"""Ticks a second in which the kernel tells when a process began (proc(5), USER_HZ)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,19 +23,18 @@ class _Row:
 
     line: int
     pid: int
-    parent: int = 0
-    uid: int | None = None
-    user: str = ""
-    state: str = ""
-    started: str = ""
-    name: str = ""
-    arguments: str = ""
-    has_arguments: bool = False
+    parent: int
+    state: str
+    ticks: int
+    uid: int | None
+    user: str
+    cgroup: str | None
+    name: str
+    arguments: str
     is_linked: bool = False
     executable: str | None = None
+    has_namespace: bool = False
     namespace: str | None = None
-    cgroup: str | None = None
-    has_named_cgroup: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,94 +44,60 @@ class _Listing:
     rows: dict[int, _Row] = field(default_factory=dict)
     strange: list[Unread] = field(default_factory=list)
     probe: int | None = None
+    boot: int | None = None
+    namespace: str | None = None
     part: str = "rows"
     escaped: bool = True
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
         if line in _MARKS:
-            self.part = {"no ps": "status", "links as they are": "links"}.get(line, line)
+            self.part = "links" if line == "links as they are" else line
             self.escaped = self.escaped and line != "links as they are"
         elif number == 1 and line.startswith("self "):
             self.probe = _number(line[len("self ") :], "pid of the probe")
+        elif self.part == "rows" and line.startswith("boot ") and self.boot is None:
+            self.boot = _number(line[len("boot ") :], "time of boot")
         elif self.part == "rows":
             self._take_row(number, line)
-        elif self.part == "status":
-            self._take_status(number, line)
         elif self.part == "links":
             self._take_link(line)
         else:
-            self._take_group(line)
+            self._take_name(line)
 
     def _take_row(self, number: int, line: str) -> None:
-        name, arguments = line[_NAME].rstrip(), line[_ARGUMENTS:]
-        if MARK in line and line[_ARGUMENTS - 1 : _ARGUMENTS] not in (" ", ""):
-            # A name that looks like a secret was redacted, which moved what stands behind it.
-            name, mark, arguments = line[_NAME.start :].partition(MARK)
-            name, arguments = name + mark, arguments.lstrip()
-        elif len(line) < _ARGUMENTS - 1 or line[_ARGUMENTS - 1 : _ARGUMENTS] not in (" ", ""):
-            message = "not a row of ps: its columns are not where they must be"
+        said = line.split("\t")
+        if len(said) != _FIELDS:
+            message = f"{len(said)} fields instead of {_FIELDS}: not the row of a process"
             raise ValueError(message)
-        if any(line[at] != " " for at in _GAPS):
-            message = "not a row of ps: its columns are not where they must be"
-            raise ValueError(message)
-        pid = _number(line[_PID], "pid")
+        pid = _number(said[0], "pid")
         if pid in self.rows:
             message = f"pid {pid} is listed twice"
+            raise ValueError(message)
+        if len(said[2]) != 1:
+            message = "the state of a process is one letter"
             raise ValueError(message)
         self.rows[pid] = _Row(
             line=number,
             pid=pid,
-            parent=_number(line[_PARENT], "parent"),
-            uid=_number(line[_UID], "uid"),
-            state=line[_STATE],
-            started=line[_STARTED].strip(),
-            user=line[_USER].strip(),
-            name=name,
-            arguments=arguments,
-            has_arguments=True,
+            parent=_number(said[1], "parent"),
+            state=said[2],
+            ticks=_number(said[3], "start", most=_LONGEST),
+            # A process that ended while it was read has neither.
+            uid=_number(said[4], "uid") if said[4] else None,
+            user=said[5],
+            cgroup=said[6] if said[6].startswith("/") else None,
+            name=said[7],
+            arguments=said[8],
         )
 
-    def _take_status(self, number: int, line: str) -> None:
-        pid, kind, rest = _place(line)
-        if kind == "cmdline":
-            if pid not in self.rows:
-                # It began after the rows were made.
-                return
-            row = self.rows[pid]
-            if row.has_arguments:
-                message = f"the arguments of pid {pid} are listed twice"
-                raise ValueError(message)
-            row.arguments, row.has_arguments = rest, True
-            return
-        key, colon, value = rest.partition(":")
-        value = value.strip()
-        if kind != "status" or not colon:
-            message = "neither a status line nor arguments"
-            raise ValueError(message)
-        if key == "Name":
-            if pid in self.rows:
-                message = f"pid {pid} is listed twice"
-                raise ValueError(message)
-            self.rows[pid] = _Row(line=number, pid=pid, name=value)
-            return
-        row = self._known(pid)
-        if key == "State":
-            row.state = value[:1]
-        elif key == "PPid":
-            row.parent = _number(value, "parent")
-        elif key == "Uid":
-            row.uid = _number([*value.split(), "", ""][1], "uid")
-            row.user = str(row.uid)
-        else:
-            message = f"unknown status key {key!r}"
-            raise ValueError(message)
-
-    def _known(self, pid: int) -> _Row:
-        if pid not in self.rows:
-            message = f"pid {pid} has no row"
-            raise ValueError(message)
-        return self.rows[pid]
+    def _take_name(self, line: str) -> None:
+        """Read a user's number and name, which only a directory knows."""
+        uid, _, name = line.strip().partition(" ")
+        number, name = _number(uid, "uid"), name.strip()
+        for row in self.rows.values():
+            if row.uid == number and row.user == str(number):
+                row.user = name
 
     def _take_link(self, line: str) -> None:
         """Read ``lrwxrwxrwx 1 0 0 0 Nov 21 06:52 /proc/1/exe -> /sbin/init``."""
@@ -152,9 +110,12 @@ class _Listing:
         if start < 0 or kind not in ("exe", "ns/net"):
             message = "not a link of a process"
             raise ValueError(message)
+        if pid == "self" and kind == "ns/net":
+            self.namespace = target or None
+            return
         row = self.rows.get(_number(pid, "pid"))
         if row is None:
-            # It began after ps had looked.
+            # It began after the rows were made.
             return
         if kind == "exe":
             if row.is_linked:
@@ -163,41 +124,17 @@ class _Listing:
             row.is_linked = True
             if arrow:
                 row.executable = _unescape(target) if self.escaped else target
-        elif arrow:
-            row.namespace = target
-
-    def _take_group(self, line: str) -> None:
-        pid, kind, rest = _place(line)
-        parts = rest.split(":", 2)
-        if kind != "cgroup" or len(parts) != _CGROUP_FIELDS or not parts[2].startswith("/"):
-            message = "not a control group of a process"
-            raise ValueError(message)
-        row = self.rows.get(pid)
-        if row is None:
-            return
-        is_named = parts[1] == "name=systemd"
-        # Where both hierarchies are mounted, systemd's own is the one that names units.
-        if row.cgroup is None or (is_named and not row.has_named_cgroup):
-            row.cgroup = parts[2]
-        row.has_named_cgroup = row.has_named_cgroup or is_named
+        else:
+            row.has_namespace = True
+            row.namespace = target or None
 
 
-def _number(text: str, what: str) -> int:
+def _number(text: str, what: str, most: int = len("4294967295")) -> int:
     text = text.strip()
-    if not text.isascii() or not text.isdigit() or len(text) > len("4294967295"):
+    if not text.isascii() or not text.isdigit() or len(text) > most:
         message = f"{what} is not a number"
         raise ValueError(message)
     return int(text)
-
-
-def _place(line: str) -> tuple[int, str, str]:
-    """Take ``/proc/12/cgroup:text`` apart."""
-    path, colon, rest = line.partition(":")
-    pid, _, kind = path.removeprefix("/proc/").partition("/")
-    if not colon or not path.startswith("/proc/"):
-        message = "not a line of a file in /proc"
-        raise ValueError(message)
-    return _number(pid, "pid"), kind, rest
 
 
 def _unescape(text: str) -> str:
@@ -242,7 +179,7 @@ def _kernel_pids(rows: dict[int, _Row]) -> set[int]:
     return {row.pid for row in rows.values() if row.executable is None and second.pid in (row.pid, row.parent)}
 
 
-def _process(row: _Row, *, is_kernel: bool) -> Process:
+def _process(row: _Row, listing: _Listing, *, is_kernel: bool) -> Process:
     executable = row.executable
     deleted = executable is not None and executable.endswith(_DELETED)
     if executable is not None and deleted:
@@ -257,10 +194,21 @@ def _process(row: _Row, *, is_kernel: bool) -> Process:
         deleted=deleted,
         is_kernel=is_kernel,
         arguments=row.arguments,
-        started=row.started,
+        started=_instant(listing.boot, row.ticks),
         cgroup=row.cgroup,
-        namespace=row.namespace,
+        # Whoever shares the namespace of the probe is not listed.
+        namespace=row.namespace if row.has_namespace else listing.namespace,
     )
+
+
+def _instant(boot: int | None, ticks: int) -> str:
+    """Write when a process began; nothing where the host's clocks make no sense."""
+    try:
+        return (
+            "" if boot is None else datetime.fromtimestamp(boot + ticks // _TICKS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        )
+    except (OverflowError, ValueError, OSError):
+        return ""
 
 
 def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
@@ -279,8 +227,8 @@ def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
         doubts.append("no program could be read")
     if blind:
         doubts.append(f"programs that could not be read: {len(blind)} (pid {blind[0]} the first)")
-    if listing.part != "groups":
-        doubts.append("the listing ends before the control groups")
+    if listing.part != "names":
+        doubts.append("the listing ends before its end")
     return "; ".join(doubts) or None
 
 
@@ -296,6 +244,6 @@ def parse_listing(text: str) -> Parsed:
         if listing.probe is None or not _is_descendant(row, listing.rows, listing.probe)
     ]
     kernel = _kernel_pids(listing.rows)
-    facts = tuple((row.line, _process(row, is_kernel=row.pid in kernel)) for row in rows)
+    facts = tuple((row.line, _process(row, listing, is_kernel=row.pid in kernel)) for row in rows)
     strange = sorted(listing.strange, key=lambda one: one.line)
     return Parsed(facts=facts, unread=tuple(strange), partial=_doubt(rows, kernel, listing))

@@ -12,10 +12,10 @@ from auditor.model.facts.services import Service
 from auditor.model.host import OsFamily
 
 # Folders in systemd's order of precedence (systemd.unit(5)). Links in *.wants and *.requires, and links that give a
-# unit another name, are names alone: the shell finds them without a process. One awk makes a line of each unit and
-# drop-in; it reads by getline, since a file that is not there any more would end the other way of reading.
-# An empty unit file, or one that is /dev/null, masks the unit.
-_LINUX = r"""
+# unit another name, are names alone: the shell finds them without a process. The probe's awk makes a line of each unit
+# and drop-in. What is no file (/dev/null apart) is not opened: a unit may be a link to what an ordinary user made.
+# An empty unit file, or one that is /dev/null, masks the unit. Where systemd runs, it is asked what it has loaded.
+_QUICK = r"""
 set --
 for dir in /etc/systemd/system.control /run/systemd/system.control /run/systemd/transient \
     /run/systemd/generator.early /etc/systemd/system /run/systemd/system /run/systemd/generator \
@@ -24,8 +24,7 @@ for dir in /etc/systemd/system.control /run/systemd/system.control /run/systemd/
     case $dir in /lib/*) [ ! -L /lib ] || continue ;; esac
     set -- "$@" "$dir"
 done
-[ $# -gt 0 ] || absent "there is no folder of systemd units"
-need awk
+[ $# -gt 0 ] || { absent "there is no folder of systemd units"; return; }
 for dir; do
     [ -r "$dir" ] && [ -x "$dir" ] || partial "$dir cannot be read"
     for link in "$dir"/*.wants/* "$dir"/*.requires/*; do
@@ -37,65 +36,72 @@ for dir; do
 done
 for dir; do
     shift
-    set -- "$@" "$dir"/*.service "$dir"/*.socket "$dir"/*.timer "$dir"/*.path \
-        "$dir"/*.service.d/*.conf "$dir"/*.socket.d/*.conf
+    for file in "$dir"/*.service "$dir"/*.socket "$dir"/*.timer "$dir"/*.path \
+        "$dir"/*.service.d/*.conf "$dir"/*.socket.d/*.conf; do
+        if [ -f "$file" ] || [ "$file" -ef /dev/null ]; then set -- "$@" "$file"
+        elif [ -e "$file" ] || [ -L "$file" ]; then printf 'broken\t%s\t\t\t\t\t\n' "$file"; fi
+    done
 done
-awk '
-    function take(line) {
-        at = index(line, "=")
-        key = substr(line, 1, at - 1)
-        value = substr(line, at + 1)
-        sub(/[ \t]+$/, "", key)
-        gsub(/\t/, " ", value)
-        sub(/^ +/, "", value)
-        sub(/ +$/, "", value)
-        if (key == "ExecStart") {
-            if (value == "") { resets = "r"; command = "" }
-            else command = command (command == "" ? "" : " ; ") value
-        }
-        else if (key == "User") user = value
-        else if (key == "Description") description = value
-        else {
-            installs = "i"
-            if (key == "Alias") aliases = aliases (aliases == "" ? "" : " ") value
-        }
-    }
-    BEGIN {
-        for (i = 1; i < ARGC; i++) {
-            file = ARGV[i]
-            if (file ~ /\/\*\./ || file ~ /\.d\/\*/) continue
-            resets = installs = user = aliases = command = description = held = ""
-            lines = 0
-            while ((got = (getline line < file)) > 0) {
-                lines++
-                if (held != "") {
-                    if (line ~ /^[ \t]*[#;]/) continue
-                    sub(/^[ \t]+/, "", line)
-                }
-                else if (line !~ /^(ExecStart|User|Description|WantedBy|RequiredBy|UpheldBy|Alias)[ \t]*=/) continue
-                line = held line
-                held = ""
-                if (line ~ /\\$/) held = substr(line, 1, length(line) - 1)
-                else take(line)
-            }
-            if (held != "") take(held)
-            close(file)
-            kind = got < 0 ? "broken" : (lines ? "unit" : "masked")
-            print kind "\t" file "\t" resets installs "\t" user "\t" aliases "\t" command "\t" description
-        }
-    }
-' "$@"
+[ $# = 0 ] || scan "$@"
 printf 'running\n'
-[ -d /run/systemd/system ] || exit 0
+[ ! -d /run/systemd/system ]
+"""
+_LINUX = r"""
 have systemctl || { partial "systemctl is not installed: what runs is not known"; exit 0; }
 systemctl list-units --all --full --plain --no-legend --no-pager --type=service,socket,timer,path ||
     partial "systemctl did not answer: what runs is not known"
+"""
+_AWK = r"""
+function services_systemd(    at) {
+    for (at = 2; at <= paths; at++) services_systemd_unit(path[at])
+}
+function services_systemd_unit(file,    line, lines, got, held) {
+    unit_resets = unit_installs = unit_user = unit_aliases = unit_command = unit_description = held = ""
+    lines = 0
+    while ((got = (getline line < file)) > 0) {
+        lines++
+        if (held != "") {
+            if (line ~ /^[ \t]*[#;]/) continue
+            sub(/^[ \t]+/, "", line)
+        }
+        else if (line !~ /^(ExecStart|User|Description|WantedBy|RequiredBy|UpheldBy|Alias)[ \t]*=/) continue
+        line = held line
+        held = ""
+        if (line ~ /\\$/) held = substr(line, 1, length(line) - 1)
+        else services_systemd_take(line)
+    }
+    if (held != "") services_systemd_take(held)
+    close(file)
+    put((got < 0 ? "broken" : (lines ? "unit" : "masked")) "\t" file "\t" unit_resets unit_installs "\t" unit_user \
+        "\t" unit_aliases "\t" unit_command "\t" unit_description)
+}
+function services_systemd_take(line,    at, key, value) {
+    at = index(line, "=")
+    key = substr(line, 1, at - 1)
+    value = substr(line, at + 1)
+    sub(/[ \t]+$/, "", key)
+    gsub(/\t/, " ", value)
+    sub(/^ +/, "", value)
+    sub(/ +$/, "", value)
+    if (key == "ExecStart") {
+        if (value == "") { unit_resets = "r"; unit_command = "" }
+        else unit_command = unit_command (unit_command == "" ? "" : " ; ") value
+    }
+    else if (key == "User") unit_user = value
+    else if (key == "Description") unit_description = value
+    else {
+        unit_installs = "i"
+        if (key == "Alias") unit_aliases = unit_aliases (unit_aliases == "" ? "" : " ") value
+    }
+}
 """
 
 PLUGIN = Collector(
     id="services.systemd",
     facts=(Service,),
+    quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
+    awk=_AWK,
     parse=parse_units,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, on a host whose systemd answers `systemctl list-units`.",

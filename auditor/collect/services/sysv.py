@@ -8,7 +8,7 @@ from auditor.model.reading import Parsed
 
 # Names say it all: no file is read, no process started. OpenRC has folders of links in /etc/runlevels,
 # System V init S links in /etc/rc?.d (or below /etc/rc.d).
-_LINUX = r"""
+_QUICK = r"""
 found=
 for script in /etc/init.d/* /etc/rc.d/init.d/*; do
     # /etc/init.d is a link to the other on some systems.
@@ -17,7 +17,7 @@ for script in /etc/init.d/* /etc/rc.d/init.d/*; do
     found=1
     printf 'script\t%s\n' "$script"
 done
-[ -n "$found" ] || absent "there is no init script in /etc/init.d"
+[ -n "$found" ] || { absent "there is no init script in /etc/init.d"; return; }
 for link in /etc/rc[S2345].d/S[0-9][0-9]* /etc/rc.d/rc[S2345].d/S[0-9][0-9]*; do
     case $link in /etc/rc.d/*) [ ! -L /etc/rc3.d ] || continue ;; esac
     [ -e "$link" ] && printf 'link\t%s\n' "$link"
@@ -25,10 +25,9 @@ done
 if [ -d /etc/runlevels ]; then
     printf 'openrc\t/etc/runlevels\n'
     for link in /etc/runlevels/*/*; do
-        [ -e "$link" ] && printf 'runlevel\t%s\n' "$link"
+        if [ -e "$link" ]; then printf 'runlevel\t%s\n' "$link"; fi
     done
 fi
-exit 0
 """
 
 _NOT_SERVICES = ("functions", "functions.sh", "rc", "rcS", "single", "README", "skeleton")
@@ -80,7 +79,7 @@ def _parse(text: str) -> Parsed:
 PLUGIN = Collector(
     id="services.sysv",
     facts=(Service,),
-    scripts={OsFamily.LINUX: _LINUX},
+    quick={OsFamily.LINUX: _QUICK},
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Make /etc/init.d and /etc/rc?.d readable for everyone, as distributions ship them.",

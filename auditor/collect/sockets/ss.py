@@ -6,33 +6,27 @@ of one process in each. A namespace without any process in it can hold no listen
 """
 
 from auditor.collect.collector import Collector
+from auditor.collect.processes.namespaces import NAMESPACES
 from auditor.collect.sockets.listing import parse_listing
 from auditor.model.evidence import Proof
 from auditor.model.facts.network import Connection, Listener
 from auditor.model.host import OsFamily
 
-# Who shares our namespace is asked by the shell itself: two stat calls a process and no process of ours.
 # `sees` tells whether a socket without an owner can only be the kernel's: root, the machine's first pid
 # namespace (pid 2 is kthreadd there), and every process let us look.
 _LINUX = r"""
 sees=all
-links='' listed=''
+links=$elsewhere listed=''
 if [ "$uid" = 0 ]; then
-    for dir in /proc/[0-9]*; do
-        # shellcheck disable=SC3013 # every shell in use has -ef
-        [ "$dir/ns/net" -ef /proc/self/ns/net ] && continue
-        if [ -e "$dir/ns/net" ]; then
-            links="$links $dir/ns/net"
-        elif [ -r "$dir/stat" ]; then
-            read -r line 2>/dev/null <"$dir/stat" || continue
-            case ${line##*) } in [ZX]*) ;; *) sees=some; printf 'hidden %s\n' "${dir#/proc/}" ;; esac
-        fi
+    for pid in $veiled; do
+        sees=some
+        printf 'hidden %s\n' "$pid"
     done
     name=
     if [ -r /proc/2/stat ]; then read -r _ name _ parent _ </proc/2/stat; fi
     [ "$name ${parent-}" = "(kthreadd) 0" ] || sees=some
 else
-    sees=own
+    sees=own links=''
     partial "not root: who holds the sockets of other users is not shown, nor are other network namespaces"
 fi
 printf 'sees %s\n' "$sees"
@@ -88,6 +82,7 @@ PLUGIN = Collector(
     id="sockets.ss",
     facts=(Listener, Connection),
     scripts={OsFamily.LINUX: _LINUX},
+    shared=(NAMESPACES,),
     parse=parse_listing,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo; what even root may not see, a sandbox or container hides.",

@@ -9,30 +9,42 @@ from auditor.model.reading import Parsed
 # The database itself, not dpkg-query: a third of its cost on the host, and there even where the tool is not.
 # `updates/` holds what dpkg has not yet merged into `status`; `status.d/` is the database of images without dpkg.
 # Continuation lines begin with a space, so no description can look like a field.
-_LINUX = r"""
+_QUICK = r"""
 database=/var/lib/dpkg
-[ -e "$database/status" ] || [ -d "$database/status.d" ] || absent "there is no dpkg database in $database"
+[ -e "$database/status" ] || [ -d "$database/status.d" ] || {
+    absent "there is no dpkg database in $database"
+    return
+}
 set --
 for file in "$database"/status "$database"/status.d/* "$database"/updates/[0-9]*; do
     case $file in *.md5sums) continue ;; esac
     [ -f "$file" ] || continue
-    [ -r "$file" ] || denied "$file cannot be read"
+    [ -r "$file" ] || { denied "$file cannot be read"; return; }
     set -- "$@" "$file"
 done
-[ $# -gt 0 ] || exit 0
-need awk
-exec awk '
-    function put() {
-        if (state name version architecture != "") print state "\t" name "\t" version "\t" architecture
-        state = name = version = architecture = ""
+[ $# = 0 ] || scan "$@"
+"""
+_AWK = r"""
+function software_dpkg(    at, line, got) {
+    for (at = 2; at <= paths; at++) {
+        while ((got = (getline line < path[at])) > 0) {
+            if (line == "") software_dpkg_put()
+            else if (line !~ /^(Package|Status|Version|Architecture): /) continue
+            else if (line ~ /^P/) dpkg_name = substr(line, 10)
+            else if (line ~ /^S/) { split(line, dpkg_words, " "); dpkg_state = dpkg_words[4] }
+            else if (line ~ /^V/) dpkg_version = substr(line, 10)
+            else dpkg_architecture = substr(line, 15)
+        }
+        close(path[at])
+        if (got < 0) print "@outcome partial " path[at] " cannot be read"
+        software_dpkg_put()
     }
-    FNR == 1 || /^$/ { put() }
-    /^Package: / { name = $2 }
-    /^Status: / { state = $4 }
-    /^Version: / { version = $2 }
-    /^Architecture: / { architecture = $2 }
-    END { put() }
-' "$@"
+}
+function software_dpkg_put() {
+    if (dpkg_state dpkg_name dpkg_version dpkg_architecture != "")
+        put(dpkg_state "\t" dpkg_name "\t" dpkg_version "\t" dpkg_architecture)
+    dpkg_state = dpkg_name = dpkg_version = dpkg_architecture = ""
+}
 """
 
 _STATES = {
@@ -84,7 +96,8 @@ def _parse(text: str) -> Parsed:
 PLUGIN = Collector(
     id="software.dpkg",
     facts=(Software,),
-    scripts={OsFamily.LINUX: _LINUX},
+    quick={OsFamily.LINUX: _QUICK},
+    awk=_AWK,
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Make /var/lib/dpkg/status readable for everyone, as Debian ships it, and install awk.",

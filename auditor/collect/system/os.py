@@ -6,17 +6,18 @@ from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
-# Read by the shell itself: a few hundred bytes are not worth a process.
 # A small embedded system has no release file; what it is, is its kernel.
-_LINUX = r"""
+_QUICK = r"""
 for file in /etc/os-release /usr/lib/os-release /etc/redhat-release; do
     [ -r "$file" ] || continue
     printf 'file %s\n' "$file"
-    while IFS= read -r line || [ -n "$line" ]; do printf '%s\n' "$line"; done <"$file"
-    exit 0
+    show "$file"
+    return
 done
-[ -r /proc/sys/kernel/osrelease ] || failed "there is no release file, and /proc does not tell the kernel's release"
-read -r release </proc/sys/kernel/osrelease
+[ -r /proc/sys/kernel/osrelease ] || {
+    failed "there is no release file, and /proc does not tell the kernel's release"
+    return
+}
 printf 'kernel %s %s\n' "$kernel" "$release"
 """
 
@@ -109,7 +110,7 @@ def _take_assignment(line: str, values: dict[str, str]) -> str:
 PLUGIN = Collector(
     id="system.os",
     facts=(OperatingSystem,),
-    scripts={OsFamily.LINUX: _LINUX},
+    quick={OsFamily.LINUX: _QUICK},
     parse=_parse,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Make /etc/os-release readable for everyone, as distributions ship it.",

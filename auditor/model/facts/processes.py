@@ -26,7 +26,7 @@ class Process:
     arguments: str = ""
     """Command line, redacted, arguments parted by a space."""
     started: str = ""
-    """Start time as the host prints it, in the host's own zone."""
+    """When it began, UTC, as ``2026-11-25T08:05:11Z``; empty when not known."""
     cgroup: str | None = None
     """Control group path (Linux): tells unit and container; None when not read."""
     namespace: str | None = None
