@@ -119,6 +119,8 @@ class Surroundings:
 
     def behind(self, family: Family, interface: str) -> tuple[Region, Region]:
         """Return the addresses that are reached by an interface, and those for which it is not known."""
+        if interface == _LOOPBACK:
+            return everything(family), nothing(family)
         if self._routes is None:
             here, others = nothing(family), nothing(family)
             for region, name in self.connected(family):
@@ -128,6 +130,9 @@ class Surroundings:
                     others |= region
             return here, (here | others).rest
         left, here = everything(family), nothing(family)
+        if family is Family.IP6:  # the way to a link-local address is looked up on the link it came by
+            here = Region.of([network_interval("fe80::/10")], left.top)
+            left -= here
         for _, (low, high), route in self._routes[family]:
             region = Region.of([(low, high)], left.top) & left
             if route.interface == interface:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auditor.firewall.compiled import NO, YES, Compiler, Test, Value
 from auditor.firewall.lookup import Index
-from auditor.model.ruleset import Action, Doubt, Effect, Field, Lookup, Match, Rule, Verb
+from auditor.model.ruleset import Action, AnyOf, Condition, Doubt, Effect, Field, Lookup, Match, Rule, Verb
 
 # What stays the same while a packet passes a chain and has few values: rules are sorted out by it once.
 _CLASS = (
@@ -20,10 +20,10 @@ _DPORT = int(Field.DPORT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Condition:
+class Tested:
     """A condition of a rule with its test."""
 
-    match: Match | Doubt
+    match: Condition
     """What it says."""
     test: Test
     """Says whether it holds."""
@@ -35,11 +35,11 @@ class Compiled:
 
     rule: Rule
     """The rule."""
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Tested, ...]
     """Conditions before the first effect, those left out that are known to hold."""
     tests: tuple[Test, ...]
     """Their tests."""
-    rest: tuple[Condition | Effect, ...]
+    rest: tuple[Tested | Effect, ...]
     """The first effect and all after it."""
     verb: Verb
     """What is done; *continue* for nothing."""
@@ -70,11 +70,11 @@ _UNREAD = Action(verb=Verb.UNREAD)
 
 def compile_rule(rule: Rule, compiler: Compiler) -> Compiled:
     """Compile one rule."""
-    ordered: list[Condition | Effect] = [
-        Condition(step, compiler.test(step)) if isinstance(step, Match | Doubt) else step for step in rule.steps
+    ordered: list[Tested | Effect] = [
+        Tested(step, compiler.test(step)) if isinstance(step, Match | AnyOf | Doubt) else step for step in rule.steps
     ]
-    split = next((at for at, step in enumerate(ordered) if not isinstance(step, Condition)), len(ordered))
-    conditions = tuple(step for step in ordered[:split] if isinstance(step, Condition))
+    split = next((at for at, step in enumerate(ordered) if not isinstance(step, Tested)), len(ordered))
+    conditions = tuple(step for step in ordered[:split] if isinstance(step, Tested))
     action = rule.action if isinstance(rule.action, Action) else _NOTHING
     lookup = None
     if isinstance(rule.action, Lookup):
@@ -118,13 +118,14 @@ class _Class:
         return found
 
 
-def _is_of_port(one: Condition) -> bool:
+def _is_of_port(one: Tested) -> bool:
     match = one.match
     return isinstance(match, Match) and match.fields == (Field.DPORT,) and match.mask is None
 
 
-def _is_of_class(one: Condition) -> bool:
-    return isinstance(one.match, Match) and all(field in _CLASS_SET for field in one.match.fields)
+def _is_of_class(one: Tested) -> bool:
+    matches = one.match.options if isinstance(one.match, AnyOf) else (one.match,)
+    return all(isinstance(match, Match) and _CLASS_SET.issuperset(match.fields) for match in matches)
 
 
 def _settle(rules: Sequence[Compiled], values: Sequence[Value], concerns: Value) -> tuple[Compiled, ...]:

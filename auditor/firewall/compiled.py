@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from auditor.firewall.lookup import Index, Segments
-from auditor.model.ruleset import Action, Doubt, Keys, Lookup, Match, Truth
+from auditor.model.ruleset import Action, AnyOf, Condition, Doubt, Keys, Lookup, Match, Truth
 
 NO, YES, MAYBE = int(Truth.NO), int(Truth.YES), int(Truth.MAYBE)
 
@@ -50,10 +50,12 @@ class Compiler:
             known = self._indexes[id(owner.entries)] = (owner.entries, Index(owner.entries))
         return known[1]
 
-    def test(self, step: Match | Doubt) -> Test:  # noqa: PLR0911 — one return a kind of test
+    def test(self, step: Condition) -> Test:  # noqa: PLR0911 — one return a kind of test
         """Return the test of a condition."""
         if isinstance(step, Doubt):
             return doubt_test
+        if isinstance(step, AnyOf):
+            return _any_of(tuple(self.test(option) for option in step.options), is_negated=step.is_negated)
         try:
             index = self.index(step.keys)
         except (ValueError, TypeError):
@@ -74,6 +76,22 @@ class Compiler:
             members = frozenset(box[0][0] for box, _ in step.keys.entries)
             return _among(int(step.fields[0]), members, hit, miss, missing)
         return _found(int(step.fields[0]), index, hit, miss, missing)
+
+
+def _any_of(tests: tuple[Test, ...], *, is_negated: bool) -> Test:
+    yes, no = (NO, YES) if is_negated else (YES, NO)
+
+    def any_of(values: Values) -> int:
+        truth = no
+        for test in tests:
+            found = test(values)
+            if found == YES:
+                return yes
+            if found == MAYBE:
+                truth = MAYBE
+        return truth
+
+    return any_of
 
 
 def _between(at: int, low: Value, high: Value, hit: int, miss: int, missing: int) -> Test:

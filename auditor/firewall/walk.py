@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from auditor.firewall.chains import Chains, Compiled, Condition
+from auditor.firewall.chains import Chains, Compiled, Tested
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value, look_up
 from auditor.model.ruleset import Action, Base, Effect, Field, Forget, SetMark, Translate, Untrack, Verb
 
@@ -11,6 +11,8 @@ _MARKS = (int(Field.MARK), int(Field.CT_MARK))
 _DERIVED = {
     Field.SADDR: (Field.SADDR_TYPE, Field.ROUTE_BACK),
     Field.DADDR: (Field.DADDR_TYPE,),
+    Field.SPORT: (Field.SET_SPORT,),
+    Field.DPORT: (Field.SET_DPORT,),
 }
 _FINAL = frozenset((Verb.ACCEPT, Verb.DROP, Verb.REJECT))
 STEP_BUDGET = 200_000
@@ -177,7 +179,7 @@ class Walk:
     def _rest(self, rule: Compiled, truth: int) -> int:
         """Do the effects of a rule in their order with its conditions; return whether it still matches."""
         for step in rule.rest:
-            if isinstance(step, Condition):
+            if isinstance(step, Tested):
                 found = step.test(self.values)
                 if found == NO:
                     return NO

@@ -15,6 +15,7 @@ from auditor.model.ruleset import (
     ADDRESS_TYPES,
     CT_STATES,
     CT_STATUSES,
+    TCP_FLAGS,
     Base,
     Field,
     Hook,
@@ -83,13 +84,17 @@ class Program:
             text = "the ruleset takes more steps than the evaluation may"
             way.endings.append(Ending(Verb.DROP, text, "", text))
             way.endings.append(Ending(Verb.ACCEPT, text, "", text))
-        if not is_answered(packet):
-            return Outcome(endings=tuple(_silent(ending) for ending in way.endings))
-        return Outcome(endings=tuple(way.endings))
+        return Outcome(
+            endings=tuple(ending if is_answered(packet, ending) else _silent(ending) for ending in way.endings)
+        )
 
 
-def is_answered(packet: Packet) -> bool:
-    """Say whether the kernel answers a packet that it rejects: it never answers an ICMP error or a reset."""
+def is_answered(packet: Packet, ending: Ending) -> bool:
+    """Say whether the kernel tells the sender: it never answers an ICMP error, nor a reset with a reset."""
+    if ending.verb is not Verb.REJECT:
+        return True
+    if ending.answer == "tcp-reset":
+        return not (packet.tcp_flags or 0) & TCP_FLAGS["rst"]
     if packet.protocol == ICMP:
         return packet.icmp_type not in _ICMP_ERRORS
     if packet.protocol == ICMPV6:
@@ -99,7 +104,7 @@ def is_answered(packet: Packet) -> bool:
 
 def _silent(ending: Ending) -> Ending:
     """Return what a reject without an answer is."""
-    return Ending(Verb.DROP, ending.text, "", ending.doubt) if ending.verb is Verb.REJECT else ending
+    return Ending(Verb.DROP, ending.text, "", ending.doubt)
 
 
 def _order(base: Base) -> tuple[int, int, tuple[int, ...]]:
@@ -273,7 +278,7 @@ class Way:
         is_exact = is_certain and what.is_exact
         if what.kind is NatKind.SOURCE:
             values[Field.SADDR] = UNKNOWN if what.address is None or not is_exact else what.address
-            values[Field.SPORT] = UNKNOWN
+            values[Field.SPORT] = values[Field.SET_SPORT] = UNKNOWN
             values[Field.SADDR_TYPE] = UNKNOWN
             return
         self._redirect(what.kind, what.address, what.ports, is_exact=is_exact)
@@ -290,7 +295,7 @@ class Way:
             values[Field.CT_STATUS] = values[Field.CT_STATUS] | CT_STATUSES["dnat"] if is_exact else UNKNOWN
         if not is_exact:
             values[Field.DADDR] = values[Field.DADDR_TYPE] = UNKNOWN
-            values[Field.DPORT] = UNKNOWN
+            values[Field.DPORT] = values[Field.SET_DPORT] = UNKNOWN
             return
         if address is not None:
             values[Field.DADDR] = address
@@ -299,6 +304,7 @@ class Way:
             low, high = ports
             is_kept = values[Field.DPORT] is not UNKNOWN and low <= values[Field.DPORT] <= high
             values[Field.DPORT] = values[Field.DPORT] if is_kept else low if low == high else UNKNOWN
+            values[Field.SET_DPORT] = values[Field.DPORT]
         if packet.direction is Direction.OUT and address is not None:
             leaves = _LOOPBACK if kind is NatKind.REDIRECT else self.program.around.way_to(packet.family, address)
             if values[Field.DADDR_TYPE] == _LOCAL:
@@ -350,13 +356,16 @@ def lay_out_protocol(packet: Packet, values: list[Value]) -> None:
     """Lay out the fields of the transport header: what the protocol has no place for is absent."""
     if packet.protocol in (6, 17, 33, 132, 136):
         values[Field.SPORT], values[Field.DPORT] = _known(packet.source_port), _known(packet.destination_port)
+        values[Field.SET_SPORT], values[Field.SET_DPORT] = values[Field.SPORT], values[Field.DPORT]
         if packet.protocol == 6:  # noqa: PLR2004 — TCP
             values[Field.TCP_FLAGS] = _known(packet.tcp_flags)
     elif packet.protocol in (1, 58):
         values[Field.ICMP_TYPE], values[Field.ICMP_CODE] = _known(packet.icmp_type), _known(packet.icmp_code)
-        values[Field.SPORT] = values[Field.DPORT] = UNKNOWN  # what stands in their place is something else
+        is_known = packet.icmp_type is not None and packet.icmp_code is not None
+        values[Field.SET_SPORT] = (packet.icmp_type or 0) << 8 | (packet.icmp_code or 0) if is_known else UNKNOWN
+        values[Field.SET_DPORT] = values[Field.SET_SPORT]
     else:
-        values[Field.SPORT] = values[Field.DPORT] = UNKNOWN
+        values[Field.SET_SPORT] = values[Field.SET_DPORT] = 0
 
 
 def _family_name(family: Family) -> str:

@@ -62,6 +62,10 @@ class Field(IntEnum):
     """Offset of a fragment; 0 for a whole packet."""
     ROUTE_BACK = 23
     """1 when this host would answer the source by the interface the packet came in by, else 0."""
+    SET_SPORT = 24
+    """Source port as ipset sees it: of ICMP its type and code, of a protocol without ports 0."""
+    SET_DPORT = 25
+    """Destination port as ipset sees it."""
 
 
 CT_STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
@@ -155,6 +159,16 @@ class Match:
     """Whether it holds for a packet that lacks a field: never in nftables, in iptables for some."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AnyOf:
+    """A condition that holds when one of several does."""
+
+    options: tuple[Match, ...]
+    """The conditions."""
+    is_negated: bool = False
+    """Whether it holds when none of them does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
     """A condition that is not modelled: it may hold or not."""
@@ -218,7 +232,8 @@ class Translate:
 
 
 Effect: TypeAlias = SetMark | Forget | Untrack | Translate
-Step: TypeAlias = Match | Doubt | Effect
+Condition: TypeAlias = Match | AnyOf | Doubt
+Step: TypeAlias = Condition | Effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from auditor.firewall.dialects.nft_sets import NamedSet, members, pairs, read_set
 from auditor.firewall.dialects.nft_values import Left, constant, interval, is_value, only, read_left
 from auditor.firewall.dialects.nft_words import rule_text
-from auditor.firewall.dialects.values import ADDRESSES, FLAGS, NAMES, TCP, Json, keys
+from auditor.firewall.dialects.values import ADDRESSES, FLAGS, NAMES, TCP, WITH_PORTS, Json, keys
 from auditor.model.ruleset import (
     Action,
     Doubt,
@@ -111,6 +111,8 @@ class RuleReader:
     def _lookup(self, left: Left, data: Json) -> Lookup:
         if left.mask is not None:
             raise ValueError("a map of masked values")
+        if left.is_raw and not self._has_ports():
+            raise ValueError("a map of ports of any protocol")
         if isinstance(data, str):
             named = self._named(data)
             known = named.read_map.get(left.fields)
@@ -144,10 +146,9 @@ class RuleReader:
             raise ValueError(f"operator {operator} is not modelled")
 
     def _add(self, left: Left, found: Keys, *, negated: bool) -> None:
-        if left.mask is not None and any(low != high for box, _ in found.entries for low, high in box):
-            # A mask of leading bits keeps the order; any other is compared value by value.
-            pass
-        self._steps.append(Match(fields=left.fields, keys=found, mask=left.mask, is_negated=negated))
+        self._steps.append(
+            Match(fields=left.fields, keys=found, mask=left.mask, is_negated=negated, holds_if_missing=left.is_raw)
+        )
 
     def _flags(self, left: Left, operator: str, word: int) -> None:
         """Add a match of a word of bits: ``in`` is any of them, ``!`` none of them, ``==`` the whole word."""
@@ -182,6 +183,16 @@ class RuleReader:
             and not step.is_negated
             and all(box[0][0] == box[0][1] for box, _ in step.keys.entries)
             and len(step.keys.entries) == 1
+            for step in self._steps
+        )
+
+    def _has_ports(self) -> bool:
+        """Tell whether a match before binds the rule to protocols that have ports."""
+        return any(
+            isinstance(step, Match)
+            and step.fields == (Field.L4PROTO,)
+            and not step.is_negated
+            and all(box[0][0] == box[0][1] and box[0][0] in WITH_PORTS for box, _ in step.keys.entries)
             for step in self._steps
         )
 

@@ -10,13 +10,14 @@ from auditor.firewall.dialects.values import (
     ICMPV6,
     NAMES,
     PROTOCOLS,
+    WITH_PORTS,
     Json,
     keys,
     name_interval,
     prefix_interval,
     scalar,
 )
-from auditor.model.ruleset import Box, Field, Match, Scalar
+from auditor.model.ruleset import Box, Field, Keys, Match, Scalar, Truth
 
 _BITS = {
     Field.SPORT: 16, Field.DPORT: 16, Field.MARK: 32, Field.CT_MARK: 32, Field.L4PROTO: 8, Field.LENGTH: 16,
@@ -53,11 +54,25 @@ class Left:
     """Bits that are looked at."""
     names: dict[str, int] | None = None
     """Names of constants that only this side knows."""
+    is_raw: bool = False
+    """Whether it reads bytes where a protocol without ports has something else (``th dport``)."""
 
 
 def is_value(field: Field, value: int) -> Match:
     """Make the match of a field with one value."""
     return Match(fields=(field,), keys=keys(((value, value),)))
+
+
+# Of a protocol without ports it cannot be told what the bytes are.
+_HAS_PORTS = Match(
+    fields=(Field.L4PROTO,),
+    keys=Keys(
+        entries=(
+            *((((number, number),), Truth.YES) for number in WITH_PORTS),
+            (((0, 255),), Truth.MAYBE),
+        )
+    ),
+)
 
 
 def read_left(expression: Json) -> Left:  # noqa: PLR0911 — one return a kind of expression
@@ -93,6 +108,7 @@ def read_left(expression: Json) -> Left:  # noqa: PLR0911 — one return a kind 
         return Left(
             fields=tuple(field for part in parts for field in part.fields),
             needs=tuple(need for part in parts for need in part.needs),
+            is_raw=any(part.is_raw for part in parts),
         )
     raise ValueError(f"{kind} is not modelled")
 
@@ -111,7 +127,7 @@ def _payload(body: Json) -> Left:
     if protocol == "ip6" and name in _IP6:
         return Left(fields=(_IP6[name],), needs=(is_value(Field.FAMILY, 6),))
     if protocol == "th" and name in _PORTS:
-        return Left(fields=(_PORTS[name],))
+        return Left(fields=(_PORTS[name],), needs=(_HAS_PORTS,), is_raw=True)
     if protocol in ("tcp", "udp", "sctp", "dccp", "udplite") and name in _PORTS:
         return Left(fields=(_PORTS[name],), needs=(is_value(Field.L4PROTO, PROTOCOLS[protocol]),))
     if protocol == "tcp" and name == "flags":

@@ -109,8 +109,20 @@ def network_interval(text: str) -> tuple[int, int]:
     first, dash, last = text.partition("-")
     if dash:
         return int(ipaddress.ip_address(first)), int(ipaddress.ip_address(last))
-    network = ipaddress.ip_network(text, strict=False)
-    return int(network[0]), int(network[-1])
+    plain, slash, mask = text.partition("/")
+    address = ipaddress.ip_address(plain)
+    bits = address.max_prefixlen
+    if not slash:
+        return int(address), int(address)
+    return prefix_interval(int(address), int(mask) if mask.isdigit() else _mask_length(mask, bits), bits)
+
+
+def _mask_length(text: str, bits: int) -> int:
+    """Return the length of a mask whose bits lead; ValueError for any other."""
+    rest = ~int(ipaddress.ip_address(text)) & ((1 << bits) - 1)
+    if rest & (rest + 1):
+        raise ValueError(f"a mask whose bits do not lead: {text}")
+    return bits - rest.bit_length()
 
 
 def keys(*boxes: Box) -> Keys:
