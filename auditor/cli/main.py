@@ -1,6 +1,7 @@
 """The door: find the command, run it, and turn what goes wrong into a sentence and an exit code."""
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -109,8 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(name: str, words: list[str]) -> int:
+    # Loading a command makes thousands of objects that all stay: there is nothing to collect meanwhile.
+    gc.disable()
     try:
         options = parser_for(name).parse_args(words)
+        gc.enable()
         return command(name).run(options)
     except OperatorError as error:
         for problem in error.problems:

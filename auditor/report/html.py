@@ -1,12 +1,15 @@
 """The results for people: a fleet page and one page per host, offline, nothing from a host acts in them."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditor.catalogue.cache import user_cache
 from auditor.controls.attack import attack_data
 from auditor.report import words
 from auditor.report.format import Format
@@ -16,7 +19,7 @@ from auditor.report.summary import RANKED, Summary, bar, life
 from auditor.report.visible import visible
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import BytecodeCache, Environment
 
 _ASSETS = ("style.css", "fleet.js")
 _SLUG_LENGTH = 40
@@ -149,6 +152,36 @@ def _word_filter(mapping: Mapping[str, str]) -> Any:  # noqa: ANN401 — Jinja2'
     return lambda key: words.word(mapping, key)
 
 
+def _private_cache() -> Path | None:
+    """Return the user's cache folder if nobody else can write there: what lies in it is run as our code."""
+    folder = user_cache(os.environ)
+    try:
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            state = folder.stat()
+            if state.st_uid == os.geteuid() and not state.st_mode & 0o022:
+                return folder
+    except OSError:
+        pass
+    return None
+
+
+def _kept_templates() -> "BytecodeCache | None":
+    """Return where compiled templates are kept between runs; compiling them takes as long as forty pages."""
+    from jinja2 import FileSystemBytecodeCache  # noqa: PLC0415 — see below
+    from jinja2.bccache import Bucket  # noqa: PLC0415
+
+    class Kept(FileSystemBytecodeCache):
+        """A folder that cannot be written costs time at the next start, no more."""
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            with suppress(OSError):
+                super().dump_bytecode(bucket)
+
+    folder = _private_cache()
+    return None if folder is None else Kept(str(folder), "template-%s.cache")
+
+
 @cache
 def _templates() -> "Environment":
     """Compile the templates once in a process: escaping on, an unknown name is an error."""
@@ -161,6 +194,7 @@ def _templates() -> "Environment":
         undefined=StrictUndefined,
         finalize=_shown,
         auto_reload=False,
+        bytecode_cache=_kept_templates(),
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -1,5 +1,7 @@
 """The pages say everything that the results hold, and nothing from a host acts in them."""
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,7 +12,7 @@ import pytest
 
 from auditor.errors import Reason
 from auditor.report import words
-from auditor.report.html import FORMAT, page_names
+from auditor.report.html import FORMAT, _private_cache, _templates, page_names
 from auditor.report.run_rows import RunRows
 
 ALLOWED = frozenset(
@@ -229,3 +231,36 @@ def test_every_reason_of_the_ledger_has_a_title_and_a_next_step() -> None:
 
 def test_a_reason_of_a_newer_version_stands_for_itself() -> None:
     assert words.reason_words("quantum_storm")[0] == "quantum storm"
+
+
+def test_compiled_templates_are_kept_only_where_nobody_else_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies there is run as our code."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert _private_cache() == tmp_path / "auditor"
+    (tmp_path / "auditor").chmod(0o777)
+    assert _private_cache() is None
+    (tmp_path / "auditor").chmod(0o700)
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "auditor", 65534, 65534)
+        assert _private_cache() is None
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    assert _private_cache() is None
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: RunRows
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "auditor").mkdir(mode=0o700)
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", _no_space)
+    _templates.cache_clear()
+    (tmp_path / "out").mkdir()
+    assert FORMAT.write(sample, tmp_path / "out")
+    _templates.cache_clear()
+
+
+def _no_space(*_words: object, **_named: object) -> None:
+    raise OSError(errno.ENOSPC, "no space")

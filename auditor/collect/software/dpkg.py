@@ -1,5 +1,7 @@
 """Software installed by dpkg: Debian, Ubuntu and their children."""
 
+from functools import lru_cache
+
 from auditor.collect.collector import Collector, fields, lines_of, unread
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.software import InstallState, Software
@@ -64,6 +66,28 @@ _STATES = {
 }
 
 
+def _read(line: str) -> tuple[tuple[str, str], Software | None]:
+    """Read one row: what the package is known by, and the package; None for one that is not on the disk."""
+    state, name, version, architecture = fields(line, 4)
+    if state not in _STATES:
+        message = f"unknown state {state!r}"
+        raise ValueError(message)
+    if not name:
+        message = "a package without a name"
+        raise ValueError(message)
+    installed = _STATES[state]
+    if installed is None:
+        return (name, architecture), None
+    return (name, architecture), Software(
+        name=name, version=version, architecture=architecture, source="software.dpkg", state=installed
+    )
+
+
+# Hosts of one fleet have most of their packages in common: a row is read once.
+_KEPT_LENGTH = 256
+_read_before = lru_cache(maxsize=16_384)(_read)
+
+
 def _parse(text: str) -> Parsed:
     """Read one package a line; of two lines for one package and architecture the later is the newer."""
     found: dict[tuple[str, str], tuple[int, Software]] = {}
@@ -72,24 +96,14 @@ def _parse(text: str) -> Parsed:
         if not line:
             continue
         try:
-            state, name, version, architecture = fields(line, 4)
-            if state not in _STATES:
-                strange.append(unread(number, line, f"unknown state {state!r}"))
-                continue
-            if not name:
-                strange.append(unread(number, line, "a package without a name"))
-                continue
+            key, package = _read_before(line) if len(line) < _KEPT_LENGTH else _read(line)
         except ValueError as error:
             strange.append(unread(number, line, error))
             continue
-        installed = _STATES[state]
-        if installed is None:
-            found.pop((name, architecture), None)
-            continue
-        found[name, architecture] = (
-            number,
-            Software(name=name, version=version, architecture=architecture, source="software.dpkg", state=installed),
-        )
+        if package is None:
+            found.pop(key, None)
+        else:
+            found[key] = (number, package)
     return Parsed(facts=tuple(found.values()), unread=tuple(strange))
 
 
