@@ -16,6 +16,7 @@ from auditor.cli.asking import ask_all
 from auditor.cli.command import Command
 from auditor.cli.files import read_text
 from auditor.cli.interrupt import INTERRUPTED
+from auditor.cli.inventory import add_vault_options, kept_vault, vault_sources
 from auditor.cli.pacing import add_pacing_options, check_pacing, window_length
 from auditor.cli.report import chosen_formats
 from auditor.cli.stored import add_store_option, open_store
@@ -47,6 +48,7 @@ def _options(parser: ArgumentParser) -> None:
         help="`local` for this machine, or hosts, groups and wildcards of the inventory (default: all of it)",
     )
     parser.add_argument("-i", "--inventory", metavar="FILE", help="CSV, YAML or Ansible inventory (file or folder)")
+    add_vault_options(parser)
     parser.add_argument("--limit", metavar="PATTERN", help="narrow the patterns down further")
     parser.add_argument("-p", "--policy", type=Path, metavar="FILE", help="policy file (default: policies/policy.yml)")
     parser.add_argument("--exceptions", type=Path, metavar="FILE", help="exceptions (default: policies/exceptions.yml)")
@@ -149,7 +151,7 @@ def _scope(options: Namespace, run: RunRecord | None) -> Scope:
     elif not asked["inventory"]:
         raise UsageError("which hosts? `auditor audit local` audits this machine, -i FILE the hosts of an inventory")
     else:
-        hosts = read_inventory(asked["inventory"])
+        hosts = read_inventory(asked["inventory"], vault_sources(asked))
         scope = fix_scope(hosts, asked["patterns"], asked["limit"], asked["inventory"])
     if run is not None and scope.sha256 != run.scope_sha256:
         raise UsageError(
@@ -177,6 +179,7 @@ def _kept_options(options: Namespace) -> dict[str, object]:
         "inventory": str(Path(inventory).absolute()) if inventory and Path(inventory).exists() else inventory,
         "limit": options.limit,
         "window": window_length(options),
+        **kept_vault(options),
     }
 
 

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from auditor.cli.command import Command
+from auditor.cli.inventory import add_vault_options, kept_vault, vault_sources
 from auditor.cli.terminal import say
 from auditor.errors import HostError, UsageError
 from auditor.inventory.read import read_inventory
@@ -20,6 +21,7 @@ _NOT_ALL = 3
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="hosts, groups and wildcards (default: all)")
     parser.add_argument("-i", "--inventory", required=True, metavar="FILE", help="CSV, YAML or Ansible inventory")
+    add_vault_options(parser)
     parser.add_argument("--limit", metavar="PATTERN", help="narrow the patterns down further")
     parser.add_argument("--known-hosts", type=Path, metavar="FILE", help="file to write (default: the inventory's)")
     parser.add_argument("--hashed", action="store_true", help="hide host names as `ssh-keygen -H` does")
@@ -30,7 +32,8 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> int:
-    scope = fix_scope(read_inventory(options.inventory), options.patterns, options.limit, options.inventory)
+    hosts = read_inventory(options.inventory, vault_sources(kept_vault(options)))
+    scope = fix_scope(hosts, options.patterns, options.limit, options.inventory)
     if not options.yes and not sys.stdin.isatty():
         raise UsageError("nobody is here to compare fingerprints; --yes says that you did")
     missing = 0

@@ -1,21 +1,20 @@
 """Hosts from an Ansible inventory of any kind, read by Ansible itself through ansible-runner."""
 
-import os
-import sysconfig
-import tempfile
+import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import InventoryError
+from auditor.inventory.ansible_files import broken, named, vaulted
+from auditor.inventory.ansible_resolve import resolve
+from auditor.inventory.ansible_run import SECONDS, Said, private_place, run_ansible
 from auditor.inventory.rows import name_problem
 from auditor.inventory.variables import host_from
+from auditor.inventory.vault import VaultSources
 from auditor.model.host import Host
 
-_SECONDS = 600
-"""How long Ansible may take: a fleet of 10,000 hosts takes it 20 s, a cloud's answer may take minutes."""
 # Warnings that concern neither which hosts there are nor what their variables hold.
 _HARMLESS = (
     "Invalid characters were found in group names",
@@ -23,25 +22,27 @@ _HARMLESS = (
     "Found both group and host with same name",
 )
 _MARKS = ("[WARNING]: ", "[ERROR]: ", "[DEPRECATION WARNING]: ")
+_ORIGIN = "Origin: "
 _QUOTED = 600
 """Characters of Ansible's own words that are repeated."""
 
 
-def read_ansible(source: str) -> tuple[Host, ...]:
+def read_ansible(source: str, vault: VaultSources) -> tuple[Host, ...]:
     """Read an inventory file, folder, script, plugin configuration or host list (``a,b,``).
 
     Whatever Ansible warns of while it reads stops with InventoryError: an inventory that it has read in part
-    would make an audit of part of the fleet look whole. A host whose variables cannot be used as they stand
-    (templates, Ansible Vault) is returned as unusable, with the reason.
+    would make an audit of part of the fleet look whole. Variables that are templates or encrypted are filled in by
+    Ansible; a host with one that cannot be is returned as unusable, with the reason.
     """
-    answer = _list(source)
+    answer = _list(source, vault)
     groups = _groups_of(answer)
     variables = answer.get("_meta", {}).get("hostvars", {})
     names = sorted(groups.keys() | variables.keys())
     wrong = [f"{source}: {problem}" for name in names if (problem := name_problem(name)) is not None]
     if wrong:
         raise InventoryError("; ".join(wrong))
-    return tuple(_host(name, variables.get(name, {}), groups.get(name, ())) for name in names)
+    filled = resolve(source, variables, vault)
+    return tuple(_host(name, filled.get(name, {}), groups.get(name, ())) for name in names)
 
 
 def _host(name: str, variables: Mapping[str, object], groups: tuple[str, ...]) -> Host:
@@ -77,57 +78,49 @@ def _with_ancestors(group: str, parents: Mapping[str, set[str]]) -> set[str]:
     return seen
 
 
-def _list(source: str) -> Mapping[str, Any]:
-    """Let Ansible read an inventory; what it leaves behind, secrets among it, lies in memory and is removed."""
-    import ansible_runner  # noqa: PLC0415 — 0.1 s that only this kind of inventory costs
-    from ansible_runner.exceptions import AnsibleRunnerException, ConfigurationError  # noqa: PLC0415
-
-    ends: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="auditor-inventory-", dir=_memory()) as private, _programs_of_ours():
-        environment = {
-            "ANSIBLE_LOCAL_TEMP": str(Path(private, "tmp")),
-            "ANSIBLE_NOCOLOR": "True",
-            "ANSIBLE_DEPRECATION_WARNINGS": "False",
-            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "True",
-        }
-        try:
-            answer, said = ansible_runner.get_inventory(
-                "list",
-                [source],
-                response_format="json",
-                private_data_dir=private,
-                envvars=environment,
-                quiet=True,
-                timeout=_SECONDS,
-                status_handler=lambda status, runner_config: ends.append(status["status"]),  # noqa: ARG005
-            )
-        except ConfigurationError as error:
-            raise InventoryError(
-                f"{source}: reading an Ansible inventory takes ansible-core, which is not installed: "
-                "pip install 'auditor[ansible]', or list the hosts in CSV or YAML"
-            ) from error
-        except (AnsibleRunnerException, ValueError) as error:
-            raise InventoryError(f"{source}: Ansible gave no usable answer: {str(error)[:_QUOTED]}") from error
-    _check(source, ends[-1] if ends else "", said)
+def _list(source: str, vault: VaultSources) -> Mapping[str, Any]:
+    """Let Ansible read an inventory."""
+    environment = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "True"}
+    with private_place(source) as place:
+        said = run_ansible(
+            place, source, "ansible-inventory", ["--list", "-i", source, *vault.arguments()], environment
+        )
+    _check(source, said)
+    try:
+        answer = json.loads(said.output)
+    except ValueError:
+        # The answer itself is not repeated: secrets may stand in it, in the exception too.
+        raise InventoryError(f"{source}: Ansible gave no usable answer: it is not JSON") from None
     if not isinstance(answer, dict):
-        raise InventoryError(f"{source}: Ansible gave no usable answer")
+        raise InventoryError(f"{source}: Ansible gave no usable answer: it is no mapping")
     return answer
 
 
-def _check(source: str, end: str, said: str) -> None:
+def _check(source: str, said: Said) -> None:
     """Raise InventoryError with what Ansible said unless it has read all without a complaint."""
-    complaints = [text for text in _messages(said) if not text.startswith(_HARMLESS)]
-    if end == "timeout":
-        raise InventoryError(f"{source}: Ansible did not read it within {_SECONDS} s")
-    if complaints or end != "successful":
+    complaints = [text for text in _messages(said.complaints) if not text.startswith(_HARMLESS)]
+    if said.status == "timeout":
+        raise InventoryError(f"{source}: Ansible did not read it within {SECONDS} s")
+    if complaints or said.status != "successful":
         words = "; ".join(dict.fromkeys(complaints)) or "it does not say why"
         more = " …" if len(words) > _QUOTED else ""
-        raise InventoryError(f"{source}: Ansible cannot read all of it: {words[:_QUOTED]}{more}")
+        raise InventoryError(f"{source}: Ansible cannot read all of it: {words[:_QUOTED]}{more}{_hint(source, words)}")
+
+
+def _hint(source: str, words: str) -> str:
+    """Say what Ansible leaves out: which file it is that is no YAML, or that it has no password for."""
+    if "vault" in words.lower():
+        files = [str(file) for file in vaulted(source)]
+        what = "encrypted: {}; name the password's file with --vault-password-file or ANSIBLE_VAULT_PASSWORD_FILE"
+    else:
+        files = list(broken(source))
+        what = "not YAML: {}"
+    unnamed = [file for file in files if file not in words]
+    return f" ({what.format(named(unnamed))})" if unnamed else ""
 
 
 def _messages(said: str) -> Iterator[str]:
-    """Yield the first paragraph of each of Ansible's messages, on one line and without its mark."""
+    """Yield the first paragraph of each of Ansible's messages, on one line, without its mark, with its origin."""
     message: list[str] = []
     for line in said.splitlines():
         mark = next((mark for mark in _MARKS if line.startswith(mark)), None)
@@ -142,31 +135,12 @@ def _messages(said: str) -> Iterator[str]:
 def _whole(lines: list[str]) -> Iterator[str]:
     # What follows an empty line repeats it: the chain of causes, and where in Ansible each arose.
     text = " ".join("\n".join(lines).strip().partition("\n\n")[0].split())
+    # The word that Ansible met may be a part of a password with a space in it.
+    text, met, _ = text.partition(", got: ")
+    if met:
+        text += " (the word is not repeated here)"
+    origin = next((line.removeprefix(_ORIGIN) for line in lines if line.startswith(_ORIGIN)), None)
+    if origin is not None and origin not in text:
+        text += f" ({origin})"
     if text:
         yield text
-
-
-def _memory() -> str | None:
-    """Return a folder that is kept in memory, where there is one: the answer holds the inventory's secrets."""
-    for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108 — a private folder is made inside
-        if folder and os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    return None
-
-
-@contextmanager
-def _programs_of_ours() -> Iterator[None]:
-    """Let ansible-runner find the programs that were installed with the auditor, activated environment or not."""
-    before = os.environ.get("PATH")
-    ours = sysconfig.get_path("scripts")
-    if not Path(ours, "ansible-inventory").exists():
-        yield
-        return
-    os.environ["PATH"] = ours if before is None else os.pathsep.join((ours, before))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PATH"]
-        else:
-            os.environ["PATH"] = before

@@ -8,19 +8,21 @@ from pathlib import Path
 from auditor.errors import InventoryError
 from auditor.inventory.ansible import read_ansible
 from auditor.inventory.csv_file import read_csv
+from auditor.inventory.vault import NO_VAULT, VaultSources
 from auditor.inventory.yaml_list import is_list, read_yaml_list
 from auditor.model.host import Host
 
 _YAML = frozenset({".yml", ".yaml"})
 
 
-def read_inventory(source: str | Path) -> tuple[Host, ...]:
+def read_inventory(source: str | Path, vault: VaultSources = NO_VAULT) -> tuple[Host, ...]:
     """Return the hosts of an inventory, sorted by name; InventoryError when any of it cannot be read.
 
     A ``.csv`` file is CSV, a ``.yml`` or ``.yaml`` file that holds a list is ours; anything else, folders,
-    scripts, plugins and lists such as ``a,b,`` included, is Ansible's and read by Ansible.
+    scripts, plugins and lists such as ``a,b,`` included, is Ansible's and read by Ansible, with ``vault`` for
+    what is encrypted.
     """
-    hosts = sorted(_read(source), key=lambda host: host.name)
+    hosts = sorted(_read(source, vault), key=lambda host: host.name)
     if not hosts:
         raise InventoryError(f"{source}: holds no hosts")
     by_key: dict[str, list[str]] = defaultdict(list)
@@ -34,10 +36,10 @@ def read_inventory(source: str | Path) -> tuple[Host, ...]:
     return tuple(hosts)
 
 
-def _read(source: str | Path) -> tuple[Host, ...]:
+def _read(source: str | Path, vault: VaultSources) -> tuple[Host, ...]:
     path = Path(source)
     if "," in str(source) and not os.path.lexists(path):
-        return read_ansible(str(source))
+        return read_ansible(str(source), vault)
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError as error:
@@ -52,7 +54,7 @@ def _read(source: str | Path) -> tuple[Host, ...]:
             return ()
         if is_list(text):
             return read_yaml_list(text, path)
-    return read_ansible(str(path.absolute()))
+    return read_ansible(str(path.absolute()), vault)
 
 
 def _text(path: Path) -> str:

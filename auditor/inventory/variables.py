@@ -19,6 +19,7 @@ _CONNECTIONS = {
 _YES = frozenset({"true", "yes", "on", "y", "t", "1", "1.0"})
 _NO = frozenset({"false", "no", "off", "n", "f", "0", "0.0", ""})
 _HIGHEST_PORT = 65535
+_NOT_PLAIN = ("{{", "{%", "{#", "__ansible_vault", "$ANSIBLE_VAULT;")
 
 # In the order in which Ansible takes them, the first that is set.
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -47,6 +48,23 @@ VARIABLES = frozenset(name for names in _NAMES.values() for name in names) | set
 """Every variable that says something to the auditor."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """The place of a value that is not known: a variable that could not be filled in."""
+
+    why: str
+    """What is the matter with it, as the end of a sentence that begins with the variable's name."""
+
+
+def is_unresolved(value: object) -> bool:
+    """Tell a value that is encrypted, or still a template: never to be used as it stands."""
+    if isinstance(value, Mapping):
+        return "__ansible_vault" in value
+    return isinstance(value, str) and any(
+        mark in value for mark in ("{{", "{%", "{#", "__ansible_vault", "$ANSIBLE_VAULT")
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class _Said:
     """A host's variables while they are read, and what is wrong with them."""
@@ -67,12 +85,12 @@ class _Said:
         if isinstance(value, Mapping) and "__ansible_unsafe" in value:
             # Marked as no template: the text is meant as it stands.
             return str(value["__ansible_unsafe"])
-        if isinstance(value, Mapping) and "__ansible_vault" in value:
-            self.problems.append((name, "is encrypted with Ansible Vault, which is not opened yet"))
+        if isinstance(value, Unresolved):
+            self.problems.append((name, value.why))
+        elif is_unresolved(value):
+            self.problems.append((name, "is a template or encrypted: only Ansible fills these in"))
         elif isinstance(value, Mapping | list | tuple):
             self.problems.append((name, "is a structure, and a text or number is wanted"))
-        elif "{{" in str(value) or "{%" in str(value):
-            self.problems.append((name, "is a template, which is not filled in yet"))
         else:
             return str(value) if name in SECRETS else str(value).strip()
         return None

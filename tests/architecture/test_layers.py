@@ -9,7 +9,7 @@ from pathlib import Path
 
 # Import name to where it may be imported; "" is anywhere. The table of ARCHITECTURE, "Third parties, one door each".
 _DOORS = {
-    "ansible_runner": ("inventory/ansible.py", "remediate/ansible.py"),
+    "ansible_runner": ("inventory/ansible_run.py", "remediate/ansible.py"),
     "celery": ("run/celery.py",),
     "jinja2": ("report/",),
     "jsonschema": ("",),

@@ -1,6 +1,8 @@
 """Inventories written for a test, and hosts named in a line."""
 
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,14 @@ def faults(written: Callable[[str, str], Path], tmp_path: Path) -> Callable[[str
         return [str(problem).replace(f"{tmp_path}/", "") for problem in caught.value.problems]
 
     return said
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """Make a folder on a file system without a disk."""
+    memory = Path("/dev", "shm")
+    if not memory.is_dir():
+        pytest.skip("needs /dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="auditor-test-", dir=memory))
+    yield folder
+    shutil.rmtree(folder)

@@ -86,15 +86,15 @@ def test_an_ini_inventory_with_groups_of_groups(read: Read, monkeypatch: pytest.
 def test_variables_that_cannot_be_used_as_they_stand_mark_the_host(read: Read) -> None:
     hosts = read("hosts.yml", _YAML)
     assert {name: host.unusable for name, host in hosts.items() if host.unusable is not None} == {
-        "vaulted": "ansible_password is encrypted with Ansible Vault, which is not opened yet",
-        "templated": "ansible_host is a template, which is not filled in yet; "
-        "ansible_port is a template, which is not filled in yet",
+        "vaulted": "ansible_password is encrypted with Ansible Vault, and no vault password given opens it",
+        "templated": "ansible_port is a template, and 'port' is not defined",
         "container": "ansible_connection 'community.docker.docker' is none of ssh, winrm, local, replay",
         "other_way": "ansible_become_method 'doas' is not supported: sudo is; "
         "ansible_become_user 'admin' is not supported: root is; "
         "ansible_ssh_common_args ProxyCommand (use ProxyJump) is not supported",
     }
     assert hosts["vaulted"].credentials.password is None
+    assert (hosts["templated"].address, hosts["templated"].port) == ("templated.example", None)
     assert hosts["literal"].credentials.password == "a{{b"
     assert {host.owner for host in hosts.values()} == {"web team"}
 
@@ -148,10 +148,10 @@ def test_a_script_that_complains_stops(written: Callable[[str, str], Path]) -> N
         read_inventory(script)
 
 
-def test_nothing_is_left_behind(read: Read, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    home, memory = tmp_path / "home", tmp_path / "memory"
+def test_nothing_is_left_behind(read: Read, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, in_memory: Path) -> None:
+    home = tmp_path / "home"
     home.mkdir()
-    memory.mkdir()
+    memory = in_memory
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(memory))
     path_before = os.environ["PATH"]

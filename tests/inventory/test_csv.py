@@ -54,7 +54,7 @@ def test_a_mark_of_the_byte_order_and_quoted_line_breaks_do_no_harm(read: Read) 
                 "hosts.csv:2: port: '99999' is not a number from 1 to 65535",
                 "hosts.csv:4: connection: 'docker' is none of ssh, winrm, local, replay",
                 "hosts.csv:4: host: 'web1' stands already on line 2",
-                "hosts.csv:4: user: is a template, which is not filled in yet",
+                "hosts.csv:4: user: is a template or encrypted: only Ansible fills these in",
                 "hosts.csv:5: 5 cells in 4 columns (a comma inside a cell needs quotes around the cell)",
                 "hosts.csv:6: host: the host's name is missing",
             ],

@@ -1,0 +1,51 @@
+"""Options and access shared by the commands that read an inventory."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auditor.errors import UsageError
+from auditor.inventory.vault import VaultSources
+
+
+def add_vault_options(parser: ArgumentParser) -> None:
+    """Add what opens an Ansible inventory that is encrypted."""
+    parser.add_argument(
+        "--vault-password-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="file or script with a password of Ansible Vault (default: what Ansible's configuration names)",
+    )
+    parser.add_argument(
+        "--vault-id",
+        action="append",
+        default=[],
+        metavar="LABEL@FILE",
+        help="the same for one vault id; both may be repeated",
+    )
+
+
+def kept_vault(options: Namespace) -> dict[str, object]:
+    """Return what a run keeps of these options, for ``--resume``: names of files, no passwords."""
+    for one in options.vault_id:
+        _, _, source = one.rpartition("@")
+        if source.startswith("prompt"):
+            raise UsageError(
+                f"--vault-id {one}: nobody is asked for a password; name a file or a script that prints it"
+            )
+    for file in options.vault_password_file:
+        if not Path(file).expanduser().exists():
+            raise UsageError(f"--vault-password-file {file}: there is no such file")
+    return {
+        "vault_password_files": [str(Path(file).expanduser().absolute()) for file in options.vault_password_file],
+        "vault_ids": list(options.vault_id),
+    }
+
+
+def vault_sources(kept: Mapping[str, Any]) -> VaultSources:
+    """Return the sources of kept options; a run of an earlier version kept none."""
+    return VaultSources(
+        password_files=tuple(kept.get("vault_password_files", ())), ids=tuple(kept.get("vault_ids", ()))
+    )

@@ -1,0 +1,187 @@
+"""Run one of Ansible's programs through ansible-runner, so that nothing it reads or says is written to a disk."""
+
+import os
+import shutil
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from auditor.errors import InventoryError, OutputError
+
+SECONDS = 600
+"""How long Ansible may take: a fleet of 10,000 hosts takes it 20 s, a cloud's answer may take minutes."""
+_RUN = "run"
+_IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+_OWN = 0o700
+_PIECE = 1 << 16
+_PATIENCE = 5.0
+"""Seconds that are left to a process of a plugin's which outlives Ansible and holds its output open."""
+# Whatever the operator's configuration says: no log, no other plugin that sees variables, no colours between words.
+_QUIET: Mapping[str, str] = {
+    "ANSIBLE_NOCOLOR": "True",
+    "ANSIBLE_FORCE_COLOR": "False",
+    "ANSIBLE_DEPRECATION_WARNINGS": "False",
+    "ANSIBLE_LOG_PATH": os.devnull,
+    "ANSIBLE_DEBUG": "False",
+    "ANSIBLE_VERBOSITY": "0",
+    # An empty list is an error to Ansible; this one stands aside for the one that ansible-runner brings.
+    "ANSIBLE_CALLBACKS_ENABLED": "minimal",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a program of Ansible's left when it ended."""
+
+    status: str
+    """ansible-runner's word: successful, failed, timeout."""
+    output: str = field(repr=False)
+    """Its standard output: secrets may stand in it."""
+    complaints: str = field(repr=False)
+    """Its standard error."""
+    answer: str = field(repr=False)
+    """What was written into the channel ``answer`` of the private folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A private folder for one run; gone when the run is over."""
+
+    folder: Path
+    """The folder, mode 0700."""
+    is_in_memory: bool
+    """Whether it lies on a file system that has no disk below it."""
+
+    @property
+    def answer(self) -> Path:
+        """Return the named pipe that is read while the program runs."""
+        return self.folder / "answer"
+
+
+@contextmanager
+def private_place(source: str) -> Iterator[Place]:
+    """Make a private folder, in memory where there is such a place, and see that it is gone afterwards."""
+    memory = _memory()
+    folder = Path(tempfile.mkdtemp(prefix="auditor-inventory-", dir=memory))
+    try:
+        yield Place(folder=folder, is_in_memory=memory is not None)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.lexists(folder):
+            raise OutputError(f"{source}: {folder} cannot be removed: remove it by hand, Ansible ran in it")
+
+
+def run_ansible(
+    place: Place, source: str, program: str, arguments: Sequence[str], environment: Mapping[str, str]
+) -> Said:
+    """Run a program of Ansible's to its end. InventoryError when it is not installed.
+
+    Its output goes through pipes into this process. ansible-runner would keep it in a file of its folder, and the
+    whole environment, tokens of cloud plugins among it, in another: that one is a pipe too, and nobody keeps it.
+    """
+    import ansible_runner  # noqa: PLC0415 — 0.1 s that only this kind of inventory costs
+
+    kept = place.folder / "artifacts" / _RUN
+    kept.mkdir(parents=True, mode=_OWN)
+    ends: list[str] = []
+    with ExitStack() as stack:
+        output, complaints = stack.enter_context(_Channel()), stack.enter_context(_Channel())
+        answer = stack.enter_context(_Channel(place.answer))
+        stack.enter_context(_Channel(kept / "command", keep=False))
+        ansible_runner.run_command(
+            _program(program, source),
+            list(arguments),
+            runner_mode="subprocess",
+            output_fd=output.end,
+            error_fd=complaints.end,
+            input_fd=stack.enter_context(Path(os.devnull).open(encoding="utf-8")),
+            private_data_dir=str(place.folder),
+            ident=_RUN,
+            envvars=dict(_QUIET) | {"ANSIBLE_LOCAL_TEMP": str(place.folder / "tmp")} | dict(environment),
+            fact_cache_type="memory",
+            quiet=True,
+            timeout=SECONDS,
+            status_handler=lambda status, runner_config: ends.append(status["status"]),  # noqa: ARG005
+        )
+    return Said(
+        status=ends[-1] if ends else "failed",
+        output=output.text(),
+        complaints=complaints.text(),
+        answer=answer.text(),
+    )
+
+
+class _Channel:
+    """A pipe, with or without a name, that is read into memory until nobody writes to it any more."""
+
+    def __init__(self, name: Path | None = None, *, keep: bool = True) -> None:
+        self._name = name
+        self._keep = keep
+        self._pieces: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        if self._name is None:
+            self._source, self.end = os.pipe()
+        else:
+            os.mkfifo(self._name, 0o600)
+            # A named pipe opens for writing only while somebody reads: first the end that does not wait.
+            self._source = os.open(self._name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self.end = os.open(self._name, os.O_WRONLY | os.O_CLOEXEC)
+            os.set_blocking(self._source, True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.end)
+        self._reader.join(_PATIENCE)
+
+    def _read(self) -> None:
+        while piece := os.read(self._source, _PIECE):
+            if self._keep:
+                self._pieces.append(piece)
+        os.close(self._source)
+
+    def text(self) -> str:
+        """Return what came through, once it is closed."""
+        return b"".join(self._pieces).decode("utf-8", "replace")
+
+
+def _program(name: str, source: str) -> str:
+    """Return the program that was installed with the auditor, else the first on the path."""
+    ours = Path(sysconfig.get_path("scripts"), name)
+    found = str(ours) if ours.exists() else shutil.which(name)
+    if found is None:
+        raise InventoryError(
+            f"{source}: reading an Ansible inventory takes ansible-core, which is not installed: "
+            "pip install 'auditor[ansible]', or list the hosts in CSV or YAML"
+        )
+    return found
+
+
+def _memory() -> str | None:
+    """Return a folder that is kept in memory, where there is one."""
+    for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108 — a private folder is made inside
+        if folder and os.access(folder, os.W_OK | os.X_OK) and _file_system(folder) in _IN_MEMORY:
+            return folder
+    return None
+
+
+def _file_system(folder: str) -> str | None:
+    """Return the kind of file system a folder lies on; None where the kernel does not say (proc(5), mountinfo)."""
+    device = Path(folder).stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        mount, _, kind = line.partition(" - ")
+        if mount.split()[2] == wanted:
+            return kind.split()[0]
+    return None
