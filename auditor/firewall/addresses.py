@@ -139,3 +139,9 @@ class Surroundings:
                 here |= region
             left -= region
         return here, nothing(family)
+
+    def reached(self, family: Family) -> Region:
+        """Return the addresses to which any route leads."""
+        if self._routes is None:
+            return everything(family)
+        return Region.of([interval for _, interval, _ in self._routes[family]], everything(family).top)

@@ -27,6 +27,8 @@ class Tested:
     """What it says."""
     test: Test
     """Says whether it holds."""
+    is_of_source: bool
+    """Whether it looks at the source address."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +37,8 @@ class Compiled:
 
     rule: Rule
     """The rule."""
+    at: int
+    """Its place in the chain."""
     conditions: tuple[Tested, ...]
     """Conditions before the first effect, those left out that are known to hold."""
     tests: tuple[Test, ...]
@@ -55,6 +59,7 @@ class Compiled:
         kept = tuple(one for at, one in enumerate(self.conditions) if at not in settled)
         return Compiled(
             rule=self.rule,
+            at=self.at,
             conditions=kept,
             tests=tuple(one.test for one in kept),
             rest=self.rest,
@@ -68,10 +73,11 @@ _NOTHING = Action(verb=Verb.CONTINUE)
 _UNREAD = Action(verb=Verb.UNREAD)
 
 
-def compile_rule(rule: Rule, compiler: Compiler) -> Compiled:
+def compile_rule(rule: Rule, at: int, compiler: Compiler) -> Compiled:
     """Compile one rule."""
     ordered: list[Tested | Effect] = [
-        Tested(step, compiler.test(step)) if isinstance(step, Match | AnyOf | Doubt) else step for step in rule.steps
+        Tested(step, compiler.test(step), _is_of_source(step)) if isinstance(step, Match | AnyOf | Doubt) else step
+        for step in rule.steps
     ]
     split = next((at for at, step in enumerate(ordered) if not isinstance(step, Tested)), len(ordered))
     conditions = tuple(step for step in ordered[:split] if isinstance(step, Tested))
@@ -84,6 +90,7 @@ def compile_rule(rule: Rule, compiler: Compiler) -> Compiled:
             action = _UNREAD
     return Compiled(
         rule=rule,
+        at=at,
         conditions=conditions,
         tests=tuple(one.test for one in conditions),
         rest=tuple(ordered[split:]),
@@ -123,6 +130,15 @@ def _is_of_port(one: Tested) -> bool:
     return isinstance(match, Match) and match.fields == (Field.DPORT,) and match.mask is None
 
 
+_OF_SOURCE = frozenset((Field.SADDR, Field.SADDR_TYPE, Field.ROUTE_BACK))
+
+
+def _is_of_source(condition: Condition) -> bool:
+    if isinstance(condition, AnyOf):
+        return any(_is_of_source(option) for option in condition.options)
+    return isinstance(condition, Match) and not _OF_SOURCE.isdisjoint(condition.fields)
+
+
 def _is_of_class(one: Tested) -> bool:
     matches = one.match.options if isinstance(one.match, AnyOf) else (one.match,)
     return all(isinstance(match, Match) and _CLASS_SET.issuperset(match.fields) for match in matches)
@@ -151,7 +167,7 @@ class Chains:
 
     def __init__(self, chains: Mapping[str, tuple[Rule, ...]]) -> None:
         self._chains = chains
-        self._compiler = Compiler()
+        self.compiler = Compiler()
         self._compiled: dict[str, tuple[Compiled, ...]] = {}
         self._classes: dict[str, dict[tuple[Value, ...], _Class]] = {}
 
@@ -160,7 +176,7 @@ class Chains:
         known = self._compiled.get(key)
         if known is None:
             known = self._compiled[key] = tuple(
-                compile_rule(rule, self._compiler) for rule in self._chains.get(key, ())
+                compile_rule(rule, at, self.compiler) for at, rule in enumerate(self._chains.get(key, ()))
             )
         return known
 

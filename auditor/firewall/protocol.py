@@ -4,9 +4,12 @@ import ipaddress
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from auditor.firewall.decide import decide
 from auditor.firewall.dialects.iptables_save import read_iptables
 from auditor.firewall.dialects.nft_json import read_nft
 from auditor.firewall.dialects.values import ICMP, ICMPV6, PROTOCOLS, Json, number
+from auditor.firewall.regions import region_texts
+from auditor.firewall.sources import Fan
 from auditor.firewall.way import Program
 from auditor.model.facts.network import Family
 from auditor.model.packet import Direction, HostNetwork, Packet
@@ -179,6 +182,12 @@ def _word(given: Json, names: Mapping[str, int]) -> int:
     return made
 
 
+def _wants_sources(query: Json) -> bool:
+    if query not in (None, "verdict", "sources"):
+        raise ValueError(f"query {query!r} is not sources")
+    return bool(query == "sources")
+
+
 class Answers:
     """Answers questions; a ruleset that is named by an id is read once."""
 
@@ -192,10 +201,18 @@ class Answers:
             return {"id": None, "error": "not a JSON object"}
         try:
             program = self._program(question)
-            packet = read_packet(question.get("packet"), wants_sources=False)
+            wants_sources = _wants_sources(question.get("query"))
+            packet = read_packet(question.get("packet"), wants_sources=wants_sources)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             return {"id": question.get("id"), "error": str(error) or type(error).__name__}
-        outcome = program.evaluate(packet)
+        if wants_sources:
+            found = Fan(program, packet).ask()
+            return {
+                "id": question.get("id"),
+                "allowed": region_texts(found.allowed, packet.family),
+                "unknown": region_texts(found.unknown, packet.family),
+            }
+        outcome = decide(program, packet)
         verdict = outcome.verdict
         return {"id": question.get("id"), "verdict": "unknown" if verdict is None else verdict, "rule": outcome.rule}
 

@@ -7,6 +7,8 @@ from functools import cached_property
 
 from auditor.model.facts.network import Family
 
+_LARGE = 64
+_REMEMBERED = 512
 BITS = {Family.IP: 32, Family.IP6: 128}
 
 
@@ -17,6 +19,7 @@ class Region:
         self.starts = starts
         self.ends = ends
         self.top = top
+        self._met: dict[int, tuple[Region, Region]] = {}
 
     @classmethod
     def of(cls, intervals: Iterable[tuple[int, int]], top: int) -> "Region":
@@ -75,6 +78,17 @@ class Region:
             return other
         if other.is_all:
             return self
+        if len(self.starts) + len(other.starts) <= _LARGE:
+            return self._meet(other)
+        # Listeners of one host ask for the same of a large set again and again.
+        known = self._met.get(id(other))
+        if known is None:
+            if len(self._met) > _REMEMBERED:
+                self._met.clear()
+            known = self._met[id(other)] = (other, self._meet(other))
+        return known[1]
+
+    def _meet(self, other: "Region") -> "Region":
         few, many = (self, other) if len(self.starts) <= len(other.starts) else (other, self)
         starts: list[int] = []
         ends: list[int] = []
@@ -98,7 +112,7 @@ class Region:
             return other
         if not other.starts or self.is_all:
             return self
-        return Region.of([*self, *other], self.top)
+        return (self.rest & other.rest).rest
 
 
 def everything(family: Family) -> Region:

@@ -8,7 +8,7 @@ from auditor.model.ruleset import Action, Base, Effect, Field, Forget, SetMark, 
 
 _MARKS = (int(Field.MARK), int(Field.CT_MARK))
 # What is said of an address that is no longer known is not known either.
-_DERIVED = {
+FOLLOWING = {
     Field.SADDR: (Field.SADDR_TYPE, Field.ROUTE_BACK),
     Field.DADDR: (Field.DADDR_TYPE,),
     Field.SPORT: (Field.SET_SPORT,),
@@ -197,7 +197,7 @@ class Walk:
                 return
             values[effect.target] = made if is_certain or made == old else UNKNOWN
         elif isinstance(effect, Forget):
-            for name in (*effect.fields, *(one for gone in effect.fields for one in _DERIVED.get(gone, ()))):
+            for name in (*effect.fields, *(one for gone in effect.fields for one in FOLLOWING.get(gone, ()))):
                 if values[name] is not None and values[name] is not UNKNOWN:
                     values[name] = UNKNOWN
                     self.seen.clear()

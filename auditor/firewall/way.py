@@ -1,12 +1,14 @@
 """The way of a packet through a host: hooks in their order, connection tracking, translation, routing."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditor.firewall.addresses import Surroundings
 from auditor.firewall.chains import Chains
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value
 from auditor.firewall.dialects.values import ICMP, ICMPV6
+from auditor.firewall.regions import Region, everything
 from auditor.firewall.tracking import first_state, implied_status
 from auditor.firewall.walk import BudgetError, Ending, Walk
 from auditor.model.facts.network import Family
@@ -31,6 +33,12 @@ _TRACKED = frozenset((Hook.PREROUTING, Hook.OUTPUT))
 _LOOPBACK = "lo"
 _ICMP_ERRORS = frozenset((3, 4, 5, 11, 12))
 _ICMPV6_INFORMATIVE = 128
+_LOOSE = 2
+_TOP4 = (1 << 32) - 1
+_LOOPBACK_NET = Region.of([(127 << 24, (128 << 24) - 1)], _TOP4)
+_THIS_NETWORK = Region.of([(0, (1 << 24) - 1)], _TOP4)
+_NO_SOURCE = Region.of([(224 << 24, (240 << 24) - 1), (_TOP4, _TOP4)], _TOP4)
+_NO_SOURCE6 = Region.of([(1, 1), (0xFF << 120, (1 << 128) - 1)], (1 << 128) - 1)
 _LOCAL, _MULTICAST, _BROADCAST = (ADDRESS_TYPES[name] for name in ("local", "multicast", "broadcast"))
 _FORGOTTEN_BY_CT = (Field.CT_DIRECTION, Field.CT_STATUS, Field.CT_MARK)
 
@@ -129,6 +137,8 @@ class Way:
     """The packet as it is now."""
     accepted: Ending | None = None
     """The rule, or failing one the policy, that let it through last."""
+    is_tracked: bool = True
+    """Whether connection tracking has seen the packet in this hook, or has no part in it."""
     is_new: int = NO
     """Whether it is the first packet of its connection."""
     is_bound: int = NO
@@ -142,10 +152,21 @@ class Way:
         """Go the whole way."""
         if self.program.ruleset.doubts:
             doubt = self.program.ruleset.doubts[0]
-            self.endings += [Ending(Verb.DROP, doubt, "", doubt)]
+            self.endings += [Ending(Verb.DROP, doubt, "", doubt), Ending(Verb.ACCEPT, doubt, "", doubt)]
         alive = self._inward() if self.packet.direction is Direction.IN else self._outward()
         if alive:
             self.endings.append(self.accepted or Ending(Verb.ACCEPT, "no base chain sees it"))
+
+    def copy(self, walk: Walk) -> "Way":
+        """Return a way that is as far as this one, with its packet in another state."""
+        made = copy.copy(self)
+        made.walk = walk
+        return made
+
+    def state(self) -> tuple[object, ...]:
+        """Return all that what comes depends on."""
+        walk = self.walk
+        return (tuple(walk.values), walk.untracked, walk.translated, self.is_tracked, self.is_new, self.is_bound)
 
     # ---- stages
 
@@ -153,11 +174,11 @@ class Way:
         if not (self._hook(Hook.INGRESS) and self._hook(Hook.PREROUTING)):
             return False
         kind = self._destination_type()
-        if not self._routing(kind):
+        if not self._routing():
             return False
         if kind is UNKNOWN:
             return self._either()
-        if kind in (_LOCAL, _MULTICAST, _BROADCAST):
+        if is_delivered(kind):
             return self._hook(Hook.INPUT)
         return self._forward()
 
@@ -171,53 +192,48 @@ class Way:
         return True
 
     def _forward(self) -> bool:
-        packet, values = self.packet, self.walk.values
-        forwards = self.program.host.forwards.get(packet.family)
-        text = f"it is for another host, and forwarding of {_family_name(packet.family)} is off"
-        if forwards is False:
-            self.endings.append(Ending(Verb.DROP, text))
-            return False
-        if forwards is None:
-            doubt = f"whether {_family_name(packet.family)} is forwarded is not known"
-            self.endings.append(Ending(Verb.DROP, doubt, "", doubt))
-        leaves = self.program.around.way_to(packet.family, values[Field.DADDR])
-        values[Field.OIF] = UNKNOWN if leaves is None else leaves
+        refusal, doubt = self.forwarded()
+        if refusal:
+            self.endings.append(Ending(Verb.DROP, refusal, "", doubt))
+            if not doubt:
+                return False
         return self._hook(Hook.FORWARD) and self._hook(Hook.POSTROUTING)
 
-    def _routing(self, kind: Value) -> bool:
+    def forwarded(self) -> tuple[str, str]:
+        """Send the packet on: say why it is not, and what is not known of that; find where it leaves."""
+        packet, values = self.packet, self.walk.values
+        leaves = self.program.around.way_to(packet.family, values[Field.DADDR])
+        values[Field.OIF] = UNKNOWN if leaves is None else leaves
+        forwards = self.program.host.forwards.get(packet.family)
+        name = "IPv4" if packet.family is Family.IP else "IPv6"
+        if forwards is None:
+            return (f"whether {name} is forwarded is not known",) * 2
+        return ("", "") if forwards else (f"it is for another host, and forwarding of {name} is off", "")
+
+    def _routing(self) -> bool:
         """Say whether the routing of incoming packets lets it in."""
-        for ending in misrouted(self.program, self.packet, kind, self.walk.values):
-            self.endings.append(ending)
-            if not ending.doubt:
-                return False
+        source = self.packet.source or 0
+        for region, text, is_certain in no_source(self.program, self.packet, self.walk.values):
+            if source in region:
+                self.endings.append(Ending(Verb.DROP, text, "", "" if is_certain else text))
+                if is_certain:
+                    return False
         return True
 
     # ---- hooks
 
-    def _hook(self, hook: Hook) -> bool:  # noqa: C901 — the order of things is the point
+    def _hook(self, hook: Hook) -> bool:
         """Walk the base chains of a hook; False when nothing is left of the packet."""
-        walk, packet = self.walk, self.packet
-        number = 4 if packet.family is Family.IP else 6
-        is_tracked = hook not in _TRACKED and hook is not Hook.INGRESS
-        self.is_bound = NO
+        walk = self.walk
+        self.enter(hook)
         for base in self.program.bases[hook]:
-            if number not in base.families:
-                continue
-            truth = self._sees(base, hook)
+            truth = self.meet(base, hook)
             if truth == NO:
                 continue
-            if not is_tracked and hook in _TRACKED and (base.priority >= CONNTRACK_PRIORITY or base.is_nat):
-                self._track()
-                is_tracked = True
-            if base.is_nat:
-                truth = self._first_only(truth)
-                if truth == NO:
-                    continue
             ending = walk.through(base, truth=truth)
             self.endings += [one for one in walk.possible if one.verb is not Verb.ACCEPT]
             can_pass = [one for one in walk.possible if one.verb is Verb.ACCEPT]
-            if walk.translated is not None:
-                self._translate()
+            self.translate()
             if ending.verb is not Verb.ACCEPT:
                 self.endings.append(ending if not can_pass else Ending(
                     ending.verb, ending.text, ending.answer, can_pass[0].doubt))  # fmt: skip
@@ -225,9 +241,29 @@ class Way:
                     return False
                 ending = can_pass[0]
             self._remember(base, ending)
-        if not is_tracked and hook in _TRACKED:
-            self._track()
+        self.leave(hook)
         return True
+
+    def enter(self, hook: Hook) -> None:
+        """Begin with a hook."""
+        self.is_bound = NO
+        self.is_tracked = hook not in _TRACKED
+
+    def meet(self, base: Base, hook: Hook) -> int:
+        """Say whether a base chain sees the packet; connection tracking may come before it."""
+        if (4 if self.packet.family is Family.IP else 6) not in base.families:
+            return NO
+        truth = self._sees(base, hook)
+        if truth == NO:
+            return NO
+        if not self.is_tracked and (base.priority >= CONNTRACK_PRIORITY or base.is_nat):
+            self._track()
+        return self._first_only(truth) if base.is_nat else truth
+
+    def leave(self, hook: Hook) -> None:
+        """End with a hook: connection tracking has seen the packet by now."""
+        if hook in _TRACKED and not self.is_tracked:
+            self._track()
 
     def _remember(self, base: Base, ending: Ending) -> None:
         """Keep what let the packet through: a rule says more than a policy, and a later one more than an earlier."""
@@ -251,6 +287,7 @@ class Way:
 
     def _track(self) -> None:
         """Give the packet what connection tracking knows of it."""
+        self.is_tracked = True
         walk, packet, values = self.walk, self.packet, self.walk.values
         state = packet.state or first_state(packet, is_loose=self.program.host.is_loose)
         if walk.untracked == YES:
@@ -268,7 +305,7 @@ class Way:
         values[Field.CT_STATUS] = implied_status(packet, state) if packet.status is None else packet.status
         values[Field.CT_MARK] = UNKNOWN if self.program.writes_ct_mark and state != "new" else 0
 
-    def _translate(self) -> None:
+    def translate(self) -> None:
         """Write a translation that a rule decided on."""
         if self.walk.translated is None:
             return
@@ -368,50 +405,41 @@ def lay_out_protocol(packet: Packet, values: list[Value]) -> None:
         values[Field.SET_SPORT] = values[Field.SET_DPORT] = 0
 
 
-def _family_name(family: Family) -> str:
-    return "IPv4" if family is Family.IP else "IPv6"
-
-
 def _setting(by_interface: Mapping[str, Value], interface: str) -> Value:
     return by_interface.get(interface, by_interface.get(""))
 
 
-def misrouted(program: Program, packet: Packet, kind: Value, values: list[Value]) -> list[Ending]:
-    """Return why routing drops an incoming packet: sources and destinations that cannot come from the wire."""
-    if packet.interface == _LOOPBACK or packet.source is None:
-        return []
-    source, found = packet.source, []
-    if packet.family is Family.IP6:
-        if source == 1 or source >> 120 == 0xFF:  # noqa: PLR2004 — multicast
-            found.append(Ending(Verb.DROP, "IPv6 takes no such source from the wire"))
+def is_delivered(kind: Value) -> bool:
+    """Say whether a destination of a type is this host."""
+    return kind in (_LOCAL, _MULTICAST, _BROADCAST)
+
+
+def no_source(program: Program, packet: Packet, values: Sequence[Value]) -> Iterator[tuple[Region, str, bool]]:
+    """Give the sources that routing does not take from the wire, why, and whether that is certain."""
+    if packet.interface == _LOOPBACK:
+        return
+    family, around = packet.family, program.around
+    everywhere = everything(family)
+    if family is Family.IP6:
+        yield _NO_SOURCE6, "IPv6 takes neither ::1 nor a multicast source from the wire", True
         if values[Field.DADDR] == 1:
-            found.append(Ending(Verb.DROP, "IPv6 takes ::1 from the loopback interface only"))
-        return found
-    if source >> 28 == 14 or source == 0xFFFFFFFF or (source >> 24 == 0 and kind != _BROADCAST):  # noqa: PLR2004
-        found.append(Ending(Verb.DROP, "no source (multicast, broadcast or this network)"))
+            yield everywhere, "IPv6 takes ::1 from the loopback interface only", True
+        return
+    if values[Field.DADDR_TYPE] != _BROADCAST:
+        yield _THIS_NETWORK, "0.0.0.0/8 is no source", True
+    yield _NO_SOURCE, "multicast and broadcast addresses are no sources", True
     localnet = _setting(program.host.route_localnet, packet.interface)
-    is_loopback = source >> 24 == 127 or (values[Field.DADDR] is not UNKNOWN and values[Field.DADDR] >> 24 == 127)  # noqa: PLR2004
-    if is_loopback and not localnet:
+    if not localnet:
+        to_loopback = values[Field.DADDR] is not UNKNOWN and values[Field.DADDR] >> 24 == 127  # noqa: PLR2004
         text = f"route_localnet is off on {packet.interface}: 127.0.0.0/8 does not come from the wire"
-        doubt = "" if localnet is False else "route_localnet is not known"
-        found.append(Ending(Verb.DROP, text, "", doubt))
-    elif values[Field.SADDR_TYPE] == _LOCAL:
-        found.append(Ending(Verb.DROP, "its source is an address of this host"))
+        yield everywhere if to_loopback else _LOOPBACK_NET, text, localnet is False
+    yield around.own(family) - _LOOPBACK_NET, "its source is an address of this host", True
     mode = _setting(program.host.rp_filter, packet.interface)
-    if mode != 0 and not is_loopback:
-        found += _reverse_path(program, packet, mode)
-    return found
-
-
-def _reverse_path(program: Program, packet: Packet, mode: int | None) -> list[Ending]:
-    """Return what the reverse path filter does: strict asks for the interface, loose for any route."""
-    around, source = program.around, packet.source or 0
-    text = f"rp_filter of {packet.interface}: the way back to the source leads elsewhere"
-    here, unsure = around.behind(packet.family, packet.interface)
-    if source in here:
-        return []
-    if mode is None or source in unsure:
-        return [Ending(Verb.DROP, text, "", "rp_filter or the routes are not known")]
-    if mode == 1 or around.way_to(packet.family, source) == "":
-        return [Ending(Verb.DROP, text)]
-    return []
+    if mode != 0:
+        here, unsure = around.behind(family, packet.interface)
+        text = f"rp_filter of {packet.interface}: the way back to the source leads elsewhere"
+        away = (here | unsure | _LOOPBACK_NET).rest
+        if mode == _LOOSE:
+            away -= around.reached(family)
+        yield away, text, mode is not None
+        yield unsure, f"{text}, or not: the routes are not known", False

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from auditor.firewall.decide import decide
 from auditor.firewall.protocol import read_host, read_packet, read_ruleset
 from auditor.firewall.way import Program
 
@@ -59,7 +60,7 @@ def test_no_verdict_differs_from_the_kernels(path: Path) -> None:
         for given, label in zip(case["packets"], case["labels"], strict=True):
             if label["verdict"] == "unstable":
                 continue
-            outcome = program.evaluate(read_packet(_packet(given), wants_sources=False))
+            outcome = decide(program, read_packet(_packet(given), wants_sources=False))
             verdict = outcome.verdict
             if verdict is None:
                 doubts = " ".join(ending.doubt for ending in outcome.endings)
