@@ -19,8 +19,7 @@ it, or approve the port and the binding in the policy.
 ## What it needs
 
 Listening sockets with their owners, and processes. For a socket that outsiders might reach, the loaded
-packet filters too: while rules are loaded and their effect on the socket is undecided, the verdict is
-unknown, never a pass.
+packet filters too: while their effect on the socket is undecided, the verdict is unknown, never a pass.
 """
 
 from auditor.controls.control import Control

@@ -1,21 +1,61 @@
-"""Who can reach a listening socket, as far as binding and the presence of packet filters decide it."""
+"""Who can reach a listening socket: its binding, the host's interfaces, and the loaded filters, taken together."""
 
 import ipaddress
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 
+from auditor.firewall.regions import Region, everything, nothing, region_texts
+from auditor.firewall.source_states import Sources
+from auditor.firewall.sources import Fan
+from auditor.firewall.way import Program
+from auditor.model.facts.network import Family, Protocol
+from auditor.model.packet import Direction, Packet
+from auditor.model.ruleset import TCP_FLAGS, AnyOf, Field, Match
 from auditor.model.sighting import Reachability
 
+_NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
+_LOOPBACK = "lo"
+_TTL = 64
+# The port of an ordinary client; others are asked about where a rule looks at the source port.
+_EPHEMERAL = 49_152
+_PORTS = 8
+_ADDRESSES = 16
+_LINK_LOCAL = ipaddress.ip_network("fe80::/10")
 
-class Loaded(StrEnum):
-    """What is known of the packet filters a host has loaded."""
 
-    NOTHING = "nothing"
-    """Proven: no engine has a rule or a default that could stop a packet."""
-    SOMETHING = "something"
-    """At least one engine filters."""
-    UNSEEN = "unseen"
-    """The filters could not be read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A listening socket, as far as packets care."""
+
+    protocol: Protocol
+    """Transport protocol."""
+    family: Family
+    """Family of the socket."""
+    address: str
+    """Bound address in canonical form; ``0.0.0.0`` or ``::`` for all."""
+    port: int
+    """Bound port."""
+    device: str | None = None
+    """Interface it is bound to; None for any."""
+    namespace: str | None = None
+    """Network namespace when it is not the host's own."""
+    is_v6only: bool | None = None
+    """For ``::``, whether IPv4 is excluded; None, when not known, counts as not: the kernel's default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Which sources reach a port over one family."""
+
+    family: Family
+    """The family."""
+    sources: Sources
+    """The sets, and the rules that decided."""
+    is_open: bool
+    """Whether every source that has a route reaches it."""
+    networks: tuple[str, ...]
+    """The networks that reach it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +66,10 @@ class Decision:
     """Who reaches it."""
     rule: str
     """The rule or fact that decided, as a clause."""
+    sources: tuple[str, ...] = ()
+    """Networks that reach it, where it is not reached from everywhere or nowhere."""
+    accesses: tuple[Access, ...] = ()
+    """The same by family, where filters were evaluated."""
 
 
 def is_loopback(address: str) -> bool:
@@ -35,19 +79,196 @@ def is_loopback(address: str) -> bool:
     return (mapped or plain).is_loopback
 
 
-def reach(*, address: str, device: str | None, namespace: str | None, loaded: Loaded) -> Decision:
-    """Decide who reaches a socket bound to an address; what is not certain is undecided."""
-    if is_loopback(address) or device == "lo":
-        return Decision(reachability=Reachability.LOOPBACK_ONLY, rule="bound to loopback")
-    if namespace is not None:
-        return Decision(
-            reachability=Reachability.UNDECIDED,
-            rule="it listens in a network namespace of its own, whose ways in are not evaluated yet",
+@dataclass(kw_only=True)
+class Filters:
+    """The packet filters of one host, ready to be asked."""
+
+    program: Program | None
+    """The loaded rules on this host; None where they could not be read."""
+    problem: str = ""
+    """Why they could not be read."""
+    _known: dict[tuple[object, ...], Sources] = field(default_factory=dict)
+
+    def reach(self, door: Door) -> Decision:
+        """Decide who reaches a socket; what is not certain is undecided."""
+        if is_loopback(door.address) or door.device == _LOOPBACK:
+            return Decision(reachability=Reachability.LOOPBACK_ONLY, rule="bound to loopback")
+        if door.namespace is not None:
+            return Decision(
+                reachability=Reachability.UNDECIDED,
+                rule="it listens in a network namespace of its own, whose own filters are not seen",
+            )
+        if self.program is None:
+            return Decision(reachability=Reachability.UNDECIDED, rule=self.problem)
+        if not self.program.ruleset.bases and not self.program.ruleset.doubts:
+            return Decision(reachability=Reachability.FROM_ANYWHERE, rule="no packet filter is loaded")
+        accesses = tuple(access for family in _families(door) if (access := self.access(door, family)) is not None)
+        if not accesses:
+            return Decision(
+                reachability=Reachability.UNDECIDED, rule="the host's addresses are not known, and rules are loaded"
+            )
+        return _decision(accesses)
+
+    def access(self, door: Door, family: Family) -> Access | None:
+        """Return which sources reach a socket over a family; None when the host has no address of it."""
+        parts = list(self._arrivals(door, family))
+        if not parts:
+            return None
+        none = nothing(family)
+        allowed, unknown, refused = none, none, everything(family)
+        firsts: list[Sources] = []
+        for share, is_whole, found in parts:
+            allowed |= found.allowed & share
+            unknown |= found.unknown & share
+            refused &= found.refused | share.rest
+            # Where it is not known by which interface a source comes, interfaces that disagree leave it open.
+            if not is_whole:
+                unknown |= found.blocked & share & ~found.refused
+            firsts.append(found)
+        if any(not is_whole for _, is_whole, _ in parts):
+            unknown = unknown & _union([found.allowed | found.unknown for found in firsts], family)
+        unknown -= allowed if all(is_whole for _, is_whole, _ in parts) else none
+        allowed -= unknown
+        # No one reaches it from an address of this host but this host.
+        own = self.program.around.own(family) if self.program else none
+        allowed, unknown = allowed - own, unknown - own
+        aside = (refused | own) - unknown - allowed
+        return Access(
+            family=family,
+            sources=_summed(firsts, allowed, unknown),
+            is_open=(allowed | aside).is_all and bool(allowed),
+            networks=region_texts(_smoothed(allowed, aside), family),
         )
-    if loaded is Loaded.NOTHING:
-        return Decision(reachability=Reachability.FROM_ANYWHERE, rule="no packet filter is loaded")
-    if loaded is Loaded.UNSEEN:
-        return Decision(reachability=Reachability.UNDECIDED, rule="the packet filters could not be read in full")
-    return Decision(
-        reachability=Reachability.UNDECIDED, rule="a packet filter is loaded, and its rules are not evaluated yet"
+
+    def _arrivals(self, door: Door, family: Family) -> Iterator[tuple[Region, bool, Sources]]:
+        """Give by interface the sources that come in by it, whether that is known, and which of them get through."""
+        program = self.program
+        if program is None:
+            return
+        names = [
+            name
+            for name, addresses in program.host.addresses.items()
+            if name != _LOOPBACK and door.device in (None, name) and any(one[0] is family for one in addresses)
+        ]
+        routed = _union([program.around.behind(family, name)[0] for name in names], family)
+        knows_routes = program.host.routes is not None or len(names) == 1
+        for name in names:
+            share = program.around.behind(family, name)[0] | routed.rest
+            for address in self._destinations(door, family, name):
+                here = share & _LINK if _is_link_local(family, address) else share
+                for port in self.source_ports:
+                    yield here, knows_routes, self._ask(door, family, name, address, port)
+
+    def _destinations(self, door: Door, family: Family, interface: str) -> list[int]:
+        """Return the addresses that a packet by an interface can be sent to to reach the socket."""
+        if self.program is None:
+            return []
+        bound = ipaddress.ip_address(door.address.partition("%")[0])
+        if isinstance(bound, ipaddress.IPv6Address) and bound.ipv4_mapped is not None:
+            bound = bound.ipv4_mapped
+        if not bound.is_unspecified:
+            return [int(bound)] if (bound.version == 4) is (family is Family.IP) else []  # noqa: PLR2004
+        mine = [one[1] for one in self.program.host.addresses.get(interface, ()) if one[0] is family]
+        return mine[:_ADDRESSES]
+
+    @cached_property
+    def source_ports(self) -> tuple[int, ...]:
+        """Return the source ports to ask about: a client's, and those that a rule makes a difference for."""
+        ports = {_EPHEMERAL}
+        rules = (
+            [] if self.program is None else [rule for rules in self.program.ruleset.chains.values() for rule in rules]
+        )
+        for rule in rules:
+            for step in rule.steps:
+                for match in step.options if isinstance(step, AnyOf) else (step,):
+                    if isinstance(match, Match) and Field.SPORT in match.fields and not match.is_negated:
+                        at = match.fields.index(Field.SPORT)
+                        ports |= {int(box[at][0]) or 1 for box, _ in match.keys.entries[:_PORTS]}
+        return tuple(sorted(ports, key=lambda port: (port != _EPHEMERAL, port))[:_PORTS])
+
+    def _ask(self, door: Door, family: Family, interface: str, address: int, port: int) -> Sources:
+        key = (door.protocol, door.port, family, interface, address, port)
+        known = self._known.get(key)
+        if known is None and self.program is not None:
+            packet = Packet(
+                direction=Direction.IN,
+                interface=interface,
+                family=family,
+                destination=address,
+                protocol=_NUMBERS[door.protocol],
+                source_port=port,
+                destination_port=door.port,
+                tcp_flags=TCP_FLAGS["syn"] if door.protocol is Protocol.TCP else None,
+                ttl=_TTL,
+            )
+            known = self._known[key] = Fan(self.program, packet).ask()
+        if known is None:
+            raise RuntimeError("asked without a program")
+        return known
+
+
+_LINK = Region.of([(int(_LINK_LOCAL[0]), int(_LINK_LOCAL[-1]))], (1 << 128) - 1)
+
+
+def _is_link_local(family: Family, address: int) -> bool:
+    return family is Family.IP6 and address in _LINK
+
+
+def _families(door: Door) -> tuple[Family, ...]:
+    bound = ipaddress.ip_address(door.address.partition("%")[0])
+    if isinstance(bound, ipaddress.IPv6Address) and bound.ipv4_mapped is not None:
+        return (Family.IP,)
+    if door.family is Family.IP6 and bound.is_unspecified and door.is_v6only is not True:
+        return (Family.IP, Family.IP6)
+    return (door.family,)
+
+
+def _union(regions: list[Region], family: Family) -> Region:
+    made = nothing(family)
+    for region in regions:
+        made |= region
+    return made
+
+
+def _summed(parts: list[Sources], allowed: Region, unknown: Region) -> Sources:
+    """Put the answers of several arrivals into one; the rules are those of the arrival that tells most."""
+    first = max(parts, key=lambda part: (bool(part.allowed), bool(part.unknown)))
+    return Sources(
+        allowed=allowed,
+        unknown=unknown,
+        blocked=(allowed | unknown).rest,
+        refused=parts[0].refused,
+        accepting=first.accepting,
+        blocking=next((part.blocking for part in parts if part.blocking), ""),
+        doubt=next((part.doubt for part in parts if part.doubt), ""),
     )
+
+
+def _smoothed(allowed: Region, aside: Region) -> Region:
+    """Close the gaps in a set that no source can come from, so that a network is told as one."""
+    made: list[tuple[int, int]] = []
+    for low, high in allowed | aside:
+        inside = allowed & Region([low], [high], allowed.top)
+        if inside:
+            made.append((inside.starts[0], inside.ends[-1]))
+    return Region.of(made, allowed.top)
+
+
+def _decision(accesses: tuple[Access, ...]) -> Decision:
+    """Say in one word who reaches a socket, over all families it serves."""
+    found = [access.sources for access in accesses]
+    networks = tuple(network for access in accesses for network in access.networks)
+    if any(access.is_open for access in accesses):
+        first = next(access for access in accesses if access.is_open)
+        word, rule = Reachability.FROM_ANYWHERE, first.sources.accepting
+    elif any(one.unknown for one in found):
+        word, rule = Reachability.UNDECIDED, next(one.doubt for one in found if one.unknown)
+        return Decision(
+            reachability=word, rule=f"a rule cannot be told: {rule}", sources=networks, accesses=accesses
+        )  # fmt: skip
+    elif any(one.allowed for one in found):
+        word, rule = Reachability.FROM_NETWORKS, next(one.accepting for one in found if one.allowed)
+    else:
+        word, rule = Reachability.BLOCKED, next((one.blocking for one in found if one.blocking), "")
+    sources = networks if word is Reachability.FROM_NETWORKS else ()
+    return Decision(reachability=word, rule=rule or "the loaded rules", sources=sources, accesses=accesses)

@@ -104,6 +104,9 @@ class Region:
             ends[-1] = min(ends[-1], high)
         return Region(starts, ends, self.top)
 
+    def __invert__(self) -> "Region":
+        return self.rest
+
     def __sub__(self, other: "Region") -> "Region":
         return self & other.rest if self.starts and other.starts else self
 

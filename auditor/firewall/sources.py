@@ -7,15 +7,16 @@ is in both sets: it is unknown. A chain is walked once for every state a packet 
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 from auditor.firewall.chains import Compiled, Tested
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value, look_up
 from auditor.firewall.regions import Region, everything, nothing
-from auditor.firewall.walk import FOLLOWING, BudgetError, Ending, marked
-from auditor.firewall.way import Program, Way, is_delivered, no_source
-from auditor.model.facts.network import Family
+from auditor.firewall.routing import no_source
+from auditor.firewall.source_match import FREE, source_region
+from auditor.firewall.source_states import Ended, Sources, State, Summary, changed
+from auditor.firewall.walk import BudgetError, Ending
+from auditor.firewall.way import Program, Way, is_delivered
 from auditor.model.packet import Direction, Packet
 from auditor.model.ruleset import (
     Action,
@@ -24,13 +25,8 @@ from auditor.model.ruleset import (
     Condition,
     Doubt,
     Field,
-    Forget,
     Hook,
     Match,
-    SetMark,
-    Translate,
-    Truth,
-    Untrack,
     Verb,
 )
 
@@ -39,70 +35,6 @@ STEP_BUDGET = 100_000
 _DEPTH = 128
 _SADDR = int(Field.SADDR)
 _FINAL = frozenset((Verb.ACCEPT, Verb.DROP, Verb.REJECT))
-
-
-class Free:
-    """The value of a field that follows from the free source."""
-
-    def __repr__(self) -> str:
-        return "FREE"
-
-
-FREE = Free()
-
-
-class State(NamedTuple):
-    """What a packet is when it comes to a chain, its source apart."""
-
-    values: tuple[Value, ...]
-    """Its fields by number."""
-    untracked: int
-    """Whether a rule took it out of connection tracking."""
-    translated: tuple[Translate, bool] | None
-    """A translation that is yet to be written."""
-
-
-class Ended(NamedTuple):
-    """Sources for which a chain ends the packet."""
-
-    region: Region
-    """The sources."""
-    ending: Ending
-    """accept, drop or reject, and the rule."""
-    state: State
-    """What the packet is then."""
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a chain does with all sources in one state."""
-
-    endings: list[Ended] = field(default_factory=list)
-    """Sources it ends."""
-    outs: dict[State, Region] = field(default_factory=dict)
-    """Sources that fall through, by the state they leave in."""
-    doubts: list[tuple[Region, str]] = field(default_factory=list)
-    """Sources for which a rule could not be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Which sources get through, and why."""
-
-    allowed: Region
-    """Those that certainly do."""
-    blocked: Region
-    """Those that certainly do not."""
-    unknown: Region
-    """Those for which it cannot be told."""
-    accepting: str = ""
-    """The rule that lets the allowed in."""
-    blocking: str = ""
-    """The rule that stops the blocked."""
-    stops: tuple[tuple[Verb, str], ...] = ()
-    """How the blocked are stopped: drop or reject, and what the sender is told."""
-    doubt: str = ""
-    """The rules that could not be read."""
 
 
 class Fan:
@@ -118,6 +50,7 @@ class Fan:
         self.let_in: list[tuple[Region, str, bool]] = []
         self.doubts: list[tuple[Region, str]] = []
         self.budget = STEP_BUDGET
+        self.refused = self.none
         self._summaries: dict[tuple[str, State], Summary] = {}
         self._regions: dict[tuple[int, tuple[Value, ...]], tuple[Region, Region]] = {}
         self._depth = 0
@@ -129,7 +62,7 @@ class Fan:
             passing = self._go(start)
         except BudgetError:
             text = "the ruleset takes more steps than the evaluation may"
-            return Sources(allowed=self.none, blocked=self.none, unknown=start, doubt=text)
+            return Sources(allowed=self.none, blocked=self.none, unknown=start, refused=self.none, doubt=text)
         may_pass = self._union(region for region in passing) & start
         may_stop = self._union(region for region, _ in self.stopped) & start
         if self.program.ruleset.doubts:
@@ -142,6 +75,7 @@ class Fan:
             allowed=allowed,
             blocked=blocked,
             unknown=unknown,
+            refused=self.refused & blocked,
             accepting=self._accepting(allowed),
             blocking=stops[-1].text if stops else "",
             stops=tuple(dict.fromkeys((one.verb, one.answer) for one in stops)),
@@ -198,13 +132,14 @@ class Fan:
 
     def _routed(self, way: Way, region: Region) -> Region:
         """Take out the sources that routing does not let in."""
-        for refused, text, is_certain in no_source(self.program, self.packet, way.walk.values):
+        for refused, text, is_certain in no_source(self.program.around, self.packet, way.walk.values):
             here = region & refused
             if not here:
                 continue
             self.stopped.append((here, Ending(Verb.DROP, text)))
             if is_certain:
                 region -= here
+                self.refused |= here
             else:
                 self.doubts.append((here, text))
         return region
@@ -364,7 +299,7 @@ class Fan:
         """Do the effects of a rule in their order with its conditions; return the state, and the sources left."""
         for step in rule.rest:
             if not isinstance(step, Tested):
-                state = _changed(step, state)
+                state = changed(step, state)
                 continue
             certain, possible = self._conditions((step,), state, taken)
             if failing := taken - certain:
@@ -460,22 +395,6 @@ def _looked_at(match: Condition, values: tuple[Value, ...]) -> Iterator[Value]:
     return (values[at] for option in options if isinstance(option, Match) for at in option.fields)
 
 
-def _changed(step: SetMark | Forget | Untrack | Translate, state: State) -> State:
-    """Return the state after an effect."""
-    if isinstance(step, Untrack):
-        return state._replace(untracked=YES)
-    if isinstance(step, Translate):
-        return state if state.translated is not None else state._replace(translated=(step, True))
-    values = list(state.values)
-    if isinstance(step, SetMark):
-        if not (step.target is Field.CT_MARK and values[step.target] is None):
-            values[step.target] = marked(step, values[step.source])
-    else:
-        for name in (*step.fields, *(one for gone in step.fields for one in FOLLOWING.get(gone, ()))):
-            values[name] = values[name] if values[name] is None else UNKNOWN
-    return state._replace(values=tuple(values))
-
-
 def _merged(pieces: list[tuple[Way, Region]]) -> list[tuple[Way, Region]]:
     """Put pieces in the same state together."""
     made: dict[tuple[object, ...], tuple[Way, Region]] = {}
@@ -484,82 +403,3 @@ def _merged(pieces: list[tuple[Way, Region]]) -> list[tuple[Way, Region]]:
         known = made.get(key)
         made[key] = (way, region) if known is None else (known[0], known[1] | region)
     return list(made.values())
-
-
-def source_region(program: Program, match: Match, values: tuple[Value, ...], family: Family) -> tuple[Region, Region]:
-    """Return the sources for which a match that looks at them holds, and those for which it may."""
-    everywhere, nowhere = everything(family), nothing(family)
-    mine = [values[at] for at in match.fields]
-    if None in mine:
-        return (everywhere, nowhere) if match.holds_if_missing else (nowhere, nowhere)
-    if len(match.fields) == 1 and match.fields[0] is not Field.SADDR:
-        return _derived(program, match, values, family)
-    if any(at is not Field.SADDR for at, value in zip(match.fields, mine, strict=True) if value is FREE):
-        return nowhere, everywhere
-    known = [at for at, value in enumerate(mine) if value is not FREE and value is not UNKNOWN]
-    place = match.fields.index(Field.SADDR)
-    index = program.chains.compiler.index(match.keys)
-    found: dict[Truth, list[tuple[int, int]]] = {truth: [] for truth in Truth}
-    for box, truth in index.could_be(mine, known):
-        interval = _interval(box[place], match.mask, everywhere.top)
-        if interval is None:
-            return nowhere, everywhere
-        if interval:
-            found[truth].append(interval[0])
-    if found[Truth.NO] or found[Truth.MAYBE]:
-        yes, maybe, no = _in_order(index.could_be(mine, known), place, everywhere)
-    else:
-        yes, maybe = Region.of(found[Truth.YES], everywhere.top), nowhere
-        no = yes.rest
-    if UNKNOWN in mine:
-        yes, maybe = nowhere, yes | maybe
-    if match.keys.is_open:
-        maybe, no = maybe | no, nowhere
-    return (no, maybe) if match.is_negated else (yes, maybe)
-
-
-def _in_order(
-    entries: list[tuple[tuple[tuple[int | str, int | str], ...], Truth]], place: int, everywhere: Region
-) -> tuple[Region, Region, Region]:
-    """Part all addresses by the first entry that holds them."""
-    left = everywhere
-    parts: dict[Truth, list[tuple[int, int]]] = {truth: [] for truth in Truth}
-    for box, truth in entries:
-        here = left & Region.of([(int(box[place][0]), int(box[place][1]))], everywhere.top)
-        parts[truth] += list(here)
-        left -= here
-    yes, maybe, no = (Region.of(parts[truth], everywhere.top) for truth in (Truth.YES, Truth.MAYBE, Truth.NO))
-    return yes, maybe, no | left
-
-
-def _interval(interval: tuple[int | str, int | str], mask: int | None, top: int) -> list[tuple[int, int]] | None:
-    """Return the addresses that an interval of masked addresses stands for; None when they are no interval."""
-    low, high = int(interval[0]), min(int(interval[1]), top)
-    if low > top:
-        return []
-    if mask is None:
-        return [(low, high)]
-    rest = ~mask & top
-    if rest & (rest + 1) or low != high:
-        return None
-    return [] if low & rest else [(low, low | rest)]
-
-
-def _derived(program: Program, match: Match, values: tuple[Value, ...], family: Family) -> tuple[Region, Region]:
-    """Return the sources whose type, or way back, a match asks for."""
-    everywhere, nowhere = everything(family), nothing(family)
-    name = match.fields[0]
-    if name is Field.SADDR_TYPE:
-        by_value, unsure = program.around.types(family)
-    else:
-        here, unsure = program.around.behind(family, str(values[Field.IIF]))
-        by_value = {1: here, 0: (here | unsure).rest}
-    test = program.chains.compiler.test(match)
-    changed = list(values)
-    yes, maybe = nowhere, unsure
-    for value, region in by_value.items():
-        changed[name] = value
-        truth = test(changed)
-        yes = yes | region if truth == YES else yes
-        maybe = maybe | region if truth == MAYBE else maybe
-    return yes & everywhere, maybe

@@ -1,14 +1,14 @@
 """The way of a packet through a host: hooks in their order, connection tracking, translation, routing."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from auditor.firewall.addresses import Surroundings
 from auditor.firewall.chains import Chains
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value
 from auditor.firewall.dialects.values import ICMP, ICMPV6
-from auditor.firewall.regions import Region, everything
+from auditor.firewall.routing import no_source
 from auditor.firewall.tracking import first_state, implied_status
 from auditor.firewall.walk import BudgetError, Ending, Walk
 from auditor.model.facts.network import Family
@@ -33,12 +33,6 @@ _TRACKED = frozenset((Hook.PREROUTING, Hook.OUTPUT))
 _LOOPBACK = "lo"
 _ICMP_ERRORS = frozenset((3, 4, 5, 11, 12))
 _ICMPV6_INFORMATIVE = 128
-_LOOSE = 2
-_TOP4 = (1 << 32) - 1
-_LOOPBACK_NET = Region.of([(127 << 24, (128 << 24) - 1)], _TOP4)
-_THIS_NETWORK = Region.of([(0, (1 << 24) - 1)], _TOP4)
-_NO_SOURCE = Region.of([(224 << 24, (240 << 24) - 1), (_TOP4, _TOP4)], _TOP4)
-_NO_SOURCE6 = Region.of([(1, 1), (0xFF << 120, (1 << 128) - 1)], (1 << 128) - 1)
 _LOCAL, _MULTICAST, _BROADCAST = (ADDRESS_TYPES[name] for name in ("local", "multicast", "broadcast"))
 _FORGOTTEN_BY_CT = (Field.CT_DIRECTION, Field.CT_STATUS, Field.CT_MARK)
 
@@ -213,7 +207,7 @@ class Way:
     def _routing(self) -> bool:
         """Say whether the routing of incoming packets lets it in."""
         source = self.packet.source or 0
-        for region, text, is_certain in no_source(self.program, self.packet, self.walk.values):
+        for region, text, is_certain in no_source(self.program.around, self.packet, self.walk.values):
             if source in region:
                 self.endings.append(Ending(Verb.DROP, text, "", "" if is_certain else text))
                 if is_certain:
@@ -405,41 +399,6 @@ def lay_out_protocol(packet: Packet, values: list[Value]) -> None:
         values[Field.SET_SPORT] = values[Field.SET_DPORT] = 0
 
 
-def _setting(by_interface: Mapping[str, Value], interface: str) -> Value:
-    return by_interface.get(interface, by_interface.get(""))
-
-
 def is_delivered(kind: Value) -> bool:
     """Say whether a destination of a type is this host."""
     return kind in (_LOCAL, _MULTICAST, _BROADCAST)
-
-
-def no_source(program: Program, packet: Packet, values: Sequence[Value]) -> Iterator[tuple[Region, str, bool]]:
-    """Give the sources that routing does not take from the wire, why, and whether that is certain."""
-    if packet.interface == _LOOPBACK:
-        return
-    family, around = packet.family, program.around
-    everywhere = everything(family)
-    if family is Family.IP6:
-        yield _NO_SOURCE6, "IPv6 takes neither ::1 nor a multicast source from the wire", True
-        if values[Field.DADDR] == 1:
-            yield everywhere, "IPv6 takes ::1 from the loopback interface only", True
-        return
-    if values[Field.DADDR_TYPE] != _BROADCAST:
-        yield _THIS_NETWORK, "0.0.0.0/8 is no source", True
-    yield _NO_SOURCE, "multicast and broadcast addresses are no sources", True
-    localnet = _setting(program.host.route_localnet, packet.interface)
-    if not localnet:
-        to_loopback = values[Field.DADDR] is not UNKNOWN and values[Field.DADDR] >> 24 == 127  # noqa: PLR2004
-        text = f"route_localnet is off on {packet.interface}: 127.0.0.0/8 does not come from the wire"
-        yield everywhere if to_loopback else _LOOPBACK_NET, text, localnet is False
-    yield around.own(family) - _LOOPBACK_NET, "its source is an address of this host", True
-    mode = _setting(program.host.rp_filter, packet.interface)
-    if mode != 0:
-        here, unsure = around.behind(family, packet.interface)
-        text = f"rp_filter of {packet.interface}: the way back to the source leads elsewhere"
-        away = (here | unsure | _LOOPBACK_NET).rest
-        if mode == _LOOSE:
-            away -= around.reached(family)
-        yield away, text, mode is not None
-        yield unsure, f"{text}, or not: the routes are not known", False

@@ -3,33 +3,20 @@
 from collections.abc import Callable, Sequence
 
 from auditor.catalogue.match import owners
-from auditor.firewall.reach import Loaded, is_loopback, reach
-from auditor.model.facts.firewall import FirewallListing
+from auditor.firewall.reach import Decision, Door, Filters, is_loopback
 from auditor.model.facts.network import Listener
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Found, Reading
 from auditor.model.sighting import Confidence, Exposure, Sighting
 
-# The engines that can stop an inbound packet on Linux; iptables-nft rules are part of the nft listing.
-_FILTER_SECTIONS = ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")
-
 Approve = Callable[[Sighting, int, bool], tuple[str | None, str | None]]
 """Given a product, a port and whether it is bound to loopback: the approval's id, or why there is none."""
 
 
-def loaded_filters(reading: Reading) -> Loaded:
-    """Say whether the host filters packets: *nothing* only when every engine was seen or proven absent."""
-    if any(listing.filters for listing in reading.of(FirewallListing)):
-        return Loaded.SOMETHING
-    seen = [reading.sections.get(name) for name in _FILTER_SECTIONS]
-    if any(section is None or section.outcome.is_gap for section in seen):
-        return Loaded.UNSEEN
-    return Loaded.NOTHING
-
-
-def exposures(reading: Reading, sightings: Sequence[Sighting], approve: Approve) -> tuple[Exposure, ...]:
+def exposures(
+    reading: Reading, sightings: Sequence[Sighting], filters: Filters, approve: Approve
+) -> tuple[Exposure, ...]:
     """Return the listening sockets, sorted by port, protocol, family, address, namespace and process id."""
-    loaded = loaded_filters(reading)
     processes = {process.pid: process for process in reading.of(Process)}
     products = owners(sightings)
     # A product with two tenants is two sightings: the process tells which one a socket is.
@@ -44,21 +31,34 @@ def exposures(reading: Reading, sightings: Sequence[Sighting], approve: Approve)
         pid = next((pid for pid in pids if pid in holders), pids[0] if pids else None)
         sighting = (None if pid is None else holders.get(pid)) or by_port.get((found.section, found.line))
         process = None if pid is None else processes.get(pid)
-        made.append(_exposure(reading, found, loaded, pid, process, sighting, approve))
+        made.append(_exposure(reading, found, _decide(filters, found.fact), pid, process, sighting, approve))
     return tuple(sorted(made, key=_order))
+
+
+def _decide(filters: Filters, socket: Listener) -> Decision:
+    return filters.reach(
+        Door(
+            protocol=socket.protocol,
+            family=socket.family,
+            address=socket.address,
+            port=socket.port,
+            device=socket.device,
+            namespace=socket.namespace,
+            is_v6only=socket.is_v6only,
+        )
+    )
 
 
 def _exposure(
     reading: Reading,
     found: Found[Listener],
-    loaded: Loaded,
+    decision: Decision,
     pid: int | None,
     process: Process | None,
     sighting: Sighting | None,
     approve: Approve,
 ) -> Exposure:
     socket = found.fact
-    decision = reach(address=socket.address, device=socket.device, namespace=socket.namespace, loaded=loaded)
     approval, objection = (None, None)
     if sighting is not None:
         approval, objection = approve(sighting, socket.port, is_loopback(socket.address))
@@ -75,6 +75,7 @@ def _exposure(
         product=None if sighting is None else sighting.product,
         product_name=None if sighting is None else sighting.name,
         reachability=decision.reachability,
+        sources=decision.sources,
         rule=decision.rule,
         approval=approval,
         objection=objection,

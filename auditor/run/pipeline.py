@@ -29,6 +29,7 @@ from auditor.policy.approvals import approval_for, listener_approval
 from auditor.policy.exceptions import exception_for
 from auditor.policy.judge import judge, unassessed
 from auditor.run.exposures import Approve, exposures
+from auditor.run.filters import filters_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +83,14 @@ def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) 
     """Read evidence and judge it."""
     reading = read(evidence)
     sightings = match(reading, rules.catalogue)
+    filters = filters_of(reading)
     products = tuple(_use(sighting, host, rules) for sighting in sightings)
     case = Case(
         host=host,
         head=evidence.head,
         reading=reading,
         products=products,
-        exposures=exposures(reading, sightings, _approver(host, rules)),
+        exposures=exposures(reading, sightings, filters, _approver(host, rules)),
         settings=rules.policy.settings,
         history=history,
         as_of=rules.as_of,

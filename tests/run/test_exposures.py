@@ -5,17 +5,27 @@ from typing import Any
 import pytest
 
 from auditor.catalogue.load import load_catalogue
-from auditor.catalogue.match import match
+from auditor.catalogue.match import match as recognise
 from auditor.model.evidence import Outcome, Rights
-from auditor.model.facts.firewall import Engine, FirewallListing
-from auditor.model.facts.network import Family, Listener, Owner, Protocol
+from auditor.model.facts.network import Family, InterfaceAddress, Listener, Owner, Protocol, Route
 from auditor.model.facts.processes import Process
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading, SectionReading
 from auditor.model.sighting import Exposure, Reachability
 from auditor.run.exposures import exposures
+from auditor.run.filters import filters_of
+from tests.firewall.conftest import chain, listing, match, payload, rule, table
 
 FILTERS = ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")
+NO_RULES = listing()
+CLOSED = (table("inet"), chain("inet", "in", "input", policy="drop"))
+NET = {"prefix": {"addr": "10.1.0.0", "len": 16}}
+NETWORK = (
+    InterfaceAddress(interface="lo", family=Family.IP, address="127.0.0.1", prefix=8, is_up=True),
+    InterfaceAddress(interface="eth0", family=Family.IP, address="10.1.2.3", prefix=16, is_up=True),
+    Route(family=Family.IP, destination="10.1.0.0/16", interface="eth0"),
+    Route(family=Family.IP, destination="0.0.0.0/0", gateway="10.1.0.1", interface="eth0"),
+)
 
 
 def a_listener(port: int, pid: int, address: str = "0.0.0.0") -> Listener:
@@ -23,24 +33,36 @@ def a_listener(port: int, pid: int, address: str = "0.0.0.0") -> Listener:
     return Listener(protocol=Protocol.TCP, family=Family.IP, address=address, port=port, owners=owners)
 
 
-def a_reading(*facts: Any, filters: Outcome = Outcome.COLLECTED) -> Reading:
-    places = {Listener: "sockets.ss", Process: "processes.procfs", FirewallListing: "firewall.nft"}
+def a_reading(*facts: Any, filters: Outcome = Outcome.COLLECTED, rules: str = NO_RULES) -> Reading:
+    places = {
+        Listener: "sockets.ss",
+        Process: "processes.procfs",
+        InterfaceAddress: "network.addresses",
+        Route: "network.routes",
+    }
     by_type: dict[type, list[Found[Any]]] = {}
     for number, fact in enumerate(facts, 1):
         by_type.setdefault(type(fact), []).append(Found(fact, places[type(fact)], number))
     lines = tuple(f"line {number}" for number in range(1, len(facts) + 1))
-    names = {"sockets.ss": Outcome.COLLECTED, "processes.procfs": Outcome.COLLECTED, **dict.fromkeys(FILTERS, filters)}
+    names = {
+        **dict.fromkeys(places.values(), Outcome.COLLECTED),
+        "firewall.nft": filters,
+        **dict.fromkeys(FILTERS[1:], Outcome.ABSENT),
+    }
     return Reading(
         os=OsFamily.LINUX,
         rights=Rights.ROOT,
-        sections={name: SectionReading(id=name, outcome=outcome, lines=lines) for name, outcome in names.items()},
+        sections={
+            name: SectionReading(id=name, outcome=outcome, lines=(rules,) if name == "firewall.nft" else lines)
+            for name, outcome in names.items()
+        },
         facts={kind: tuple(found) for kind, found in by_type.items()},
     )
 
 
 def exposed(reading: Reading) -> dict[int, Exposure]:
-    sightings = match(reading, load_catalogue())
-    return {one.port: one for one in exposures(reading, sightings, lambda *_: (None, None))}
+    sightings = recognise(reading, load_catalogue())
+    return {one.port: one for one in exposures(reading, sightings, filters_of(reading), lambda *_: (None, None))}
 
 
 PID_1 = Process(pid=1, parent=0, user="root", uid=0, name="systemd", executable="/usr/lib/systemd/systemd")
@@ -58,22 +80,37 @@ def test_a_product_is_known_on_any_port_by_its_process() -> None:
     assert (seen[22222].product, seen[22222].is_suspected, seen[22222].process) == ("x11vnc", False, "x11vnc")
 
 
+def accepts(*matches: Any) -> str:
+    return listing(*CLOSED, rule("inet", "in", *matches, "accept"))
+
+
+FROM_NET = match(payload("ip", "saddr"), NET)
+DPORT = match(payload("tcp", "dport"), 5900)
+LIMIT = {"limit": {"rate": 5, "burst": 1, "per": "minute"}}
+
+
 @pytest.mark.parametrize(
-    ("address", "rules", "filters", "expected"),
+    ("address", "rules", "filters", "expected", "sources"),
     [
-        ("127.0.0.1", 0, Outcome.FAILED, Reachability.LOOPBACK_ONLY),
-        ("0.0.0.0", 0, Outcome.COLLECTED, Reachability.FROM_ANYWHERE),
-        ("0.0.0.0", 0, Outcome.ABSENT, Reachability.FROM_ANYWHERE),
-        ("0.0.0.0", 0, Outcome.DENIED, Reachability.UNDECIDED),
-        ("0.0.0.0", 0, Outcome.FAILED, Reachability.UNDECIDED),
-        ("0.0.0.0", 3, Outcome.COLLECTED, Reachability.UNDECIDED),
+        ("127.0.0.1", NO_RULES, Outcome.FAILED, Reachability.LOOPBACK_ONLY, ()),
+        ("0.0.0.0", NO_RULES, Outcome.COLLECTED, Reachability.FROM_ANYWHERE, ()),
+        ("0.0.0.0", NO_RULES, Outcome.ABSENT, Reachability.FROM_ANYWHERE, ()),
+        ("0.0.0.0", NO_RULES, Outcome.DENIED, Reachability.UNDECIDED, ()),
+        ("0.0.0.0", NO_RULES, Outcome.FAILED, Reachability.UNDECIDED, ()),
+        ("0.0.0.0", "cut", Outcome.COLLECTED, Reachability.UNDECIDED, ()),
+        ("0.0.0.0", listing(*CLOSED), Outcome.COLLECTED, Reachability.BLOCKED, ()),
+        ("0.0.0.0", accepts(DPORT), Outcome.COLLECTED, Reachability.FROM_ANYWHERE, ()),
+        ("0.0.0.0", accepts(DPORT, FROM_NET), Outcome.COLLECTED, Reachability.FROM_NETWORKS, ("10.1.0.0/16",)),
+        ("0.0.0.0", accepts(DPORT, LIMIT), Outcome.COLLECTED, Reachability.UNDECIDED, ()),
     ],
 )
-def test_only_the_proof_of_no_filter_opens_a_socket(
-    address: str, rules: int, filters: Outcome, expected: Reachability
+def test_filters_say_who_reaches_a_socket(
+    address: str, rules: str, filters: Outcome, expected: Reachability, sources: tuple[str, ...]
 ) -> None:
-    listing = FirewallListing(
-        engine=Engine.NFTABLES, family="any", section="firewall.nft", hooks=1, rules=rules, drops_by_default=False
-    )
-    seen = exposed(a_reading(VNC, a_listener(5900, 7, address), listing, filters=filters))
-    assert seen[5900].reachability is expected
+    seen = exposed(a_reading(VNC, a_listener(5900, 7, address), *NETWORK, filters=filters, rules=rules))[5900]
+    assert (seen.reachability, seen.sources) == (expected, sources)
+
+
+def test_the_deciding_rule_is_quoted() -> None:
+    seen = exposed(a_reading(VNC, a_listener(5900, 7), *NETWORK, rules=accepts(DPORT, FROM_NET)))[5900]
+    assert seen.rule == "inet t in: tcp dport 5900 ip saddr 10.1.0.0/16 accept"

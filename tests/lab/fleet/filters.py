@@ -23,6 +23,8 @@ class Filter:
     """The same for IPv6."""
     limited: tuple[int, ...] = ()
     """TCP ports that only the fleet's network reaches, over IPv4."""
+    trusts_network: bool = False
+    """Whether the fleet's network reaches every port of every protocol, over IPv4."""
 
     def reachability(self, socket: Socket) -> str:
         """Say who reaches a socket, in the auditor's words."""
@@ -34,7 +36,9 @@ class Filter:
             ports = opens[family]
             if ports is None or (socket.protocol == "tcp" and socket.port in ports):
                 return "from_anywhere"
-        is_limited = socket.protocol == "tcp" and socket.port in self.limited and "ip" in families
+        is_limited = "ip" in families and (
+            self.trusts_network or (socket.protocol == "tcp" and socket.port in self.limited)
+        )
         return "from_networks" if is_limited else "blocked"
 
 
@@ -83,6 +87,10 @@ def _both(backend: str, ports: tuple[int, ...]) -> str:
 # Every host talks to the web server of the next: 80 is open everywhere.
 _REMOTE = (22, 80, 3389, 5900, 5911)
 _SERVER = (22, 80)
+
+# What an ordinary host loads (background.py): trusted networks of IPv4, three ports for all, and rules for networks
+# that no host is in.
+PROFILE = Filter(open_ip=(22, 80, 443), open_ip6=(22, 80, 443), trusts_network=True)
 
 FILTERS = {
     "none": Filter(filters=False),

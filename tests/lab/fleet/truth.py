@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.lab.fleet.background import Background
-from tests.lab.fleet.filters import FILTERS, Filter
+from tests.lab.fleet.filters import FILTERS, PROFILE, Filter
 from tests.lab.fleet.plan import Planted, Program, Role, Socket, State
 
 Truth = dict[str, Any]
@@ -22,8 +22,7 @@ _SSH = (Socket(port=22), Socket(family="ip6", address="::", port=22))
 
 def tell(name: str, address: str, role: Role, background: Background, *, has_systemd: bool) -> Truth:
     """Return the truth about a host as plain data."""
-    # The profile's own ruleset is long and random: who passes it is not said.
-    loaded = None if role.filter == "profile" and background.nftables else FILTERS[_filter_name(role)]
+    loaded = PROFILE if role.filter == "profile" and background.nftables else FILTERS[_filter_name(role)]
     planted = {item.product: item for item in role.products}
     listeners = [
         _listener(socket, program, planted, loaded)
@@ -43,7 +42,7 @@ def tell(name: str, address: str, role: Role, background: Background, *, has_sys
             "plain": "no sudo",
         },
         "sudo_password": role.sudo_password,
-        "filter": {"name": role.filter, "filters": True if loaded is None else loaded.filters},
+        "filter": {"name": role.filter, "filters": loaded.filters},
         "sightings": [_sighting(item) for item in sorted(role.products, key=lambda item: item.product)],
         "listeners": sorted(listeners, key=lambda row: (row["protocol"], row["port"], row["family"], row["process"])),
         "processes": sorted(program.name for program in (*background.programs, *role.programs)),
@@ -51,7 +50,7 @@ def tell(name: str, address: str, role: Role, background: Background, *, has_sys
         "product_packages": _product_packages(role),
         "installers": sorted(role.installers),
         "services": [{"name": unit.name, "enabled": unit.enabled, "active": unit.active} for unit in role.units],
-        "verdicts": _verdicts(role, listeners, filters=loaded is None or loaded.filters),
+        "verdicts": _verdicts(role, listeners),
     }
 
 
@@ -72,10 +71,9 @@ def _listening(role: Role, background: Background) -> tuple[Program, ...]:
     return (Program(path="/usr/sbin/sshd", sockets=_SSH), *background.programs, *role.programs)
 
 
-def _listener(socket: Socket, program: Program, planted: dict[str, Planted], loaded: Filter | None) -> dict[str, Any]:
+def _listener(socket: Socket, program: Program, planted: dict[str, Planted], loaded: Filter) -> dict[str, Any]:
     item = planted.get(program.product or "")
     is_approved = item is not None and (socket.is_loopback or socket.port in item.approved_ports)
-    reachability = loaded.reachability(socket) if loaded else ("loopback_only" if socket.is_loopback else None)
     return {
         "protocol": socket.protocol,
         "family": socket.family,
@@ -84,7 +82,7 @@ def _listener(socket: Socket, program: Program, planted: dict[str, Planted], loa
         "process": program.name,
         "product": program.product,
         "approval": item.approval if item is not None and is_approved else None,
-        "reachability": reachability,
+        "reachability": loaded.reachability(socket),
     }
 
 
@@ -98,10 +96,10 @@ def _sighting(item: Planted) -> dict[str, Any]:
     }
 
 
-def _verdicts(role: Role, listeners: list[dict[str, Any]], *, filters: bool) -> dict[str, dict[str, str | None]]:
+def _verdicts(role: Role, listeners: list[dict[str, Any]]) -> dict[str, dict[str, str | None]]:
     return {
         "unapproved_product": _of_products(role),
-        "exposed_listener": _of_listeners(role, listeners, filters=filters),
+        "exposed_listener": _of_listeners(role, listeners),
         "complete_inventory": _verdict("pass"),
         "software_installers": _verdict("fail" if role.installers else "pass"),
     }
@@ -121,15 +119,13 @@ def _of_products(role: Role) -> dict[str, str | None]:
     return _verdict("excepted" if violations else "pass")
 
 
-def _of_listeners(role: Role, listeners: list[dict[str, Any]], *, filters: bool) -> dict[str, str | None]:
+def _of_listeners(role: Role, listeners: list[dict[str, Any]]) -> dict[str, str | None]:
     planted = {item.product: item for item in role.products}
     outside = [
         planted[row["product"]]
         for row in listeners
-        if row["product"] and row["approval"] is None and row["reachability"] != "loopback_only"
+        if row["product"] and row["approval"] is None and row["reachability"] not in ("loopback_only", "blocked")
     ]
-    if outside and filters:
-        return _verdict("unknown", "rules are loaded, and who gets through them is not evaluated yet")
     violations = [item for item in outside if not item.is_suspected]
     if any(item.listener_exception is None for item in violations):
         return _verdict("fail")

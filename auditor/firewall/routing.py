@@ -1,0 +1,54 @@
+"""What routing refuses before any filter is asked: sources and destinations that cannot come from the wire."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from auditor.firewall.addresses import Surroundings
+from auditor.firewall.compiled import UNKNOWN, Value
+from auditor.firewall.regions import Region, everything
+from auditor.model.facts.network import Family
+from auditor.model.packet import Packet
+from auditor.model.ruleset import ADDRESS_TYPES, Field
+
+_LOOPBACK = "lo"
+_BROADCAST = ADDRESS_TYPES["broadcast"]
+_LOOSE = 2
+_TOP4 = (1 << 32) - 1
+_LOOPBACK_NET = Region.of([(127 << 24, (128 << 24) - 1)], _TOP4)
+_THIS_NETWORK = Region.of([(0, (1 << 24) - 1)], _TOP4)
+_NO_SOURCE = Region.of([(224 << 24, (240 << 24) - 1), (_TOP4, _TOP4)], _TOP4)
+_NO_SOURCE6 = Region.of([(1, 1), (0xFF << 120, (1 << 128) - 1)], (1 << 128) - 1)
+
+
+def _setting(by_interface: Mapping[str, Value], interface: str) -> Value:
+    return by_interface.get(interface, by_interface.get(""))
+
+
+def no_source(around: Surroundings, packet: Packet, values: Sequence[Value]) -> Iterator[tuple[Region, str, bool]]:
+    """Give the sources that routing does not take from the wire, why, and whether that is certain."""
+    if packet.interface == _LOOPBACK:
+        return
+    family = packet.family
+    everywhere = everything(family)
+    if family is Family.IP6:
+        yield _NO_SOURCE6, "IPv6 takes neither ::1 nor a multicast source from the wire", True
+        if values[Field.DADDR] == 1:
+            yield everywhere, "IPv6 takes ::1 from the loopback interface only", True
+        return
+    if values[Field.DADDR_TYPE] != _BROADCAST:
+        yield _THIS_NETWORK, "0.0.0.0/8 is no source", True
+    yield _NO_SOURCE, "multicast and broadcast addresses are no sources", True
+    localnet = _setting(around.host.route_localnet, packet.interface)
+    if not localnet:
+        to_loopback = values[Field.DADDR] is not UNKNOWN and values[Field.DADDR] >> 24 == 127  # noqa: PLR2004
+        text = f"route_localnet is off on {packet.interface}: 127.0.0.0/8 does not come from the wire"
+        yield everywhere if to_loopback else _LOOPBACK_NET, text, localnet is False
+    yield around.own(family) - _LOOPBACK_NET, "its source is an address of this host", True
+    mode = _setting(around.host.rp_filter, packet.interface)
+    if mode != 0:
+        here, unsure = around.behind(family, packet.interface)
+        text = f"rp_filter of {packet.interface}: the way back to the source leads elsewhere"
+        away = (here | unsure | _LOOPBACK_NET).rest
+        if mode == _LOOSE:
+            away -= around.reached(family)
+        yield away, text, mode is not None
+        yield unsure, f"{text}, or not: the routes are not known", False

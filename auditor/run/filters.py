@@ -1,0 +1,124 @@
+"""The packet filters of a host, read from its evidence and made ready to be asked who reaches what."""
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+
+from auditor.firewall.dialects.iptables_save import read_iptables
+from auditor.firewall.dialects.nft_json import read_nft
+from auditor.firewall.reach import Filters
+from auditor.firewall.way import Program
+from auditor.model.evidence import Outcome
+from auditor.model.facts.network import Family, InterfaceAddress, Route
+from auditor.model.facts.system import KernelSetting
+from auditor.model.packet import HostNetwork
+from auditor.model.reading import Reading
+from auditor.model.ruleset import Ruleset, merged
+
+# The engines that can stop a packet on Linux.
+_ENGINES = ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")
+_FAMILIES = {"# family ip": Family.IP, "# family ip6": Family.IP6}
+
+
+def filters_of(reading: Reading) -> Filters:
+    """Return the filters of a host; without a program, and with the reason, where they could not be read in full."""
+    unseen = [name for name in _ENGINES if (one := reading.sections.get(name)) is None or one.outcome.is_gap]
+    if unseen:
+        return Filters(program=None, problem="the packet filters could not be read in full")
+    texts = {name: _text(reading, f"firewall.{name}") for name in _NAMES}
+    try:
+        ruleset = _ruleset(*(texts[name] for name in _NAMES))
+    except ValueError as error:
+        return Filters(program=None, problem=f"the packet filters could not be read: {error}")
+    return Filters(program=Program(ruleset, host_network(reading)))
+
+
+_NAMES = ("nft", "nft_text", "iptables_nft", "iptables_legacy", "ip6tables_legacy", "ipset")
+
+
+def _text(reading: Reading, name: str) -> str | None:
+    """Return a section's text; None when it holds none that is whole."""
+    section = reading.sections.get(name)
+    if section is None or section.outcome is not Outcome.COLLECTED:
+        return None
+    return "\n".join(section.lines) + "\n"
+
+
+@lru_cache(maxsize=32)
+def _ruleset(
+    nft: str | None,
+    listing: str | None,
+    iptables_nft: str | None,
+    legacy: str | None,
+    legacy6: str | None,
+    sets: str | None,
+) -> Ruleset:
+    """Read all that is loaded into one ruleset: hosts of one build have the same, which is read once."""
+    rulesets: list[Ruleset] = []
+    for text, family in ((legacy, Family.IP), (legacy6, Family.IP6)):
+        if text is not None:
+            rulesets.append(read_iptables(text, family, sets=sets or "", backend="legacy"))
+    rulesets += [
+        read_iptables(text, family, sets=sets or "", backend="nft") for family, text in _by_family(iptables_nft or "")
+    ]
+    if nft is not None:
+        rulesets.append(read_nft(nft, listing=listing, skip_iptables=iptables_nft is not None))
+    return merged(*rulesets)
+
+
+def _by_family(text: str) -> Iterable[tuple[Family, str]]:
+    """Part the section of iptables-nft, whose script says before each listing of which family it is."""
+    parts: dict[Family, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line in _FAMILIES:
+            lines = parts.setdefault(_FAMILIES[line], [])
+        else:
+            lines.append(line)
+    return [(family, "\n".join(lines)) for family, lines in parts.items()]
+
+
+def host_network(reading: Reading) -> HostNetwork:
+    """Return what the evidence says of a host's addresses, routes and the settings that bear on packets."""
+    addresses: dict[str, list[tuple[Family, int, int | None]]] = {}
+    for one in reading.of(InterfaceAddress):
+        if one.is_up:
+            entry = (one.family, int(ipaddress.ip_address(one.address.partition("%")[0])), one.prefix)
+            addresses.setdefault(one.interface, []).append(entry)
+    settings = {one.key: one.value for one in reading.of(KernelSetting)}
+    routes = reading.sections.get("network.routes")
+    return HostNetwork(
+        addresses={name: tuple(entries) for name, entries in addresses.items()},
+        routes=None if routes is None or routes.outcome.is_gap else reading.of(Route),
+        forwards={
+            Family.IP: _switch(settings.get("net.ipv4.ip_forward")),
+            Family.IP6: _switch(settings.get("net.ipv6.conf.all.forwarding")),
+        },
+        rp_filter=_by_interface(settings, "rp_filter"),
+        route_localnet={
+            name: None if value is None else value > 0
+            for name, value in _by_interface(settings, "route_localnet").items()
+        },
+        # Without the module there is no tracking, and no rule that asks for it.
+        is_loose=_switch(settings.get("net.netfilter.nf_conntrack_tcp_loose", "1")),
+    )
+
+
+def _switch(value: str | None) -> bool | None:
+    return None if value is None else value != "0"
+
+
+def _by_interface(settings: dict[str, str], name: str) -> dict[str, int | None]:
+    """Return a setting of IPv4 by interface: the larger of its own and that for all counts."""
+    head, tail = "net.ipv4.conf.", f".{name}"
+    found = {
+        key.removeprefix(head).removesuffix(tail).replace("/", "."): int(value)
+        for key, value in settings.items()
+        if key.startswith(head) and key.endswith(tail)
+    }
+    if not found:
+        return {"": None}
+    every = found.pop("all", 0)
+    made: dict[str, int | None] = {"": max(found.pop("default", 0), every)}
+    made.update({interface: max(value, every) for interface, value in found.items()})
+    return made
