@@ -77,6 +77,10 @@ bench: $(VENV)/test.stamp ## Measure hosts a second, CPU a host and memory on th
 soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more examples, no time budget
 	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=soak -m 'not lab and not browser'
 
+.PHONY: firewall-fuzz
+firewall-fuzz: $(VENV)/test.stamp ## Try the firewall's verdicts against this kernel, ARGS='--seed x --minutes 10' (as root)
+	$(BIN)/python -m tests.firewall.kernel $(ARGS)
+
 .PHONY: sample
 sample: $(VENV)/audit.stamp ## Make reports/sample anew from the recorded fleet
 	$(BIN)/auditor demo -o reports/sample
