@@ -193,7 +193,8 @@ class _Crew:
             rest = self._retries.rest(turn.attempt, error, self._clock(), self._chance())
             if rest is not None:
                 return _News(turn=turn, reason=error.reason, rest=rest)
-            answer = error
+            # A fresh one: what was raised holds, by its traceback, all that the call held, itself included.
+            answer = HostError(error.reason, error.detail)
         return _News(turn=turn, record=self._record(turn, answer))
 
     def _record(self, turn: Turn, answer: RawOutput | HostError) -> HostRecord:

@@ -20,6 +20,8 @@ from auditor.store.tables import FINDINGS, META, METADATA, RESULTS, RUNS, SCOPE,
 
 _BUSY_MS = 10_000
 _PAGE = 200
+_REMEMBERED = 5_000
+"""Sections remembered as kept; one that is forgotten is written again, which changes nothing."""
 
 
 def default_url() -> str:
@@ -82,6 +84,8 @@ class Store:
             if fresh:
                 connection.execute(self._insert_new(SECTIONS), [_section_values(section) for section in fresh])
             connection.execute(RESULTS.insert(), _result_values(run, host))
+        if len(self._known_sections) > _REMEMBERED:
+            self._known_sections.clear()
         self._known_sections.update(section.sha256 for section in fresh)
 
     def finish(

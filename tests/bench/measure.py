@@ -38,7 +38,7 @@ def measure(words: Sequence[str], env: Mapping[str, str] | None = None) -> Cost:
     def watch() -> None:
         nonlocal highest
         while not ended.wait(_POLL):
-            highest = max(highest, _memory(process.pid))
+            highest = max(highest, memory_of(process.pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -59,7 +59,7 @@ def measure(words: Sequence[str], env: Mapping[str, str] | None = None) -> Cost:
     )
 
 
-def _memory(pid: int) -> int:
+def memory_of(pid: int) -> int:
     """Sum what a process and its descendants hold; pages that they share are counted once."""
     total = 0
     waiting = [pid]

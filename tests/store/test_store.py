@@ -12,6 +12,7 @@ import pytest
 from auditor.errors import StoreError, UsageError
 from auditor.model.evidence import Outcome
 from auditor.model.host import HostFacts
+from auditor.store import store as kept
 from auditor.store.record import HostRecord, RunRecord, SectionRecord
 from auditor.store.store import Store, digest
 
@@ -57,6 +58,16 @@ def a_host(name: str, *, inventoried: bool = True, row: str | None = None) -> Ho
         head='{"host": "x"}',
         sections=(section,),
     )
+
+
+def test_a_section_that_was_forgotten_is_kept_once_all_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_REMEMBERED", 0)
+    run = begun(store, a_run())
+    for name in HOSTS:
+        store.record(run.id, a_host(name))
+    with sqlite3.connect(store.url) as connection:
+        assert connection.execute("SELECT count(*) FROM sections").fetchone() == (1,)
+    assert all(store.evidence(run.id, name) for name in HOSTS)
 
 
 @pytest.fixture
