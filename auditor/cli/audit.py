@@ -18,6 +18,7 @@ from auditor.cli.files import read_text
 from auditor.cli.interrupt import INTERRUPTED
 from auditor.cli.inventory import add_vault_options, kept_vault, vault_sources
 from auditor.cli.pacing import add_pacing_options, check_pacing, window_length
+from auditor.cli.population import add_population_option, chosen_population
 from auditor.cli.report import chosen_formats
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
@@ -25,7 +26,7 @@ from auditor.controls.registry import controls
 from auditor.errors import OutputError, UsageError
 from auditor.inventory.read import read_inventory
 from auditor.inventory.scope import fix_scope, local_host
-from auditor.model.host import Scope
+from auditor.model.host import Host, Scope
 from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
@@ -58,6 +59,7 @@ def _options(parser: ArgumentParser) -> None:
         "--deadline", type=float, default=60.0, metavar="S", help="seconds a host may take (default: 60)"
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    add_population_option(parser)
     add_store_option(parser)
     add_pacing_options(parser)
 
@@ -134,20 +136,28 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
             raise UsageError(f"run {run.id} rests on another catalogue than this auditor's; start a new run")
     policy = parse_policy(policy_text, policy_file, products=products)
     exceptions = parse_exceptions(exceptions_text, exceptions_file, controls=known, settings=policy.settings)
+    scope, hosts = _scope(options, run)
     return _Prepared(
-        scope=_scope(options, run),
+        scope=scope,
         rules=Rules(policy=policy, exceptions=exceptions, catalogue=catalogue, as_of=as_of),
-        sealed=Sealed(policy=policy_text, exceptions=exceptions_text, catalogue=catalogue.sha256),
+        sealed=Sealed(
+            policy=policy_text,
+            exceptions=exceptions_text,
+            catalogue=catalogue.sha256,
+            population=chosen_population(options, hosts, scope),
+        ),
         formats=formats,
     )
 
 
-def _scope(options: Namespace, run: RunRecord | None) -> Scope:
+def _scope(options: Namespace, run: RunRecord | None) -> tuple[Scope, tuple[Host, ...]]:
+    """Return the scope and the whole inventory it is a part of."""
     asked: dict[str, Any] = run.options if run is not None else _kept_options(options)
     if asked["patterns"] == ["local"]:
         if asked["inventory"]:
             raise UsageError("`local` is this machine and needs no inventory: leave one of the two out")
-        scope = fix_scope((local_host(),), [], None, "local")
+        hosts: tuple[Host, ...] = (local_host(),)
+        scope = fix_scope(hosts, [], None, "local")
     elif not asked["inventory"]:
         raise UsageError("which hosts? `auditor audit local` audits this machine, -i FILE the hosts of an inventory")
     else:
@@ -158,7 +168,7 @@ def _scope(options: Namespace, run: RunRecord | None) -> Scope:
             f"run {run.id} was fixed over {run.scope_count} hosts, and the inventory now gives {len(scope.hosts)} "
             "others: start a new run"
         )
-    return scope
+    return scope, hosts
 
 
 def _resumable(store: Store, options: Namespace) -> RunRecord:
@@ -167,6 +177,8 @@ def _resumable(store: Store, options: Namespace) -> RunRecord:
         raise UsageError(f"run {run.id} is finished; `auditor report {run.id}` writes its reports")
     if options.patterns or options.inventory or options.limit or options.policy or options.exceptions:
         raise UsageError("--resume goes on with what the run was asked: leave patterns, -i, --limit and -p out")
+    if options.population:
+        raise UsageError("--resume goes on with the population that the run was begun with: leave --population out")
     if options.window:
         raise UsageError("--resume goes on with the window that the run was begun with: leave --window out")
     return run

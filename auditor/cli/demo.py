@@ -14,6 +14,7 @@ import yaml
 
 from auditor.catalogue.load import load_catalogue
 from auditor.cli.command import Command
+from auditor.cli.population import population
 from auditor.cli.report import chosen_formats
 from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
@@ -90,7 +91,14 @@ def _run(options: Namespace) -> int:
             catalogue=catalogue,
             as_of=recorded.when,
         )
-        sealed = Sealed(policy=texts[0], exceptions=texts[1], catalogue=catalogue.sha256)
+        export = (folder / "population.csv").read_text(encoding="utf-8")
+        names = [host.name for host in recorded.hosts]
+        sealed = Sealed(
+            policy=texts[0],
+            exceptions=texts[1],
+            catalogue=catalogue.sha256,
+            population=population(export, Path("population.csv"), recorded.hosts, names),
+        )
         store = Store(str(Path(place) / "store.sqlite"))
         with closing(store), closing(Readers(min(2, os.cpu_count() or 1), rules)) as readers:
             _audit(recorded, store, rules, sealed, readers, options, formats)

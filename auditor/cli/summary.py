@@ -44,6 +44,7 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
     _listener_table(listeners, options, single=single)
     _gap_list(gaps, options, single=single)
     _not_assessed(rows, options)
+    _population(rows, options)
     _closing(rows, made, options)
 
 
@@ -133,6 +134,28 @@ def _not_assessed(rows: RunRows, options: Namespace) -> None:
         _print(
             "Hosts not assessed", _table([dict(row) for row in missing], ["host", "reason", "detail"], options), options
         )
+
+
+def _population(rows: RunRows, options: Namespace) -> None:
+    """Print which hosts stand in one list only: the inventory's, or the population's."""
+    population = rows.run.get("population")
+    if population is None:
+        return
+    ambiguous = [f"{one['population']} ({' or '.join(one['inventory'])})" for one in population["ambiguous"]]
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    lines = [f"{visible(population['source'])} names {population['count']} hosts"]
+    for what, names in (
+        ("not in the inventory, so nobody audits them", population["only_in_population"]),
+        ("in the inventory only", population["only_in_inventory"]),
+        ("not told apart", ambiguous),
+    ):
+        if names:
+            more = f" … and {len(names) - _MOST} more, in the report" if len(names) > _MOST else ""
+            text = f"- {len(names)} {what}: {', '.join(visible(name) for name in names[:_MOST])}{more}"
+            lines += textwrap.wrap(text, width, subsequent_indent="  ")
+    if len(lines) == 1:
+        lines.append("- the inventory names the same")
+    _print("Population", "\n".join(lines), options)
 
 
 def _closing(rows: RunRows, made: list[Path], options: Namespace) -> None:

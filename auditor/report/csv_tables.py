@@ -1,4 +1,4 @@
-"""The results as tables: findings, remote-access software, listeners and the ledger, for spreadsheets."""
+"""The results as tables for spreadsheets: findings, remote-access software, listeners, ledger, population."""
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,13 +107,19 @@ _LEDGER = (
     _of_row("attempts", "how many times it was tried; the outcome is that of the last"),
     _of_row("retried_after", "reason that ended the try before the last; empty where there was none"),
 )
+_POPULATION = (
+    _of_row("host", "name in the list that has it"),
+    _of_row("difference", "only_in_inventory, only_in_population or ambiguous"),
+    _of_row("may_be", "hosts of the inventory that an ambiguous name may be, separated by spaces"),
+)
 TABLES: Mapping[str, tuple[Column, ...]] = {
     "findings": _FINDINGS,
     "software": _SOFTWARE,
     "listeners": _LISTENERS,
     "ledger": _LEDGER,
+    "population": _POPULATION,
 }
-"""Columns of each table, in order; new ones are added at the end only."""
+"""Columns of each table, in order; new ones are added at the end only. Of the population only where one was given."""
 
 
 def cell(value: Any) -> str | int | float:  # noqa: ANN401 — whatever JSON can hold
@@ -153,10 +159,11 @@ def _acts(text: str) -> bool:
 
 
 def _write(rows: RunRows, folder: Path) -> list[Path]:
-    """Write the four tables in one pass over the hosts, and the meaning of their columns."""
+    """Write the tables in one pass over the hosts, and the meaning of their columns."""
     place = folder / "csv"
     place.mkdir()
-    made = {name: place / f"{name}.csv" for name in (*TABLES, "columns")}
+    wanted = [name for name in TABLES if name != "population" or rows.run.get("population") is not None]
+    made = {name: place / f"{name}.csv" for name in (*wanted, "columns")}
     with ExitStack() as stack:
         tables = {
             name: _writer(stack.enter_context(file.open("w", encoding="utf-8", newline="")))
@@ -164,14 +171,26 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         }
         tables["columns"].writerow(("table", "column", "meaning"))
         for name, columns in TABLES.items():
+            if name not in tables:
+                continue
             tables[name].writerow([column.name for column in columns])
             tables["columns"].writerows((name, column.name, column.meaning) for column in columns)
         tables["findings"].writerows(_lines(_FINDINGS, rows.findings, {}))
         tables["ledger"].writerows(_lines(_LEDGER, rows.ledger, {}))
+        if "population" in tables:
+            tables["population"].writerows(_lines(_POPULATION, _differences(rows.run["population"]), {}))
         for host in rows.hosts():
             tables["software"].writerows(_lines(_SOFTWARE, host["sightings"], host))
             tables["listeners"].writerows(_lines(_LISTENERS, host["listeners"], host))
     return list(made.values())
+
+
+def _differences(population: Row) -> Iterable[Row]:
+    """Yield what is in one list only, and what cannot be told apart."""
+    for difference in ("only_in_population", "only_in_inventory"):
+        yield from ({"host": host, "difference": difference, "may_be": None} for host in population[difference])
+    for one in population["ambiguous"]:
+        yield {"host": one["population"], "difference": "ambiguous", "may_be": one["inventory"]}
 
 
 def _lines(columns: Sequence[Column], rows: Iterable[Row], host: Row) -> Iterable[list[str | int | float]]:
@@ -180,6 +199,6 @@ def _lines(columns: Sequence[Column], rows: Iterable[Row], host: Row) -> Iterabl
 
 FORMAT = Format(
     id="csv",
-    title="tables of findings, remote-access software, listeners and the ledger, for spreadsheets",
+    title="tables of findings, remote-access software, listeners, the ledger and the population, for spreadsheets",
     write=_write,
 )

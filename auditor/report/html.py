@@ -1,4 +1,4 @@
-"""The results for people: a fleet page and one page per host, offline, nothing from a host acts in them."""
+"""The results for people: a fleet page, one page per host and per owner, offline, nothing from a host acts in them."""
 
 import os
 import re
@@ -13,9 +13,10 @@ from auditor.catalogue.cache import user_cache
 from auditor.controls.attack import attack_data
 from auditor.report import words
 from auditor.report.format import Format
+from auditor.report.owners import Owner, owner_names, owners_of
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
-from auditor.report.summary import RANKED, Summary, bar, life
+from auditor.report.summary import LISTED, RANKED, Summary, bar, life
 from auditor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _ASSETS = ("style.css", "fleet.js")
 _SLUG_LENGTH = 40
 _LISTENERS = 500
 """Sockets that a page shows: a host can open tens of thousands to make its page unreadable."""
+_DUE = 500
+"""Findings that an owner's page lists; the tables in csv/ hold all."""
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -38,18 +41,27 @@ def page_names(ledger: Iterable[Row]) -> dict[str, str]:
     return {host: f"{place:0{width}d}-{_slug(host)}.html" for place, host in enumerate(hosts, 1)}
 
 
-def _slug(name: str) -> str:
-    return _NOT_IN_SLUG.sub("-", name.lower())[:_SLUG_LENGTH].strip("-") or "host"
+def owner_pages(ledger: Iterable[Row]) -> dict[str | None, str]:
+    """Return the file name of each owner's page, made like those of the hosts; None owns what nobody owns."""
+    owners = owner_names(ledger)
+    return {
+        owner: "0000-no-owner.html" if owner is None else f"{place:04}-{_slug(owner, 'owner')}.html"
+        for place, owner in enumerate(owners, 0 if None in owners else 1)
+    }
+
+
+def _slug(name: str, otherwise: str = "host") -> str:
+    return _NOT_IN_SLUG.sub("-", name.lower())[:_SLUG_LENGTH].strip("-") or otherwise
 
 
 def _write(rows: RunRows, folder: Path) -> list[Path]:
     """Write the pages in one pass over the hosts; what the fleet page needs of each is kept, the host is not."""
     place = folder / "html"
-    for made in (place, place / "hosts", place / "assets"):
+    for made in (place, place / "hosts", place / "owners", place / "assets"):
         made.mkdir()
     for name in _ASSETS:
         (place / "assets" / name).write_bytes((files("auditor.report") / "assets" / name).read_bytes())
-    pages = page_names(rows.ledger)
+    pages, by_owner = page_names(rows.ledger), owner_pages(rows.ledger)
     findings = {finding["fingerprint"]: finding for finding in rows.findings}
     summary = Summary(controls=rows.controls)
     template = _templates().get_template("host.html")
@@ -59,6 +71,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         "exceptions": rows.exceptions,
         "approvals": rows.approvals,
         "findings": findings,
+        "owner_pages": by_owner,
     }
     index = place / "index.html"
     hosts: list[Path] = []
@@ -68,10 +81,15 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         file = place / "hosts" / page
         file.write_text(template.render(shared | _host_view(host)), encoding="utf-8")
         hosts.append(file)
+    owners = owners_of(by_owner, summary.lines, rows.findings, rows.run["as_of"])
     index.write_text(
-        _templates().get_template("fleet.html").render(shared | _fleet_view(rows, summary)), encoding="utf-8"
+        _templates().get_template("fleet.html").render(shared | _fleet_view(rows, summary, owners)), encoding="utf-8"
     )
-    return [index, *hosts, *(place / "assets" / name for name in _ASSETS)]
+    for owner in owners:
+        text = _templates().get_template("owner.html").render(shared | {"owner": owner, "pages": pages, "listed": _DUE})
+        (place / "owners" / owner.page).write_text(text, encoding="utf-8")
+    made_of_owners = [place / "owners" / owner.page for owner in owners]
+    return [index, *hosts, *made_of_owners, *(place / "assets" / name for name in _ASSETS)]
 
 
 def _host_view(host: Row) -> dict[str, Any]:
@@ -103,7 +121,7 @@ def _host_view(host: Row) -> dict[str, Any]:
     }
 
 
-def _fleet_view(rows: RunRows, summary: Summary) -> dict[str, Any]:
+def _fleet_view(rows: RunRows, summary: Summary, owners: list[Owner]) -> dict[str, Any]:
     problems = summary.ranked_problems()
     return {
         "summary": summary,
@@ -112,10 +130,13 @@ def _fleet_view(rows: RunRows, summary: Summary) -> dict[str, Any]:
         "open_problems": [problem for problem in problems if problem.hosts.count],
         "problems": problems,
         "ranked": RANKED,
+        "listed": LISTED,
         "missing": summary.ranked_missing(),
         "unreached": summary.ranked_unreached(),
         "products": summary.ranked_products(),
         "mitigations": summary.mitigations(),
+        "owners": owners,
+        "population": rows.run.get("population"),
         "life": life(rows.findings, rows.run["as_of"]),
     }
 
@@ -225,6 +246,6 @@ def _templates() -> "Environment":
 
 FORMAT = Format(
     id="html",
-    title="pages to read: the fleet, and each host with its proof",
+    title="pages to read: the fleet, each host with its proof, each owner with what is due",
     write=_write,
 )

@@ -31,7 +31,7 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
 
     summary: dict[str, Any] = record.summary
     return RunRows(
-        run=run_row(record),
+        run=run_row(record) | {"population": _population(store, record)},
         controls=summary["controls"],
         ledger=[{name: row[name] for name in _LEDGER} for row in hosts()],
         findings=store.findings(record.id),
@@ -61,3 +61,12 @@ def run_row(record: RunRecord) -> Row:
         "attack": {"version": summary["attack_version"]},
         "history": {"sha256": record.inputs["history"]},
     }
+
+
+def _population(store: Store, record: RunRecord) -> Row | None:
+    """Return how the inventory compares with what an export knows; None where none was given."""
+    sha256 = record.inputs.get("population_comparison")
+    if sha256 is None:
+        return None
+    row: Row = json.loads(store.text(sha256))
+    return row

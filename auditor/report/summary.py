@@ -160,6 +160,7 @@ class Summary:
                 "page": page,
                 "outcome": host["outcome"],
                 "complete": host["complete"],
+                "reason": host["reason"],
                 "os": None if host["os"] is None else host["os"]["name"],
                 "owner": host["owner"],
                 "site": host["site"],

@@ -47,6 +47,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """Who should be there, and how the inventory compares: sealed, for addresses are not kept."""
+
+    text: str
+    """The export as it was read."""
+    comparison: str
+    """``run.population`` of results.json, as JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """The texts a run rests on, as they are sealed."""
 
@@ -56,6 +66,8 @@ class Sealed:
     """The exceptions file."""
     catalogue: str
     """SHA-256 of the catalogue."""
+    population: Population | None = None
+    """Who should be there, where an export says so."""
 
     def inputs(self, history: str) -> dict[str, str]:
         """Return each input's digest."""
@@ -65,7 +77,13 @@ class Sealed:
             "catalogue": self.catalogue,
             "attack": digest(attack_data().text),
             "history": digest(history),
-        }
+        } | {name: digest(text) for name, text in self.population_texts().items()}
+
+    def population_texts(self) -> dict[str, str]:
+        """Return what is sealed of the population, by the name of the input."""
+        if self.population is None:
+            return {}
+        return {"population": self.population.text, "population_comparison": self.population.comparison}
 
 
 def new_run(
@@ -97,7 +115,7 @@ def new_run(
         inputs=sealed.inputs(history),
         summary={},
     )
-    texts = [sealed.policy, sealed.exceptions, attack_data().text, history]
+    texts = [sealed.policy, sealed.exceptions, attack_data().text, history, *sealed.population_texts().values()]
     return store.begin(record, [(fact, _facts_text(fact)) for fact in facts], texts)
 
 

@@ -1,6 +1,7 @@
 """The commands as a person uses them: this machine audited, the lists printed, mistakes named."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -83,6 +84,23 @@ def test_a_rootless_audit_says_how_to_see_more(tmp_path: Path) -> None:
 
 def _reachable_by_others(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in [path.resolve(), *path.resolve().parents])
+
+
+@pytest.mark.slow
+def test_a_population_is_sealed_and_its_differences_are_named(tmp_path: Path) -> None:
+    (tmp_path / "cmdb.txt").write_text("forgotten\n", encoding="utf-8")
+    ran = auditor("audit", "local", "--population", "cmdb.txt", "--format", "json,csv", folder=tmp_path)
+    assert ran.returncode in (0, 1, 3), ran.stderr
+    assert "1 not in the inventory, so nobody audits them: forgotten" in ran.stdout
+    (results,) = tmp_path.glob("reports/*/results.json")
+    data = json.loads(results.read_text())
+    jsonschema.Draft202012Validator(schema()).validate(data)
+    population = data["run"]["population"]
+    assert (population["only_in_population"], population["source"]) == (["forgotten"], "cmdb.txt")
+    assert population["sha256"] == hashlib.sha256(b"forgotten\n").hexdigest()
+    assert (results.parent / "csv" / "population.csv").read_text().splitlines()[
+        1
+    ] == '"forgotten","only_in_population",""'
 
 
 @pytest.mark.parametrize("name", ["runs", "hosts", "findings", "software", "listeners"])

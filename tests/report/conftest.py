@@ -76,6 +76,15 @@ def _run(count: int, complete: int) -> Row:
         "catalogue": {"version": "2026.11", "sha256": FLEET.digest("catalogue")},
         "attack": {"version": "18.1"},
         "history": {"sha256": None},
+        "population": {
+            "source": "cmdb.csv",
+            "sha256": FLEET.digest("population"),
+            "count": 12,
+            "only_in_inventory": [FLEET.SCRIPT_HOST],
+            "only_in_population": ["=1+1", f"kiosk-04{FLEET.RTL}"],
+            "ambiguous": [{"population": "app", "inventory": ["app-01.example.net", "app-02.example.net"]}],
+            "out_of_scope": 1,
+        },
     }
 
 

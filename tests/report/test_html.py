@@ -107,8 +107,13 @@ def test_every_link_leads_to_a_file_or_place_of_the_report(folder: Path, pages: 
                 continue
             if target.startswith("#"):
                 assert target[1:] in ids, (name, target)
-            else:
-                assert (folder / name).parent.joinpath(target).is_file(), (name, target)
+                continue
+            file, _, place = target.partition("#")
+            led_to = (folder / name).parent.joinpath(file).resolve()
+            assert led_to.is_file(), (name, target)
+            if place:
+                there = pages[str(led_to.relative_to(folder.resolve()))]
+                assert place in {attributes.get("id") for _, attributes in there.tags}, (name, target)
 
 
 def test_pages_forbid_everything_but_their_own_files(pages: dict[str, Page]) -> None:

@@ -1,0 +1,77 @@
+"""What each owner has to act on: their hosts, what breaks the policy there, and by when it is to be closed."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from auditor.report.rows import Row
+from auditor.report.words import SEVERITIES
+
+_RANK = {name: rank for rank, name in enumerate(SEVERITIES)}
+_NEVER = "9999"
+
+
+@dataclass(slots=True, kw_only=True)
+class Owner:
+    """One owner, and everything that is theirs in a run."""
+
+    name: str | None
+    """As the inventory writes it; None for the hosts that nobody owns."""
+    page: str
+    """File name of their page."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Their hosts by outcome."""
+    hosts: list[Row] = field(default_factory=list)
+    """Lines of the host table (``Summary.lines``), those to act on first."""
+    due: list[Row] = field(default_factory=list)
+    """Open findings, the first to be closed at the head."""
+    excepted: list[Row] = field(default_factory=list)
+    """Findings that an exception covers."""
+    overdue: int = 0
+    """Open findings whose day has passed."""
+
+    @property
+    def count(self) -> int:
+        """Return how many hosts are theirs."""
+        return len(self.hosts)
+
+    @property
+    def next_due(self) -> str | None:
+        """Return the instant by which the next finding is to be closed; None where none has one."""
+        return next((row["due"] for row in self.due if row["due"] is not None), None)
+
+
+def owners_of(
+    pages: Mapping[str | None, str], lines: Sequence[Row], findings: Iterable[Row], as_of: str
+) -> list[Owner]:
+    """Return every owner with what is theirs, those with most to do first, and who owns nothing last."""
+    found = {name: Owner(name=name, page=page) for name, page in pages.items()}
+    for line in lines:
+        owner = found[line["owner"]]
+        owner.hosts.append(line)
+        owner.outcomes[line["outcome"]] += 1
+    for finding in findings:
+        # A finding of a host that is no longer in scope may name an owner who has none left.
+        owner_of_it = found.get(finding["owner"])
+        if owner_of_it is None:
+            continue
+        if finding["state"] == "open":
+            owner_of_it.due.append(finding)
+            owner_of_it.overdue += finding["due"] is not None and finding["due"] < as_of
+        elif finding["state"] == "excepted":
+            owner_of_it.excepted.append(finding)
+    for owner in found.values():
+        owner.due.sort(key=_urgency)
+        owner.hosts.sort(key=lambda line: (-line["fail"], line["outcome"] == "compliant", line["host"]))
+    return sorted(found.values(), key=lambda one: (one.name is None, -one.overdue, -len(one.due), one.name or ""))
+
+
+def owner_names(ledger: Iterable[Row]) -> list[str | None]:
+    """Return the owners of a run, sorted; None at the head stands for the hosts without one."""
+    names = {row["owner"] for row in ledger}
+    return [None] * (None in names) + sorted(name for name in names if name is not None)
+
+
+def _urgency(finding: Row) -> tuple[str, int, str, str]:
+    severity = _RANK.get(finding["severity"], len(_RANK))
+    return finding["due"] or _NEVER, severity, finding["host"], finding["subject"]

@@ -1,0 +1,76 @@
+"""What each owner has to act on, and the page that says it."""
+
+from pathlib import Path
+
+import pytest
+
+from auditor.report.html import FORMAT, owner_pages
+from auditor.report.owners import owner_names, owners_of
+from auditor.report.rows import Row
+from auditor.report.run_rows import RunRows
+
+_AS_OF = "2026-11-20T06:30:00Z"
+
+
+def a_line(host: str, owner: str | None, outcome: str = "compliant", fail: int = 0) -> Row:
+    return {"host": host, "owner": owner, "outcome": outcome, "fail": fail, "page": f"{host}.html"}
+
+
+def a_finding(host: str, owner: str | None, due: str | None, severity: str = "high", state: str = "open") -> Row:
+    return {"host": host, "owner": owner, "due": due, "severity": severity, "state": state, "subject": "product:x"}
+
+
+def test_the_first_to_be_closed_stands_at_the_head() -> None:
+    lines = [a_line("a", "Web"), a_line("b", "Web", "noncompliant", 2), a_line("c", None), a_line("d", "Data")]
+    findings = [
+        a_finding("b", "Web", None),
+        a_finding("b", "Web", "2026-12-01T00:00:00Z", "low"),
+        a_finding("a", "Web", "2026-12-01T00:00:00Z", "critical"),
+        a_finding("b", "Web", "2026-11-01T00:00:00Z", "low"),
+        a_finding("b", "Web", None, state="excepted"),
+        a_finding("b", "Web", "2026-11-01T00:00:00Z", state="closed"),
+        a_finding("gone", "Left the company", None),
+    ]
+    web, data, nobody = owners_of(owner_pages(lines), lines, findings, _AS_OF)
+    assert [(one["host"], one["severity"], one["due"]) for one in web.due] == [
+        ("b", "low", "2026-11-01T00:00:00Z"),
+        ("a", "critical", "2026-12-01T00:00:00Z"),
+        ("b", "low", "2026-12-01T00:00:00Z"),
+        ("b", "high", None),
+    ]
+    assert (web.overdue, len(web.excepted), web.next_due) == (1, 1, "2026-11-01T00:00:00Z")
+    assert [line["host"] for line in web.hosts] == ["b", "a"]
+    assert (data.name, data.next_due, nobody.name, nobody.count) == ("Data", None, None, 1)
+
+
+@pytest.mark.parametrize(
+    "owner", ["../../etc/passwd", "CON", "", "<b>", "a" * 300, "\u202e", "x\x00y", "Équipe Réseau", "index.html", ".."]
+)
+def test_no_owner_chooses_the_name_of_a_file(owner: str) -> None:
+    (name,) = owner_pages([{"owner": owner}]).values()
+    assert name.startswith("0001-")
+    assert name.isascii()
+    assert len(name) < 60
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.")
+
+
+def test_owners_that_look_alike_have_pages_of_their_own() -> None:
+    rows = [{"owner": owner} for owner in ("Web", "web", "Web!", None)]
+    assert owner_names(rows) == [None, "Web", "Web!", "web"]
+    assert owner_pages(rows)[None] == "0000-no-owner.html"
+    assert len(set(owner_pages(rows).values())) == 4
+
+
+def test_every_host_and_every_open_finding_stands_on_the_page_of_its_owner(sample: RunRows, tmp_path: Path) -> None:
+    FORMAT.write(sample, tmp_path)
+    pages = owner_pages(sample.ledger)
+    texts = {owner: (tmp_path / "html" / "owners" / page).read_text(encoding="utf-8") for owner, page in pages.items()}
+    harmless = [
+        row for row in sample.ledger if row["host"].isascii() and "<" not in row["host"] and "'" not in row["host"]
+    ]
+    assert [row["host"] for row in harmless if row["host"] not in texts[row["owner"]]] == []
+    due = [row for row in sample.findings if row["state"] == "open"]
+    assert due
+    assert [row["fingerprint"] for row in due if row["due"][:10] not in texts[row["owner"]]] == []
+    index = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
+    assert [page for page in pages.values() if f'href="owners/{page}"' not in index] == []
