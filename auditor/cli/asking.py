@@ -26,6 +26,8 @@ def ask_all(
     pacing, window, stop = chosen_pacing(options, policy_pacing), _window(run), Stop()
     closes = None if window is None else window.closes
     progress = Progress(len(scope.hosts) - len(store.done(run.id)), options, window_closes=closes)
+    if options.resume:
+        say(options, _going_on(run, len(scope.hosts) - len(store.done(run.id))))
     said = f"hosts under way may end, by their deadline ({options.deadline:g} s); Ctrl-C again ends at once"
     with on_interrupt(stop.ask, None if options.quiet else said):
         for record in run_audit(
@@ -50,6 +52,15 @@ def ask_all(
     still = f", whose window closes in {duration(left)}" if left else ""
     say(options, f"interrupted: {kept} of {run.scope_count} hosts are kept; go on with --resume {run.id}{still}")
     return False
+
+
+def _going_on(run: RunRecord, hosts: int) -> str:
+    """Say what is left of a run that goes on."""
+    left = window_left(run.options, run.started)
+    said = f"going on with run {run.id}: {hosts} of {run.scope_count} hosts have no outcome yet"
+    if left is None:
+        return said
+    return f"{said}; its window {f'closes in {duration(left)}' if left else 'is closed'}"
 
 
 def _window(run: RunRecord) -> Window | None:

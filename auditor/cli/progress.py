@@ -5,6 +5,8 @@ import sys
 import time
 from argparse import Namespace
 from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any
 
 from auditor.run.pacing import Standing
 from auditor.store.record import HostRecord
@@ -27,7 +29,7 @@ class Progress:
         self._faults: Counter[str] = Counter()
         self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         self._drawn = 0.0
-        self._standing = Standing(under_way=0, queued=total, resting=0, next_try=None)
+        self._standing = Standing(under_way=0, queued=total, resting={}, next_try=None)
         self._is_shown = sys.stderr.isatty() and not options.quiet
 
     @property
@@ -86,13 +88,13 @@ def progress_line(
         if rate > 0:
             parts.append(f"{duration((standing.queued + standing.under_way) / rate)} left")
     if standing.resting and closes_in is not None:
-        parts.append(f"{standing.resting} to try again")
+        parts.append(f"to try again: {_counts(standing.resting)}")
     if standing.next_try is not None and not standing.queued + standing.under_way:
         parts.append(f"next try in {duration(standing.next_try)}")
         if closes_in is not None:
             parts.append(f"window closes in {duration(closes_in)}")
     if faults:
-        parts.append(_faults(faults))
+        parts.append(f"not assessed: {_counts(faults)}")
     return " · ".join(parts)
 
 
@@ -110,7 +112,8 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def _faults(faults: Counter[str]) -> str:
-    named = [f"{count} {reason}" for reason, count in faults.most_common(_FAULTS_SHOWN)]
-    rest = sum(faults.values()) - sum(count for _, count in faults.most_common(_FAULTS_SHOWN))
-    return f"not assessed: {', '.join(named)}{f', {rest} others' if rest else ''}"
+def _counts(reasons: Mapping[Any, int]) -> str:
+    most = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{count} {reason}" for reason, count in most[:_FAULTS_SHOWN]]
+    rest = sum(count for _, count in most[_FAULTS_SHOWN:])
+    return ", ".join(named) + (f", {rest} others" if rest else "")

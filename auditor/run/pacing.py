@@ -3,8 +3,8 @@
 import heapq
 import ipaddress
 import math
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from auditor.errors import Reason
@@ -35,8 +35,8 @@ class Standing:
     """Hosts being asked."""
     queued: int
     """Hosts that may be asked as soon as the budgets allow."""
-    resting: int
-    """Hosts that failed and are tried again later."""
+    resting: Mapping[Reason, int]
+    """Hosts that failed and are tried again later, by what ended their last try."""
     next_try: float | None
     """Seconds until the first of these is due; None where there is none."""
 
@@ -91,6 +91,7 @@ class Pacer:
         self._sites: dict[str | None, _Site] = {}
         self._waiting: OrderedDict[str | None, _Site] = OrderedDict()
         self._resting: list[tuple[float, int, Turn]] = []
+        self._resting_for: Counter[Reason] = Counter()
         self._queued = 0
         self._number = 0
         for host in hosts:
@@ -106,14 +107,14 @@ class Pacer:
         return Standing(
             under_way=self._run.under_way,
             queued=self._queued,
-            resting=len(self._resting),
+            resting=dict(self._resting_for),
             next_try=max(0.0, self._resting[0][0] - now) if self._resting else None,
         )
 
     def start(self, now: float) -> Turn | None:
         """Return the host that begins now; None when none may. ``ended`` gives its budgets back."""
         while self._resting and self._resting[0][0] <= now:
-            self._line_up(heapq.heappop(self._resting)[2])
+            self._wake_up(heapq.heappop(self._resting)[2])
         if not self._run.is_open(now):
             return None
         found = self._fairest(now)
@@ -165,16 +166,25 @@ class Pacer:
         self._number += 1
         once_more = Turn(host=turn.host, attempt=turn.attempt + 1, after=reason)
         heapq.heappush(self._resting, (at, self._number, once_more))
+        self._resting_for[reason] += 1
 
     def give_up(self) -> None:
         """Begin no further host."""
         self._resting.clear()
+        self._resting_for.clear()
         for site in self._waiting.values():
             for subnet in site.waiting.values():
                 subnet.waiting.clear()
             site.waiting.clear()
         self._waiting.clear()
         self._queued = 0
+
+    def _wake_up(self, turn: Turn) -> None:
+        if turn.after is not None:
+            self._resting_for[turn.after] -= 1
+            if not self._resting_for[turn.after]:
+                del self._resting_for[turn.after]
+        self._line_up(turn)
 
     def _line_up(self, turn: Turn) -> None:
         name, pacing = turn.host.site, self._pacing

@@ -1,10 +1,13 @@
 """The line that is drawn while hosts are asked says what people want to know."""
 
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from auditor.cli.progress import duration, progress_line
+from auditor.errors import Reason
 from auditor.run.pacing import Standing
 
 
@@ -16,8 +19,8 @@ def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> No
     assert duration(seconds) == words
 
 
-def standing(**changes: float | None) -> Standing:
-    return Standing(**({"under_way": 0, "queued": 0, "resting": 0, "next_try": None} | changes))  # type: ignore[arg-type]
+def standing(**changes: Any) -> Standing:
+    return replace(Standing(under_way=0, queued=0, resting={}, next_try=None), **changes)
 
 
 def test_the_rate_what_is_left_and_the_faults_are_shown() -> None:
@@ -33,10 +36,13 @@ def test_a_run_that_has_not_moved_promises_nothing() -> None:
 
 
 def test_hosts_that_rest_are_named_while_others_are_asked() -> None:
-    line = progress_line(5, 10, 2.5, standing(queued=2, under_way=1, resting=2, next_try=30.0), Counter(), closes_in=99)
-    assert line.endswith(" 5/10 hosts · 2.5/s · 1 s left · 2 to try again")
+    rest = standing(queued=2, under_way=1, resting={Reason.TIMEOUT: 2}, next_try=30.0)
+    line = progress_line(5, 10, 2.5, rest, Counter(), closes_in=99)
+    assert line.endswith(" 5/10 hosts · 2.5/s · 1 s left · to try again: 2 timeout")
 
 
 def test_only_the_window_waits() -> None:
-    line = progress_line(8, 10, 0.0, standing(resting=2, next_try=715.0), Counter(), closes_in=6 * 3600 + 120)
-    assert line.endswith(" 8/10 hosts · 2 to try again · next try in 12 min · window closes in 6 h 02 min")
+    rest = standing(resting={Reason.REFUSED: 1, Reason.TIMEOUT: 4}, next_try=715.0)
+    line = progress_line(5, 10, 0.0, rest, Counter(), closes_in=6 * 3600 + 120)
+    assert " 5/10 hosts · to try again: 4 timeout, 1 refused · next try in 12 min" in line
+    assert line.endswith(" · window closes in 6 h 02 min")

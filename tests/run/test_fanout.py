@@ -228,7 +228,8 @@ def test_whoever_watches_sees_the_next_try_come() -> None:
     window = ajar(1.0)
     list(fan_out(hosts(1), ask, record, course(2, window=window, watch=seen.append)))
     assert any(one.next_try is not None and not one.under_way for one in seen)
-    assert (seen[0].under_way, seen[0].resting, seen[0].next_try) == (1, 0, None)
+    assert (seen[0].under_way, seen[0].resting, seen[0].next_try) == (1, {}, None)
+    assert {Reason.NO_ROUTE: 1} in [one.resting for one in seen]
 
 
 def test_a_slow_consumer_slows_the_beginnings_down() -> None:

@@ -30,4 +30,6 @@ def test_a_terminal_shows_rate_faults_and_the_next_try(simulate: Simulate) -> No
     lines = seen.decode().replace("\x1b[K", "").split("\r")
     assert any("/12 hosts" in line and "/s" in line for line in lines)
     waiting = [line for line in lines if "next try in" in line]
-    assert any("10/12 hosts · 2 to try again · next try in" in line and "window closes in" in line for line in waiting)
+    assert any(
+        "10/12 hosts · to try again: 2 refused · next try in" in line and "window closes in" in line for line in waiting
+    )

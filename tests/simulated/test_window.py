@@ -58,6 +58,7 @@ def test_a_run_that_ends_in_its_window_goes_on_and_asks_nobody_twice(simulate: S
     for name in off(fleet):
         fleet.wake(name)
     done = fleet.end(fleet.start("--resume", "20"))
+    assert "2 of 8 hosts have no outcome yet; its window closes in" in done.said
     assert {row["reason"] for row in done.results["ledger"]} == {None}
     assert sorted(fleet.asked()) == [row["host"] for row in done.results["ledger"]]
 
