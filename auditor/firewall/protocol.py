@@ -8,6 +8,7 @@ from auditor.firewall.decide import decide
 from auditor.firewall.dialects.iptables_save import read_iptables
 from auditor.firewall.dialects.nft_json import read_nft
 from auditor.firewall.dialects.values import ICMP, ICMPV6, PROTOCOLS, Json, number
+from auditor.firewall.loaded import Loaded
 from auditor.firewall.regions import region_texts
 from auditor.firewall.sources import Fan
 from auditor.firewall.way import Program
@@ -192,7 +193,7 @@ class Answers:
     """Answers questions; a ruleset that is named by an id is read once."""
 
     def __init__(self) -> None:
-        self._rulesets: OrderedDict[str, Ruleset] = OrderedDict()
+        self._rulesets: OrderedDict[str, Loaded] = OrderedDict()
         self._programs: OrderedDict[tuple[str, str], Program] = OrderedDict()
 
     def answer(self, question: Json) -> dict[str, Json]:
@@ -226,7 +227,7 @@ class Answers:
         if known is None:
             ruleset = self._rulesets.get(key[0])
             if ruleset is None:
-                ruleset = self._rulesets[key[0]] = read_ruleset(question)
+                ruleset = self._rulesets[key[0]] = Loaded(read_ruleset(question))
                 _trim(self._rulesets)
             known = self._programs[key] = Program(ruleset, read_host(question.get("host")))
             _trim(self._programs)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from auditor.firewall.regions import Region, everything, nothing, region_texts
+from auditor.firewall.routing import no_source
 from auditor.firewall.source_states import Sources
 from auditor.firewall.sources import Fan
-from auditor.firewall.way import Program
+from auditor.firewall.way import Program, Way
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import Direction, Packet
-from auditor.model.ruleset import TCP_FLAGS, AnyOf, Field, Match
+from auditor.model.ruleset import TCP_FLAGS, Field
 from auditor.model.sighting import Reachability
 
 _NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
@@ -19,7 +20,8 @@ _LOOPBACK = "lo"
 _TTL = 64
 # The port of an ordinary client; others are asked about where a rule looks at the source port.
 _EPHEMERAL = 49_152
-_PORTS = 8
+_PORTS = 16
+_LAST_PORT = 65_535
 _ADDRESSES = 16
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
 
@@ -87,7 +89,8 @@ class Filters:
     """The loaded rules on this host; None where they could not be read."""
     problem: str = ""
     """Why they could not be read."""
-    _known: dict[tuple[object, ...], Sources] = field(default_factory=dict)
+    _refused: dict[tuple[object, ...], tuple[Region, Region, str]] = field(default_factory=dict)
+    _accesses: dict[tuple[object, ...], Access | None] = field(default_factory=dict)
 
     def reach(self, door: Door) -> Decision:
         """Decide who reaches a socket; what is not certain is undecided."""
@@ -111,6 +114,14 @@ class Filters:
 
     def access(self, door: Door, family: Family) -> Access | None:
         """Return which sources reach a socket over a family; None when the host has no address of it."""
+        program = self._program()
+        atom = door.port if program.loaded.is_of_host else program.loaded.atom(Field.DPORT, door.port)
+        key = (door.protocol, family, door.address, door.device, atom)
+        if key not in self._accesses:
+            self._accesses[key] = self._access(door, family)
+        return self._accesses[key]
+
+    def _access(self, door: Door, family: Family) -> Access | None:
         parts = list(self._arrivals(door, family))
         if not parts:
             return None
@@ -173,38 +184,69 @@ class Filters:
 
     @cached_property
     def source_ports(self) -> tuple[int, ...]:
-        """Return the source ports to ask about: a client's, and those that a rule makes a difference for."""
-        ports = {_EPHEMERAL}
-        rules = (
-            [] if self.program is None else [rule for rules in self.program.ruleset.chains.values() for rule in rules]
-        )
-        for rule in rules:
-            for step in rule.steps:
-                for match in step.options if isinstance(step, AnyOf) else (step,):
-                    if isinstance(match, Match) and Field.SPORT in match.fields and not match.is_negated:
-                        at = match.fields.index(Field.SPORT)
-                        ports |= {int(box[at][0]) or 1 for box, _ in match.keys.entries[:_PORTS]}
-        return tuple(sorted(ports, key=lambda port: (port != _EPHEMERAL, port))[:_PORTS])
+        """Return the source ports to ask about: a client's, and those at which rules begin to say something else."""
+        cuts = [port for port in self._program().loaded.cuts(Field.SPORT) if 0 < port <= _LAST_PORT]
+        return (_EPHEMERAL, *cuts[:_PORTS])
 
     def _ask(self, door: Door, family: Family, interface: str, address: int, port: int) -> Sources:
-        key = (door.protocol, door.port, family, interface, address, port)
-        known = self._known.get(key)
-        if known is None and self.program is not None:
-            packet = Packet(
-                direction=Direction.IN,
-                interface=interface,
-                family=family,
-                destination=address,
-                protocol=_NUMBERS[door.protocol],
-                source_port=port,
-                destination_port=door.port,
-                tcp_flags=TCP_FLAGS["syn"] if door.protocol is Protocol.TCP else None,
-                ttl=_TTL,
-            )
-            known = self._known[key] = Fan(self.program, packet).ask()
+        program = self._program()
+        loaded = program.loaded
+        packet = Packet(
+            direction=Direction.IN,
+            interface=interface,
+            family=family,
+            destination=address,
+            protocol=_NUMBERS[door.protocol],
+            source_port=port,
+            destination_port=door.port,
+            tcp_flags=TCP_FLAGS["syn"] if door.protocol is Protocol.TCP else None,
+            ttl=_TTL,
+        )
+        if loaded.is_of_host:
+            return Fan(program, packet).ask()
+        # What the rules alone say is the same for every host and port that they do not tell apart.
+        atoms = (loaded.atom(Field.DADDR, address), loaded.atom(Field.DPORT, door.port), loaded.atom(Field.SPORT, port))
+        key = (door.protocol, family, interface, *atoms)
+        ruled: Sources | None = loaded.answered(key)
+        if ruled is None:
+            ruled = Fan(program, packet).ask(routes=False)
+            loaded.remember(key, ruled)
+        return _with_routing(ruled, *self._routing(packet))
+
+    def _routing(self, packet: Packet) -> tuple[Region, Region, str]:
+        """Return the sources that routing refuses, those it may refuse, and why."""
+        key = (packet.family, packet.interface, packet.destination)
+        known = self._refused.get(key)
         if known is None:
-            raise RuntimeError("asked without a program")
+            certain = possible = nothing(packet.family)
+            why = ""
+            values = Way(program=self._program(), packet=packet).walk.values
+            for region, text, is_certain in no_source(self._program().around, packet, values):
+                if is_certain:
+                    certain |= region
+                elif region:
+                    possible, why = possible | region, text
+            known = self._refused[key] = (certain, possible - certain, why)
         return known
+
+    def _program(self) -> Program:
+        if self.program is None:
+            raise RuntimeError("asked without a program")
+        return self.program
+
+
+def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -> Sources:
+    """Take out of what the rules let in what routing refuses."""
+    doubtful = ruled.allowed & possible
+    return Sources(
+        allowed=ruled.allowed - certain - doubtful,
+        unknown=(ruled.unknown - certain) | (doubtful - certain),
+        blocked=ruled.blocked | certain,
+        refused=certain,
+        accepting=ruled.accepting,
+        blocking=ruled.blocking,
+        doubt=ruled.doubt or (why if doubtful - certain else ""),
+    )
 
 
 _LINK = Region.of([(int(_LINK_LOCAL[0]), int(_LINK_LOCAL[-1]))], (1 << 128) - 1)

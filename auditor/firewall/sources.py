@@ -51,12 +51,14 @@ class Fan:
         self.doubts: list[tuple[Region, str]] = []
         self.budget = STEP_BUDGET
         self.refused = self.none
+        self._routes = True
         self._summaries: dict[tuple[str, State], Summary] = {}
         self._regions: dict[tuple[int, tuple[Value, ...]], tuple[Region, Region]] = {}
         self._depth = 0
 
-    def ask(self, within: Region | None = None) -> Sources:
-        """Walk the sources (all, or some) and say which get through."""
+    def ask(self, within: Region | None = None, *, routes: bool = True) -> Sources:
+        """Walk the sources (all, or some) and say which get through; without routing, what the rules alone say."""
+        self._routes = routes
         start = self.all if within is None else within
         try:
             passing = self._go(start)
@@ -132,6 +134,8 @@ class Fan:
 
     def _routed(self, way: Way, region: Region) -> Region:
         """Take out the sources that routing does not let in."""
+        if not self._routes:
+            return region
         for refused, text, is_certain in no_source(self.program.around, self.packet, way.walk.values):
             here = region & refused
             if not here:
@@ -147,7 +151,7 @@ class Fan:
     def _hook(self, hook: Hook, pieces: list[tuple[Way, Region]]) -> list[tuple[Way, Region]]:
         for way, _ in pieces:
             way.enter(hook)
-        for base in self.program.bases[hook]:
+        for base in self.program.loaded.bases[hook]:
             passed: list[tuple[Way, Region]] = []
             for way, region in pieces:
                 truth = way.meet(base, hook)

@@ -1,13 +1,12 @@
 """The way of a packet through a host: hooks in their order, connection tracking, translation, routing."""
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from auditor.firewall.addresses import Surroundings
-from auditor.firewall.chains import Chains
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value
 from auditor.firewall.dialects.values import ICMP, ICMPV6
+from auditor.firewall.loaded import Loaded
 from auditor.firewall.routing import no_source
 from auditor.firewall.tracking import first_state, implied_status
 from auditor.firewall.walk import BudgetError, Ending, Walk
@@ -23,18 +22,15 @@ from auditor.model.ruleset import (
     Hook,
     NatKind,
     Ruleset,
-    SetMark,
     Verb,
 )
 
 CONNTRACK_PRIORITY = -200
-_NAT_DESTINATION, _NAT_SOURCE = -100, 100
 _TRACKED = frozenset((Hook.PREROUTING, Hook.OUTPUT))
 _LOOPBACK = "lo"
 _ICMP_ERRORS = frozenset((3, 4, 5, 11, 12))
 _ICMPV6_INFORMATIVE = 128
 _LOCAL, _MULTICAST, _BROADCAST = (ADDRESS_TYPES[name] for name in ("local", "multicast", "broadcast"))
-_FORGOTTEN_BY_CT = (Field.CT_DIRECTION, Field.CT_STATUS, Field.CT_MARK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +58,12 @@ class Outcome:
 class Program:
     """A ruleset made ready for one host."""
 
-    def __init__(self, ruleset: Ruleset, host: HostNetwork) -> None:
-        self.ruleset = ruleset
-        self.chains = Chains(ruleset.chains)
+    def __init__(self, ruleset: Ruleset | Loaded, host: HostNetwork) -> None:
+        self.loaded = ruleset if isinstance(ruleset, Loaded) else Loaded(ruleset)
+        self.ruleset = self.loaded.ruleset
+        self.chains = self.loaded.chains
         self.around = Surroundings(host=host)
         self.host = host
-        self.bases: Mapping[Hook, tuple[Base, ...]] = {
-            hook: tuple(sorted((base for base in ruleset.bases if base.hook is hook), key=_order)) for hook in Hook
-        }
-        self.writes_ct_mark = any(
-            isinstance(step, SetMark) and step.target is Field.CT_MARK
-            for rules in ruleset.chains.values()
-            for rule in rules
-            for step in rule.steps
-        )
 
     def evaluate(self, packet: Packet) -> Outcome:
         """Say what becomes of a packet."""
@@ -107,14 +95,6 @@ def is_answered(packet: Packet, ending: Ending) -> bool:
 def _silent(ending: Ending) -> Ending:
     """Return what a reject without an answer is."""
     return Ending(Verb.DROP, ending.text, "", ending.doubt)
-
-
-def _order(base: Base) -> tuple[int, int, tuple[int, ...]]:
-    last_first = tuple(-number for number in base.order)
-    if base.is_nat:
-        place = _NAT_DESTINATION if base.hook in (Hook.PREROUTING, Hook.OUTPUT) else _NAT_SOURCE
-        return place, base.priority, last_first
-    return base.priority, 0, last_first
 
 
 @dataclass(slots=True, kw_only=True)
@@ -220,7 +200,7 @@ class Way:
         """Walk the base chains of a hook; False when nothing is left of the packet."""
         walk = self.walk
         self.enter(hook)
-        for base in self.program.bases[hook]:
+        for base in self.program.loaded.bases[hook]:
             truth = self.meet(base, hook)
             if truth == NO:
                 continue
@@ -297,7 +277,7 @@ class Way:
             return
         values[Field.CT_DIRECTION] = int(packet.is_reply)
         values[Field.CT_STATUS] = implied_status(packet, state) if packet.status is None else packet.status
-        values[Field.CT_MARK] = UNKNOWN if self.program.writes_ct_mark and state != "new" else 0
+        values[Field.CT_MARK] = UNKNOWN if self.program.loaded.writes_ct_mark and state != "new" else 0
 
     def translate(self) -> None:
         """Write a translation that a rule decided on."""

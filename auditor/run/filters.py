@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from auditor.firewall.dialects.iptables_save import read_iptables
 from auditor.firewall.dialects.nft_json import read_nft
+from auditor.firewall.loaded import Loaded
 from auditor.firewall.reach import Filters
 from auditor.firewall.way import Program
 from auditor.model.evidence import Outcome
@@ -27,10 +28,10 @@ def filters_of(reading: Reading) -> Filters:
         return Filters(program=None, problem="the packet filters could not be read in full")
     texts = {name: _text(reading, f"firewall.{name}") for name in _NAMES}
     try:
-        ruleset = _ruleset(*(texts[name] for name in _NAMES))
+        loaded = _loaded(*(texts[name] for name in _NAMES))
     except ValueError as error:
         return Filters(program=None, problem=f"the packet filters could not be read: {error}")
-    return Filters(program=Program(ruleset, host_network(reading)))
+    return Filters(program=Program(loaded, host_network(reading)))
 
 
 _NAMES = ("nft", "nft_text", "iptables_nft", "iptables_legacy", "ip6tables_legacy", "ipset")
@@ -45,14 +46,14 @@ def _text(reading: Reading, name: str) -> str | None:
 
 
 @lru_cache(maxsize=32)
-def _ruleset(
+def _loaded(
     nft: str | None,
     listing: str | None,
     iptables_nft: str | None,
     legacy: str | None,
     legacy6: str | None,
     sets: str | None,
-) -> Ruleset:
+) -> Loaded:
     """Read all that is loaded into one ruleset: hosts of one build have the same, which is read once."""
     rulesets: list[Ruleset] = []
     for text, family in ((legacy, Family.IP), (legacy6, Family.IP6)):
@@ -63,7 +64,7 @@ def _ruleset(
     ]
     if nft is not None:
         rulesets.append(read_nft(nft, listing=listing, skip_iptables=iptables_nft is not None))
-    return merged(*rulesets)
+    return Loaded(merged(*rulesets))
 
 
 def _by_family(text: str) -> Iterable[tuple[Family, str]]:
