@@ -4,7 +4,9 @@
 
 Each listening socket of a remote-access product, recognised by its process on whatever port it listens.
 A socket bound to loopback is fine. Any other needs an approval whose `listen` scope covers its port and
-its binding, or a firewall that certainly keeps outsiders from it.
+its binding, or a packet filter that certainly keeps everyone from it who is outside of the policy's trusted
+networks (`networks.trusted`; there are none unless it names some). The filter's rules are evaluated as the kernel
+does, a published container port included; the violation quotes the rule that decided and says who gets in.
 
 ## Why it matters
 
@@ -23,6 +25,7 @@ packet filters too: while their effect on the socket is undecided, the verdict i
 """
 
 from auditor.controls.control import Control
+from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.host import OsFamily
@@ -44,8 +47,11 @@ def _assess(case: Case) -> Assessment:
     for exposure in case.exposures:
         if exposure.product is None or exposure.approval is not None or exposure.reachability in _CLOSED:
             continue
-        if exposure.reachability in _OPEN:
-            violation = _violation(exposure)
+        strangers = _strangers(exposure, case)
+        if exposure.reachability in _OPEN and not strangers:
+            continue
+        if strangers:
+            violation = _violation(exposure, strangers)
             into = suspected if exposure.is_suspected else violations
             # IPv4 and IPv6 sockets of one port are one finding, with both quoted.
             earlier = into.get(violation.subject)
@@ -53,6 +59,13 @@ def _assess(case: Case) -> Assessment:
         else:
             gaps.append(_undecided(exposure))
     return Assessment(violations=tuple(violations.values()), suspected=tuple(suspected.values()), gaps=tuple(gaps))
+
+
+def _strangers(exposure: Exposure, case: Case) -> tuple[str, ...]:
+    """Return who certainly reaches a socket from outside of the trusted networks."""
+    if exposure.reachability is Reachability.FROM_ANYWHERE:
+        return ("anywhere",)
+    return outside(exposure.sources, case.networks.trusted)
 
 
 def _name(exposure: Exposure) -> str | None:
@@ -64,12 +77,15 @@ def _where(exposure: Exposure) -> str:
     return f"{address}:{exposure.port}/{exposure.protocol}"
 
 
-def _violation(exposure: Exposure) -> Violation:
+def _violation(exposure: Exposure, strangers: tuple[str, ...]) -> Violation:
     objection = f" {exposure.objection}." if exposure.objection else ""
     name = _name(exposure)
     return Violation(
         subject=f"listener:{exposure.protocol}/{exposure.port}",
-        reason=f"{name} listens on {_where(exposure)} and is reachable: {exposure.rule}.{objection}",
+        reason=(
+            f"{name} listens on {_where(exposure)} and is reachable from {listed(strangers)}: "
+            f"{exposure.rule}.{objection}"
+        ),
         proof=() if exposure.proof is None else (exposure.proof,),
         remediation=(
             f"Bind {name} to 127.0.0.1 and ::1, and reach it through SSH or a VPN.",

@@ -22,6 +22,7 @@ _TTL = 64
 _EPHEMERAL = 49_152
 _PORTS = 16
 _LAST_PORT = 65_535
+_UNNAMED = 47_001
 _ADDRESSES = 16
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
 
@@ -92,7 +93,7 @@ class Filters:
     _refused: dict[tuple[object, ...], tuple[Region, Region, str]] = field(default_factory=dict)
     _accesses: dict[tuple[object, ...], Access | None] = field(default_factory=dict)
 
-    def reach(self, door: Door) -> Decision:
+    def reach(self, door: Door) -> Decision:  # noqa: PLR0911 — one return a reason
         """Decide who reaches a socket; what is not certain is undecided."""
         if is_loopback(door.address) or door.device == _LOOPBACK:
             return Decision(reachability=Reachability.LOOPBACK_ONLY, rule="bound to loopback")
@@ -103,14 +104,34 @@ class Filters:
             )
         if self.program is None:
             return Decision(reachability=Reachability.UNDECIDED, rule=self.problem)
-        if not self.program.ruleset.bases and not self.program.ruleset.doubts:
+        if not self.is_loaded:
             return Decision(reachability=Reachability.FROM_ANYWHERE, rule="no packet filter is loaded")
-        accesses = tuple(access for family in _families(door) if (access := self.access(door, family)) is not None)
-        if not accesses:
+        if not self.program.host.addresses:
             return Decision(
                 reachability=Reachability.UNDECIDED, rule="the host's addresses are not known, and rules are loaded"
             )
+        accesses = tuple(access for family in _families(door) if (access := self.access(door, family)) is not None)
+        if not accesses:
+            return Decision(reachability=Reachability.BLOCKED, rule="no interface has an address of its family")
         return _decision(accesses)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Tell whether any filter has a chain that the kernel calls."""
+        return bool(self._program().ruleset.bases or self._program().ruleset.doubts)
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Return the families in which the host has an address beside loopback; both where addresses are not known."""
+        addresses = self._program().host.addresses
+        found = {one[0] for name, entries in addresses.items() if name != _LOOPBACK for one in entries}
+        return tuple(family for family in Family if family in found or not addresses)
+
+    @property
+    def ordinary_port(self) -> int:
+        """Return a port that no rule names: what happens to it happens unless something is opened."""
+        named = set(self._program().loaded.cuts(Field.DPORT))
+        return next(port for port in range(_UNNAMED, _LAST_PORT) if not {port, port + 1} & named)
 
     def access(self, door: Door, family: Family) -> Access | None:
         """Return which sources reach a socket over a family; None when the host has no address of it."""

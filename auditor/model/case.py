@@ -1,11 +1,12 @@
 """All that a control may look at to assess one host."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from auditor.model.evidence import EvidenceHead
+from auditor.model.filtering import Filtering
 from auditor.model.host import HostFacts
-from auditor.model.policy import Settings
+from auditor.model.policy import Networks, Settings
 from auditor.model.reading import Reading
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Exposure
@@ -37,6 +38,10 @@ class Case:
     """Listening sockets with whose they are and who reaches them."""
     settings: Settings
     """How strict the policy is."""
+    networks: Networks = field(default_factory=Networks)
+    """From where the policy lets remote access come."""
+    filtering: Filtering = field(default_factory=Filtering)
+    """What the host's packet filters do with remote access, whether or not something listens."""
     history: History
     """What earlier runs saw."""
     as_of: datetime

@@ -122,6 +122,18 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """From where remote access may come, and what packet filters must do (M1037)."""
+
+    trusted: tuple[str, ...] = ()
+    """Networks in CIDR form from which remote-access ports may be reached; none means none."""
+    require_filter: bool = True
+    """Whether every host must close to the outside what no rule opens."""
+    filter_outbound: bool = False
+    """Whether a host must not reach the ports of remote-access products outside the trusted networks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the organisation allows, as one sealed document."""
 
@@ -133,6 +145,8 @@ class Policy:
     """Limits of the method that are accepted."""
     settings: Settings = field(default_factory=Settings)
     """How strict the audit is."""
+    networks: Networks = field(default_factory=Networks)
+    """From where remote access may come."""
     pacing: Pacing = field(default_factory=Pacing)
     """How gently it goes about the network, where the command line does not say."""
     sha256: str

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from auditor.model.policy import (
     ExceptionRecord,
     Installers,
     ListenScope,
+    Networks,
     Policy,
     Settings,
 )
@@ -85,7 +87,12 @@ def parse_policy(text: str, file: Path, *, products: Collection[str]) -> Policy:
     _refuse(
         document,
         "policy.schema.json",
-        [*_approval_problems(document, products), *_limit_problems(document), *_settings_problems(document)],
+        [
+            *_approval_problems(document, products),
+            *_limit_problems(document),
+            *_settings_problems(document),
+            *_network_problems(document),
+        ],
     )
     data = document.data
     return Policy(
@@ -93,6 +100,7 @@ def parse_policy(text: str, file: Path, *, products: Collection[str]) -> Policy:
         approvals=tuple(_approval(entry) for entry in data.get("approvals", ())),
         accepted_limits=tuple(_limit(entry) for entry in data.get("accepted_limits", ())),
         settings=_settings(data.get("settings", {})),
+        networks=_networks(data.get("networks", {})),
         pacing=Pacing(**data.get("pacing", {})),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
@@ -161,6 +169,18 @@ def _settings_problems(document: Document) -> Iterator[Problem]:
     if isinstance(settings, dict):
         yield from _unreadable(document, ("settings",), settings, "coverage", _share)
         yield from _unreadable(document, ("settings",), settings, "max_age", _duration)
+
+
+def _network_problems(document: Document) -> Iterator[Problem]:
+    networks = document.data.get("networks") if isinstance(document.data, dict) else None
+    trusted = networks.get("trusted") if isinstance(networks, dict) else None
+    for at, text in enumerate(trusted if isinstance(trusted, list) else ()):
+        try:
+            ip_network(text if isinstance(text, str) else "")
+        except ValueError:
+            yield document.problem(
+                ("networks", "trusted", at), f"{text!r} is no network such as 10.1.0.0/16 or 2001:db8:1::/48"
+            )
 
 
 def _exception_problems(document: Document, controls: Collection[str], settings: Settings) -> Iterator[Problem]:
@@ -256,6 +276,12 @@ def _settings(data: Mapping[str, Any]) -> Settings:
     if "installers" in given:
         given["installers"] = Installers(**{key: tuple(names) for key, names in given["installers"].items()})
     return Settings(**given)
+
+
+def _networks(data: Mapping[str, Any]) -> Networks:
+    given: dict[str, Any] = dict(data)
+    given["trusted"] = tuple(str(ip_network(text)) for text in given.get("trusted", ()))
+    return Networks(**given)
 
 
 def _approval(data: Mapping[str, Any]) -> Approval:

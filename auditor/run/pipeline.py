@@ -29,6 +29,7 @@ from auditor.policy.approvals import approval_for, listener_approval
 from auditor.policy.exceptions import exception_for
 from auditor.policy.judge import judge, unassessed
 from auditor.run.exposures import Approve, exposures
+from auditor.run.filtering import filtering_of
 from auditor.run.filters import filters_of
 
 
@@ -92,6 +93,8 @@ def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) 
         products=products,
         exposures=exposures(reading, sightings, filters, _approver(host, rules)),
         settings=rules.policy.settings,
+        networks=rules.policy.networks,
+        filtering=filtering_of(filters, rules.catalogue, rules.policy.networks),
         history=history,
         as_of=rules.as_of,
     )

@@ -30,5 +30,5 @@ def test_it_shows_every_verdict_a_linux_host_can_have(tmp_path: Path) -> None:
     assert main(["demo", "-q", "-o", str(tmp_path), "--format", "json"]) == 0
     results = json.loads((tmp_path / "results.json").read_text())
     verdicts = {row["verdict"] for host in results["hosts"] for row in host["verdicts"]}
-    assert verdicts == {"pass", "fail", "unknown", "excepted"}
+    assert verdicts == {"pass", "fail", "unknown", "excepted", "not_applicable"}
     assert {row["outcome"] for row in results["ledger"]} == {"compliant", "noncompliant", "partial", "unreachable"}

@@ -8,8 +8,9 @@ import pytest
 
 from auditor.model.case import Case, History
 from auditor.model.evidence import EvidenceHead, Outcome, Proof, Rights
+from auditor.model.filtering import Filtering
 from auditor.model.host import HostFacts, OsFamily
-from auditor.model.policy import Settings
+from auditor.model.policy import Networks, Settings
 from auditor.model.reading import Found, Reading, SectionReading
 from auditor.model.result import ProductUse
 from auditor.model.sighting import (
@@ -79,6 +80,8 @@ def a_case(a_section: Callable[..., SectionReading]) -> Callable[..., Case]:
             products=more.get("products", ()),
             exposures=more.get("exposures", ()),
             settings=settings or Settings(),
+            networks=more.get("networks", Networks()),
+            filtering=more.get("filtering", Filtering()),
             history=history or History(first_seen=NOW - timedelta(days=1), last_complete=NOW - timedelta(days=1)),
             as_of=NOW,
         )

@@ -87,12 +87,29 @@ def test_a_filter_says_who_reaches_a_socket(name: str, socket: Socket, expected:
 )
 def test_the_truth_follows_from_what_was_planted(role: str, product: str, listener: str, installers: str) -> None:
     verdicts = {control: given["verdict"] for control, given in _truth(role)["verdicts"].items()}
+    for filtered in ("host_filter", "unused_opening", "product_egress"):
+        del verdicts[filtered]
     assert verdicts == {
         "unapproved_product": product,
         "exposed_listener": listener,
         "complete_inventory": "pass",
         "software_installers": installers,
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "host_filter", "unused_opening"),
+    [
+        pytest.param("clean", "fail", "pass", id="no-filter"),
+        pytest.param("clean-nft", "pass", "pass", id="closed"),
+        pytest.param("clean-iptables", "pass", "fail", id="open-without-a-listener"),
+        pytest.param("x11vnc-nft-empty", "fail", "pass", id="an-empty-filter-is-none"),
+    ],
+)
+def test_the_truth_about_a_filter_follows_from_its_rules(role: str, host_filter: str, unused_opening: str) -> None:
+    verdicts = _truth(role)["verdicts"]
+    assert verdicts["host_filter"]["verdict"] == host_filter
+    assert verdicts["unused_opening"]["verdict"] == unused_opening
 
 
 def test_every_filter_that_a_role_names_is_there() -> None:

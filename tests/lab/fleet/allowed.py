@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from tests.lab.fleet.background import OPS_GROUP
+from tests.lab.fleet.background import OPS_GROUP, TRUSTED
 
 _NEVER = date(2099, 12, 31)
 
@@ -31,6 +31,7 @@ def policy_text(hosts_of: Mapping[str, tuple[str, ...]]) -> str:
     policy = {
         "name": "Lab",
         "approvals": [approval for approval in approvals if approval.get("hosts") or approval.get("groups")],
+        "networks": {"trusted": list(TRUSTED)},
         "settings": {
             "installers": {"users": ["root"], "groups": [OPS_GROUP]},
             "service_accounts": ["auditor"],

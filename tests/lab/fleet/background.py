@@ -169,6 +169,10 @@ def _workers(profile: Profile, address: str) -> tuple[Program, ...]:
     return tuple(workers)
 
 
+TRUSTED = ("10.77.0.0/16", "192.0.2.0/24")
+"""Networks that ordinary hosts let in to every port, and that the lab's policy trusts."""
+
+
 def _ruleset(profile: Profile, own: random.Random) -> str:
     if not profile.rules or own.random() < 0.05:  # some hosts have no filter
         return ""
@@ -182,7 +186,7 @@ def _ruleset(profile: Profile, own: random.Random) -> str:
         )
     return (
         "#!/usr/sbin/nft -f\nflush ruleset\ntable inet filter {\n\tset trusted {\n\t\ttype ipv4_addr; flags interval;\n"
-        "\t\telements = { 10.77.0.0/16, 192.0.2.0/24 }\n\t}\n\tchain input {\n"
+        f"\t\telements = {{ {', '.join(TRUSTED)} }}\n\t}}\n\tchain input {{\n"
         "\t\ttype filter hook input priority 0; policy drop;\n\t\tct state established,related accept\n"
         "\t\tiif lo accept\n\t\tip saddr @trusted accept\n\t\ttcp dport { 22, 80, 443 } accept\n"
         f"{''.join(rules)}\t}}\n\tchain forward {{\n\t\ttype filter hook forward priority 0; policy drop;\n\t}}\n"

@@ -26,6 +26,11 @@ class Filter:
     trusts_network: bool = False
     """Whether the fleet's network reaches every port of every protocol, over IPv4."""
 
+    @property
+    def closes_both(self) -> bool:
+        """Tell whether what it does not open is closed to strangers, in IPv4 and in IPv6."""
+        return self.filters and self.open_ip is not None and self.open_ip6 is not None
+
     def reachability(self, socket: Socket) -> str:
         """Say who reaches a socket, in the auditor's words."""
         if socket.is_loopback:

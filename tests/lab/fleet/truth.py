@@ -17,6 +17,8 @@ _PACKAGES = {
     "gnome-remote-desktop": ("gnome-remote-desktop", "ii"),
     "tigervnc-viewer": ("tigervnc-viewer", "ii"),
 }
+# Of the ports that filters of the lab open, those that software of the catalogue is known for.
+_REMOTE_ACCESS = (3389, 5900)
 _SSH = (Socket(port=22), Socket(family="ip6", address="::", port=22))
 
 
@@ -50,7 +52,7 @@ def tell(name: str, address: str, role: Role, background: Background, *, has_sys
         "product_packages": _product_packages(role),
         "installers": sorted(role.installers),
         "services": [{"name": unit.name, "enabled": unit.enabled, "active": unit.active} for unit in role.units],
-        "verdicts": _verdicts(role, listeners),
+        "verdicts": _verdicts(role, listeners, loaded),
     }
 
 
@@ -96,10 +98,13 @@ def _sighting(item: Planted) -> dict[str, Any]:
     }
 
 
-def _verdicts(role: Role, listeners: list[dict[str, Any]]) -> dict[str, dict[str, str | None]]:
+def _verdicts(role: Role, listeners: list[dict[str, Any]], loaded: Filter) -> dict[str, dict[str, str | None]]:
     return {
         "unapproved_product": _of_products(role),
         "exposed_listener": _of_listeners(role, listeners),
+        "host_filter": _verdict("pass" if loaded.closes_both else "fail"),
+        "unused_opening": _verdict("fail" if _unused(listeners, loaded) else "pass"),
+        "product_egress": _verdict("not_applicable"),
         "complete_inventory": _verdict("pass"),
         "software_installers": _verdict("fail" if role.installers else "pass"),
     }
@@ -107,6 +112,12 @@ def _verdicts(role: Role, listeners: list[dict[str, Any]]) -> dict[str, dict[str
 
 def _verdict(word: str, because: str | None = None) -> dict[str, str | None]:
     return {"verdict": word, "because": because}
+
+
+def _unused(listeners: list[dict[str, Any]], loaded: Filter) -> set[int]:
+    """Return the ports of remote access that are open by rule to all, and on which nothing listens to the network."""
+    used = {row["port"] for row in listeners if row["protocol"] == "tcp" and row["reachability"] != "loopback_only"}
+    return {port for ports in (loaded.open_ip, loaded.open_ip6) for port in ports or ()} & set(_REMOTE_ACCESS) - used
 
 
 def _of_products(role: Role) -> dict[str, str | None]:
@@ -124,7 +135,7 @@ def _of_listeners(role: Role, listeners: list[dict[str, Any]]) -> dict[str, str 
     outside = [
         planted[row["product"]]
         for row in listeners
-        if row["product"] and row["approval"] is None and row["reachability"] not in ("loopback_only", "blocked")
+        if row["product"] and row["approval"] is None and row["reachability"] == "from_anywhere"
     ]
     violations = [item for item in outside if not item.is_suspected]
     if any(item.listener_exception is None for item in violations):

@@ -1,0 +1,95 @@
+"""The host does not reach remote-access products' ports on the internet, where the policy asks for that.
+
+## What it checks
+
+Where the policy sets `networks.filter_outbound`: whether the packet filter lets the host connect to the ports of
+remote-access products (TeamViewer 5938, AnyDesk 7070 and 7071, RMS 5650) at any address of the internet outside of
+the policy's trusted networks.
+
+## Why it matters
+
+Agents are controlled through a relay to which they connect outwards, so that no filter of incoming traffic sees them
+(ATT&CK T1219; M1037 asks to filter such traffic).
+
+## How to fix
+
+Drop these ports in the output chain, or better: accept what is needed and drop the rest. Many products fall back to
+port 443, which only a proxy or a filter of names can tell apart.
+
+## What it needs
+
+The rules of every packet filter that the kernel has.
+"""
+
+from auditor.controls.control import Control
+from auditor.firewall.outside import listed
+from auditor.model.case import Case
+from auditor.model.evidence import Outcome
+from auditor.model.facts.network import Family
+from auditor.model.filtering import Passage
+from auditor.model.host import OsFamily
+from auditor.model.sighting import Quote, Reachability
+from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Severity, Violation
+
+_FALLBACK = Limit(
+    id="outbound_443",
+    text="Products that fall back to port 443, or go through a proxy, are not told apart by the ports of a filter.",
+)
+_OPEN = (Reachability.FROM_ANYWHERE, Reachability.FROM_NETWORKS)
+_NAMES = {Family.IP: "IPv4", Family.IP6: "IPv6"}
+
+
+def _assess(case: Case) -> Assessment:
+    if not case.networks.filter_outbound:
+        return Assessment(
+            inapplicable=Inapplicable(reason="The policy does not ask to filter outbound traffic.", proof=())
+        )
+    if case.filtering.problem is not None:
+        return Assessment(gaps=(_gap(case.filtering.problem),))
+    found: dict[str, Violation] = {}
+    gaps: list[Gap] = []
+    for one in case.filtering.outbound:
+        if one.reachability in _OPEN:
+            violation = _violation(one)
+            found.setdefault(violation.subject, violation)
+        elif one.reachability is Reachability.UNDECIDED:
+            gaps.append(_gap(f"whether the host reaches {one.port}/{one.protocol} is undecided: {one.rule}"))
+    return Assessment(violations=tuple(found.values()), gaps=tuple(gaps))
+
+
+def _violation(one: Passage) -> Violation:
+    where = "every address" if one.reachability is Reachability.FROM_ANYWHERE else listed(one.networks)
+    return Violation(
+        subject=f"egress:{one.protocol}/{one.port}",
+        reason=(
+            f"The host reaches {one.port}/{one.protocol} at {where} of the internet over {_NAMES[one.family]}: "
+            f"{one.rule}."
+        ),
+        proof=(Quote(section="firewall.nft", quote=one.rule),),
+        remediation=(f"Drop {one.port}/{one.protocol} in the output chain, for both families.",),
+        severity=Severity.MEDIUM,
+    )
+
+
+def _gap(reason: str) -> Gap:
+    return Gap(
+        section="firewall.*", outcome=Outcome.PARTIAL, reason=reason, advice="Run the audit as root or with sudo."
+    )  # fmt: skip
+
+
+CONTROL = Control(
+    id="product_egress",
+    title="The host does not reach remote-access products' ports on the internet, where the policy asks for that",
+    mitigation=Mitigation.M1037,
+    techniques=("T1219", "T1219.002"),
+    crosswalk={
+        "NIST SP 800-53 Rev. 5": ("SC-7",),
+        "CIS Controls v8.1": ("4.5",),
+        "PCI DSS v4": ("1.2.5",),
+    },
+    demand=Demand.FORBIDS,
+    needs={OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")},
+    limits=(_FALLBACK,),
+    assess=_assess,
+    manual=__doc__,
+)

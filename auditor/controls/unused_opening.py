@@ -1,0 +1,74 @@
+"""No rule holds a remote-access port open on which nothing listens.
+
+## What it checks
+
+The ports of VNC (5900-5906, 5800-5806, 5500) and those on which products of the catalogue listen. Where the packet
+filter is closed by default, a rule that opens such a port to someone outside of the policy's trusted networks needs a
+listener behind it.
+
+## Why it matters
+
+An opening without a listener is a door that stands ready: whoever starts a server behind it later needs no right to
+change the filter (M1037, filter network traffic).
+
+## How to fix
+
+Remove the rule that is quoted, or limit it to the trusted networks of the policy.
+
+## What it needs
+
+The rules of every packet filter that the kernel has, and the listening sockets.
+"""
+
+from auditor.controls.control import Control
+from auditor.firewall.outside import listed, outside
+from auditor.model.case import Case
+from auditor.model.filtering import Passage
+from auditor.model.host import OsFamily
+from auditor.model.sighting import Quote, Reachability
+from auditor.model.verdict import Assessment, Demand, Limit, Mitigation, Severity, Violation
+
+_RANGES = Limit(
+    id="opening_ports",
+    text="Only ports that VNC or a product of the catalogue is known for are looked at: a product can use any other.",
+)
+
+
+def _assess(case: Case) -> Assessment:
+    used = {(one.protocol, one.port) for one in case.exposures if one.reachability is not Reachability.LOOPBACK_ONLY}
+    found: dict[str, Violation] = {}
+    for one in case.filtering.inbound:
+        is_open = one.reachability is Reachability.FROM_ANYWHERE
+        who = ("anywhere",) if is_open else outside(one.networks, case.networks.trusted)
+        subject = f"opening:{one.protocol}/{one.port}"
+        if who and (one.protocol, one.port) not in used and subject not in found:
+            found[subject] = _violation(subject, one, who)
+    return Assessment(violations=tuple(found.values()))
+
+
+def _violation(subject: str, one: Passage, who: tuple[str, ...]) -> Violation:
+    return Violation(
+        subject=subject,
+        reason=f"{one.port}/{one.protocol} is open to {listed(who)}, and nothing listens on it: {one.rule}.",
+        proof=(Quote(section="firewall.nft", quote=one.rule),),
+        remediation=(f"Remove what opens {one.port}/{one.protocol}, or limit it to the policy's trusted networks.",),
+        severity=Severity.LOW,
+    )
+
+
+CONTROL = Control(
+    id="unused_opening",
+    title="No rule holds a remote-access port open on which nothing listens",
+    mitigation=Mitigation.M1037,
+    techniques=("T1021.005", "T1219", "T1219.002"),
+    crosswalk={
+        "NIST SP 800-53 Rev. 5": ("SC-7", "CM-7"),
+        "CIS Controls v8.1": ("4.4", "4.5"),
+        "PCI DSS v4": ("1.2.5",),
+    },
+    demand=Demand.FORBIDS,
+    needs={OsFamily.LINUX: ("sockets.*", "firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")},
+    limits=(_RANGES,),
+    assess=_assess,
+    manual=__doc__,
+)

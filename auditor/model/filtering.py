@@ -1,0 +1,38 @@
+"""What the packet filters of a host do with remote access, whether or not something listens: seen before it happens."""
+
+from dataclasses import dataclass
+
+from auditor.model.facts.network import Family, Protocol
+from auditor.model.sighting import Reachability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A port, and who gets through to it by the filters alone."""
+
+    protocol: Protocol
+    """Transport protocol."""
+    port: int
+    """Port: of this host inbound, of others outbound."""
+    family: Family
+    """Address family."""
+    reachability: Reachability
+    """Who gets through; outbound, whether this host does."""
+    networks: tuple[str, ...] = ()
+    """Networks that get through; outbound, those it gets through to."""
+    rule: str = ""
+    """The rule or policy that decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filtering:
+    """What the filters of a host do with what no listener shows."""
+
+    problem: str | None = None
+    """Why the filters could not be read; None when they were."""
+    defaults: tuple[Passage, ...] = ()
+    """By family, what happens to a port that no rule names: how much is closed unless it is opened."""
+    inbound: tuple[Passage, ...] = ()
+    """Ports of remote access that the filters let in, though not by default."""
+    outbound: tuple[Passage, ...] = ()
+    """Ports of remote-access products, and whether this host may connect to them."""

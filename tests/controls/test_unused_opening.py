@@ -1,0 +1,39 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from auditor.controls.unused_opening import CONTROL
+from auditor.model.facts.network import Family, Protocol
+from auditor.model.filtering import Filtering, Passage
+from auditor.model.policy import Networks
+from auditor.model.sighting import Reachability
+
+Make = Callable[..., Any]
+
+
+def opening(port: int, *networks: str, family: Family = Family.IP) -> Passage:
+    word = Reachability.FROM_NETWORKS if networks else Reachability.FROM_ANYWHERE
+    return Passage(
+        protocol=Protocol.TCP, port=port, family=family, reachability=word, networks=networks, rule="the rule"
+    )
+
+
+@pytest.mark.parametrize(
+    ("openings", "subjects"),
+    [
+        pytest.param((), [], id="nothing-is-open"),
+        pytest.param((opening(5901),), ["opening:tcp/5901"], id="open-and-nothing-there"),
+        pytest.param((opening(5900),), [], id="open-and-used"),
+        pytest.param((opening(5902),), ["opening:tcp/5902"], id="a-listener-on-loopback-does-not-use-it"),
+        pytest.param((opening(5901), opening(5901, family=Family.IP6)), ["opening:tcp/5901"], id="both-are-one"),
+        pytest.param((opening(5901, "10.1.0.0/24"),), [], id="open-to-trusted-networks"),
+        pytest.param((opening(5901, "10.2.0.0/24"),), ["opening:tcp/5901"], id="open-to-others"),
+    ],
+)
+def test_what_breaks_it(a_case: Make, an_exposure: Make, openings: tuple[Passage, ...], subjects: list[str]) -> None:
+    sockets = (an_exposure(), an_exposure(port=5902, reachability=Reachability.LOOPBACK_ONLY))
+    case = a_case(filtering=Filtering(inbound=openings), exposures=sockets, networks=Networks(trusted=("10.1.0.0/16",)))
+    found = CONTROL.assess(case)
+    assert [one.subject for one in found.violations] == subjects
+    assert all("the rule" in one.reason for one in found.violations)
