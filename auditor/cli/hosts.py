@@ -31,6 +31,8 @@ def _run(options: Namespace) -> int:
                 "collected_at": host["collected_at"],
                 "reason": host["reason"],
                 "detail": host["detail"],
+                "attempts": host["attempts"],
+                "retried_after": host["retried_after"],
             }
             for host in stored_run(store, store.run(options.run)).hosts()
         ]

@@ -252,7 +252,8 @@ def _engine(url: str) -> Engine:
             raise StoreError(f"{path.parent}: cannot make the store's folder: {error.strerror}") from error
         url = f"sqlite:///{path.absolute()}"
     with _plain_errors(url):
-        engine = sa.create_engine(url)
+        # A server, or a firewall on the way to it, ends connections that rest as long as a window may.
+        engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
