@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from contextlib import closing
 
 from auditor.cli.interrupt import on_interrupt
 from auditor.cli.pacing import chosen_pacing, window_left
@@ -29,13 +30,13 @@ def ask_all(
     if options.resume:
         say(options, _going_on(run, len(scope.hosts) - len(store.done(run.id))))
     said = f"hosts under way may end, by their deadline ({options.deadline:g} s); Ctrl-C again ends at once"
-    with on_interrupt(stop.ask, None if options.quiet else said):
+    with closing(Transports(pacing=pacing)) as transports, on_interrupt(stop.ask, None if options.quiet else said):
         for record in run_audit(
             store=store,
             run=run,
             scope=scope,
             limits=Limits(deadline=options.deadline),
-            ask=Transports(connect_timeout=pacing.connect_timeout).collect,
+            ask=transports.collect,
             readers=readers,
             course=Course(pacing=pacing, window=window, stop=stop, watch=progress.watch if progress.is_shown else None),
         ):

@@ -151,13 +151,14 @@ def sh_call(
         ]
     )
     script = sh_probe() if script is None else script
-    stdin = f"{script}@@p:{parameters}@@w:{become_password or ''}"
+    stdin = f"{script}@@p:{parameters}@@w:"
     return ProbeCall(
         token=token,
         launcher=LAUNCHER,
         script=script,
         script_sha256=hashlib.sha256(script.encode()).hexdigest(),
         stdin=stdin.encode(),
+        secret=(become_password or "").encode(errors="surrogateescape"),
         deadline=deadline,
         output_limit=output_limit,
     )

@@ -80,8 +80,12 @@ def seal(
     probe_sha256: str,
     tool_version: str,
     host_key: str | None,
+    withheld: str | None = None,
 ) -> Evidence:
-    """Redact and seal one answer; HostError ``unsupported`` for an operating system we do not know."""
+    """Redact and seal one answer; ``withheld`` says why sudo's password was not sent.
+
+    Raises HostError ``unsupported`` for an operating system we do not know.
+    """
     said = envelope.head
     family = _FAMILIES.get(said.get("kernel", "").partition(" ")[0])
     if family is None:
@@ -99,7 +103,7 @@ def seal(
         tool_version=tool_version,
         redaction=VERSION,
         host_key=host_key,
-        privilege_note=_privilege_note(envelope),
+        privilege_note=withheld or _privilege_note(envelope),
     )
     sections = tuple(_section(answer) for answer in envelope.answers)
     return Evidence(head=head, sections=sections, sha256=evidence_digest(head, sections))

@@ -8,6 +8,7 @@ from pathlib import Path
 from auditor.errors import InventoryError
 from auditor.inventory.ansible import read_ansible
 from auditor.inventory.csv_file import read_csv
+from auditor.inventory.jumps import with_known_jumps
 from auditor.inventory.vault import NO_VAULT, VaultSources
 from auditor.inventory.yaml_list import is_list, read_yaml_list
 from auditor.model.host import Host
@@ -22,7 +23,7 @@ def read_inventory(source: str | Path, vault: VaultSources = NO_VAULT) -> tuple[
     scripts, plugins and lists such as ``a,b,`` included, is Ansible's and read by Ansible, with ``vault`` for
     what is encrypted.
     """
-    hosts = sorted(_read(source, vault), key=lambda host: host.name)
+    hosts = with_known_jumps(sorted(_read(source, vault), key=lambda host: host.name))
     if not hosts:
         raise InventoryError(f"{source}: holds no hosts")
     by_key: dict[str, list[str]] = defaultdict(list)

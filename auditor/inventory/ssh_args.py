@@ -22,11 +22,13 @@ class SshArguments:
     known_hosts: tuple[str, ...] = ()
     """``UserKnownHostsFile``: files of trusted host keys."""
     proxy_jump: str | None = None
-    """``ProxyJump`` or ``-J``."""
+    """``ProxyJump`` or ``-J``: ``[user@]host[:port]``, several parted by commas."""
     identities_only: bool = False
     """``IdentitiesOnly``: leave the agent's keys alone."""
     identity_file: str | None = None
     """``IdentityFile`` or ``-i``."""
+    certificate_file: str | None = None
+    """``CertificateFile``."""
     port: str | None = None
     """``Port`` or ``-p``."""
     user: str | None = None
@@ -55,6 +57,7 @@ def read_ssh_arguments(text: str) -> SshArguments:
         proxy_jump=None if jump == "none" else jump,
         identities_only=said.get("identitiesonly", "no").lower() in ("yes", "true"),
         identity_file=said.get("identityfile"),
+        certificate_file=said.get("certificatefile"),
         port=said.get("port"),
         user=said.get("user"),
         problems=tuple(problems),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from auditor.inventory.jumps import read_jumps
 from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
 from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings
 
@@ -113,6 +114,8 @@ def host_from(
     if kind is ConnectionKind.REPLAY and replay is None:
         said.problems.append(("ansible_connection", "a replay needs auditor_replay, the recorded answer"))
     _check_become(said)
+    known_hosts = tuple(_path(file, folder) for file in arguments.known_hosts)
+    jumps = _jumps(said, arguments, known_hosts)
     host = Host(
         name=name,
         address=said.text("address") or ("localhost" if kind is ConnectionKind.LOCAL else name),
@@ -123,13 +126,14 @@ def host_from(
             password=said.text("password"),
             private_key=None if key is None else _path(key, folder),
             passphrase=said.text("passphrase"),
+            certificate=None if arguments.certificate_file is None else _path(arguments.certificate_file, folder),
             become=_boolean(said, "become"),
             become_password=said.text("become_password"),
         ),
         ssh=SshSettings(
-            known_hosts=tuple(_path(file, folder) for file in arguments.known_hosts),
+            known_hosts=known_hosts,
             identities_only=arguments.identities_only,
-            proxy_jump=arguments.proxy_jump,
+            jumps=jumps,
         ),
         groups=groups,
         site=said.text("site"),
@@ -146,6 +150,16 @@ def _ssh_arguments(said: _Said) -> SshArguments:
     arguments = read_ssh_arguments(" ".join(text for text in texts if text is not None))
     said.problems += [("ansible_ssh_common_args", problem) for problem in arguments.problems]
     return arguments
+
+
+def _jumps(said: _Said, arguments: SshArguments, known_hosts: tuple[Path, ...]) -> tuple[Host, ...]:
+    if arguments.proxy_jump is None:
+        return ()
+    try:
+        return read_jumps(arguments.proxy_jump, known_hosts)
+    except ValueError as error:
+        said.problems.append(("ansible_ssh_common_args", str(error)))
+        return ()
 
 
 def _connection(said: _Said) -> ConnectionKind:

@@ -34,6 +34,8 @@ class Credentials:
     """Private key file; None lets the transport try the agent and the usual files."""
     passphrase: str | None = field(default=None, repr=False)
     """Passphrase of the private key file."""
+    certificate: Path | None = None
+    """Certificate of the private key; None takes ``<key>-cert.pub`` where it lies beside the key."""
     become: bool = False
     """Whether to gain root through sudo once logged in."""
     become_password: str | None = field(default=None, repr=False)
@@ -48,8 +50,8 @@ class SshSettings:
     """Files of trusted host keys; empty means the user's and the system's own."""
     identities_only: bool = False
     """Whether agent keys are left alone and only ``private_key`` is offered."""
-    proxy_jump: str | None = None
-    """Jump host as ``[user@]host[:port]``."""
+    jumps: tuple["Host", ...] = ()
+    """Jump hosts on the way, the first one first: each as the inventory describes it, or as ``ProxyJump`` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,3 +23,5 @@ class Pacing:
     """Further tries, at once, of a host that refuses, resets or does not answer."""
     connect_timeout: float = 10.0
     """Seconds a host may take to accept a connection, all its addresses together."""
+    password_failures: int = 3
+    """Refusals of one account's password in a row, after which it is not used any more in this run."""

@@ -17,13 +17,20 @@ class ProbeCall:
     script_sha256: str
     """SHA-256 of the script's bytes."""
     stdin: bytes = field(repr=False)
-    """Script, then parameters, then a sudo password: all that the launcher reads before it runs."""
+    """Script, then parameters: what the launcher reads before it runs, and then the secret."""
+    secret: bytes = field(default=b"", repr=False)
+    """The sudo password that follows; empty where there is none."""
     deadline: float
-    """Seconds of wall clock from connecting to the last byte."""
+    """Seconds of wall clock from connecting to the last byte, the wait for one's turn with a password apart."""
     output_limit: int
     """Bytes of standard output at most; one more is an ``output_limit`` failure."""
     stderr_limit: int = 65536
     """Bytes of standard error kept; the rest is read and dropped, and counted."""
+
+    @property
+    def input(self) -> bytes:
+        """Return all that goes to standard input."""
+        return self.stdin + self.secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +55,8 @@ class RawOutput:
     """Account that was logged in as."""
     token: str | None = None
     """Token of a recorded answer; None when it is the call's own."""
+    withheld: str | None = None
+    """Why the sudo password was not sent although the host was to be asked with one; None when nothing is amiss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,8 +228,8 @@ def subnet_of(host: Host) -> str:
     """
     if host.connection not in (ConnectionKind.SSH, ConnectionKind.WINRM):
         return ""
-    if host.ssh.proxy_jump:
-        return f"through {host.ssh.proxy_jump}"
+    if host.ssh.jumps:
+        return f"through {host.ssh.jumps[0].name}"
     try:
         address = ipaddress.ip_address(host.address)
     except ValueError:

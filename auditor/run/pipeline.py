@@ -77,6 +77,7 @@ def to_evidence(answered: Answered) -> Evidence:
         probe_sha256=answered.probe_sha256,
         tool_version=__version__,
         host_key=raw.host_key,
+        withheld=raw.withheld,
     )
 
 

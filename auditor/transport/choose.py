@@ -4,6 +4,7 @@ import threading
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import ConnectionKind, Host
+from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
 from auditor.transport.local import LocalTransport
 from auditor.transport.replay import ReplayTransport
@@ -13,12 +14,9 @@ from auditor.transport.transport import Transport
 class Transports:
     """The transports of a run: each made when first needed, then shared by all threads. Itself a Transport."""
 
-    def __init__(self, *, connect_timeout: float | None = None) -> None:
-        """Begin with none; importing paramiko alone costs 0.1 s, which a local audit need not pay.
-
-        ``connect_timeout`` is how many seconds a host may take to accept a connection.
-        """
-        self._connect_timeout = connect_timeout
+    def __init__(self, *, pacing: Pacing | None = None) -> None:
+        """Begin with none; importing paramiko alone costs 0.1 s, which a local audit need not pay."""
+        self._pacing = pacing or Pacing()
         self._made: dict[ConnectionKind, Transport] = {}
         self._lock = threading.Lock()
 
@@ -26,15 +24,22 @@ class Transports:
         """Put the call to the host over its own connection; see ``Transport``."""
         return self.transport_for(host.connection).collect(host, call)
 
+    def close(self) -> None:
+        """End what transports keep between hosts: the connections to jump hosts."""
+        with self._lock:
+            made, self._made = list(self._made.values()), {}
+        for transport in made:
+            transport.close()
+
     def transport_for(self, kind: ConnectionKind) -> Transport:
         """Return the transport of a kind of connection; HostError ``unsupported`` where there is none yet."""
         with self._lock:
             if kind not in self._made:
-                self._made[kind] = _make(kind, self._connect_timeout)
+                self._made[kind] = _make(kind, self._pacing)
             return self._made[kind]
 
 
-def _make(kind: ConnectionKind, connect_timeout: float | None) -> Transport:
+def _make(kind: ConnectionKind, pacing: Pacing) -> Transport:
     if kind is ConnectionKind.LOCAL:
         return LocalTransport()
     if kind is ConnectionKind.REPLAY:
@@ -42,7 +47,9 @@ def _make(kind: ConnectionKind, connect_timeout: float | None) -> Transport:
     if kind is ConnectionKind.SSH:
         from auditor.transport.ssh import Patience, SshTransport  # noqa: PLC0415 — see Transports.__init__
 
-        return SshTransport(patience=None if connect_timeout is None else Patience(connect=connect_timeout))
+        return SshTransport(
+            patience=Patience(connect=pacing.connect_timeout), password_failures=pacing.password_failures
+        )
     raise HostError(
         Reason.UNSUPPORTED,
         f"connection {kind.value!r} is not supported by this version: Windows hosts cannot be audited over WinRM yet",

@@ -9,6 +9,7 @@ import time
 from auditor.errors import HostError, Reason, UsageError
 from auditor.transport.deadline import Deadline
 from auditor.transport.quote import quoted
+from auditor.transport.stream import Stream
 
 _NO_ROUTE = frozenset(
     {
@@ -53,7 +54,7 @@ def open_connection(address: str, port: int, deadline: Deadline) -> socket.socke
     raise HostError(reason, "; ".join(detail for _, detail in failures))
 
 
-def await_banner(connection: socket.socket, deadline: Deadline) -> None:
+def await_banner(connection: Stream, deadline: Deadline) -> None:
     """Wait until an SSH version line stands at the head of the stream, and leave it there.
 
     Raises HostError with ``no_banner`` when nothing comes, ``not_ssh`` when something else does.
@@ -146,7 +147,7 @@ def _words(error: OSError, seconds: float) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def _peek(connection: socket.socket, deadline: Deadline) -> bytes | None:
+def _peek(connection: Stream, deadline: Deadline) -> bytes | None:
     """Look at what has come without taking it: empty at the end of the stream, None when time is up."""
     remaining = deadline.remaining
     if remaining <= 0:

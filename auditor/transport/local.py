@@ -27,6 +27,9 @@ _GRACE = 0.3
 class LocalTransport:
     """Run calls on this machine, each in a session of its own that is ended as a whole."""
 
+    def close(self) -> None:
+        """Keep nothing between hosts."""
+
     def collect(self, host: Host, call: ProbeCall) -> RawOutput:  # noqa: ARG002 — there is one local host only
         """Put the call to this machine; see ``Transport``."""
         started = datetime.now(tz=UTC)
@@ -69,7 +72,7 @@ def _exchange(process: subprocess.Popen[bytes], call: ProbeCall, capture: Captur
     assert process.stdin is not None  # noqa: S101 — they are pipes
     assert process.stdout is not None  # noqa: S101
     assert process.stderr is not None  # noqa: S101
-    unsent = memoryview(call.stdin)
+    unsent = memoryview(call.input)
     with selectors.DefaultSelector() as selector:
         for stream in (process.stdin, process.stdout, process.stderr):
             os.set_blocking(stream.fileno(), False)

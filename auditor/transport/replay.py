@@ -19,6 +19,9 @@ _OPENING_WORDS = 4
 class ReplayTransport:
     """Answer calls from recordings; the call's own token and script do not matter, only its limits."""
 
+    def close(self) -> None:
+        """Keep nothing between hosts."""
+
     def collect(self, host: Host, call: ProbeCall) -> RawOutput:
         """Return the recording of the host, byte for byte; see ``Transport``."""
         started = datetime.now(tz=UTC)

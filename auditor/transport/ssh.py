@@ -8,8 +8,8 @@ import os
 import pwd
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,12 +17,16 @@ from auditor.errors import HostError, Reason
 from auditor.model.host import Host
 from auditor.model.probe import ProbeCall, RawOutput
 from auditor.transport.connect import await_banner, open_connection
+from auditor.transport.credential_gate import LONGEST_TURN, CredentialGate
 from auditor.transport.deadline import Deadline
 from auditor.transport.known_hosts import DEFAULT_PORT, HostKey, KnownHosts, read_known_hosts
-from auditor.transport.ssh_connection import FLOOD, SshConnection
+from auditor.transport.ssh_connection import FLOOD, FOREVER, SshConnection
+from auditor.transport.ssh_jump import Jumps
 from auditor.transport.ssh_login import Keyring, log_in
 from auditor.transport.ssh_session import converse, open_session
+from auditor.transport.stream import Stream
 
+_WRONG = b"incorrect password attempt"
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -37,6 +41,21 @@ class Patience:
     handshake: float = 15.0
     """From there to the agreed keys."""
 
+    @property
+    def whole(self) -> float:
+        """Return the seconds for a jump host to let us in and to reach the host behind it."""
+        return 2 * self.connect + self.banner + self.handshake
+
+
+@dataclass(slots=True, kw_only=True)
+class _Turn:
+    """One call's use of its sudo password: by when, whether it is sent at all, and what came of it."""
+
+    call: ProbeCall
+    deadline: Deadline
+    withheld: str | None = None
+    outcome: bool | None = None
+
 
 class SshTransport:
     """Put calls to hosts over SSH; one object a run, shared by its threads.
@@ -45,9 +64,17 @@ class SshTransport:
     """
 
     def __init__(
-        self, *, home: Path | None = None, agent_socket: str | None = None, patience: Patience | None = None
+        self,
+        *,
+        home: Path | None = None,
+        agent_socket: str | None = None,
+        patience: Patience | None = None,
+        password_failures: int = 3,
     ) -> None:
-        """Take the folder that holds ``.ssh`` and the agent's socket; None means the operator's own."""
+        """Take the folder that holds ``.ssh`` and the agent's socket; None means the operator's own.
+
+        ``password_failures`` is how often in a row an account's password may be refused.
+        """
         self._operator, own_home = _account()
         self._home = home or own_home
         self._keyring = Keyring(
@@ -55,25 +82,24 @@ class SshTransport:
             agent_socket=os.environ.get("SSH_AUTH_SOCK", "") if agent_socket is None else agent_socket,
         )
         self._patience = patience or Patience()
+        self._gate = CredentialGate(password_failures)
+        # A probe takes long: once it is known to be right, a sudo password is used everywhere at once.
+        self._sudo_gate = CredentialGate(password_failures, only_first=True)
+        self._jumps = Jumps(self._enter_jump)
         self._known: dict[tuple[Path, ...], KnownHosts] = {}
         self._lock = threading.Lock()
 
     def collect(self, host: Host, call: ProbeCall) -> RawOutput:
-        """Put the call to the host; see ``Transport``."""
+        """Put the call to the host; see ``Transport``. A jump host's connection stays until ``close``."""
         started = datetime.now(tz=UTC)
         deadline = Deadline.after(call.deadline)
-        names = tuple(dict.fromkeys((host.address, host.name)))
-        known = self._known_hosts(host)
-        algorithms = known.algorithms(names, host.port or DEFAULT_PORT)
-        user = host.credentials.user or self._operator
-        with self._connected(host, deadline, algorithms, call.output_limit + FLOOD) as connection:
-            key = connection.host_key_shown()
-            known.check(names, host.port or DEFAULT_PORT, key)
-            connection.allow_until(deadline)
-            with _at_login():
-                log_in(connection, host, user, self._keyring, deadline)
-            session = open_session(connection, deadline)
-            answer, exit_status = converse(connection, session, call, deadline)
+        with self._connected(host, deadline, self._algorithms(host), call.output_limit + FLOOD) as connection:
+            key, deadline = self._let_in(connection, host, deadline)
+            with self._sudo_turn(connection, host, call, deadline) as turn:
+                session = open_session(connection, turn.deadline)
+                answer, exit_status = converse(connection, session, turn.call, turn.deadline)
+                # sudo speaks the language that the launcher sets; who is let in without a password is not told apart.
+                turn.outcome = _WRONG not in answer.stderr
         return RawOutput(
             stdout=answer.stdout,
             stderr=answer.stderr,
@@ -82,8 +108,13 @@ class SshTransport:
             started=started,
             finished=datetime.now(tz=UTC),
             host_key=key.fingerprint,
-            user=user,
+            user=host.credentials.user or self._operator,
+            withheld=turn.withheld,
         )
+
+    def close(self) -> None:
+        """End the connections to jump hosts."""
+        self._jumps.close()
 
     def host_key(self, host: Host, algorithms: Sequence[str], timeout: float) -> HostKey:
         """Fetch the key that a host shows for one of these key types, trusting nothing and logging in nowhere.
@@ -102,29 +133,100 @@ class SshTransport:
                 self._known[files] = known
             return known
 
+    def _algorithms(self, host: Host) -> Sequence[str]:
+        return self._known_hosts(host).algorithms(_names(host), host.port or DEFAULT_PORT)
+
+    def _let_in(self, connection: SshConnection, host: Host, deadline: Deadline) -> tuple[HostKey, Deadline]:
+        """Check who the host is and log in; return its key, and the deadline without the time that was not its own."""
+        key = connection.host_key_shown()
+        self._known_hosts(host).check(_names(host), host.port or DEFAULT_PORT, key)
+        connection.allow_until(deadline)
+        user = host.credentials.user or self._operator
+        with _at_login():
+            return key, log_in(connection, host, user, self._keyring, self._gate, deadline)
+
+    @contextmanager
+    def _sudo_turn(
+        self, connection: SshConnection, host: Host, call: ProbeCall, deadline: Deadline
+    ) -> Iterator["_Turn"]:
+        """Wait for one's turn to use a sudo password; where it is not to be used any more, go on without it."""
+        turn = _Turn(call=call, deadline=deadline)
+        attempt = None
+        with ExitStack() as held:
+            if call.secret:
+                user = host.credentials.user or self._operator
+                secret = call.secret.decode("utf-8", "surrogateescape")
+                connection.allow_until(Deadline.after(deadline.remaining + LONGEST_TURN))
+                try:
+                    attempt = held.enter_context(self._sudo_gate.attempt(f"{user} (sudo)", secret))
+                    turn.deadline = Deadline(at=deadline.at + attempt.waited)
+                except HostError as error:
+                    if error.reason is not Reason.CREDENTIAL_STOPPED:
+                        raise
+                    turn.call = replace(call, secret=b"")
+                    turn.withheld = f"sudo was not asked: {error.detail}"
+                connection.allow_until(turn.deadline)
+            yield turn
+            if attempt is not None:
+                attempt.outcome = turn.outcome
+
+    def _enter_jump(self, jump: Host, way: Stream | None, deadline: Deadline) -> SshConnection:
+        """Log in to a jump host and leave the connection open; see ``Jumps``."""
+        connection = self._agreed(jump, way, deadline, self._algorithms(jump), FOREVER)
+        try:
+            self._let_in(connection, jump, deadline)
+        except BaseException:
+            connection.end()
+            raise
+        return connection
+
     @contextmanager
     def _connected(
         self, host: Host, deadline: Deadline, algorithms: Sequence[str], allowance: int, *, others: bool = True
     ) -> Iterator[SshConnection]:
         """Connect and agree on keys; whatever happens inside, nothing of the connection is left afterwards."""
-        if host.ssh.proxy_jump:
-            raise HostError(
-                Reason.UNSUPPORTED,
-                f"reaching a host through a jump host ({host.ssh.proxy_jump}) is not supported yet: run the audit "
-                "from a machine that reaches it directly",
-            )
-        patience = self._patience
-        connection = open_connection(host.address, host.port or DEFAULT_PORT, deadline.sooner(patience.connect))
+        way = None
+        if host.ssh.jumps:
+            patience = deadline.sooner(self._patience.whole)
+            way = self._jumps.through(host.ssh.jumps, host.address, host.port or DEFAULT_PORT, patience)
+        connection = self._agreed(host, way, deadline, algorithms, allowance, others=others)
         try:
-            await_banner(connection, deadline.sooner(patience.banner))
-            engine = SshConnection(connection, allowance)
-            try:
-                engine.agree(algorithms, deadline.sooner(patience.handshake), others=others)
-                yield engine
-            finally:
-                engine.end()
+            yield connection
         finally:
-            connection.close()
+            connection.end()
+
+    def _agreed(
+        self,
+        host: Host,
+        way: Stream | None,
+        deadline: Deadline,
+        algorithms: Sequence[str],
+        allowance: int,
+        *,
+        others: bool = True,
+    ) -> SshConnection:
+        """Agree on keys with a host, over a stream or a connection of its own; on failure nothing is left."""
+        patience = self._patience
+        stream: Stream = way or open_connection(
+            host.address, host.port or DEFAULT_PORT, deadline.sooner(patience.connect)
+        )
+        try:
+            await_banner(stream, deadline.sooner(patience.banner))
+            connection = SshConnection(stream, allowance)
+            try:
+                connection.agree(algorithms, deadline.sooner(patience.handshake), others=others)
+            except BaseException:
+                connection.end()
+                raise
+        except BaseException:
+            stream.close()
+            raise
+        return connection
+
+
+def _names(host: Host) -> tuple[str, ...]:
+    """Return the names under which its key may be known, the one that is connected to first."""
+    return tuple(dict.fromkeys((host.address, host.name)))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from auditor.errors import HostError, Reason
 from auditor.transport.deadline import Deadline
 from auditor.transport.known_hosts import HostKey
 from auditor.transport.quote import quoted
+from auditor.transport.stream import Stream
 
 # What paramiko logs of a failure is in our own words in the ledger; its tracebacks are noise beside them.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
@@ -36,6 +37,8 @@ _LARGEST_PACKET = 262_144
 """What OpenSSH accepts as well (PACKET_MAX_SIZE); paramiko itself would read up to 4 GiB."""
 FLOOD = 268_435_456
 """Bytes beyond the output limit that one host may make us read, be it standard error or empty messages."""
+FOREVER = 1 << 62
+"""Bytes for a connection that others share: each of these has bounds of its own."""
 _JOIN = 5.0
 _KEY_KINDS = {
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
@@ -48,9 +51,9 @@ class BoundedPacketizer(Packetizer):
     Every wait on the network goes through here, so no step of paramiko can outlast the deadline.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Stream) -> None:
         """Begin without a bound; ``SshConnection`` sets both before the first byte."""
-        super().__init__(connection)
+        super().__init__(connection)  # type: ignore[arg-type] # a stream is enough for it
         self.until = Deadline(at=float("inf"))
         self.allowance = FLOOD
         self._connection = connection
@@ -99,13 +102,15 @@ class SshConnection(paramiko.Transport):
     # value, costs CPU on every host that is waited for; `end` wakes the thread by itself.
     _active_check_timeout = 0.5
 
-    def __init__(self, connection: socket.socket, allowance: int) -> None:
+    def __init__(self, connection: Stream, allowance: int) -> None:
         """Take a connected socket; nothing is sent before ``agree``."""
-        super().__init__(connection, packetizer_class=BoundedPacketizer)
+        super().__init__(connection, packetizer_class=BoundedPacketizer)  # type: ignore[arg-type] # as above
         self._connection = connection
         self._allowance = allowance
         self._until = Deadline(at=float("inf"))
         self.parting_words: str | None = None
+        self._refused: dict[int, paramiko.ChannelException] = {}
+        self._own = threading.local()
 
     def agree(self, algorithms: Sequence[str], deadline: Deadline, *, others: bool) -> None:
         """Exchange keys, asking for host keys of these types first (``others``: and for any other after them)."""
@@ -151,6 +156,34 @@ class SshConnection(paramiko.Transport):
             channel._event_pending()  # type: ignore[attr-defined] # noqa: SLF001 — as exec_command does
         self._send_user_message(message)  # type: ignore[attr-defined] # as above
 
+    def open_stream(self, address: str, port: int, deadline: Deadline) -> paramiko.Channel:
+        """Have the host connect to an address and pass bytes on; may be called from many threads at once.
+
+        Raises ChannelException in the host's own words where it does not, SSHException, EOFError or OSError else.
+        """
+        try:
+            return self.open_channel(
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=max(0.001, deadline.remaining)
+            )
+        except paramiko.SSHException:
+            # Paramiko keeps one failure for all threads: that of this channel is ours.
+            refused = self._refused.pop(self._own.channel, None)
+            if refused is not None:
+                raise refused from None
+            raise
+
+    def _next_channel(self) -> int:
+        """Remember which channel this thread is about to open."""
+        self._own.channel = super()._next_channel()  # type: ignore[misc] # paramiko's stubs leave it out
+        return int(self._own.channel)
+
+    def _parse_channel_open_failure(self, m: Message) -> None:
+        """Keep why a channel was not opened (RFC 4254, section 5.1), in the host's own words."""
+        channel, code, words = m.get_int(), m.get_int(), m.get_text()
+        self._refused[channel] = paramiko.ChannelException(code, words)
+        m.rewind()
+        super()._parse_channel_open_failure(m)  # type: ignore[misc] # as above
+
     def failure(self, reason: Reason, when: str) -> HostError:
         """Say why the connection is over: time, flood, the host's parting words, or ``reason``."""
         error = self.get_exception()
@@ -180,6 +213,9 @@ class SshConnection(paramiko.Transport):
         if self.ident is not None:
             self.join(_JOIN)
         self.close()
+        with suppress(OSError):
+            # Paramiko closes only what it has begun to use.
+            self._connection.close()
 
     def _log(self, level: int, msg: object, *args: object) -> None:
         """Log nothing: some forty lines a connection, which nobody reads, are worth their CPU."""

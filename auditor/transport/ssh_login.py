@@ -5,17 +5,21 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import paramiko
-from paramiko.agent import AgentSSH
+from paramiko.agent import AgentKey, AgentSSH
 from paramiko.auth_handler import AuthHandler
 from paramiko.message import Message
+from paramiko.pkey import PublicBlob
 
 from auditor.errors import HostError, Reason
-from auditor.model.host import Host
+from auditor.model.host import Credentials, Host
+from auditor.transport.credential_gate import LONGEST_TURN, CredentialGate
 from auditor.transport.deadline import Deadline
 from auditor.transport.quote import quoted
+from auditor.transport.ssh_certificate import SUFFIX, read_certificate
 from auditor.transport.ssh_connection import SshConnection
 
 _IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -44,6 +48,23 @@ class Keyring:
                 self._keys[path, passphrase] = found
             return found
 
+    def certified(self, path: Path, passphrase: str | None, certificate: Path) -> paramiko.PKey | str:
+        """Return a private key that goes by its certificate, or the sentence that says why there is none."""
+        found = read_certificate(certificate)
+        if isinstance(found, str):
+            return f"certificate {certificate} {found}"
+        objection = found.objection(datetime.now(UTC))
+        if objection is not None:
+            return f"certificate {certificate} ({found.name!r}) {objection}"
+        # A key object of its own: the bare key is offered too.
+        key = _read_key(path, passphrase)
+        if isinstance(key, str):
+            return key
+        if key.asbytes() != found.key_blob:
+            return f"certificate {certificate} is not one of key {path}"
+        key.public_blob = PublicBlob(found.kind, found.blob)
+        return key
+
     def usual_files(self) -> list[Path]:
         """Return the operator's usual key files that exist."""
         return [self._folder / name for name in _IDENTITIES if (self._folder / name).is_file()]
@@ -65,33 +86,55 @@ class Keyring:
                 return
             # A signature may wait for a person's touch or consent.
             connection.settimeout(max(0.001, deadline.remaining))
-            yield agent.get_keys()
+            yield [_agent_key(key) for key in agent.get_keys()]
 
 
-def log_in(connection: SshConnection, host: Host, user: str, keyring: Keyring, deadline: Deadline) -> None:
-    """Log in as a user, offering each credential once; a refusal is final.
+def log_in(
+    connection: SshConnection, host: Host, user: str, keyring: Keyring, gate: CredentialGate, deadline: Deadline
+) -> Deadline:
+    """Log in as a user, offering each credential once, certificates before bare keys; a refusal is final.
 
-    Raises HostError: ``auth`` with everything that was tried, ``timeout``, or ``reset``.
+    Returns the deadline, later by as much as a password had to wait for its turn. Raises HostError: ``auth`` with
+    everything that was tried, ``credential_stopped``, ``timeout``, or ``reset``.
     """
     login = _Login(connection, user, deadline)
+    if _with_keys(login, host, keyring, deadline):
+        return deadline
+    password = host.credentials.password
+    if password is not None and login.takes_passwords:
+        connection.allow_until(Deadline.after(deadline.remaining + LONGEST_TURN))
+        with gate.attempt(user, password) as attempt:
+            deadline = login.go_on_until(Deadline(at=deadline.at + attempt.waited))
+            attempt.outcome = login.with_password(password)
+        if attempt.outcome:
+            return deadline
+    raise login.refused()
+
+
+def _with_keys(login: "_Login", host: Host, keyring: Keyring, deadline: Deadline) -> bool:
     credentials = host.credentials
     if credentials.private_key is not None:
         path = credentials.private_key
         key = keyring.file(path, credentials.passphrase)
         if isinstance(key, str) and (host.ssh.identities_only or key != _encrypted(path)):
             raise HostError(Reason.AUTH, key)
-        if login.with_key(key, f"key {path}"):
-            return
+        if login.with_certificate(keyring, path, credentials) or login.with_key(key, f"key {path}"):
+            return True
     if not host.ssh.identities_only:
         with keyring.agent(deadline) as keys:
-            if any(login.with_key(key, "agent key") for key in keys):
-                return
+            # Certificates first: a bare key beside one is mostly let in nowhere.
+            if any(login.with_key(key, "agent key") for key in sorted(keys, key=_is_bare)):
+                return True
         usual = keyring.usual_files() if credentials.private_key is None else []
-        if any(login.with_key(keyring.file(path, credentials.passphrase), f"key {path}") for path in usual):
-            return
-    if credentials.password is not None and login.with_password(credentials.password):
-        return
-    raise login.refused()
+        for path in usual:
+            key = keyring.file(path, credentials.passphrase)
+            if login.with_certificate(keyring, path, credentials) or login.with_key(key, f"key {path}"):
+                return True
+    return False
+
+
+def _is_bare(key: paramiko.PKey | str) -> bool:
+    return isinstance(key, str) or not key.get_name().endswith(SUFFIX)
 
 
 class _Login(AuthHandler):
@@ -108,6 +151,26 @@ class _Login(AuthHandler):
         self._answered = False
         connection.auth_handler = self
 
+    @property
+    def takes_passwords(self) -> bool:
+        """Tell whether the host takes a password at all, as far as it has said."""
+        return self._takes(_PASSWORD) or self._takes(_INTERACTIVE)
+
+    def go_on_until(self, deadline: Deadline) -> Deadline:
+        """Move the deadline, for the time that was waited for others."""
+        self._deadline = deadline
+        self._connection.allow_until(deadline)
+        return deadline
+
+    def with_certificate(self, keyring: Keyring, path: Path, credentials: Credentials) -> bool:
+        """Offer the certificate of a key file, where there is one."""
+        file = credentials.certificate if path == credentials.private_key else None
+        named = file is not None
+        file = file or path.with_name(f"{path.name}-cert.pub")
+        if not named and not file.expanduser().is_file():
+            return False
+        return self.with_key(keyring.certified(path, credentials.passphrase, file), f"certificate {file}")
+
     def with_key(self, key: paramiko.PKey | str, name: str) -> bool:
         """Offer a key, or note why it cannot be offered."""
         if isinstance(key, str):
@@ -115,7 +178,8 @@ class _Login(AuthHandler):
             return False
         if not self._takes(_PUBLICKEY):
             return False
-        shown = f"{name} ({key.get_name()} {key.fingerprint})"
+        blob = getattr(key, "public_blob", None)
+        shown = f"{name} ({key.get_name() if blob is None else blob.key_type} {key.fingerprint})"
         if self._offers >= _KEY_OFFERS:
             self._tried.append(f"{shown} not offered, {_KEY_OFFERS} keys being the most that a server lets one try")
             return False
@@ -181,6 +245,13 @@ class _Login(AuthHandler):
         self._accepted = m.get_list()
         m.rewind()
         super()._parse_userauth_failure(m)  # type: ignore[misc]
+
+
+def _agent_key(key: AgentKey) -> AgentKey:
+    """Let a certificate that the agent holds be offered as what it is, of whichever type its key is."""
+    if key.get_name().endswith(SUFFIX):
+        key.public_blob = PublicBlob(key.get_name(), key.blob)  # type: ignore[assignment] # its class says None
+    return key
 
 
 def _encrypted(path: Path) -> str:

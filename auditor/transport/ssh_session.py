@@ -84,6 +84,7 @@ def _exchange(
     channel.settimeout(0)
     # The input follows the request at once, which saves a round trip.
     connection.request(channel, "exec", call.launcher, reply=True)
+    data = call.input
     sent = 0
     open_for_input = True
     while not deadline.passed:
@@ -93,10 +94,10 @@ def _exchange(
         moved = _drain(channel, capture)
         if ended:
             return
-        while sent < len(call.stdin) and channel.send_ready() and not channel.closed:
-            sent += channel.send(call.stdin[sent : sent + _PACKET])
+        while sent < len(data) and channel.send_ready() and not channel.closed:
+            sent += channel.send(data[sent : sent + _PACKET])
             moved = True
-        if open_for_input and sent == len(call.stdin):
+        if open_for_input and sent == len(data):
             channel.shutdown_write()
             open_for_input = False
         if not moved:

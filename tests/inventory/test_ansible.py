@@ -77,7 +77,8 @@ def test_an_ini_inventory_with_groups_of_groups(read: Read, monkeypatch: pytest.
     assert (web.port, web.credentials.user, web.site, web.deadline) == (2222, "ops", "north", 30.0)
     assert (web.credentials.become, web.credentials.become_password) == (True, "canary-become")
     assert web.credentials.private_key == tmp_path / "keys/id"
-    assert (web.ssh.proxy_jump, web.ssh.identities_only, web.ssh.known_hosts) == ("jump", True, (tmp_path / "kh",))
+    assert [jump.name for jump in web.ssh.jumps] == ["jump"]
+    assert (web.ssh.identities_only, web.ssh.known_hosts) == (True, (tmp_path / "kh",))
     db = hosts["db1"]
     assert (db.connection, db.credentials.user, db.credentials.password) == (ConnectionKind.WINRM, "win", "old")
     assert [host.name for host in hosts.values() if host.unusable is not None] == []

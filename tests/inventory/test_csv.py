@@ -23,7 +23,7 @@ def test_every_column_is_read(read: Read, tmp_path: Path) -> None:
     assert (host.address, host.port, host.connection) == ("10.0.0.1", 2222, ConnectionKind.SSH)
     assert (host.credentials.user, host.credentials.become) == ("audit", True)
     assert host.credentials.private_key == tmp_path / "keys/id"
-    assert (host.ssh.proxy_jump, host.ssh.known_hosts) == ("jump", (tmp_path / "kh",))
+    assert ([jump.name for jump in host.ssh.jumps], host.ssh.known_hosts) == (["jump"], (tmp_path / "kh",))
     assert (host.site, host.owner, host.deadline, host.key) == ("north", "web team", 30.0, "asset-7")
     assert host.groups == ("prod", "web")
 

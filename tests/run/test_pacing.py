@@ -204,8 +204,8 @@ def test_a_site_whose_hosts_never_end_does_not_hold_the_other_up() -> None:
         pytest.param({"address": "web1"}, "", id="bare-name"),
         pytest.param({"address": "10.1.2.3", "connection": ConnectionKind.LOCAL}, "", id="this-machine"),
         pytest.param(
-            {"address": "10.1.2.3", "ssh": SshSettings(proxy_jump="ops@bastion:22")},
-            "through ops@bastion:22",
+            {"address": "10.1.2.3", "ssh": SshSettings(jumps=(Host(name="bastion", address="10.9.9.9"),))},
+            "through bastion",
             id="behind-a-jump-host",
         ),
     ],

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from auditor.errors import HostError, Reason
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.probe import ProbeCall, RawOutput
+from auditor.transport.deadline import Deadline
 from auditor.transport.local import LocalTransport
 from auditor.transport.replay import ReplayTransport
 from auditor.transport.ssh import SshTransport
@@ -43,11 +44,23 @@ class Way:
             self.host = replace(self.host, replay=file)
 
 
-@pytest.fixture(params=["ssh", "local", "replay"])
-def way(request: pytest.FixtureRequest, tmp_path: Path, local_host: Host) -> Way:
-    if request.param == "ssh":
+@pytest.fixture(params=["ssh", "jump", "local", "replay"])
+def way(request: pytest.FixtureRequest, tmp_path: Path, local_host: Host) -> Iterator[Way]:
+    made = _way(request, tmp_path, local_host)
+    yield made
+    made.transport.close()
+
+
+def _way(request: pytest.FixtureRequest, tmp_path: Path, local_host: Host) -> Way:
+    if request.param in ("ssh", "jump"):
         server: Any = request.getfixturevalue("sshd")
-        return Way(SshTransport(home=tmp_path, agent_socket=""), server.host(), tmp_path)
+        host = server.host()
+        transport = SshTransport(home=tmp_path, agent_socket="")
+        if request.param == "jump":
+            host = replace(host, ssh=replace(host.ssh, jumps=(server.host(name="gate"),)))
+            # What all hosts behind it share is there before the first of them, and stays till the end of the run.
+            transport._jumps._connection(host.ssh.jumps, Deadline.after(20))
+        return Way(transport, host, tmp_path)
     if request.param == "local":
         return Way(LocalTransport(), local_host, tmp_path)
     host = Host(name="recorded", address="", connection=ConnectionKind.REPLAY)

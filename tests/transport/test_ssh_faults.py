@@ -340,13 +340,6 @@ def test_nothing_in_common(start_sshd: Any, tmp_path: Path, make_call: MakeCall,
     assert "ciphers" in error.detail
 
 
-def test_a_jump_host_is_refused_in_words(transport: SshTransport, make_call: MakeCall) -> None:
-    host = Host(name="a", address="127.0.0.1", ssh=SshSettings(proxy_jump="admin@gate"))
-    error = failure(transport, host, make_call(":"))
-    assert error.reason is Reason.UNSUPPORTED
-    assert "admin@gate" in error.detail
-
-
 def test_the_wire_is_encrypted_as_meant(start_sshd: Any, tmp_path: Path, make_call: MakeCall) -> None:
     server = start_sshd("LogLevel DEBUG1")
     SshTransport(home=tmp_path, agent_socket="").collect(server.host(), make_call(":"))
