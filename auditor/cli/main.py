@@ -26,7 +26,7 @@ COMMANDS = {
     "findings": "list the violations of a run",
     "software": "list the remote-access software found",
     "listeners": "list the listening ports found",
-    "firewall": "ask what a packet filter does with a packet",
+    "firewall": "ask what packet filters do with packets",
     "policy": "check policy and exceptions files",
     "catalogue": "show what remote-access software the auditor knows",
     "explain": "explain a control, a product or a finding",

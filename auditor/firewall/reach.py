@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from auditor.firewall.regions import Region, everything, nothing, region_texts
@@ -118,24 +118,24 @@ class Filters:
     @property
     def is_loaded(self) -> bool:
         """Tell whether any filter has a chain that the kernel calls."""
-        return bool(self._program().ruleset.bases or self._program().ruleset.doubts)
+        return bool(self.asked().ruleset.bases or self.asked().ruleset.doubts)
 
     @property
     def families(self) -> tuple[Family, ...]:
         """Return the families in which the host has an address beside loopback; both where addresses are not known."""
-        addresses = self._program().host.addresses
+        addresses = self.asked().host.addresses
         found = {one[0] for name, entries in addresses.items() if name != _LOOPBACK for one in entries}
         return tuple(family for family in Family if family in found or not addresses)
 
     @property
     def ordinary_port(self) -> int:
         """Return a port that no rule names: what happens to it happens unless something is opened."""
-        named = set(self._program().loaded.cuts(Field.DPORT))
+        named = set(self.asked().loaded.cuts(Field.DPORT))
         return next(port for port in range(_UNNAMED, _LAST_PORT) if not {port, port + 1} & named)
 
     def access(self, door: Door, family: Family) -> Access | None:
         """Return which sources reach a socket over a family; None when the host has no address of it."""
-        program = self._program()
+        program = self.asked()
         atom = door.port if program.loaded.is_of_host else program.loaded.atom(Field.DPORT, door.port)
         key = (door.protocol, family, door.address, door.device, atom)
         if key not in self._accesses:
@@ -177,11 +177,7 @@ class Filters:
         program = self.program
         if program is None:
             return
-        names = [
-            name
-            for name, addresses in program.host.addresses.items()
-            if name != _LOOPBACK and door.device in (None, name) and any(one[0] is family for one in addresses)
-        ]
+        names = self._interfaces(door, family)
         routed = _union([program.around.behind(family, name)[0] for name in names], family)
         knows_routes = program.host.routes is not None or len(names) == 1
         for name in names:
@@ -190,6 +186,14 @@ class Filters:
                 here = share & _LINK if _is_link_local(family, address) else share
                 for port in self.source_ports:
                     yield here, knows_routes, self._ask(door, family, name, address, port)
+
+    def _interfaces(self, door: Door, family: Family) -> list[str]:
+        """Return the interfaces by which packets of a family come to a socket."""
+        return [
+            name
+            for name, addresses in self.asked().host.addresses.items()
+            if name != _LOOPBACK and door.device in (None, name) and any(one[0] is family for one in addresses)
+        ]
 
     def _destinations(self, door: Door, family: Family, interface: str) -> list[int]:
         """Return the addresses that a packet by an interface can be sent to to reach the socket."""
@@ -206,23 +210,21 @@ class Filters:
     @cached_property
     def source_ports(self) -> tuple[int, ...]:
         """Return the source ports to ask about: a client's, and those at which rules begin to say something else."""
-        cuts = [port for port in self._program().loaded.cuts(Field.SPORT) if 0 < port <= _LAST_PORT]
+        cuts = [port for port in self.asked().loaded.cuts(Field.SPORT) if 0 < port <= _LAST_PORT]
         return (_EPHEMERAL, *cuts[:_PORTS])
 
+    def packets(self, door: Door, family: Family, source: int) -> Iterator[tuple[str, Packet]]:
+        """Give the first packet of a source to a socket, by each interface that it may come by."""
+        for interface in self._interfaces(door, family):
+            way = self.asked().around.way_to(family, source)
+            if way in (None, "", interface):
+                for address in self._destinations(door, family, interface):
+                    yield interface, replace(_packet(door, family, interface, address, _EPHEMERAL), source=source)
+
     def _ask(self, door: Door, family: Family, interface: str, address: int, port: int) -> Sources:
-        program = self._program()
+        program = self.asked()
         loaded = program.loaded
-        packet = Packet(
-            direction=Direction.IN,
-            interface=interface,
-            family=family,
-            destination=address,
-            protocol=_NUMBERS[door.protocol],
-            source_port=port,
-            destination_port=door.port,
-            tcp_flags=TCP_FLAGS["syn"] if door.protocol is Protocol.TCP else None,
-            ttl=_TTL,
-        )
+        packet = _packet(door, family, interface, address, port)
         if loaded.is_of_host:
             return Fan(program, packet).ask()
         # What the rules alone say is the same for every host and port that they do not tell apart.
@@ -241,8 +243,8 @@ class Filters:
         if known is None:
             certain = possible = nothing(packet.family)
             why = ""
-            values = Way(program=self._program(), packet=packet).walk.values
-            for region, text, is_certain in no_source(self._program().around, packet, values):
+            values = Way(program=self.asked(), packet=packet).walk.values
+            for region, text, is_certain in no_source(self.asked().around, packet, values):
                 if is_certain:
                     certain |= region
                 elif region:
@@ -250,7 +252,8 @@ class Filters:
             known = self._refused[key] = (certain, possible - certain, why)
         return known
 
-    def _program(self) -> Program:
+    def asked(self) -> Program:
+        """Return the program; only where there is one may filters be asked."""
         if self.program is None:
             raise RuntimeError("asked without a program")
         return self.program
@@ -267,6 +270,21 @@ def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -
         accepting=ruled.accepting,
         blocking=ruled.blocking,
         doubt=ruled.doubt or (why if doubtful - certain else ""),
+    )
+
+
+def _packet(door: Door, family: Family, interface: str, address: int, port: int) -> Packet:
+    """Make the first packet to a socket."""
+    return Packet(
+        direction=Direction.IN,
+        interface=interface,
+        family=family,
+        destination=address,
+        protocol=_NUMBERS[door.protocol],
+        source_port=port,
+        destination_port=door.port,
+        tcp_flags=TCP_FLAGS["syn"] if door.protocol is Protocol.TCP else None,
+        ttl=_TTL,
     )
 
 

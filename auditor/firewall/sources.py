@@ -93,7 +93,10 @@ class Fan:
     def _accepting(self, allowed: Region) -> str:
         """Return the last rule that let allowed sources in, or the last policy where no rule did."""
         hits = [(text, is_policy) for region, text, is_policy in reversed(self.let_in) if allowed & region]
-        return next((text for text, is_policy in hits if not is_policy), hits[0][0] if hits else "")
+        return next(
+            (text for text, is_policy in hits if not is_policy),
+            hits[0][0] if hits else "no chain of a packet filter sees it",
+        )
 
     # ---- the way
 

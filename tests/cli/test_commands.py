@@ -48,6 +48,17 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_firewall_explain_reads_the_run_that_was_kept(audited: Path) -> None:
+    (host,) = [row["host"] for row in json.loads(auditor("hosts", "--format", "json", folder=audited).stdout)]
+    ran = auditor("firewall", "explain", host, "--to", "5900/tcp", "--format", "json", folder=audited)
+    if ran.returncode == 0:
+        answers = {row["answer"] for row in json.loads(ran.stdout)}
+        assert answers <= {"reaches it", "does not reach it", "cannot be told"}
+    else:
+        assert (ran.returncode, "packet filters could not be read" in ran.stderr) == (2, True)
+    assert "did you mean" in auditor("firewall", "explain", f"{host}x", "--to", "5900", folder=audited).stderr
+
+
 def test_the_results_fit_their_schema(audited: Path) -> None:
     (results,) = audited.glob("reports/*/results.json")
     data = json.loads(results.read_text())

@@ -54,3 +54,16 @@ def test_a_wrong_question_is_answered_with_what_is_wrong(
 ) -> None:
     (got,) = answers(monkeypatch, capsys, json.dumps({**QUESTION, **change}))
     assert word in str(got["error"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(("explain",), "which host and port?", id="nothing-named"),
+        pytest.param(("explain", "web1", "--to", "vnc"), "no port or range", id="no-port"),
+        pytest.param(("explain", "web1", "--to", "5900-5906"), "one port at a time", id="several-ports"),
+    ],
+)
+def test_a_wrong_command_line_is_named(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str) -> None:
+    assert main(["firewall", *words]) == 2
+    assert said in capsys.readouterr().err

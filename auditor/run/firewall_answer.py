@@ -1,0 +1,78 @@
+"""Which sources reach a port of a host, by which rule: the answer of ``auditor firewall explain``."""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from auditor.firewall.decide import decide
+from auditor.firewall.reach import Access, Door, Filters
+from auditor.firewall.regions import region_texts
+from auditor.model.facts.firewall import FirewallFrontend
+from auditor.model.facts.network import Family, Listener, Protocol
+from auditor.model.reading import Reading
+from auditor.model.ruleset import Verb
+
+Row = dict[str, Any]
+
+_ANY = {Family.IP: "0.0.0.0", Family.IP6: "::"}  # noqa: S104 — asked about, not bound to
+_WORDS = {Verb.ACCEPT: "reaches it", Verb.DROP: "is dropped", Verb.REJECT: "is rejected", None: "cannot be told"}
+
+
+def explain_port(filters: Filters, protocol: Protocol, port: int) -> list[Row]:
+    """Return a row for each family and answer: the networks that reach a port, that do not, and that cannot be told."""
+    return [
+        row
+        for family in filters.families
+        if (access := filters.access(Door(protocol=protocol, family=family, address=_ANY[family], port=port), family))
+        for row in _rows(family, access)
+    ]
+
+
+def _rows(family: Family, access: Access) -> Iterator[Row]:
+    sources = access.sources
+    refused = sources.refused - sources.allowed - sources.unknown
+    parts = (
+        ("reaches it", access.networks, sources.accepting),
+        ("cannot be told", region_texts(sources.unknown, family), sources.doubt),
+        ("does not reach it", region_texts(sources.blocked - refused, family), sources.blocking),
+    )
+    for word, networks, rule in parts:
+        if networks:
+            shown = ["anywhere"] if word == "reaches it" and access.is_open else list(networks)
+            yield {"family": family.value, "sources": shown, "answer": word, "rule": rule}
+            if word == "reaches it" and access.is_open:
+                return
+
+
+def explain_source(filters: Filters, protocol: Protocol, port: int, source: str) -> list[Row]:
+    """Return a row for each interface a source may come by: what becomes of its first packet, and by which rule."""
+    address = ipaddress.ip_address(source)
+    family = Family.IP if address.version == 4 else Family.IP6  # noqa: PLR2004
+    door = Door(protocol=protocol, family=family, address=_ANY[family], port=port)
+    rows: list[Row] = []
+    for interface, packet in filters.packets(door, family, int(address)):
+        outcome = decide(filters.asked(), packet)
+        rows.append(
+            {
+                "family": family.value,
+                "sources": [str(address)],
+                "interface": interface,
+                "answer": _WORDS[outcome.verdict],
+                "rule": outcome.rule,
+            }
+        )
+    return rows
+
+
+def surroundings(reading: Reading, protocol: Protocol, port: int) -> list[str]:
+    """Return sentences about what stands around the filters: who listens there, and which program loads the rules."""
+    listening = [one for one in reading.of(Listener) if (one.protocol, one.port) == (protocol, port)]
+    said = [
+        f"{owner} listens on {one.address} port {one.port}"
+        for one in listening
+        for owner in [one.owners[0].name if one.owners else "a process that was not seen"]
+    ]
+    said = said or [f"nothing listens on {port}/{protocol}"]
+    for front in reading.of(FirewallFrontend):
+        said.append(f"{front.name} says of itself that it is {'on' if front.is_enabled else 'off'} ({front.detail})")
+    return said
