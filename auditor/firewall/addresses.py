@@ -27,6 +27,9 @@ class Surroundings:
     """The host."""
     _types: dict[Family, dict[int, Region]] = field(default_factory=dict)
     _unsure: dict[Family, Region] = field(default_factory=dict)
+    _behind: dict[tuple[Family, str], tuple[Region, Region]] = field(default_factory=dict)
+    refusals: dict[tuple[object, ...], list[tuple[Region, str, bool]]] = field(default_factory=dict)
+    """What routing refuses, by what it depends on: filled and read by routing.py."""
 
     def __post_init__(self) -> None:
         for family in Family:
@@ -119,6 +122,12 @@ class Surroundings:
 
     def behind(self, family: Family, interface: str) -> tuple[Region, Region]:
         """Return the addresses that are reached by an interface, and those for which it is not known."""
+        known = self._behind.get((family, interface))
+        if known is None:
+            known = self._behind[family, interface] = self._reached_by(family, interface)
+        return known
+
+    def _reached_by(self, family: Family, interface: str) -> tuple[Region, Region]:
         if interface == _LOOPBACK:
             return everything(family), nothing(family)
         if self._routes is None:

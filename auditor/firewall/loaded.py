@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from auditor.firewall.chains import Chains
+from auditor.firewall.regions import Region
 from auditor.model.ruleset import (
     AnyOf,
     Base,
@@ -21,8 +22,8 @@ from auditor.model.ruleset import (
 )
 
 _NAT_DESTINATION, _NAT_SOURCE = -100, 100
-# Fields whose value depends on the host that has the rules.
-_OF_HOST = frozenset((Field.SADDR_TYPE, Field.DADDR_TYPE, Field.ROUTE_BACK))
+OF_HOST = frozenset((Field.SADDR_TYPE, Field.DADDR_TYPE, Field.ROUTE_BACK))
+"""Fields whose value depends on the host that has the rules."""
 _KEPT = 4096
 
 
@@ -36,6 +37,7 @@ class Loaded:
             hook: tuple(sorted((base for base in ruleset.bases if base.hook is hook), key=_order)) for hook in Hook
         }
         self._answers: dict[tuple[object, ...], Any] = {}
+        self.regions: dict[tuple[object, ...], tuple[Region, Region]] = {}
 
     def steps(self) -> Iterator[Step]:
         """Give every condition and effect of every rule."""
@@ -67,12 +69,12 @@ class Loaded:
         return any(
             (isinstance(step, Translate) and step.kind is not NatKind.SOURCE)
             or any(
-                isinstance(match, Match) and (not _OF_HOST.isdisjoint(match.fields) or _is_masked_port(match))
+                isinstance(match, Match) and (not OF_HOST.isdisjoint(match.fields) or _is_masked_port(match))
                 for match in (step.options if isinstance(step, AnyOf) else (step,))
             )
             for step in self.steps()
         ) or any(
-            isinstance(rule.action, Lookup) and not _OF_HOST.isdisjoint(rule.action.fields)
+            isinstance(rule.action, Lookup) and not OF_HOST.isdisjoint(rule.action.fields)
             for rules in self.ruleset.chains.values()
             for rule in rules
         )

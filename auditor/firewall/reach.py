@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from auditor.firewall.regions import Region, everything, nothing, region_texts
+from auditor.firewall.regions import Region, coarse, everything, nothing, region_texts
 from auditor.firewall.routing import no_source
 from auditor.firewall.source_states import Sources
 from auditor.firewall.sources import Fan
@@ -24,6 +24,7 @@ _PORTS = 16
 _LAST_PORT = 65_535
 _UNNAMED = 47_001
 _ADDRESSES = 16
+_NETWORKS = 256
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
 
 
@@ -58,7 +59,7 @@ class Access:
     is_open: bool
     """Whether every source that has a route reaches it."""
     networks: tuple[str, ...]
-    """The networks that reach it."""
+    """The networks that reach it; where there are very many, fewer that hold them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class Decision:
     rule: str
     """The rule or fact that decided, as a clause."""
     sources: tuple[str, ...] = ()
-    """Networks that reach it, where it is not reached from everywhere or nowhere."""
+    """Networks that reach it, where it is not reached from everywhere or nowhere: 256 at most, which then hold more."""
     accesses: tuple[Access, ...] = ()
     """The same by family, where filters were evaluated."""
 
@@ -169,7 +170,7 @@ class Filters:
             family=family,
             sources=_summed(firsts, allowed, unknown),
             is_open=(allowed | aside).is_all and bool(allowed),
-            networks=region_texts(_smoothed(allowed, aside), family),
+            networks=region_texts(coarse(_smoothed(allowed, aside), _NETWORKS), family),
         )
 
     def _arrivals(self, door: Door, family: Family) -> Iterator[tuple[Region, bool, Sources]]:
@@ -327,12 +328,8 @@ def _summed(parts: list[Sources], allowed: Region, unknown: Region) -> Sources:
 
 def _smoothed(allowed: Region, aside: Region) -> Region:
     """Close the gaps in a set that no source can come from, so that a network is told as one."""
-    made: list[tuple[int, int]] = []
-    for low, high in allowed | aside:
-        inside = allowed & Region([low], [high], allowed.top)
-        if inside:
-            made.append((inside.starts[0], inside.ends[-1]))
-    return Region.of(made, allowed.top)
+    gaps = [(low, high) for low, high in aside if low - 1 in allowed and high + 1 in allowed]
+    return allowed | Region.of(gaps, allowed.top) if gaps else allowed
 
 
 def _decision(accesses: tuple[Access, ...]) -> Decision:

@@ -8,7 +8,7 @@ from functools import cached_property
 from auditor.model.facts.network import Family
 
 _LARGE = 64
-_REMEMBERED = 512
+_REMEMBERED = 32
 BITS = {Family.IP: 32, Family.IP6: 128}
 
 
@@ -127,6 +127,19 @@ def everything(family: Family) -> Region:
 def nothing(family: Family) -> Region:
     """Return no address of a family."""
     return Region([], [], (1 << BITS[family]) - 1)
+
+
+def coarse(region: Region, most: int) -> Region:
+    """Return a region of at most so many intervals that holds all of another: the smallest gaps are closed."""
+    if len(region.starts) <= most:
+        return region
+    gaps = sorted(
+        range(1, len(region.starts)), key=lambda at: region.starts[at] - region.ends[at - 1], reverse=True
+    )[: most - 1]  # fmt: skip
+    cuts = sorted(gaps)
+    starts = [region.starts[0], *(region.starts[at] for at in cuts)]
+    ends = [*(region.ends[at - 1] for at in cuts), region.ends[-1]]
+    return Region(starts, ends, region.top)
 
 
 def address_text(value: int, family: Family) -> str:

@@ -23,7 +23,19 @@ def _setting(by_interface: Mapping[str, Value], interface: str) -> Value:
     return by_interface.get(interface, by_interface.get(""))
 
 
-def no_source(around: Surroundings, packet: Packet, values: Sequence[Value]) -> Iterator[tuple[Region, str, bool]]:
+def no_source(around: Surroundings, packet: Packet, values: Sequence[Value]) -> list[tuple[Region, str, bool]]:
+    """Return the sources that routing does not take from the wire, why, and whether that is certain."""
+    destination = values[Field.DADDR]
+    to_loopback = destination is not UNKNOWN and (destination == 1 or destination >> 24 == 127)  # noqa: PLR2004
+    key = (packet.family, packet.interface, values[Field.DADDR_TYPE] == _BROADCAST, to_loopback)
+    known = around.refusals.get(key)
+    if known is None:
+        found = _refused(around, packet, values)
+        known = around.refusals[key] = [one for one in found if one[0]]
+    return known
+
+
+def _refused(around: Surroundings, packet: Packet, values: Sequence[Value]) -> Iterator[tuple[Region, str, bool]]:
     """Give the sources that routing does not take from the wire, why, and whether that is certain."""
     if packet.interface == _LOOPBACK:
         return

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from auditor.firewall.chains import Compiled, Tested
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value, look_up
+from auditor.firewall.loaded import OF_HOST
 from auditor.firewall.regions import Region, everything, nothing
 from auditor.firewall.routing import no_source
 from auditor.firewall.source_match import FREE, source_region
@@ -53,7 +54,7 @@ class Fan:
         self.refused = self.none
         self._routes = True
         self._summaries: dict[tuple[str, State], Summary] = {}
-        self._regions: dict[tuple[int, tuple[Value, ...]], tuple[Region, Region]] = {}
+        self._regions: dict[tuple[object, ...], tuple[Region, Region]] = {}
         self._depth = 0
 
     def ask(self, within: Region | None = None, *, routes: bool = True) -> Sources:
@@ -345,10 +346,11 @@ class Fan:
             return self._any_of(match, values)
         if isinstance(match, Doubt):
             return self.none, self.all
-        key = (id(match), tuple(values[at] for at in match.fields))
-        known = self._regions.get(key)
+        key = (id(match), self.family, tuple(values[at] for at in match.fields))
+        kept = self._regions if any(at in OF_HOST for at in match.fields) else self.program.loaded.regions
+        known = kept.get(key)
         if known is None:
-            known = self._regions[key] = source_region(self.program, match, values, self.family)
+            known = kept[key] = source_region(self.program, match, values, self.family)
         return known
 
     def _any_of(self, match: AnyOf, values: tuple[Value, ...]) -> tuple[Region, Region]:
