@@ -54,7 +54,7 @@ def main() -> int:
 def _print(differential: Differential, found: list[Wrong], options: argparse.Namespace) -> None:
     seen: set[str] = set()
     for wrong in found:
-        key = str(wrong.answer.get("rule"))
+        key = str(wrong.answer.get("rule", wrong.case))
         if key not in seen and len(seen) < options.keep:
             seen.add(key)
             small = wrong if options.sources else differential.smallest(wrong)
