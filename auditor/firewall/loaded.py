@@ -7,6 +7,8 @@ from typing import Any
 
 from auditor.firewall.chains import Chains
 from auditor.firewall.regions import Region
+from auditor.firewall.tracking import tracked_families
+from auditor.model.facts.network import Family
 from auditor.model.ruleset import (
     AnyOf,
     Base,
@@ -62,6 +64,11 @@ class Loaded:
     def writes_ct_mark(self) -> bool:
         """Tell whether a rule gives a connection a mark."""
         return any(isinstance(step, SetMark) and step.target is Field.CT_MARK for step in self.steps())
+
+    @cached_property
+    def tracked(self) -> frozenset[Family]:
+        """Return the families whose connections are tracked for certain."""
+        return tracked_families(self.ruleset)
 
     @cached_property
     def is_of_host(self) -> bool:

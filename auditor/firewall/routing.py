@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from auditor.firewall.addresses import Surroundings
 from auditor.firewall.compiled import UNKNOWN, Value
-from auditor.firewall.regions import Region, everything
+from auditor.firewall.regions import Region, everything, nothing
 from auditor.model.facts.network import Family
 from auditor.model.packet import Packet
 from auditor.model.ruleset import ADDRESS_TYPES, Field
@@ -16,6 +16,7 @@ _TOP4 = (1 << 32) - 1
 _LOOPBACK_NET = Region.of([(127 << 24, (128 << 24) - 1)], _TOP4)
 _THIS_NETWORK = Region.of([(0, (1 << 24) - 1)], _TOP4)
 _NO_SOURCE = Region.of([(224 << 24, (240 << 24) - 1), (_TOP4, _TOP4)], _TOP4)
+_LINK_LOCAL6 = Region.of([(0xFE80 << 112, (0xFEC0 << 112) - 1)], (1 << 128) - 1)
 _NO_SOURCE6 = Region.of([(1, 1), (0xFF << 120, (1 << 128) - 1)], (1 << 128) - 1)
 
 
@@ -64,3 +65,8 @@ def _refused(around: Surroundings, packet: Packet, values: Sequence[Value]) -> I
             away -= around.reached(family)
         yield away, text, mode is not None
         yield unsure, f"{text}, or not: the routes are not known", False
+
+
+def not_forwarded(family: Family) -> Region:
+    """Return the sources that no router sends on: IPv6 keeps what is link-local on its link."""
+    return _LINK_LOCAL6 if family is Family.IP6 else nothing(family)

@@ -1,10 +1,24 @@
 """What connection tracking makes of a packet that nothing announced (nf_conntrack's protocol trackers)."""
 
 from auditor.firewall.dialects.values import ICMP, ICMPV6, TCP
+from auditor.model.facts.network import Family
 from auditor.model.packet import Packet
-from auditor.model.ruleset import CT_STATUSES, TCP_FLAGS
+from auditor.model.ruleset import (
+    CT_STATUSES,
+    TCP_FLAGS,
+    AnyOf,
+    Field,
+    Lookup,
+    Match,
+    Rule,
+    Ruleset,
+    SetMark,
+    Step,
+    Translate,
+)
 
 _FIN, _SYN, _RST, _ACK, _URG = (TCP_FLAGS[name] for name in ("fin", "syn", "rst", "ack", "urg"))
+_OF_CONNECTIONS = frozenset((Field.CT_STATE, Field.CT_DIRECTION, Field.CT_STATUS, Field.CT_MARK))
 _COUNTED = _FIN | _SYN | _RST | _ACK | _URG
 # The combinations that a TCP tracker does not refuse outright (tcp_valid_flags).
 _VALID = frozenset(
@@ -48,3 +62,44 @@ def implied_status(packet: Packet, state: str) -> int:
         return 0
     status = CT_STATUSES["confirmed"] | CT_STATUSES["seen-reply"]
     return status | CT_STATUSES["assured"] if packet.protocol == TCP else status
+
+
+def tracked_families(ruleset: Ruleset) -> frozenset[Family]:
+    """Return the families whose connections are tracked for certain: a rule that is called looks at them or translates.
+
+    The kernel switches tracking on for the rules that need it, so that a chain of type nat without such a rule
+    anywhere is asked by nobody; a user that no listing shows (IPVS, Open vSwitch) may have switched it on too.
+    """
+    found: set[Family] = set()
+    for number, family in ((4, Family.IP), (6, Family.IP6)):
+        waiting = [base.chain for base in ruleset.bases if number in base.families and base.is_certain]
+        seen: set[str] = set()
+        while waiting and family not in found:
+            key = waiting.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            for rule in ruleset.chains.get(key, ()):
+                if any(_needs_tracking(step, number, rule) for step in rule.steps):
+                    found.add(family)
+                waiting += _called(rule)
+    return frozenset(found)
+
+
+def _needs_tracking(step: Step, family: int, rule: Rule) -> bool:
+    if isinstance(step, Translate):
+        # `dnat ip6 to` is of one family although its chain is of both; redirect and masquerade are of the chain's.
+        families = [one for one in rule.steps if isinstance(one, Match) and one.fields == (Field.FAMILY,)]
+        return step.address is None or all(
+            one.is_negated or any(box[0][0] == family for box, _ in one.keys.entries) for one in families
+        )
+    if isinstance(step, SetMark):
+        return Field.CT_MARK in (step.source, step.target)
+    options = step.options if isinstance(step, AnyOf) else (step,)
+    return any(isinstance(one, Match) and not _OF_CONNECTIONS.isdisjoint(one.fields) for one in options)
+
+
+def _called(rule: Rule) -> list[str]:
+    action = rule.action
+    actions = [one for _, one in action.entries] if isinstance(action, Lookup) else [action] if action else []
+    return [one.target for one in actions if one.target]

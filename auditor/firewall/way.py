@@ -7,7 +7,7 @@ from auditor.firewall.addresses import Surroundings
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value
 from auditor.firewall.dialects.values import ICMP, ICMPV6
 from auditor.firewall.loaded import Loaded
-from auditor.firewall.routing import no_source
+from auditor.firewall.routing import no_source, not_forwarded
 from auditor.firewall.tracking import first_state, implied_status
 from auditor.firewall.walk import BudgetError, Ending, Walk
 from auditor.model.facts.network import Family
@@ -117,6 +117,9 @@ class Way:
     """Whether it is the first packet of its connection."""
     is_bound: int = NO
     """Whether a rule of this hook has translated it: the others are not asked then."""
+    leaves: Value = None
+    """The interface it leaves by after this hook, where a translation has changed that: a hook keeps the one it began
+    with."""
 
     def __post_init__(self) -> None:
         values = self._values()
@@ -140,7 +143,15 @@ class Way:
     def state(self) -> tuple[object, ...]:
         """Return all that what comes depends on."""
         walk = self.walk
-        return (tuple(walk.values), walk.untracked, walk.translated, self.is_tracked, self.is_new, self.is_bound)
+        return (
+            tuple(walk.values),
+            walk.untracked,
+            walk.translated,
+            self.is_tracked,
+            self.is_new,
+            self.is_bound,
+            self.leaves,
+        )
 
     # ---- stages
 
@@ -171,7 +182,7 @@ class Way:
             self.endings.append(Ending(Verb.DROP, refusal, "", doubt))
             if not doubt:
                 return False
-        return self._hook(Hook.FORWARD) and self._hook(Hook.POSTROUTING)
+        return self._hook(Hook.FORWARD) and self._hook(Hook.POSTROUTING) and self._hook(Hook.EGRESS)
 
     def forwarded(self) -> tuple[str, str]:
         """Send the packet on: say why it is not, and what is not known of that; find where it leaves."""
@@ -182,7 +193,15 @@ class Way:
         name = "IPv4" if packet.family is Family.IP else "IPv6"
         if forwards is None:
             return (f"whether {name} is forwarded is not known",) * 2
-        return ("", "") if forwards else (f"it is for another host, and forwarding of {name} is off", "")
+        if not forwards:
+            return f"it is for another host, and forwarding of {name} is off", ""
+        if packet.source is not None and packet.source in not_forwarded(packet.family):
+            return "a packet of a link-local source is not forwarded", ""
+        if values[Field.TTL] is not UNKNOWN:
+            if values[Field.TTL] <= 1:
+                return "its time to live is over", ""
+            values[Field.TTL] -= 1  # before the chains of the hook see it
+        return "", ""
 
     def _routing(self) -> bool:
         """Say whether the routing of incoming packets lets it in."""
@@ -235,9 +254,11 @@ class Way:
         return self._first_only(truth) if base.is_nat else truth
 
     def leave(self, hook: Hook) -> None:
-        """End with a hook: connection tracking has seen the packet by now."""
+        """End with a hook: connection tracking has seen the packet by now, and its new way counts."""
         if hook in _TRACKED and not self.is_tracked:
             self._track()
+        if self.leaves is not None:
+            self.walk.values[Field.OIF], self.leaves = self.leaves, None
 
     def _remember(self, base: Base, ending: Ending) -> None:
         """Keep what let the packet through: a rule says more than a policy, and a later one more than an earlier."""
@@ -248,14 +269,17 @@ class Way:
         """Say whether a base chain sees the packet, by the interface it is bound to."""
         if hook not in (Hook.INGRESS, Hook.EGRESS):
             return YES
-        if not base.devices:
+        name = self.packet.interface if hook is Hook.INGRESS else self.walk.values[Field.OIF]
+        if not base.devices or name is UNKNOWN:
             return MAYBE
-        return YES if self.packet.interface in base.devices else NO
+        return YES if name in base.devices else NO
 
     def _first_only(self, truth: int) -> int:
         if self.is_bound == YES or self.is_new == NO:
             return NO
-        return truth if self.is_new == YES and self.is_bound == NO else MAYBE
+        # Without connection tracking, which nothing but its users switches on, no such chain is asked.
+        is_certain = self.is_new == YES and self.is_bound == NO and self.packet.family in self.program.loaded.tracked
+        return truth if is_certain else MAYBE
 
     # ---- connection tracking and translation
 
@@ -307,6 +331,7 @@ class Way:
         if not is_exact:
             values[Field.DADDR] = values[Field.DADDR_TYPE] = UNKNOWN
             values[Field.DPORT] = values[Field.SET_DPORT] = UNKNOWN
+            self.leaves = UNKNOWN if packet.direction is Direction.OUT else None
             return
         if address is not None:
             values[Field.DADDR] = address
@@ -320,7 +345,7 @@ class Way:
             leaves = _LOOPBACK if kind is NatKind.REDIRECT else self.program.around.way_to(packet.family, address)
             if values[Field.DADDR_TYPE] == _LOCAL:
                 leaves = _LOOPBACK
-            values[Field.OIF] = UNKNOWN if leaves is None else leaves
+            self.leaves = UNKNOWN if leaves is None else leaves
 
     # ---- values
 

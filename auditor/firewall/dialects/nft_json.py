@@ -42,6 +42,11 @@ def _read(document: Json, listing: str | None, *, skip_iptables: bool) -> Rulese
         else:
             doubts.append(f"an entry {str(kind)[:40]} without a body")
     asleep = None if listing is None else _dormant(listing)
+    for (family, name, chain), devices in (_devices(listing) if listing else {}).items():
+        # nft 1.0.6 leaves the devices of a chain out of its JSON.
+        body = tables[family, name].chains.get(chain) if (family, name) in tables else None
+        if body is not None and not {"dev", "devs"} & body.keys():
+            body["devs"] = devices
     bases: list[Base] = []
     chains: dict[str, tuple[Rule, ...]] = {}
     for order, table in enumerate(tables.values()):
@@ -94,6 +99,22 @@ def _dormant(listing: str) -> set[TableKey]:
         elif line.startswith("\tchain "):
             table = None
     return asleep
+
+
+def _devices(listing: str) -> dict[tuple[str, str, str], list[str]]:
+    """Return the devices that base chains are bound to, from the text of nft."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    family = table = chain = ""
+    for line in listing.splitlines():
+        words = line.split()
+        if words[:1] == ["table"] and len(words) == len(("table", "family", "name", "{")):
+            family, table = words[1:3]
+        elif words[:1] == ["chain"]:
+            chain = words[1]
+        elif words[:1] == ["type"] and "hook" in words and words[4:5] in (["device"], ["devices"]):
+            named = words[5 : words.index("priority")] if "priority" in words else []
+            found[family, table, chain] = [word.strip('",') for word in named if word not in ("=", "{", "}")]
+    return found
 
 
 class _Table:
