@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.firewall.kernel.cases import Case
 from tests.firewall.kernel.evaluator import Answer, Evaluator
@@ -182,24 +181,13 @@ class Differential:
             tries = [{**packet, "src": source, "sport": 30000 + number} for number, source in enumerate(sources)]
             for tried, label in zip(tries, self.kernel.label(tries), strict=True):
                 self.tally.packets += 1
-                said = (
-                    "unknown"
-                    if _holds(answer["unknown"], tried["src"])
-                    else "accept"
-                    if _holds(answer["allowed"], tried["src"])
-                    else "drop"
-                )
+                said = said_of(answer, tried["src"])
                 self.tally.unknown += said == "unknown"
-                seen = "drop" if label["verdict"] in _CLOSED else label["verdict"]
+                seen = "closed" if is_closed(label["verdict"]) else label["verdict"]
                 if said not in ("unknown", seen) and seen != "unstable":
+                    answer_here = {**answer, "verdict": said}
                     made.append(
-                        Wrong(
-                            case=case.name,
-                            script=loaded.script,
-                            packet=tried,
-                            kernel=label,
-                            answer={**answer, "verdict": said},
-                        )
+                        Wrong(case=case.name, script=loaded.script, packet=tried, kernel=label, answer=answer_here)
                     )
         self.tally.rulesets += 1
         self.tally.wrong += made
@@ -217,6 +205,18 @@ def ends(texts: Iterable[str]) -> list[tuple[int, int, int]]:
             first, last = network.network_address, network.broadcast_address
         made.append((first.version, int(first), int(last)))
     return made
+
+
+def said_of(answer: Answer, source: str) -> str:
+    """Return what an answer to `query: sources` says of one source: accept, closed or unknown."""
+    return (
+        "unknown" if _holds(answer["unknown"], source) else "accept" if _holds(answer["allowed"], source) else "closed"
+    )
+
+
+def is_closed(verdict: str) -> bool:
+    """Tell whether a packet did not get through."""
+    return verdict in _CLOSED
 
 
 def _holds(texts: list[str], address: str) -> bool:
@@ -242,10 +242,3 @@ def minimise(script: Script, still: Callable[[Script], Script | None]) -> Script
             if size == 1:
                 return script
             share = min(len(lines), share * 2)
-
-
-def vector(loaded: Loaded, name: str, packets: list[Packet], labels: list[dict[str, str]], **more: Any) -> str:
-    """Return a line of a file of vectors: a ruleset, packets, and what the kernel made of each."""
-    return json.dumps(
-        {"name": name, "fields": loaded.fields, "host": loaded.host, **more, "packets": packets, "labels": labels}
-    )

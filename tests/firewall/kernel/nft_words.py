@@ -29,7 +29,7 @@ _ODD = (
     "tcp option maxseg exists", "tcp option maxseg missing", "meta pkttype host", "meta pkttype != unicast",
     "exthdr hbh exists", "ip frag-off & 0x1fff != 0", "ip version 4", "meta protocol ip", "meta protocol { ip, ip6 }",
     "meta iiftype ether", "meta iiftype loopback", "meta cpu 0-63", "ip hdrlength 5", "ip id 7", "udp length 1-100",
-    "ether type ip", "frag id 33", "ip6 flowlabel 0", "tcp doff 5", "th sport 1024-65535", "meta iif 2", "iifgroup default",
+    "ether saddr 02:00:00:00:00:01", "frag id 33", "ip6 flowlabel 0", "tcp doff 5", "th sport 1024-65535", "meta iif 2", "iifgroup default",
 )  # fmt: skip
 
 
