@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -60,6 +61,27 @@ def test_no_more_hosts_are_under_way_than_workers() -> None:
 
     assert len(list(fan_out(hosts(40), slow, record, course(4)))) == 40
     assert most <= 4
+
+
+def test_no_more_hosts_of_a_subnet_are_under_way_than_its_budget() -> None:
+    running: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def slow(host: Host) -> RawOutput:
+        subnet = host.address.rpartition(".")[0]
+        with lock:
+            running[subnet] += 1
+            most[subnet] = max(most[subnet], running[subnet])
+        time.sleep(0.005)
+        with lock:
+            running[subnet] -= 1
+        return answer(host)
+
+    spread = [Host(name=f"h{number}", address=f"10.0.{number % 3}.{number}") for number in range(60)]
+    bounded = Course(pacing=Pacing(workers=12, per_subnet=2))
+    assert len(list(fan_out(spread, slow, record, bounded))) == 60
+    assert all(count <= 2 for count in most.values())
 
 
 def test_a_host_that_fails_is_a_record_like_any_other() -> None:

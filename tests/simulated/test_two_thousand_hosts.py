@@ -45,10 +45,10 @@ def test_memory_and_descriptors_stay_flat_and_every_host_stands_in_the_ledger_on
     print(f"{took:.1f} s; memory {[round(part / 1e6, 1) for part in memory]} MB; {descriptors=}; {threads=}")  # noqa: T201
     # What a host could leave behind is its question (60 KB) or its answer (16 KB); caches fill up to about here.
     assert memory[2] - memory[1] < 10_000 * HOSTS / 3
-    # A worker has a connection or none at the moment of a look: that is all that may differ.
-    assert abs(descriptors[2] - descriptors[1]) <= WORKERS / 2
-    assert max(sample.descriptors for sample in samples) < 4 * WORKERS
-    assert max(sample.threads for sample in samples) <= 2 * WORKERS + 1 + WORKERS
+    # A worker has one connection at most, and a thread of paramiko's for it; the rest is the store's and the readers'.
+    # Second tries wait behind the first: towards the end, more workers hold a connection that does not come about.
+    assert max(sample.descriptors for sample in samples) <= 2 * WORKERS
+    assert max(sample.threads for sample in samples) <= 2 * WORKERS + 8
 
     # What the policy says is the most it may cost, whatever the machine: list scheduling over the workers.
     worst = alive * DEADLINE + (REFUSED + SILENT) * (1 + RETRIES) * CONNECT
