@@ -16,7 +16,7 @@ from auditor.cli.asking import ask_all
 from auditor.cli.command import Command
 from auditor.cli.files import read_text
 from auditor.cli.interrupt import INTERRUPTED
-from auditor.cli.inventory import add_vault_options, kept_vault, vault_sources
+from auditor.cli.inventory import add_vault_options, hosts_of, kept_vault
 from auditor.cli.pacing import add_pacing_options, check_pacing, window_length
 from auditor.cli.population import add_population_option, chosen_population
 from auditor.cli.report import chosen_formats
@@ -24,7 +24,6 @@ from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
 from auditor.controls.registry import controls
 from auditor.errors import OutputError, UsageError
-from auditor.inventory.read import read_inventory
 from auditor.inventory.scope import fix_scope, local_host
 from auditor.model.host import Host, Scope
 from auditor.policy.load import parse_exceptions, parse_policy
@@ -161,7 +160,7 @@ def _scope(options: Namespace, run: RunRecord | None) -> tuple[Scope, tuple[Host
     elif not asked["inventory"]:
         raise UsageError("which hosts? `auditor audit local` audits this machine, -i FILE the hosts of an inventory")
     else:
-        hosts = read_inventory(asked["inventory"], vault_sources(asked))
+        hosts = hosts_of(asked["inventory"], asked)
         scope = fix_scope(hosts, asked["patterns"], asked["limit"], asked["inventory"])
     if run is not None and scope.sha256 != run.scope_sha256:
         raise UsageError(

@@ -5,10 +5,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from auditor.cli.command import Command
-from auditor.cli.inventory import add_vault_options, kept_vault, vault_sources
+from auditor.cli.inventory import add_vault_options, hosts_of, kept_vault
 from auditor.cli.terminal import say
 from auditor.errors import HostError, UsageError
-from auditor.inventory.read import read_inventory
 from auditor.inventory.scope import fix_scope
 from auditor.model.host import ConnectionKind, Host
 from auditor.report.visible import visible
@@ -32,7 +31,7 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> int:
-    hosts = read_inventory(options.inventory, vault_sources(kept_vault(options)))
+    hosts = hosts_of(options.inventory, kept_vault(options))
     scope = fix_scope(hosts, options.patterns, options.limit, options.inventory)
     if not options.yes and not sys.stdin.isatty():
         raise UsageError("nobody is here to compare fingerprints; --yes says that you did")

@@ -1,12 +1,16 @@
 """Options and access shared by the commands that read an inventory."""
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from auditor.catalogue.cache import user_cache
 from auditor.errors import UsageError
+from auditor.inventory.read import read_inventory
 from auditor.inventory.vault import VaultSources
+from auditor.model.host import Host
 
 
 def add_vault_options(parser: ArgumentParser) -> None:
@@ -44,8 +48,9 @@ def kept_vault(options: Namespace) -> dict[str, object]:
     }
 
 
-def vault_sources(kept: Mapping[str, Any]) -> VaultSources:
-    """Return the sources of kept options; a run of an earlier version kept none."""
-    return VaultSources(
+def hosts_of(inventory: str, kept: Mapping[str, Any]) -> tuple[Host, ...]:
+    """Read an inventory with what was kept of the options; a run of an earlier version kept none of them."""
+    vault = VaultSources(
         password_files=tuple(kept.get("vault_password_files", ())), ids=tuple(kept.get("vault_ids", ()))
     )
+    return read_inventory(inventory, vault, user_cache(os.environ))

@@ -1,17 +1,20 @@
 """Hosts from an Ansible inventory of any kind, read by Ansible itself through ansible-runner."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import InventoryError
+from auditor.inventory.ansible_cache import kept_listing
 from auditor.inventory.ansible_files import broken, named, vaulted
 from auditor.inventory.ansible_resolve import resolve
 from auditor.inventory.ansible_run import SECONDS, Said, private_place, run_ansible
+from auditor.inventory.listing import Listing
 from auditor.inventory.rows import name_problem
-from auditor.inventory.variables import host_from
+from auditor.inventory.variables import VARIABLES, host_from
 from auditor.inventory.vault import VaultSources
 from auditor.model.host import Host
 
@@ -27,13 +30,21 @@ _QUOTED = 600
 """Characters of Ansible's own words that are repeated."""
 
 
-def read_ansible(source: str, vault: VaultSources) -> tuple[Host, ...]:
+def read_ansible(source: str, vault: VaultSources, cache: Path | None) -> tuple[Host, ...]:
     """Read an inventory file, folder, script, plugin configuration or host list (``a,b,``).
 
     Whatever Ansible warns of while it reads stops with InventoryError: an inventory that it has read in part
     would make an audit of part of the fleet look whole. Variables that are templates or encrypted are filled in by
-    Ansible; a host with one that cannot be is returned as unusable, with the reason.
+    Ansible; a host with one that cannot be is returned as unusable, with the reason. What Ansible lists of files
+    that have not changed is taken from the ``cache`` folder; what it fills in never is.
     """
+    listing = kept_listing(source, vault, cache, lambda: _listing(source, vault), os.environ)
+    filled = resolve(source, listing.variables, vault)
+    return tuple(_host(name, filled[name], groups) for name, groups in listing.groups.items())
+
+
+def _listing(source: str, vault: VaultSources) -> Listing:
+    """Let Ansible read an inventory, and keep of its answer what concerns us."""
     answer = _list(source, vault)
     groups = _groups_of(answer)
     variables = answer.get("_meta", {}).get("hostvars", {})
@@ -41,8 +52,12 @@ def read_ansible(source: str, vault: VaultSources) -> tuple[Host, ...]:
     wrong = [f"{source}: {problem}" for name in names if (problem := name_problem(name)) is not None]
     if wrong:
         raise InventoryError("; ".join(wrong))
-    filled = resolve(source, variables, vault)
-    return tuple(_host(name, filled.get(name, {}), groups.get(name, ())) for name in names)
+    return Listing(
+        groups={name: groups.get(name, ()) for name in names},
+        variables={
+            name: {key: value for key, value in variables.get(name, {}).items() if key in VARIABLES} for name in names
+        },
+    )
 
 
 def _host(name: str, variables: Mapping[str, object], groups: tuple[str, ...]) -> Host:

@@ -16,14 +16,14 @@ from auditor.model.host import Host
 _YAML = frozenset({".yml", ".yaml"})
 
 
-def read_inventory(source: str | Path, vault: VaultSources = NO_VAULT) -> tuple[Host, ...]:
+def read_inventory(source: str | Path, vault: VaultSources = NO_VAULT, cache: Path | None = None) -> tuple[Host, ...]:
     """Return the hosts of an inventory, sorted by name; InventoryError when any of it cannot be read.
 
     A ``.csv`` file is CSV, a ``.yml`` or ``.yaml`` file that holds a list is ours; anything else, folders,
     scripts, plugins and lists such as ``a,b,`` included, is Ansible's and read by Ansible, with ``vault`` for
-    what is encrypted.
+    what is encrypted; what it lists is kept in the folder ``cache``, if one is given.
     """
-    hosts = with_known_jumps(sorted(_read(source, vault), key=lambda host: host.name))
+    hosts = with_known_jumps(sorted(_read(source, vault, cache), key=lambda host: host.name))
     if not hosts:
         raise InventoryError(f"{source}: holds no hosts")
     by_key: dict[str, list[str]] = defaultdict(list)
@@ -37,10 +37,10 @@ def read_inventory(source: str | Path, vault: VaultSources = NO_VAULT) -> tuple[
     return tuple(hosts)
 
 
-def _read(source: str | Path, vault: VaultSources) -> tuple[Host, ...]:
+def _read(source: str | Path, vault: VaultSources, cache: Path | None) -> tuple[Host, ...]:
     path = Path(source)
     if "," in str(source) and not os.path.lexists(path):
-        return read_ansible(str(source), vault)
+        return read_ansible(str(source), vault, cache)
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError as error:
@@ -55,7 +55,7 @@ def _read(source: str | Path, vault: VaultSources) -> tuple[Host, ...]:
             return ()
         if is_list(text):
             return read_yaml_list(text, path)
-    return read_ansible(str(path.absolute()), vault)
+    return read_ansible(str(path.absolute()), vault, cache)
 
 
 def _text(path: Path) -> str:

@@ -41,11 +41,12 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "deadline": ("auditor_deadline",),
     "replay": ("auditor_replay",),
 }
-_SSH_ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+SSH_ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+"""Variables that hold arguments of ssh."""
 
 SECRETS = frozenset(name for key in ("password", "passphrase", "become_password") for name in (key, *_NAMES[key]))
 """Names of secrets, as columns and as variables."""
-VARIABLES = frozenset(name for names in _NAMES.values() for name in names) | set(_SSH_ARGUMENTS)
+VARIABLES = frozenset(name for names in _NAMES.values() for name in names) | set(SSH_ARGUMENTS)
 """Every variable that says something to the auditor."""
 
 
@@ -146,7 +147,7 @@ def host_from(
 
 
 def _ssh_arguments(said: _Said) -> SshArguments:
-    texts = [said.plain(name) for name in _SSH_ARGUMENTS if said.variables.get(name) not in (None, "")]
+    texts = [said.plain(name) for name in SSH_ARGUMENTS if said.variables.get(name) not in (None, "")]
     arguments = read_ssh_arguments(" ".join(text for text in texts if text is not None))
     said.problems += [("ansible_ssh_common_args", problem) for problem in arguments.problems]
     return arguments
