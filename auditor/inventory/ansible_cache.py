@@ -12,7 +12,8 @@ from pathlib import Path
 from auditor import __version__
 from auditor.inventory.ansible_files import inventory_files, vaulted
 from auditor.inventory.listing import Listing
-from auditor.inventory.variables import SECRETS, SSH_ARGUMENTS, is_unresolved
+from auditor.inventory.references import reference_problem
+from auditor.inventory.variables import REFERENCES, SECRETS, SSH_ARGUMENTS, is_unresolved
 from auditor.inventory.vault import VaultSources
 
 _LAYOUT = 1
@@ -112,6 +113,7 @@ def _holds_files(place: str) -> bool:
 def _holds_secret(listing: Listing) -> bool:
     return any(
         (name in SECRETS and value not in (None, "") and not is_unresolved(value))
+        or (name in REFERENCES.values() and not is_unresolved(value) and reference_problem(str(value)) is not None)
         # A proxy command often carries a password.
         or (name in SSH_ARGUMENTS and "proxycommand" in str(value).lower())
         for variables in listing.variables.values()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.errors import InventoryError, Problem
-from auditor.inventory.variables import SECRETS, VARIABLES, host_from
+from auditor.inventory.references import FORMS
+from auditor.inventory.variables import REFERENCES, SECRETS, VARIABLES, host_from
 from auditor.located import did_you_mean
 from auditor.model.host import Host
 
@@ -17,6 +18,7 @@ _COLUMNS: Mapping[str, str] = {
     "private_key": "ansible_ssh_private_key_file",
     "ssh_args": "ansible_ssh_common_args",
     "become": "ansible_become",
+    **REFERENCES,
     "site": "auditor_site",
     "owner": "auditor_owner",
     "deadline": "auditor_deadline",
@@ -50,8 +52,8 @@ def column_problem(name: str) -> str | None:
     """Say what is wrong with a column's name, if anything is."""
     if name in SECRETS:
         return (
-            f"{name}: secrets do not belong into this file; use a key (private_key), an agent, "
-            "or an Ansible inventory that is protected as your other secrets are"
+            f"{name}: secrets do not belong into this file; use a key (private_key) or an agent, or write where it "
+            f"stands into the columns {', '.join(REFERENCES)}: {FORMS}"
         )
     known = {*COLUMNS, *VARIABLES, *_WINRM} - SECRETS
     return None if name in known else f"unknown column {name!r}{did_you_mean(name, sorted(known))}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.inventory.jumps import read_jumps
+from auditor.inventory.references import from_folder, reference_problem
 from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
 from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings
 
@@ -20,6 +21,12 @@ _CONNECTIONS = {
 _YES = frozenset({"true", "yes", "on", "y", "t", "1", "1.0"})
 _NO = frozenset({"false", "no", "off", "n", "f", "0", "0.0", ""})
 _HIGHEST_PORT = 65535
+REFERENCES: Mapping[str, str] = {
+    "password": "auditor_password",
+    "become_password": "auditor_become_password",
+    "passphrase": "auditor_passphrase",
+}
+"""Secrets to the variables that say where they stand, in every kind of inventory."""
 _NOT_PLAIN = ("{{", "{%", "{#", "__ansible_vault", "$ANSIBLE_VAULT;")
 
 # In the order in which Ansible takes them, the first that is set.
@@ -44,9 +51,11 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 SSH_ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 """Variables that hold arguments of ssh."""
 
-SECRETS = frozenset(name for key in ("password", "passphrase", "become_password") for name in (key, *_NAMES[key]))
-"""Names of secrets, as columns and as variables."""
-VARIABLES = frozenset(name for names in _NAMES.values() for name in names) | set(SSH_ARGUMENTS)
+SECRETS = frozenset(name for key in REFERENCES for name in _NAMES[key])
+"""Variables that hold secrets."""
+VARIABLES = (
+    frozenset(name for names in _NAMES.values() for name in names) | set(SSH_ARGUMENTS) | set(REFERENCES.values())
+)
 """Every variable that says something to the auditor."""
 
 
@@ -117,6 +126,8 @@ def host_from(
     _check_become(said)
     known_hosts = tuple(_path(file, folder) for file in arguments.known_hosts)
     jumps = _jumps(said, arguments, known_hosts)
+    references = _references(said, folder)
+    by_reference = {secret for secret, _ in references}
     host = Host(
         name=name,
         address=said.text("address") or ("localhost" if kind is ConnectionKind.LOCAL else name),
@@ -124,12 +135,13 @@ def host_from(
         connection=kind,
         credentials=Credentials(
             user=user,
-            password=said.text("password"),
+            password=None if "password" in by_reference else said.text("password"),
             private_key=None if key is None else _path(key, folder),
-            passphrase=said.text("passphrase"),
+            passphrase=None if "passphrase" in by_reference else said.text("passphrase"),
             certificate=None if arguments.certificate_file is None else _path(arguments.certificate_file, folder),
             become=_boolean(said, "become"),
-            become_password=said.text("become_password"),
+            become_password=None if "become_password" in by_reference else said.text("become_password"),
+            references=references,
         ),
         ssh=SshSettings(
             known_hosts=known_hosts,
@@ -144,6 +156,21 @@ def host_from(
         replay=None if replay is None else _path(replay, folder),
     )
     return host, said.problems
+
+
+def _references(said: _Said, folder: Path) -> tuple[tuple[str, str], ...]:
+    """Read where secrets stand; a reference goes before what Ansible's own variable of the same holds."""
+    found = []
+    for secret, name in REFERENCES.items():
+        text = said.plain(name) if said.variables.get(name) not in (None, "") else None
+        if text is None:
+            continue
+        problem = reference_problem(text)
+        if problem is None:
+            found.append((secret, from_folder(text, folder)))
+        else:
+            said.problems.append((name, problem))
+    return tuple(found)
 
 
 def _ssh_arguments(said: _Said) -> SshArguments:

@@ -40,6 +40,8 @@ class Credentials:
     """Whether to gain root through sudo once logged in."""
     become_password: str | None = field(default=None, repr=False)
     """Password that sudo asks for; None means ``sudo -n``."""
+    references: tuple[tuple[str, str], ...] = ()
+    """Secrets that are looked up when the host's turn comes: field, and where it stands (``env:NAME``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

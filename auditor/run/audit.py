@@ -1,6 +1,7 @@
 """An audit from its start to its end: scope fixed, hosts asked and judged, findings followed, run closed."""
 
 import json
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -13,6 +14,7 @@ from auditor.collect.seal import canonical
 from auditor.controls.attack import attack_data
 from auditor.controls.registry import control_infos
 from auditor.errors import HostError, Reason, UsageError
+from auditor.inventory.references import Secrets
 from auditor.model.case import History
 from auditor.model.host import Host, HostFacts, Scope, host_facts
 from auditor.model.ledger import HostOutcome
@@ -139,10 +141,12 @@ def run_audit(
     waiting = [host for host in scope.hosts if host.name not in done]
     history = _histories(json.loads(store.text(run.inputs["history"])))
     nobody = History()
+    known_secrets = Secrets(os.environ)
 
     def put(host: Host) -> RawOutput:
         if host.unusable is not None:
             raise HostError(Reason.VARIABLES, host.unusable)
+        host = known_secrets.filled(host)
         call = _call(host, limits)
         answer = ask(host, call)
         return answer if answer.token is not None else replace(answer, token=call.token)

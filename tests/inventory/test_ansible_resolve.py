@@ -118,6 +118,7 @@ def test_what_cannot_be_filled_in_names_the_variable_and_never_a_value(
     assert "canary" not in failing + repr(said)
 
 
+@pytest.mark.slow
 def test_a_vaulted_file_without_a_password_is_named(folder: Folder, encrypted: Callable[[str], str]) -> None:
     place = folder(hosts_ini="a\n", group_vars__all_yml=encrypted("x: canary"))
     with pytest.raises(InventoryError) as caught:
@@ -184,6 +185,7 @@ def test_no_file_ever_holds_what_ansible_says(
     assert list(in_memory.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_without_a_folder_in_memory_nothing_is_filled_in(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ansible_run, "_memory", lambda: None)
     (host,) = read_inventory(folder(hosts_ini="a ansible_user='{{ x }}'\n"))

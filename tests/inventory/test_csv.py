@@ -83,7 +83,7 @@ def test_a_mark_of_the_byte_order_and_quoted_line_breaks_do_no_harm(read: Read) 
             [
                 (
                     "hosts.csv:1: the first line must name the columns, `host` among them: host,address,port,"
-                    "connection,user,private_key,ssh_args,become,site,owner,deadline,host_id,replay,groups"
+                    "connection,user,private_key,ssh_args,become,password,become_password,passphrase,site,owner,deadline,host_id,replay,groups"
                 )
             ],
             id="no-header",
@@ -117,11 +117,13 @@ def test_faults_are_named_all_at_once(faults: Faults, text: str, expected: list[
 
 
 @pytest.mark.parametrize(
-    "column", ["password", "ansible_password", "ansible_ssh_pass", "become_password", "passphrase"]
+    ("column", "line"),
+    [("ansible_password", 1), ("ansible_ssh_pass", 1), ("password", 2), ("become_password", 2), ("passphrase", 2)],
 )
-def test_secrets_are_refused(faults: Faults, column: str) -> None:
+def test_secrets_are_refused(faults: Faults, column: str, line: int) -> None:
     (said,) = faults("hosts.csv", f"host,{column}\na,canary-secret\n")
-    assert said.startswith(f"hosts.csv:1: {column}: secrets do not belong into this file; use a key")
+    assert said.startswith(f"hosts.csv:{line}: {column}: secrets do not belong into this file; use a key")
+    assert "env:NAME, file:/path or keyring:SERVICE/ACCOUNT" in said
     assert "canary-secret" not in said
 
 
