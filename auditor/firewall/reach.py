@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from auditor.firewall.regions import Region, coarse, everything, nothing, region_texts
 from auditor.firewall.routing import no_source
@@ -76,9 +76,14 @@ class Decision:
     """The same by family, where filters were evaluated."""
 
 
+@lru_cache(maxsize=256)
+def _bound(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(address.partition("%")[0])
+
+
 def is_loopback(address: str) -> bool:
     """Tell whether an address is this machine's own; an IPv4 address mapped into IPv6 counts as IPv4."""
-    plain = ipaddress.ip_address(address.partition("%")[0])
+    plain = _bound(address)
     mapped = plain.ipv4_mapped if isinstance(plain, ipaddress.IPv6Address) else None
     return (mapped or plain).is_loopback
 
@@ -200,7 +205,7 @@ class Filters:
         """Return the addresses that a packet by an interface can be sent to to reach the socket."""
         if self.program is None:
             return []
-        bound = ipaddress.ip_address(door.address.partition("%")[0])
+        bound = _bound(door.address)
         if isinstance(bound, ipaddress.IPv6Address) and bound.ipv4_mapped is not None:
             bound = bound.ipv4_mapped
         if not bound.is_unspecified:
@@ -297,7 +302,7 @@ def _is_link_local(family: Family, address: int) -> bool:
 
 
 def _families(door: Door) -> tuple[Family, ...]:
-    bound = ipaddress.ip_address(door.address.partition("%")[0])
+    bound = _bound(door.address)
     if isinstance(bound, ipaddress.IPv6Address) and bound.ipv4_mapped is not None:
         return (Family.IP,)
     if door.family is Family.IP6 and bound.is_unspecified and door.is_v6only is not True:

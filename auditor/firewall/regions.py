@@ -3,7 +3,6 @@
 import ipaddress
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 
 from auditor.model.facts.network import Family
 
@@ -19,6 +18,7 @@ class Region:
         self.starts = starts
         self.ends = ends
         self.top = top
+        self._rest: Region | None = None
         self._met: dict[int, tuple[Region, Region]] = {}
 
     @classmethod
@@ -58,9 +58,15 @@ class Region:
         """Tell whether nothing is missing."""
         return len(self.starts) == 1 and self.starts[0] == 0 and self.ends[0] == self.top
 
-    @cached_property
+    @property
     def rest(self) -> "Region":
         """All that is not in it."""
+        if self._rest is None:
+            self._rest = self._complement()
+            self._rest._rest = self  # noqa: SLF001 — its own kind
+        return self._rest
+
+    def _complement(self) -> "Region":
         if not self.starts:
             return Region([0], [self.top], self.top)
         starts = [end + 1 for end in self.ends if end < self.top]
@@ -69,9 +75,7 @@ class Region:
             starts.insert(0, 0)
         if self.ends[-1] < self.top:
             ends.append(self.top)
-        made = Region(starts, ends, self.top)
-        made.__dict__["rest"] = self
-        return made
+        return Region(starts, ends, self.top)
 
     def __and__(self, other: "Region") -> "Region":
         if self.is_all or self is other:
@@ -115,6 +119,8 @@ class Region:
             return other
         if not other.starts or self.is_all:
             return self
+        if len(self.starts) + len(other.starts) <= _LARGE:
+            return Region.of([*self, *other], self.top)
         return (self.rest & other.rest).rest
 
 
