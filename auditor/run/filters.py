@@ -1,40 +1,34 @@
 """The packet filters of a host, read from its evidence and made ready to be asked who reaches what."""
 
 import ipaddress
-from collections.abc import Iterable
 from functools import lru_cache
 
-from auditor.firewall.dialects.iptables_save import read_iptables
-from auditor.firewall.dialects.nft_json import read_nft
+from auditor.firewall.dialects.registry import dialects
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.reach import Filters
 from auditor.firewall.way import Program
 from auditor.model.evidence import Outcome
 from auditor.model.facts.network import Family, InterfaceAddress, Route
 from auditor.model.facts.system import KernelSetting
+from auditor.model.host import OsFamily
 from auditor.model.packet import HostNetwork
 from auditor.model.reading import Reading
-from auditor.model.ruleset import Ruleset, merged
-
-# The engines that can stop a packet on Linux.
-_ENGINES = ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")
-_FAMILIES = {"# family ip": Family.IP, "# family ip6": Family.IP6}
+from auditor.model.ruleset import merged
 
 
 def filters_of(reading: Reading) -> Filters:
     """Return the filters of a host; without a program, and with the reason, where they could not be read in full."""
-    unseen = [name for name in _ENGINES if (one := reading.sections.get(name)) is None or one.outcome.is_gap]
-    if unseen:
+    mine = [dialect for dialect in dialects().values() if dialect.os is reading.os]
+    engines = [name for dialect in mine for name in dialect.engines]
+    if not mine or any((one := reading.sections.get(name)) is None or one.outcome.is_gap for name in engines):
         return Filters(program=None, problem="the packet filters could not be read in full")
-    texts = {name: _text(reading, f"firewall.{name}") for name in _NAMES}
+    names = dict.fromkeys(name for dialect in mine for name in (*dialect.engines, *dialect.beside))
+    texts = tuple((name, text) for name in names if (text := _text(reading, name)) is not None)
     try:
-        loaded = _loaded(*(texts[name] for name in _NAMES))
+        loaded = _loaded(reading.os, texts)
     except ValueError as error:
         return Filters(program=None, problem=f"the packet filters could not be read: {error}")
     return Filters(program=Program(loaded, host_network(reading)))
-
-
-_NAMES = ("nft", "nft_text", "iptables_nft", "iptables_legacy", "ip6tables_legacy", "ipset")
 
 
 def _text(reading: Reading, name: str) -> str | None:
@@ -46,37 +40,10 @@ def _text(reading: Reading, name: str) -> str | None:
 
 
 @lru_cache(maxsize=32)
-def _loaded(
-    nft: str | None,
-    listing: str | None,
-    iptables_nft: str | None,
-    legacy: str | None,
-    legacy6: str | None,
-    sets: str | None,
-) -> Loaded:
+def _loaded(os: OsFamily, texts: tuple[tuple[str, str], ...]) -> Loaded:
     """Read all that is loaded into one ruleset: hosts of one build have the same, which is read once."""
-    rulesets: list[Ruleset] = []
-    for text, family in ((legacy, Family.IP), (legacy6, Family.IP6)):
-        if text is not None:
-            rulesets.append(read_iptables(text, family, sets=sets or "", backend="legacy"))
-    rulesets += [
-        read_iptables(text, family, sets=sets or "", backend="nft") for family, text in _by_family(iptables_nft or "")
-    ]
-    if nft is not None:
-        rulesets.append(read_nft(nft, listing=listing, skip_iptables=iptables_nft is not None))
-    return Loaded(merged(*rulesets))
-
-
-def _by_family(text: str) -> Iterable[tuple[Family, str]]:
-    """Part the section of iptables-nft, whose script says before each listing of which family it is."""
-    parts: dict[Family, list[str]] = {}
-    lines: list[str] = []
-    for line in text.splitlines():
-        if line in _FAMILIES:
-            lines = parts.setdefault(_FAMILIES[line], [])
-        else:
-            lines.append(line)
-    return [(family, "\n".join(lines)) for family, lines in parts.items()]
+    by_name = dict(texts)
+    return Loaded(merged(*(dialect.read(by_name) for dialect in dialects().values() if dialect.os is os)))
 
 
 def host_network(reading: Reading) -> HostNetwork:

@@ -9,6 +9,7 @@ import yaml
 from auditor.collect.registry import collectors
 from auditor.controls.attack import attack_data
 from auditor.controls.registry import controls
+from auditor.firewall.dialects.registry import dialects
 from auditor.report.formats import FORMATS
 
 _MANUAL = ("## What it checks", "## Why it matters", "## How to fix")
@@ -118,6 +119,20 @@ def test_controls_need_sections_that_a_collector_gives() -> None:
         and not any(section == want or section.startswith(want.removesuffix("*")) for section in collectors())
     ]
     assert unknown == []
+
+
+def test_dialects_are_found_under_the_names_of_their_files(root: Path) -> None:
+    assert dialects()
+    assert {dialect.id for dialect in dialects().values()} == set(dialects())
+    assert set(dialects()) == _plugin_files(root, "firewall/dialects", "*.py", "DIALECT")
+    sections = {name for one in dialects().values() for name in (*one.engines, *one.beside)}
+    assert sorted(sections - set(collectors())) == []
+
+
+def test_dialects_have_tests(root: Path) -> None:
+    folder = root / "tests" / "firewall"
+    untested = [name for name in dialects() if not (folder / f"test_{name}.py").is_file()]
+    assert untested == []
 
 
 def test_playbooks_that_are_named_exist(root: Path) -> None:

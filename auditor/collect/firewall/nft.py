@@ -60,12 +60,12 @@ def _entries(text: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _dormant(entries: list[tuple[str, dict[str, Any]]]) -> set[tuple[str, str]]:
-    """Return tables that are switched off: nft prints ``dormant``, 1.0.6 only its first letter."""
+    """Return tables that are switched off: nft prints ``dormant``, 1.0.6 the table's own name in its place."""
     off = set()
     for kind, body in entries:
         flags = body.get("flags") if kind == "table" else None
         words = flags if isinstance(flags, list) else [flags]
-        if "dormant" in words or "d" in words:
+        if "dormant" in words or (flags is not None and flags == body.get("name")):
             off.add((str(body.get("family")), str(body.get("name"))))
     return off
 

@@ -4,11 +4,14 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from auditor.firewall.dialects.dialect import Dialect, Texts
 from auditor.firewall.dialects.ipsets import IpSet, read_ipsets
 from auditor.firewall.dialects.iptables_matches import Module, Option, Setting, plain, read_module
 from auditor.firewall.dialects.iptables_targets import read_target
+from auditor.model.evidence import Proof
 from auditor.model.facts.network import Family
-from auditor.model.ruleset import Action, Base, Doubt, Hook, Rule, Ruleset, Step, Verb
+from auditor.model.host import OsFamily
+from auditor.model.ruleset import Action, Base, Doubt, Hook, Rule, Ruleset, Step, Verb, merged
 
 _HOOKS = {
     "PREROUTING": Hook.PREROUTING, "INPUT": Hook.INPUT, "FORWARD": Hook.FORWARD, "OUTPUT": Hook.OUTPUT,
@@ -190,3 +193,44 @@ def read_iptables(text: str, family: Family, *, sets: str = "", backend: str = "
     if reader.table:
         raise ValueError(f"table {reader.table} does not end in COMMIT")
     return Ruleset(bases=tuple(reader.bases), chains=reader.chains, doubts=tuple(reader.doubts))
+
+
+_LEGACY = {"firewall.iptables_legacy": Family.IP, "firewall.ip6tables_legacy": Family.IP6}
+_FAMILIES = {"# family ip": Family.IP, "# family ip6": Family.IP6}
+
+
+def _read_sections(texts: Texts) -> Ruleset:
+    """Read the tables of both backends: all of them are live."""
+    sets = texts.get("firewall.ipset", "")
+    rulesets = [
+        read_iptables(texts[name], family, sets=sets, backend="legacy")
+        for name, family in _LEGACY.items()
+        if name in texts
+    ]
+    rulesets += [
+        read_iptables(text, family, sets=sets, backend="nft")
+        for family, text in _by_family(texts.get("firewall.iptables_nft", ""))
+    ]
+    return merged(*rulesets)
+
+
+def _by_family(text: str) -> list[tuple[Family, str]]:
+    """Part the section of iptables-nft, whose script says before each listing of which family it is."""
+    parts: dict[Family, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line in _FAMILIES:
+            lines = parts.setdefault(_FAMILIES[line], [])
+        else:
+            lines.append(line)
+    return [(family, "\n".join(lines)) for family, lines in parts.items()]
+
+
+DIALECT = Dialect(
+    id="iptables_save",
+    os=OsFamily.LINUX,
+    engines=tuple(_LEGACY),
+    beside=("firewall.iptables_nft", "firewall.ipset"),
+    read=_read_sections,
+    proof=Proof.LAB,
+)

@@ -2,9 +2,12 @@
 
 import json
 
+from auditor.firewall.dialects.dialect import Dialect, Texts
 from auditor.firewall.dialects.nft_rules import RuleReader
 from auditor.firewall.dialects.nft_sets import NamedSet
 from auditor.firewall.dialects.values import Json
+from auditor.model.evidence import Proof
+from auditor.model.host import OsFamily
 from auditor.model.ruleset import Action, Base, Hook, Rule, Ruleset, Verb
 
 _FAMILIES = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "netdev": (4, 6), "bridge": (4, 6)}
@@ -182,3 +185,22 @@ class _Table:
                     body = expression.get("set") if isinstance(expression, dict) else None
                     if isinstance(body, dict) and str(body.get("set", ""))[1:] in self.sets:
                         self.sets[str(body["set"])[1:]].is_open = True
+
+
+def _read_sections(texts: Texts) -> Ruleset:
+    """Read what is loaded; the tables of iptables-nft are left to their own dialect where it has them."""
+    text = texts.get("firewall.nft")
+    if text is None:
+        return Ruleset()
+    skips = "firewall.iptables_nft" in texts
+    return read_nft(text, listing=texts.get("firewall.nft_text"), skip_iptables=skips)
+
+
+DIALECT = Dialect(
+    id="nft_json",
+    os=OsFamily.LINUX,
+    engines=("firewall.nft",),
+    beside=("firewall.nft_text", "firewall.iptables_nft"),
+    read=_read_sections,
+    proof=Proof.LAB,
+)
