@@ -26,6 +26,8 @@ def decide(program: Program, packet: Packet) -> Outcome:
     if not found.blocked:
         return outcome
     endings = [Ending(verb, found.blocking, answer) for verb, answer in found.stops]
-    return Outcome(
+    decided = Outcome(
         endings=tuple(one if is_answered(packet, one) else Ending(Verb.DROP, found.blocking) for one in endings)
     )
+    # Stopped for certain, and yet dropped or rejected: the first walk says by which rules that is not known.
+    return decided if decided.verdict is not None else outcome
