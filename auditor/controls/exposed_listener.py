@@ -25,6 +25,7 @@ packet filters too: while their effect on the socket is undecided, the verdict i
 """
 
 from auditor.controls.control import Control
+from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
@@ -51,7 +52,7 @@ def _assess(case: Case) -> Assessment:
         if exposure.reachability in _OPEN and not strangers:
             continue
         if strangers:
-            violation = _violation(exposure, strangers)
+            violation = _violation(case, exposure, strangers)
             into = suspected if exposure.is_suspected else violations
             # IPv4 and IPv6 sockets of one port are one finding, with both quoted.
             earlier = into.get(violation.subject)
@@ -77,7 +78,7 @@ def _where(exposure: Exposure) -> str:
     return f"{address}:{exposure.port}/{exposure.protocol}"
 
 
-def _violation(exposure: Exposure, strangers: tuple[str, ...]) -> Violation:
+def _violation(case: Case, exposure: Exposure, strangers: tuple[str, ...]) -> Violation:
     objection = f" {exposure.objection}." if exposure.objection else ""
     name = _name(exposure)
     return Violation(
@@ -86,7 +87,7 @@ def _violation(exposure: Exposure, strangers: tuple[str, ...]) -> Violation:
             f"{name} listens on {_where(exposure)} and is reachable from {listed(strangers)}: "
             f"{exposure.rule}.{objection}"
         ),
-        proof=() if exposure.proof is None else (exposure.proof,),
+        proof=(*(() if exposure.proof is None else (exposure.proof,)), *rule_quote(case, exposure.rule or "")),
         remediation=(
             f"Bind {name} to 127.0.0.1 and ::1, and reach it through SSH or a VPN.",
             f"Or let a packet filter admit {exposure.port}/{exposure.protocol} from the networks that need it only.",
@@ -101,7 +102,8 @@ def _merged(one: Violation, other: Violation) -> Violation:
     return Violation(
         subject=one.subject,
         reason=one.reason,
-        proof=(*one.proof, *other.proof),
+        # Each socket is quoted, a rule that lets in both of them once.
+        proof=(*one.proof, *(quote for quote in other.proof if quote not in one.proof[1:])),
         remediation=one.remediation,
         severity=one.severity,
         product=one.product,

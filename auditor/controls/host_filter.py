@@ -22,13 +22,14 @@ The rules of every packet filter that the kernel has.
 """
 
 from auditor.controls.control import Control
+from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.facts.network import Family
 from auditor.model.filtering import Passage
 from auditor.model.host import OsFamily
-from auditor.model.sighting import Quote, Reachability
+from auditor.model.sighting import Reachability
 from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Severity, Violation
 
 _PERIMETER = Limit(
@@ -36,7 +37,6 @@ _PERIMETER = Limit(
     text="Firewalls between the host and its clients are not seen: reachability is judged at the host.",
 )
 _NAMES = {Family.IP: "IPv4", Family.IP6: "IPv6"}
-_SECTION = "firewall.nft"
 _ADVICE = "Read the rules that are named, and say what they mean: a limit or a memory of the kernel decides there."
 
 
@@ -58,7 +58,7 @@ def _assess(case: Case) -> Assessment:
     gaps = tuple(
         _gap(f"what happens to {_NAMES[one.family]} by default is undecided: {one.rule}", _ADVICE) for one in unsure
     )
-    return Assessment(violations=_violations(open_, len(filtering.defaults)), gaps=gaps)
+    return Assessment(violations=_violations(case, open_), gaps=gaps)
 
 
 def _strangers(one: Passage, case: Case) -> tuple[str, ...]:
@@ -67,27 +67,30 @@ def _strangers(one: Passage, case: Case) -> tuple[str, ...]:
     return outside(one.networks, case.networks.trusted)
 
 
-def _violations(open_: list[tuple[Passage, tuple[str, ...]]], families: int) -> tuple[Violation, ...]:
+def _violations(case: Case, open_: list[tuple[Passage, tuple[str, ...]]]) -> tuple[Violation, ...]:
+    families = len(case.filtering.defaults)
     if len(open_) == families and all(one.rule == open_[0][0].rule for one, _ in open_):
         # One cause, one finding: nothing is loaded, or one chain accepts all.
-        return (_violation("firewall:off", "The host is open to", open_[0], Severity.MEDIUM),) if open_ else ()
+        return (_violation(case, "firewall:off", "The host is open to", open_[0], Severity.MEDIUM),) if open_ else ()
     made = []
     for one, who in open_:
         is_forgotten = len(open_) < families and one.family is Family.IP6
         severity = Severity.HIGH if is_forgotten else Severity.MEDIUM
         beside = " although IPv4 is closed" if is_forgotten else ""
         made.append(
-            _violation(f"firewall:{one.family}", f"{_NAMES[one.family]} is open{beside} to", (one, who), severity)
+            _violation(case, f"firewall:{one.family}", f"{_NAMES[one.family]} is open{beside} to", (one, who), severity)
         )
     return tuple(made)
 
 
-def _violation(subject: str, says: str, found: tuple[Passage, tuple[str, ...]], severity: Severity) -> Violation:
+def _violation(
+    case: Case, subject: str, says: str, found: tuple[Passage, tuple[str, ...]], severity: Severity
+) -> Violation:
     one, who = found
     return Violation(
         subject=subject,
         reason=f"{says} {listed(who)} on every port that no rule closes: {one.rule}.",
-        proof=(Quote(section=_SECTION, quote=one.rule),),
+        proof=rule_quote(case, one.rule),
         remediation=(
             "Load a packet filter whose input chain drops by default, for IPv4 and IPv6.",
             "Open the ports that the host serves, to the networks that need them.",

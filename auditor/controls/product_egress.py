@@ -22,13 +22,14 @@ The rules of every packet filter that the kernel has.
 """
 
 from auditor.controls.control import Control
+from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.facts.network import Family
 from auditor.model.filtering import Passage
 from auditor.model.host import OsFamily
-from auditor.model.sighting import Quote, Reachability
+from auditor.model.sighting import Reachability
 from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Severity, Violation
 
 _FALLBACK = Limit(
@@ -50,14 +51,14 @@ def _assess(case: Case) -> Assessment:
     gaps: list[Gap] = []
     for one in case.filtering.outbound:
         if one.reachability in _OPEN:
-            violation = _violation(one)
+            violation = _violation(case, one)
             found.setdefault(violation.subject, violation)
         elif one.reachability is Reachability.UNDECIDED:
             gaps.append(_gap(f"whether the host reaches {one.port}/{one.protocol} is undecided: {one.rule}"))
     return Assessment(violations=tuple(found.values()), gaps=tuple(gaps))
 
 
-def _violation(one: Passage) -> Violation:
+def _violation(case: Case, one: Passage) -> Violation:
     where = "every address" if one.reachability is Reachability.FROM_ANYWHERE else listed(one.networks)
     return Violation(
         subject=f"egress:{one.protocol}/{one.port}",
@@ -65,7 +66,7 @@ def _violation(one: Passage) -> Violation:
             f"The host reaches {one.port}/{one.protocol} at {where} of the internet over {_NAMES[one.family]}: "
             f"{one.rule}."
         ),
-        proof=(Quote(section="firewall.nft", quote=one.rule),),
+        proof=rule_quote(case, one.rule),
         remediation=(f"Drop {one.port}/{one.protocol} in the output chain, for both families.",),
         severity=Severity.MEDIUM,
     )

@@ -21,11 +21,12 @@ The rules of every packet filter that the kernel has, and the listening sockets.
 """
 
 from auditor.controls.control import Control
+from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
 from auditor.model.filtering import Passage
 from auditor.model.host import OsFamily
-from auditor.model.sighting import Quote, Reachability
+from auditor.model.sighting import Reachability
 from auditor.model.verdict import Assessment, Demand, Limit, Mitigation, Severity, Violation
 
 _RANGES = Limit(
@@ -42,15 +43,15 @@ def _assess(case: Case) -> Assessment:
         who = ("anywhere",) if is_open else outside(one.networks, case.networks.trusted)
         subject = f"opening:{one.protocol}/{one.port}"
         if who and (one.protocol, one.port) not in used and subject not in found:
-            found[subject] = _violation(subject, one, who)
+            found[subject] = _violation(case, subject, one, who)
     return Assessment(violations=tuple(found.values()))
 
 
-def _violation(subject: str, one: Passage, who: tuple[str, ...]) -> Violation:
+def _violation(case: Case, subject: str, one: Passage, who: tuple[str, ...]) -> Violation:
     return Violation(
         subject=subject,
         reason=f"{one.port}/{one.protocol} is open to {listed(who)}, and nothing listens on it: {one.rule}.",
-        proof=(Quote(section="firewall.nft", quote=one.rule),),
+        proof=rule_quote(case, one.rule),
         remediation=(f"Remove what opens {one.port}/{one.protocol}, or limit it to the policy's trusted networks.",),
         severity=Severity.LOW,
     )

@@ -52,6 +52,11 @@ class Compiled:
     lookup: tuple[Lookup, Index[Action]] | None
     """The verdict map that says what is done, where there is one."""
 
+    @property
+    def is_harmless(self) -> bool:
+        """Tell whether nothing comes of the rule, whether it matches or not: it counts, or writes to a log."""
+        return self.verb is Verb.CONTINUE and self.lookup is None and not self.rest
+
     def without(self, settled: set[int]) -> "Compiled":
         """Return the rule without the conditions (by their place) that are known to hold."""
         if not settled:

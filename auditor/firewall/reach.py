@@ -274,6 +274,7 @@ def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -
         blocked=ruled.blocked | certain,
         refused=certain,
         accepting=ruled.accepting,
+        is_by_policy=ruled.is_by_policy,
         blocking=ruled.blocking,
         doubt=ruled.doubt or (why if doubtful - certain else ""),
     )
@@ -326,6 +327,7 @@ def _summed(parts: list[Sources], allowed: Region, unknown: Region) -> Sources:
         blocked=(allowed | unknown).rest,
         refused=parts[0].refused,
         accepting=first.accepting,
+        is_by_policy=first.is_by_policy,
         blocking=next((part.blocking for part in parts if part.blocking), ""),
         doubt=next((part.doubt for part in parts if part.doubt), ""),
     )
@@ -335,6 +337,13 @@ def _smoothed(allowed: Region, aside: Region) -> Region:
     """Close the gaps in a set that no source can come from, so that a network is told as one."""
     gaps = [(low, high) for low, high in aside if low - 1 in allowed and high + 1 in allowed]
     return allowed | Region.of(gaps, allowed.top) if gaps else allowed
+
+
+def _both_rules(sources: Sources) -> str:
+    """Quote the rule that lets some sources in, and where that is a policy, the one that keeps the others out."""
+    if sources.is_by_policy and sources.blocking:
+        return f"{sources.accepting}, but {sources.blocking}"
+    return sources.accepting
 
 
 def _decision(accesses: tuple[Access, ...]) -> Decision:
@@ -350,7 +359,7 @@ def _decision(accesses: tuple[Access, ...]) -> Decision:
             reachability=word, rule=f"a rule cannot be told: {rule}", sources=networks, accesses=accesses
         )  # fmt: skip
     elif any(one.allowed for one in found):
-        word, rule = Reachability.FROM_NETWORKS, next(one.accepting for one in found if one.allowed)
+        word, rule = Reachability.FROM_NETWORKS, next(_both_rules(one) for one in found if one.allowed)
     else:
         word, rule = Reachability.BLOCKED, next((one.blocking for one in found if one.blocking), "")
     sources = networks if word is Reachability.FROM_NETWORKS else ()

@@ -54,6 +54,11 @@ class Region:
         return place >= 0 and value <= self.ends[place]
 
     @property
+    def size(self) -> int:
+        """Return how many it holds."""
+        return sum(self.ends) - sum(self.starts) + len(self.starts)
+
+    @property
     def is_all(self) -> bool:
         """Tell whether nothing is missing."""
         return len(self.starts) == 1 and self.starts[0] == 0 and self.ends[0] == self.top

@@ -57,6 +57,8 @@ class Sources:
     """Those of the blocked that routing does not take from the wire, whatever the rules."""
     accepting: str = ""
     """The rule that lets the allowed in."""
+    is_by_policy: bool = False
+    """Whether that is the policy of a chain."""
     blocking: str = ""
     """The rule that stops the blocked."""
     stops: tuple[tuple[Verb, str], ...] = ()

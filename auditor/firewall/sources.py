@@ -73,13 +73,15 @@ class Fan:
             self.doubts.append((start, self.program.ruleset.doubts[0]))
         unknown = may_pass & may_stop
         allowed, blocked = may_pass - unknown, start - may_pass
+        accepting, is_by_policy = self._accepting(allowed)
         stops = [ending for region, ending in self.stopped if blocked & region]
         return Sources(
             allowed=allowed,
             blocked=blocked,
             unknown=unknown,
             refused=self.refused & blocked,
-            accepting=self._accepting(allowed),
+            accepting=accepting,
+            is_by_policy=is_by_policy,
             blocking=stops[-1].text if stops else "",
             stops=tuple(dict.fromkeys((one.verb, one.answer) for one in stops)),
             doubt="; ".join(list(dict.fromkeys(text for region, text in self.doubts if unknown & region))[:3]),
@@ -91,13 +93,18 @@ class Fan:
             made |= region
         return made
 
-    def _accepting(self, allowed: Region) -> str:
-        """Return the last rule that let allowed sources in, or the last policy where no rule did."""
-        hits = [(text, is_policy) for region, text, is_policy in reversed(self.let_in) if allowed & region]
-        return next(
-            (text for text, is_policy in hits if not is_policy),
-            hits[0][0] if hits else "no chain of a packet filter sees it",
-        )
+    def _accepting(self, allowed: Region) -> tuple[str, bool]:
+        """Return the rule that let most of the allowed sources in, and whether it is a policy."""
+        hits = [one for one in reversed(self.let_in) if allowed & one[0]]
+        if not hits:
+            return "no chain of a packet filter sees it", False
+        rules = [one for one in hits if not one[2]] or hits
+        most = max(rules, key=lambda one: (allowed & one[0]).size)
+        policies = [one for one in hits if one[2]]
+        # A rule says more than a policy, unless it lets in a few and the policy the rest.
+        if policies and (allowed & most[0]).size * 2 < allowed.size:
+            most = policies[0]
+        return most[1], most[2]
 
     # ---- the way
 
@@ -190,7 +197,8 @@ class Fan:
             if not here:
                 continue
             if one.ending.verb is Verb.ACCEPT:
-                self.let_in.append((here, one.ending.text, one.ending.text == base.text))
+                if not base.is_nat:
+                    self.let_in.append((here, one.ending.text, one.ending.text == base.text))
                 passed.append((self._left(way, one.state), here))
             else:
                 self.stopped.append((here, one.ending))
@@ -245,7 +253,7 @@ class Fan:
             taken = certain | possible
             if not taken:
                 continue
-            if possible:
+            if possible and not rule.is_harmless:
                 summary.doubts.append((possible, rule.rule.text))
             region -= certain
             onward: dict[State, Region] = {}

@@ -262,7 +262,7 @@ class Way:
 
     def _remember(self, base: Base, ending: Ending) -> None:
         """Keep what let the packet through: a rule says more than a policy, and a later one more than an earlier."""
-        if self.accepted is None or ending.text != base.text:
+        if self.accepted is None or (ending.text != base.text and not base.is_nat):
             self.accepted = ending
 
     def _sees(self, base: Base, hook: Hook) -> int:
