@@ -131,9 +131,9 @@ def _gap_list(gaps: Counter[tuple[str, str]], options: Namespace, *, single: boo
 def _not_assessed(rows: RunRows, options: Namespace) -> None:
     missing = [row for row in rows.ledger if row["outcome"] == "unreachable"]
     if missing:
-        _print(
-            "Hosts not assessed", _table([dict(row) for row in missing], ["host", "reason", "detail"], options), options
-        )
+        tries = ["attempts"] if any(row["attempts"] > 1 for row in missing) else []
+        columns = ["host", "reason", *tries, "detail"]
+        _print("Hosts not assessed", _table([dict(row) for row in missing], columns, options), options)
 
 
 def _population(rows: RunRows, options: Namespace) -> None:

@@ -153,7 +153,9 @@ class Summary:
             group.hosts.add(name, page)
             if self.listed < LISTED:
                 self.listed += 1
-                group.rows.append({key: host[key] for key in ("host", "detail", "owner", "site")} | {"page": page})
+                group.rows.append(
+                    {key: host[key] for key in ("host", "detail", "attempts", "owner", "site")} | {"page": page}
+                )
         self.lines.append(
             {
                 "host": name,

@@ -219,7 +219,7 @@ def assessed(
     return HostResult(**(fields | more))  # type: ignore[arg-type]
 
 
-def unreachable(name: str, reason: Reason, detail: str, **more: str | None) -> HostResult:
+def unreachable(name: str, reason: Reason, detail: str, attempts: int = 1, **more: str | None) -> HostResult:
     """Build a host that did not answer: every verdict is unknown."""
     owner, site = more.get("owner"), more.get("site")
     gap = Gap(section="*", outcome=Outcome.FAILED, reason="the host was not reached")
@@ -231,6 +231,8 @@ def unreachable(name: str, reason: Reason, detail: str, **more: str | None) -> H
             complete=False,
             reason=reason,
             detail=detail,
+            attempts=attempts,
+            retried_after=reason if attempts > 1 else None,
             owner=owner,
             site=site,
         ),
@@ -443,5 +445,5 @@ def sample_hosts() -> list[HostResult]:
             owner="Branch IT",
             site="leipzig",
         ),
-        unreachable("branch-08.example.net", Reason.TIMEOUT, "10.9.8.8 port 22 did not answer within 10 s"),
+        unreachable("branch-08.example.net", Reason.TIMEOUT, "10.9.8.8 port 22 did not answer within 10 s", 22),
     ]
