@@ -18,6 +18,9 @@ _RANK = {
 }
 _STDERR_LIMIT = 2000
 _REASON_LIMIT = 300
+_MARKERS = 20_000
+_ID_LENGTH = 80
+_ID_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ def open_envelope(*, stdout: bytes, stderr: bytes, token: str, limit: int) -> En
     body = _unpack(stdout, token, limit)
     if body.startswith(b"@"):
         body = b"\n" + body
+    if body.count(b"\n@") > _MARKERS:
+        raise HostError(Reason.PROBE_FAILED, f"the answer holds more than {_MARKERS} markers")
     first, *chunks = body.split(b"\n@")
     if first:
         raise HostError(Reason.PROBE_FAILED, "the answer does not begin with a marker of the probe")
@@ -87,6 +92,11 @@ def _unpack(stdout: bytes, token: str, limit: int) -> bytes:
         raise HostError(Reason.PROBE_FAILED, f"the answer is damaged: {error}") from error
     if len(unpacked) > limit:
         raise HostError(Reason.OUTPUT_LIMIT, f"the answer unpacks to more than {limit} bytes")
+    if not unpacker.eof:
+        raise HostError(Reason.PROBE_FAILED, f"the answer is not whole: its packing ends after {len(body)} bytes")
+    if unpacker.unused_data:
+        behind = len(unpacker.unused_data)
+        raise HostError(Reason.PROBE_FAILED, f"{behind} bytes stand behind the answer, which the probe did not write")
     return unpacked
 
 
@@ -135,6 +145,7 @@ class _Assembly:
     noises: dict[str, str]
     head: dict[str, str] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
     current: str = ""
     outcome: Outcome = Outcome.COLLECTED
     reason: str | None = None
@@ -143,12 +154,17 @@ class _Assembly:
     def take(self, word: str, value: str) -> None:
         """Follow one marker."""
         name, _, rest = value.partition(" ")
-        if word == "head":
+        if word == "head" and not self.begun:
+            if name in self.head:
+                raise HostError(Reason.PROBE_FAILED, f"the answer states {name[:20]!r} twice")
             self.head[name] = rest
         elif word == "begin":
             self.close("")
-            if any(answer.id == value for answer in self.answers):
-                raise HostError(Reason.PROBE_FAILED, f"the answer holds section {value[:60]!r} twice")
+            if not value or len(value) > _ID_LENGTH or not _ID_ALPHABET.issuperset(value):
+                raise HostError(Reason.PROBE_FAILED, f"the answer holds a section named {value[:60]!r}")
+            if value in self.begun:
+                raise HostError(Reason.PROBE_FAILED, f"the answer holds section {value!r} twice")
+            self.begun.add(value)
             self.current, self.outcome, self.reason, self.texts = value, Outcome.COLLECTED, None, []
         elif word == "outcome":
             self.worsen(_OUTCOMES.get(name, Outcome.FAILED), rest[:_REASON_LIMIT])
@@ -192,6 +208,8 @@ def _assemble(chunks: list[bytes], noises: dict[str, str]) -> Envelope:
         line, _, rest = chunk.partition(b"\n")
         word, _, value = _text(line).partition(" ")
         assembly.take(word, value)
+        if rest and not assembly.current:
+            raise HostError(Reason.PROBE_FAILED, "the answer holds content outside of any section")
         assembly.texts.append(_content(rest))
     assembly.close("")
     return Envelope(head=assembly.head, answers=tuple(assembly.answers), preamble_stderr=noises[""])

@@ -1,5 +1,6 @@
 """Read sealed evidence into typed facts: a pure function of the evidence and the collectors' parsers."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -7,9 +8,15 @@ from auditor.collect.collector import lines_of, unread
 from auditor.collect.probe import sections_of
 from auditor.collect.registry import collectors
 from auditor.model.evidence import Evidence, Outcome, Proof, Section
+from auditor.model.facts.network import Listener
 from auditor.model.reading import Found, Parsed, Reading, SectionReading
 
 _KEPT_LENGTH = 32_768
+# More than the probe lets any section say, escapes and all; a host that does not keep to it is read so far.
+_READ_LENGTH = 8_000_000
+_READ_LINES = 200_000
+# What becomes rows of reports: no host has so many listeners, and each costs a kilobyte for ever.
+_MOST = {Listener: 5_000}
 _NOT_ASKED = "this evidence was collected by a probe that did not ask it"
 
 
@@ -43,11 +50,18 @@ def read(evidence: Evidence) -> Reading:
 def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[Found[Any]]]) -> SectionReading:
     collector = collectors()[section.id]
     unanswered = section.outcome in (Outcome.ABSENT, Outcome.DENIED, Outcome.FAILED) and not section.text
-    parsed = Parsed() if unanswered else _parsed(section.id, section.text)
+    text, cut = _within_bounds(section.text)
+    parsed = Parsed() if unanswered else _parsed(section.id, text)
+    for kind, most in _MOST.items():
+        if len(parsed.facts) > most and kind in collector.facts:
+            parsed, cut = _first(parsed, kind, most, cut)
     # What a gap could be filled with is still worth having: a violation seen in it is a violation.
     for line, fact in parsed.facts:
         facts.setdefault(type(fact), []).append(Found(fact, section.id, line))
     outcome, reason = _judge_outcome(section, parsed)
+    if cut is not None:
+        outcome = outcome if outcome in (Outcome.DENIED, Outcome.FAILED) else Outcome.TRUNCATED
+        reason = "; ".join(part for part in (cut, reason) if part)
     return SectionReading(
         id=section.id,
         outcome=outcome,
@@ -56,8 +70,28 @@ def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[F
         unread=parsed.unread,
         proof=collector.proof.get(evidence.head.os, Proof.DOCUMENTED),
         advice=collector.advice if outcome.is_gap else "",
-        lines=tuple(lines_of(section.text)),
+        lines=tuple(lines_of(text)),
     )
+
+
+def _within_bounds(text: str) -> tuple[str, str | None]:
+    """Return as much of a section as is read, and what is said where that is not all of it."""
+    if len(text) <= _READ_LENGTH and text.count("\n") <= _READ_LINES:
+        return text, None
+    lines = text[:_READ_LENGTH].split("\n", _READ_LINES)[:_READ_LINES]
+    whole = text.count("\n")
+    return "\n".join(lines) + "\n", f"only the first {len(lines)} of its {whole} lines were read"
+
+
+def _first(parsed: Parsed, kind: type, most: int, cut: str | None) -> tuple[Parsed, str | None]:
+    """Keep the first facts of a kind, and say so where there are more."""
+    places = [at for at, (_, fact) in enumerate(parsed.facts) if type(fact) is kind]
+    if len(places) <= most:
+        return parsed, cut
+    beyond = set(places[most:])
+    kept = tuple(entry for at, entry in enumerate(parsed.facts) if at not in beyond)
+    said = f"only the first {most} of its {len(places)} {kind.__name__.lower()}s were kept"
+    return replace(parsed, facts=kept), "; ".join(part for part in (cut, said) if part)
 
 
 def _parsed(collector: str, text: str) -> Parsed:

@@ -135,7 +135,8 @@ def _value_end(line: str, start: int) -> int:
 
 def _urls(line: str) -> tuple[str, int]:
     """Take the password out of every ``scheme://user:password@host``."""
-    count = 0
+    parts: list[str] = []
+    done = 0
     at = line.find("://")
     while at >= 0:
         start = at + 3
@@ -146,7 +147,7 @@ def _urls(line: str) -> tuple[str, int]:
         login, arrow, host = authority.rpartition("@")
         user, colon, secret = login.partition(":")
         if arrow and colon and secret and secret != MARK:
-            line = f"{line[:start]}{user}:{MARK}@{host}{line[end:]}"
-            count += 1
-        at = line.find("://", start)
-    return line, count
+            parts += (line[done:start], f"{user}:{MARK}")
+            done = end - len(host) - 1
+        at = line.find("://", max(end - 1, start))
+    return ("".join([*parts, line[done:]]), len(parts) // 2) if parts else (line, 0)

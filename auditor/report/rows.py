@@ -17,7 +17,12 @@ Row = dict[str, Any]
 
 def compact(row: Row) -> str:
     """Write a row as one line of JSON: ASCII only, so that nothing from a host acts on a terminal or splits a line."""
-    return json.dumps(row, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    text = json.dumps(row, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    if "\\ud" not in text:
+        return text
+    # Half of a character, which only JSON can hold, becomes a question mark: no store or report could write it.
+    whole = json.loads(json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace"))
+    return json.dumps(whole, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def instant(when: datetime | None) -> str | None:

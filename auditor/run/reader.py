@@ -28,6 +28,8 @@ from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
 from auditor.store.record import HostRecord, SectionRecord
 
 _SIZE = struct.Struct("!I")
+# A record is far smaller; one that is not comes from a reader that a host has taken over.
+_MESSAGE_LIMIT = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +199,10 @@ def send(channel: socket.socket, message: bytes) -> None:
 def receive(channel: socket.socket, deadline: float | None = None) -> bytes | None:
     """Receive one message; None when the other end is gone. Raises TimeoutError after the monotonic deadline."""
     size = _exactly(channel, _SIZE.size, deadline)
-    return None if size is None else _exactly(channel, _SIZE.unpack(size)[0], deadline)
+    if size is None:
+        return None
+    (length,) = _SIZE.unpack(size)
+    return None if length > _MESSAGE_LIMIT else _exactly(channel, length, deadline)
 
 
 def _exactly(channel: socket.socket, length: int, deadline: float | None) -> bytes | None:
@@ -222,6 +227,8 @@ def _limit_cpu(limits: ReaderLimits) -> None:
 
 
 def _limit_memory(limits: ReaderLimits) -> None:
+    # What a host sent must not get to a disk as the core of a reader that was killed.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 — one read, no Path needed
         pages = int(statm.read().split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)

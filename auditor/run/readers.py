@@ -58,8 +58,14 @@ class Readers:
             raise HostError(
                 Reason.READER_LIMIT, f"the process that read its answer ended early or beyond its limits ({limit})"
             )
+        try:
+            record = unpack(message)
+        except HostError:
+            # It is replaced too: what it could not read may have left it short of memory for the next host.
+            self._replace(pid, channel)
+            raise
         self._free.put((pid, channel))
-        return unpack(message)
+        return record
 
     def close(self) -> None:
         """End every reader and the nursery."""

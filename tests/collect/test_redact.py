@@ -16,6 +16,8 @@ from auditor.collect.redact import MARK, redact
         ("TOKEN=hunter2 ./run", f"TOKEN={MARK} ./run"),
         ("DB_PASSWORD='hun ter2' x", f"DB_PASSWORD='{MARK}' x"),
         ("curl https://bob:hunter2@example.com/x", f"curl https://bob:{MARK}@example.com/x"),
+        ("https://a:p@one/https://b:q@two x", f"https://a:{MARK}@one/https://b:{MARK}@two x"),
+        ("x://y://u:hunter2@h", f"x://y://u:{MARK}@h"),
         ("Authorization: Bearer hunter2", f"Authorization: Bearer {MARK}"),
         ('{"password": "hunter2", "id": 7}', f'{{"password": "{MARK}", "id": 7}}'),
         ("sshpass -p x", "sshpass -p x"),

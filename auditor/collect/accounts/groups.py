@@ -1,6 +1,6 @@
 """Groups of a Linux host and their direct members: ``/etc/group``."""
 
-from auditor.collect.accounts.sources import NSSWITCH, parse_database
+from auditor.collect.accounts.sources import NSSWITCH, is_id, parse_database
 from auditor.collect.collector import Collector, fields
 from auditor.model.evidence import Proof
 from auditor.model.facts.accounts import Group
@@ -17,7 +17,7 @@ show /etc/group
 def _read(line: str) -> Group:
     """Read one line of group(5)."""
     name, _, gid, members = fields(line, 4, ":")
-    if not name or not gid.isdigit():
+    if not name or not is_id(gid):
         message = "no name, or a number that is none"
         raise ValueError(message)
     return Group(name=name, gid=int(gid), members=tuple(member for member in members.split(",") if member))

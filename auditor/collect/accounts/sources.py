@@ -34,6 +34,11 @@ def foreign_sources(line: str) -> list[str]:
     return [word for word in words if not word.startswith("[") and not word.endswith("]") and word not in _LOCAL]
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text is the number of a user or a group: 32 bits on every system that is audited."""
+    return text.isascii() and text.isdigit() and len(text) <= len("4294967295")
+
+
 def parse_database(text: str, read: Callable[[str], Any], *, file: str, kind: str) -> Parsed:
     """Read one entry a line of passwd(5) or group(5); what only a directory knows makes the answer partial.
 

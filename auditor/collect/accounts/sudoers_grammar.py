@@ -33,6 +33,8 @@ _OPTIONS = (
 )
 _DEPTH = 16
 _EXPANDED = 4096
+_RULES = 65_536
+_SPACES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +220,7 @@ def _users_and_hosts(part: str) -> tuple[list[str], str]:
     head, _, _ = _cut(part, "=")
     head = head.strip()
     at = len(head)
-    while True:
+    for _ in range(_SPACES):
         at = max(head.rfind(" ", 0, at), head.rfind("\t", 0, at))
         if at <= 0:
             message = "no user or no host before the '='"
@@ -227,6 +229,8 @@ def _users_and_hosts(part: str) -> tuple[list[str], str]:
         is_escaped = head[at - 1] == "\\" or before.count('"') % 2
         if not is_escaped and not before.endswith((",", "!")) and not after.startswith(","):
             return _words(before), after
+    message = "users and hosts cannot be told apart: too many spaces before the '='"
+    raise ValueError(message)
 
 
 def _specification(
@@ -249,18 +253,23 @@ def _specification(
         if not groups or groups[-1][:2] != (run_as, needs_password):
             groups.append((run_as, needs_password, []))
         groups[-1][2].append(command)
+    principals = aliases.expand("user", users)
+    if len(principals) * len(groups) > _RULES:
+        message = f"{len(principals)} users times {len(groups)} lists of commands are more than {_RULES} rules"
+        raise ValueError(message)
+    expanded = [(as_whom, asks, aliases.expand("command", commands)) for as_whom, asks, commands in groups]
     return [
         SudoRule(
             principal=principal,
             hosts=hosts,
             run_as=as_whom,
-            commands=aliases.expand("command", commands),
+            commands=commands,
             needs_password=asks,
             file=entry.file,
             line=entry.line,
         )
-        for principal in aliases.expand("user", users)
-        for as_whom, asks, commands in groups
+        for principal in principals
+        for as_whom, asks, commands in expanded
     ]
 
 

@@ -1,6 +1,6 @@
 """Read the listing that the sudoers collector prints: which files were followed, then each line with its place."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from auditor.collect.accounts.sources import FOREIGN, foreign_sources
 from auditor.collect.accounts.sudoers_grammar import Aliases, Entry, read_alias, read_rules
@@ -9,6 +9,8 @@ from auditor.model.evidence import Unread
 from auditor.model.facts.accounts import SudoRule
 from auditor.model.reading import Parsed
 
+_PATH = 4096
+_NUMBER = len("4294967295:")
 _INCLUDES = ("@include", "#include", "@includedir", "#includedir")
 
 
@@ -17,11 +19,17 @@ class _Listing:
     """The listing while it is read."""
 
     files: list[str] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    longest: int = 0
     folders: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     strange: list[Unread] = field(default_factory=list)
     open_entry: Entry | None = None
+    """What is continued; its text is put together when it ends."""
+    open_parts: list[str] = field(default_factory=list)
+    opening: str = ""
+    """The first words of what is continued."""
     in_lines: bool = False
 
     def take(self, number: int, line: str) -> None:
@@ -32,7 +40,13 @@ class _Listing:
         elif number == 1 and line.startswith(FOREIGN):
             self.foreign = foreign_sources(line)
         elif line.startswith("file /"):
-            self.files.append(line.removeprefix("file "))
+            file = line.removeprefix("file ")
+            if len(file) > _PATH:
+                message = "a path longer than any can be"
+                raise ValueError(message)
+            self.files.append(file)
+            self.known.add(file)
+            self.longest = max(self.longest, len(file))
         elif line.startswith("folder /"):
             self.folders.append(line.removeprefix("folder "))
         elif line == "lines":
@@ -43,11 +57,14 @@ class _Listing:
 
     def _place(self, line: str) -> tuple[str, int, str]:
         """Take ``/etc/sudoers:12:text`` apart by the names of the files that were followed."""
-        for file in sorted(self.files, key=len, reverse=True):
-            if line.startswith(file + ":"):
-                at, colon, text = line[len(file) + 1 :].partition(":")
-                if colon and at.isdigit():
-                    return file, int(at), text
+        end = line.rfind(":", 0, self.longest + 1)
+        while end > 0:
+            file = line[:end]
+            if file in self.known:
+                at, colon, text = line[end + 1 : end + 1 + _NUMBER].partition(":")
+                if colon and at.isascii() and at.isdigit():
+                    return file, int(at), text + line[end + 1 + _NUMBER :]
+            end = line.rfind(":", 0, end)
         message = "not a line of a file that was followed"
         raise ValueError(message)
 
@@ -55,13 +72,26 @@ class _Listing:
         """Join continued lines into entries; a comment ends with its line, continued or not."""
         before = self.open_entry
         if before is not None and before.file == file and at == before.last + 1:
-            self.entries[-1] = Entry(
-                number=before.number, file=file, line=before.line, last=at, text=before.text[:-1] + text.lstrip()
-            )
+            text = text.lstrip()
+            self.open_parts.append(text)
+            self.open_entry = replace(before, last=at)
         else:
-            self.entries.append(Entry(number=number, file=file, line=at, last=at, text=text))
-        entry = self.entries[-1]
-        self.open_entry = entry if entry.text.endswith("\\") and not _is_comment(entry.text) else None
+            self.close_entry()
+            self.open_parts, self.opening = [text], ""
+            self.open_entry = Entry(number=number, file=file, line=at, last=at, text=text)
+        self.opening = self.opening or text.rstrip("\\").strip()
+        if not text.endswith("\\") or _is_comment(self.opening):
+            self.close_entry()
+
+    def close_entry(self) -> Entry | None:
+        """Join the parts of the entry that is open; return it."""
+        entry, self.open_entry = self.open_entry, None
+        if entry is None:
+            return None
+        *continued, last = self.open_parts
+        entry = replace(entry, text="".join([*(part.removesuffix("\\") for part in continued), last]))
+        self.entries.append(entry)
+        return entry
 
     def check_include(self, entry: Entry) -> None:
         """Raise ValueError unless what an include names was followed."""
@@ -112,10 +142,10 @@ def parse_sudoers(text: str) -> Parsed:
     """Read the rules of all files, in their order; one fact for each user of a rule and each change of tags."""
     listing = _Listing()
     take_lines(text, listing.take, listing.strange)
-    if listing.open_entry is not None:
-        entry = listing.open_entry
+    entry = listing.close_entry()
+    if entry is not None:
         listing.strange.append(unread(entry.number, entry.text, "continued, but the file ends"))
-        listing.entries.remove(entry)
+        listing.entries.pop()
     rules = _rules(listing)
     partial = None
     if listing.foreign:

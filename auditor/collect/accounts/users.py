@@ -1,6 +1,6 @@
 """Accounts of a Linux host: ``/etc/passwd``, and a word where the host knows accounts from elsewhere too."""
 
-from auditor.collect.accounts.sources import NSSWITCH, parse_database
+from auditor.collect.accounts.sources import NSSWITCH, is_id, parse_database
 from auditor.collect.collector import Collector, fields
 from auditor.model.evidence import Proof
 from auditor.model.facts.accounts import Account
@@ -19,7 +19,7 @@ _NO_LOGIN = ("/nologin", "/false")
 def _read(line: str) -> Account:
     """Read one line of passwd(5)."""
     name, password, uid, gid, _, home, shell = fields(line, 7, ":")
-    if not name or not uid.isdigit() or not gid.isdigit():
+    if not name or not is_id(uid) or not is_id(gid):
         message = "no name, or a number that is none"
         raise ValueError(message)
     is_locked = password.startswith(("!", "*")) or shell.endswith(_NO_LOGIN)

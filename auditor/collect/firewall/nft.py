@@ -39,6 +39,9 @@ _LINE_LIMIT = 64
 def _entries(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Return kind and body of every object; ValueError when the text is not nft's JSON."""
     document = json.loads(text)
+    if "\\ud" in text.lower():
+        # nft writes no half of a character; one would stand where it cannot be written any more. ValueError, too.
+        json.dumps(document, ensure_ascii=False).encode()
     listed = document.get("nftables") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         message = "no list named nftables"

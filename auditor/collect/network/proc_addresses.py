@@ -16,6 +16,8 @@ ADDRESS_FILES = ("/proc/net/fib_trie:", "/proc/net/route:", "/proc/net/if_inet6:
 """What a line of the files that tell addresses begins with."""
 
 _IFF_UP = 1
+_BITS = 32
+_HEX = len("0xffffffff")
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 _IF_INET6_COLUMNS = 6
 _ROUTE_COLUMNS = 8
@@ -26,6 +28,14 @@ def address_of(text: str) -> ipaddress.IPv4Address:
     return ipaddress.IPv4Address(bytes.fromhex(text)[::-1])
 
 
+def _hex(text: str) -> int:
+    text = text.strip()
+    if len(text) > _HEX:
+        message = "a number longer than the kernel writes any"
+        raise ValueError(message)
+    return int(text, 16)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Files:
     """What the files say, line by line."""
@@ -33,7 +43,8 @@ class _Files:
     trie_line: int = 0
     trie_address: str = ""
     local: dict[str, int] = field(default_factory=dict)
-    networks: list[tuple[ipaddress.IPv4Network, str]] = field(default_factory=list)
+    networks: dict[int, dict[int, str]] = field(default_factory=dict)
+    """Interface by the address of a network, by the length of its prefix."""
     v6: list[tuple[int, str, str, int]] = field(default_factory=list)
     flags: dict[str, int] = field(default_factory=dict)
 
@@ -48,10 +59,10 @@ class _Files:
             if len(words) != _IF_INET6_COLUMNS:
                 message = "not a line of if_inet6"
                 raise ValueError(message)
-            address = ipaddress.IPv6Address(bytes.fromhex(words[0]))
-            self.v6.append((number, words[5], str(address), int(words[2], 16)))
+            network = ipaddress.IPv6Interface((bytes.fromhex(words[0]), _hex(words[2])))
+            self.v6.append((number, words[5], str(network.ip), network.network.prefixlen))
         elif path.startswith("/sys/class/net/") and path.endswith("/flags"):
-            self.flags[path.split("/")[4]] = int(rest, 16)
+            self.flags[path.split("/")[4]] = _hex(rest)
         else:
             message = "not a line of a file that was asked for"
             raise ValueError(message)
@@ -72,15 +83,15 @@ class _Files:
             raise ValueError(message)
         network = ipaddress.IPv4Network(f"{address_of(words[1])}/{address_of(words[7])}")
         if network.prefixlen and address_of(words[2]) == ipaddress.IPv4Address(0):
-            self.networks.append((network, words[0]))
+            self.networks.setdefault(network.prefixlen, {}).setdefault(int(network.network_address), words[0])
 
     def v4(self, text: str) -> tuple[str, int]:
         """Return interface and prefix of a local address; ValueError when no network holds it."""
         address = ipaddress.IPv4Address(text)
-        found = [entry for entry in self.networks if address in entry[0]]
-        if found:
-            network, interface = max(found, key=lambda entry: entry[0].prefixlen)
-            return interface, network.prefixlen
+        for prefix in sorted(self.networks, reverse=True):
+            interface = self.networks[prefix].get(int(address) >> (_BITS - prefix) << (_BITS - prefix))
+            if interface is not None:
+                return interface, prefix
         if address in _LOOPBACK:
             return "lo", _LOOPBACK.prefixlen
         message = "a local address of no connected network: its interface is not known"

@@ -18,6 +18,7 @@ show_named "$net"/ipv4/ip_forward "$net"/ipv4/conf/*/rp_filter "$net"/ipv4/conf/
 """
 
 _ROOT = "/proc/sys/net/"
+_LENGTH = len("-9223372036854775808")
 _FOLDERS = tuple(f"{_ROOT}{name}/" for name in ("ipv4", "ipv6", "netfilter", "bridge"))
 
 
@@ -32,7 +33,7 @@ def _read(line: str) -> KernelSetting:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").isdigit()
+    return text.isascii() and len(text) <= _LENGTH and text.removeprefix("-").isdigit()
 
 
 PLUGIN = Collector(

@@ -48,6 +48,8 @@ class _Listing:
     namespace: str | None = None
     part: str = "rows"
     escaped: bool = True
+    nameless: dict[int, list[_Row]] = field(default_factory=dict)
+    """Rows whose user is known by number only, by that number."""
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
@@ -77,7 +79,7 @@ class _Listing:
         if len(said[2]) != 1:
             message = "the state of a process is one letter"
             raise ValueError(message)
-        self.rows[pid] = _Row(
+        row = _Row(
             line=number,
             pid=pid,
             parent=_number(said[1], "parent"),
@@ -90,14 +92,15 @@ class _Listing:
             name=said[7],
             arguments=said[8],
         )
+        self.rows[pid] = row
+        if row.uid is not None and row.user == str(row.uid):
+            self.nameless.setdefault(row.uid, []).append(row)
 
     def _take_name(self, line: str) -> None:
         """Read a user's number and name, which only a directory knows."""
         uid, _, name = line.strip().partition(" ")
-        number, name = _number(uid, "uid"), name.strip()
-        for row in self.rows.values():
-            if row.uid == number and row.user == str(number):
-                row.user = name
+        for row in self.nameless.pop(_number(uid, "uid"), ()):
+            row.user = name.strip()
 
     def _take_link(self, line: str) -> None:
         """Read ``lrwxrwxrwx 1 0 0 0 Nov 21 06:52 /proc/1/exe -> /sbin/init``."""
@@ -159,16 +162,19 @@ def _unescape(text: str) -> str:
     return out.decode("utf-8", "backslashreplace")
 
 
-def _is_descendant(row: _Row, rows: dict[int, _Row], ancestor: int) -> bool:
-    """Tell whether a process is the ancestor or below it; a loop in the parents ends the search."""
-    seen: set[int] = set()
-    at: _Row | None = row
-    while at is not None and at.pid not in seen:
-        if at.pid == ancestor:
-            return True
-        seen.add(at.pid)
-        at = rows.get(at.parent)
-    return False
+def _family(rows: dict[int, _Row], ancestor: int | None) -> set[int]:
+    """Return a process and all below it; every process is looked at once, however they name their parents."""
+    children: dict[int, list[int]] = {}
+    for row in rows.values():
+        children.setdefault(row.parent, []).append(row.pid)
+    found: set[int] = set()
+    waiting = [] if ancestor is None or ancestor not in rows else [ancestor]
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting += children.get(pid, ())
+    return found
 
 
 def _kernel_pids(rows: dict[int, _Row]) -> set[int]:
@@ -238,11 +244,8 @@ def parse_listing(text: str) -> Parsed:
     take_lines(text, listing.take, listing.strange)
     if listing.probe is not None and listing.probe not in listing.rows:
         listing.strange.append(unread(1, f"self {listing.probe}", "the probe's own shell is not among the processes"))
-    rows = [
-        row
-        for row in listing.rows.values()
-        if listing.probe is None or not _is_descendant(row, listing.rows, listing.probe)
-    ]
+    ours = _family(listing.rows, listing.probe)
+    rows = [row for row in listing.rows.values() if row.pid not in ours]
     kernel = _kernel_pids(listing.rows)
     facts = tuple((row.line, _process(row, listing, is_kernel=row.pid in kernel)) for row in rows)
     strange = sorted(listing.strange, key=lambda one: one.line)

@@ -24,11 +24,16 @@ class _Unit:
     line: int
     file: str
     kind: str
-    command: str = ""
+    commands: list[str] = field(default_factory=list)
     description: str = ""
     user: str | None = None
     aliases: tuple[str, ...] = ()
     has_install: bool = False
+
+    @property
+    def command(self) -> str:
+        """Return every command, in the order they are run."""
+        return " ; ".join(self.commands)
 
     @property
     def content(self) -> tuple[str, str, str | None]:
@@ -37,8 +42,9 @@ class _Unit:
 
     def override(self, drop_in: "_Unit", *, resets: bool) -> None:
         """Take a drop-in's settings in: its commands come after the unit's own, or in their place."""
-        parts = [drop_in.command] if resets else [self.command, drop_in.command]
-        self.command = " ; ".join(part for part in parts if part)
+        if resets:
+            self.commands.clear()
+        self.commands += drop_in.commands
         self.user = drop_in.user or self.user
         self.description = drop_in.description or self.description
 
@@ -99,7 +105,7 @@ class _Listing:
             line=number,
             file=file,
             kind=kind,
-            command=command,
+            commands=[command] if command else [],
             description=description,
             user=user or None,
             aliases=tuple(aliases.split()),

@@ -10,6 +10,8 @@ from auditor.collect.sockets.socket import Socket, canonical, number
 from auditor.model.facts.network import Family, Owner, Protocol
 
 _NAME_BYTES = 15
+_ENTRY = 128
+"""Characters that an entry of the list of processes can have, and more."""
 _PROTOCOLS = {"tcp": Protocol.TCP, "udp": Protocol.UDP}
 _STATES = {
     "ESTAB": "established",
@@ -84,32 +86,33 @@ def _owners(text: str) -> tuple[tuple[Owner, ...], str]:
     if not text.startswith("users:(("):
         return (), text
     owners: dict[int, Owner] = {}
-    rest = text[len("users:(") :]
+    at = len("users:(")
     while True:
-        owner, rest = _owner(rest)
+        owner, at = _owner(text, at)
         owners.setdefault(owner.pid, owner)
-        if rest.startswith(",("):
-            rest = rest[1:]
-        elif rest.startswith(")") and rest[1:2] in ("", " "):
-            return tuple(owners.values()), rest[1:].lstrip()
+        if text.startswith(",(", at):
+            at += 1
+        elif text.startswith(")", at) and text[at + 1 : at + 2] in ("", " "):
+            return tuple(owners.values()), text[at + 1 :].lstrip()
         else:
             message = "the list of processes does not end as ss ends it"
             raise ValueError(message)
 
 
-def _owner(text: str) -> tuple[Owner, str]:
-    """Take one ``("name",pid=1,fd=3)`` off the front, with the longest name that it can be."""
-    if not text.startswith('("'):
+def _owner(text: str, start: int) -> tuple[Owner, int]:
+    """Read one ``("name",pid=1,fd=3)``, with the longest name that it can be; return where it ends, too."""
+    if not text.startswith('("', start):
         message = "an entry of the list of processes does not begin as ss begins it"
         raise ValueError(message)
-    body = text[2:]
-    found: tuple[Owner, str] | None = None
+    # An entry is short: what is looked at does not depend on how many there are.
+    body = text[start + 2 : start + _ENTRY]
+    found: tuple[Owner, int] | None = None
     at = body.find('",pid=')
     while 0 <= at <= _NAME_BYTES and len(body[:at].encode()) <= _NAME_BYTES:
         pid, comma, rest = body[at + len('",pid=') :].partition(",fd=")
         descriptor, close, rest = rest.partition(")")
         if comma and close and pid.isdigit() and descriptor.isdigit():
-            found = Owner(pid=number(pid, "pid"), name=body[:at]), rest
+            found = Owner(pid=number(pid, "pid"), name=body[:at]), start + 2 + len(body) - len(rest)
         at = body.find('",pid=', at + 1)
     if found is None:
         message = "a process of the list has no pid and descriptor"
