@@ -1,8 +1,10 @@
 """``auditor firewall``: ask what packet filters do with packets."""
 
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 
 from auditor.catalogue.product import parse_port
 from auditor.cli.command import Command
@@ -17,6 +19,7 @@ from auditor.run.filters import filters_of
 from auditor.run.firewall_answer import explain_port, explain_source, surroundings
 from auditor.run.stored_evidence import stored_evidence
 
+_BLOCK = 1 << 20
 _COLUMNS = ["family", "sources", "answer", "rule"]
 
 
@@ -38,13 +41,23 @@ def _run(options: Namespace) -> int:
 
 def _eval() -> int:
     answers = Answers()
-    for line in sys.stdin:
-        if line.strip():
-            print(json.dumps(_answer(answers, line)), flush=True)
+    for lines in _batches():
+        told = [json.dumps(_answer(answers, line)) for line in lines if line.strip()]
+        if told:
+            print("\n".join(told), flush=True)
     return 0
 
 
-def _answer(answers: Answers, line: str) -> dict[str, object]:
+def _batches() -> Iterator[list[bytes]]:
+    """Give the lines of standard input as they come: all that are there, so that who waits for one gets its answer."""
+    rest = b""
+    while block := os.read(sys.stdin.fileno(), _BLOCK):
+        *lines, rest = (rest + block).split(b"\n")
+        yield lines
+    yield [rest]
+
+
+def _answer(answers: Answers, line: bytes) -> dict[str, object]:
     try:
         question = json.loads(line)
     except (ValueError, RecursionError) as error:

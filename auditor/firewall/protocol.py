@@ -3,6 +3,7 @@
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 
 from auditor.firewall.decide import decide
 from auditor.firewall.dialects.iptables_save import read_iptables
@@ -17,6 +18,7 @@ from auditor.model.packet import Direction, HostNetwork, Packet
 from auditor.model.ruleset import CT_STATES, CT_STATUSES, TCP_FLAGS, Ruleset, merged
 
 _KEPT = 64
+_TEXTS = ("format", "backend", "ruleset", "ruleset_text", "ip6tables", "ipset", "nft", "nft_text")
 _ROUTING = ("rp_filter", "route_localnet")
 
 
@@ -109,8 +111,8 @@ def read_packet(given: Json, *, wants_sources: bool) -> Packet:
     """Read the packet of a question; ValueError where it is not as the protocol says."""
     if not isinstance(given, dict):
         raise ValueError("packet is missing or not an object")  # noqa: TRY004 — an operator's input
-    family = _one_of(given, "family", {one.value: one for one in Family})
-    direction = _one_of(given, "direction", {one.value: one for one in Direction})
+    family = _one_of(given, "family", _FAMILIES)
+    direction = _one_of(given, "direction", _DIRECTIONS)
     state = given.get("ct_state")
     if state is not None and state not in CT_STATES:
         raise ValueError(f"ct_state {state!r} is none of {', '.join(CT_STATES)}")
@@ -142,6 +144,10 @@ def read_packet(given: Json, *, wants_sources: bool) -> Packet:
     )
 
 
+_FAMILIES = {one.value: one for one in Family}
+_DIRECTIONS = {one.value: one for one in Direction}
+
+
 def _one_of(given: Mapping[str, Json], name: str, known: Mapping[str, Json]) -> Json:
     if given.get(name) not in known:
         raise ValueError(f"{name} {given.get(name)!r} is none of {', '.join(known)}")
@@ -149,10 +155,16 @@ def _one_of(given: Mapping[str, Json], name: str, known: Mapping[str, Json]) -> 
 
 
 def _ip(given: Mapping[str, Json], name: str, family: Family) -> int:
-    address = ipaddress.ip_address(str(given.get(name)))
-    if (address.version == 4) is not (family is Family.IP):  # noqa: PLR2004
-        raise ValueError(f"{name} {address} is not of family {family}")
-    return int(address)
+    version, number_ = _parsed(str(given.get(name)))
+    if (version == 4) is not (family is Family.IP):  # noqa: PLR2004
+        raise ValueError(f"{name} {given.get(name)} is not of family {family}")
+    return number_
+
+
+@lru_cache(maxsize=65536)
+def _parsed(text: str) -> tuple[int, int]:
+    address = ipaddress.ip_address(text)
+    return address.version, int(address)
 
 
 def _protocol(given: Json, family: Family) -> int:
@@ -195,6 +207,7 @@ class Answers:
     def __init__(self) -> None:
         self._rulesets: OrderedDict[str, Loaded] = OrderedDict()
         self._programs: OrderedDict[tuple[str, str], Program] = OrderedDict()
+        self._last: tuple[Json, Json, Program] | None = None
 
     def answer(self, question: Json) -> dict[str, Json]:
         """Answer one question; one that is wrong is answered with an error."""
@@ -218,19 +231,22 @@ class Answers:
         return {"id": question.get("id"), "verdict": "unknown" if verdict is None else verdict, "rule": outcome.rule}
 
     def _program(self, question: Mapping[str, Json]) -> Program:
-        name = question.get("ruleset_id")
-        host = repr(question.get("host"))
-        if name is None:
-            return Program(read_ruleset(question), read_host(question.get("host")))
-        key = (repr(name), host)
+        """Return the ruleset of a question on its host: read once, by its id or failing that by its text."""
+        name, host = question.get("ruleset_id"), question.get("host")
+        if name is not None and self._last is not None and (name, host) == self._last[:2]:
+            return self._last[2]
+        ruleset_key = repr(name) if name is not None else "\0".join(str(question.get(part, "")) for part in _TEXTS)
+        key = (ruleset_key, repr(host))
         known = self._programs.get(key)
         if known is None:
-            ruleset = self._rulesets.get(key[0])
+            ruleset = self._rulesets.get(ruleset_key)
             if ruleset is None:
-                ruleset = self._rulesets[key[0]] = Loaded(read_ruleset(question))
+                ruleset = self._rulesets[ruleset_key] = Loaded(read_ruleset(question))
                 _trim(self._rulesets)
-            known = self._programs[key] = Program(ruleset, read_host(question.get("host")))
+            known = self._programs[key] = Program(ruleset, read_host(host))
             _trim(self._programs)
+        if name is not None:
+            self._last = (name, host, known)
         return known
 
 

@@ -15,6 +15,8 @@ from auditor.model.packet import HostNetwork
 from auditor.model.reading import Reading
 from auditor.model.ruleset import merged
 
+_KEPT_LENGTH = 262_144
+
 
 def filters_of(reading: Reading) -> Filters:
     """Return the filters of a host; without a program, and with the reason, where they could not be read in full."""
@@ -25,7 +27,9 @@ def filters_of(reading: Reading) -> Filters:
     names = dict.fromkeys(name for dialect in mine for name in (*dialect.engines, *dialect.beside))
     texts = tuple((name, text) for name in names if (text := _text(reading, name)) is not None)
     try:
-        loaded = _loaded(reading.os, texts)
+        # A long listing is not kept: what one host sends must not take the memory that another's needs.
+        is_kept = sum(len(text) for _, text in texts) <= _KEPT_LENGTH
+        loaded = _loaded(reading.os, texts) if is_kept else _load(reading.os, texts)
     except ValueError as error:
         return Filters(program=None, problem=f"the packet filters could not be read: {error}")
     return Filters(program=Program(loaded, host_network(reading)))
@@ -41,7 +45,12 @@ def _text(reading: Reading, name: str) -> str | None:
 
 @lru_cache(maxsize=32)
 def _loaded(os: OsFamily, texts: tuple[tuple[str, str], ...]) -> Loaded:
-    """Read all that is loaded into one ruleset: hosts of one build have the same, which is read once."""
+    """Read a ruleset once: hosts of one build have the same."""
+    return _load(os, texts)
+
+
+def _load(os: OsFamily, texts: tuple[tuple[str, str], ...]) -> Loaded:
+    """Read all that is loaded into one ruleset."""
     by_name = dict(texts)
     return Loaded(merged(*(dialect.read(by_name) for dialect in dialects().values() if dialect.os is os)))
 

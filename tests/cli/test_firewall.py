@@ -1,12 +1,13 @@
 """``auditor firewall eval`` answers line by line, the wrong ones too."""
 
-import io
 import json
+import subprocess
 import sys
 
 import pytest
 
 from auditor.cli.main import main
+from auditor.firewall.protocol import Answers
 from tests.firewall.conftest import HOST, SYN, chain, listing, table
 
 QUESTION = {
@@ -19,19 +20,21 @@ QUESTION = {
 }
 
 
-def answers(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *lines: str
-) -> list[dict[str, object]]:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-    assert main(["firewall", "eval"]) == 0
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+def answers(*lines: str) -> list[dict[str, object]]:
+    ran = subprocess.run(
+        [sys.executable, "-m", "auditor.cli.main", "firewall", "eval"],
+        input="".join(f"{line}\n" for line in lines),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
-def test_each_line_gets_one_answer_in_order(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_line_gets_one_answer_in_order() -> None:
     again = {"id": "b", "format": "nft-json", "ruleset_id": 7, "host": HOST, "packet": SYN}
-    got = answers(monkeypatch, capsys, json.dumps(QUESTION), "not JSON", '{"id": 9}', json.dumps(again))
+    got = answers(json.dumps(QUESTION), "not JSON", '{"id": 9}', json.dumps(again))
     assert [answer["id"] for answer in got] == ["a", None, 9, "b"]
     assert [answer.get("verdict") for answer in got] == ["drop", None, None, "drop"]
     assert [sorted(answer) for answer in got[1:3]] == [["error", "id"]] * 2
@@ -49,10 +52,8 @@ def test_each_line_gets_one_answer_in_order(
         pytest.param({"packet": {**SYN, "tcp_flags": ["odd"]}}, "odd", id="flags"),
     ],
 )
-def test_a_wrong_question_is_answered_with_what_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], change: dict[str, object], word: str
-) -> None:
-    (got,) = answers(monkeypatch, capsys, json.dumps({**QUESTION, **change}))
+def test_a_wrong_question_is_answered_with_what_is_wrong(change: dict[str, object], word: str) -> None:
+    got = Answers().answer({**QUESTION, **change})
     assert word in str(got["error"])
 
 
@@ -67,3 +68,16 @@ def test_a_wrong_question_is_answered_with_what_is_wrong(
 def test_a_wrong_command_line_is_named(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str) -> None:
     assert main(["firewall", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_who_waits_for_an_answer_gets_it_before_the_next_question() -> None:
+    words = [sys.executable, "-m", "auditor.cli.main", "firewall", "eval"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        for number in range(3):
+            running.stdin.write(json.dumps({**QUESTION, "id": number}) + "\n")
+            running.stdin.flush()
+            assert json.loads(running.stdout.readline())["id"] == number
+        running.stdin.close()
+    assert running.returncode == 0
