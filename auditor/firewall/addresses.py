@@ -17,6 +17,7 @@ _STATIC = {
 _LOCAL = {Family.IP: "127.0.0.0/8", Family.IP6: "::1"}
 # A network of two addresses or fewer has no broadcast address.
 _SMALLEST = 30
+_REMEMBERED = 4096
 
 
 @dataclass(slots=False, kw_only=True)
@@ -27,6 +28,7 @@ class Surroundings:
     """The host."""
     _types: dict[Family, dict[int, Region]] = field(default_factory=dict)
     _unsure: dict[Family, Region] = field(default_factory=dict)
+    _known_types: dict[tuple[Family, int], int | None] = field(default_factory=dict)
     _behind: dict[tuple[Family, str], tuple[Region, Region]] = field(default_factory=dict)
     refusals: dict[tuple[object, ...], list[tuple[Region, str, bool]]] = field(default_factory=dict)
     """What routing refuses, by what it depends on: filled and read by routing.py."""
@@ -72,7 +74,14 @@ class Surroundings:
 
     def type_of(self, family: Family, address: int) -> int | None:
         """Return the type of an address; None when it depends on what is not known of the host."""
-        return next((kind for kind, region in self._types[family].items() if address in region), None)
+        key = (family, address)
+        if key not in self._known_types:
+            if len(self._known_types) > _REMEMBERED:
+                self._known_types.clear()
+            self._known_types[key] = next(
+                (kind for kind, region in self._types[family].items() if address in region), None
+            )
+        return self._known_types[key]
 
     def types(self, family: Family) -> tuple[dict[int, Region], Region]:
         """Return the addresses of every type, and those whose type is not known."""

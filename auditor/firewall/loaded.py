@@ -71,6 +71,11 @@ class Loaded:
         return tracked_families(self.ruleset)
 
     @cached_property
+    def used(self) -> frozenset[Field]:
+        """Return the fields that any rule looks at."""
+        return frozenset(name for name, _ in self._looked_at())
+
+    @cached_property
     def is_of_host(self) -> bool:
         """Tell whether an answer depends on the host's own addresses and routes: by a rule, or by a translation."""
         return any(

@@ -377,8 +377,11 @@ class Way:
         values[Field.PKTTYPE] = {_MULTICAST: 2, _BROADCAST: 1, UNKNOWN: UNKNOWN}.get(
             values[Field.DADDR_TYPE] if is_in else _LOCAL, 0
         )
-        if packet.source is not None:
+        if packet.source is None:
+            return values
+        if Field.SADDR_TYPE in self.program.loaded.used:
             values[Field.SADDR_TYPE] = self._type(packet.source)
+        if Field.ROUTE_BACK in self.program.loaded.used:
             here, unsure = around.behind(packet.family, packet.interface)
             values[Field.ROUTE_BACK] = UNKNOWN if packet.source in unsure else int(packet.source in here)
         return values
