@@ -24,10 +24,11 @@ from auditor.controls.control import Control
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
+from auditor.model.evidence import Outcome
 from auditor.model.filtering import Passage
 from auditor.model.host import OsFamily
 from auditor.model.sighting import Reachability
-from auditor.model.verdict import Assessment, Demand, Limit, Mitigation, Severity, Violation
+from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Severity, Violation
 
 _RANGES = Limit(
     id="opening_ports",
@@ -36,6 +37,8 @@ _RANGES = Limit(
 
 
 def _assess(case: Case) -> Assessment:
+    if case.filtering.problem is not None:
+        return Assessment(gaps=(_gap(case.filtering.problem),))
     used = {(one.protocol, one.port) for one in case.exposures if one.reachability is not Reachability.LOOPBACK_ONLY}
     found: dict[str, Violation] = {}
     for one in case.filtering.inbound:
@@ -55,6 +58,12 @@ def _violation(case: Case, subject: str, one: Passage, who: tuple[str, ...]) -> 
         remediation=(f"Remove what opens {one.port}/{one.protocol}, or limit it to the policy's trusted networks.",),
         severity=Severity.LOW,
     )
+
+
+def _gap(reason: str) -> Gap:
+    return Gap(
+        section="firewall.*", outcome=Outcome.PARTIAL, reason=reason, advice="Run the audit as root or with sudo."
+    )  # fmt: skip
 
 
 CONTROL = Control(

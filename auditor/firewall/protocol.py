@@ -1,6 +1,7 @@
 """The lines of ``auditor firewall eval``: one question in JSON, one answer in JSON."""
 
 import ipaddress
+import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
@@ -50,8 +51,8 @@ def read_ruleset(question: Mapping[str, Json]) -> Ruleset:
 
 def _text(question: Mapping[str, Json], name: str) -> str:
     text = question.get(name)
-    if isinstance(text, dict):
-        raise ValueError(f"{name} is an object: give nft's output as a string")  # noqa: TRY004 — an operator's input
+    if isinstance(text, dict):  # nft's output put into the line as it is
+        return json.dumps(text)
     if not isinstance(text, str):
         raise ValueError(f"{name} is missing")  # noqa: TRY004 — as above
     return text
@@ -114,9 +115,10 @@ def read_packet(given: Json, *, wants_sources: bool) -> Packet:
     family = _one_of(given, "family", _FAMILIES)
     direction = _one_of(given, "direction", _DIRECTIONS)
     state = given.get("ct_state")
+    state = state.lower() if isinstance(state, str) else state
     if state is not None and state not in CT_STATES:
         raise ValueError(f"ct_state {state!r} is none of {', '.join(CT_STATES)}")
-    if state is None and given.get("related_to") is not None:
+    if state is None and given.get("related_to"):
         state = "related"
     way = given.get("ct_direction")
     is_reply = way == "reply" if way is not None else state == "related"

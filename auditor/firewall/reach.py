@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
+from auditor.firewall.outside import listed
+from auditor.firewall.published import published
 from auditor.firewall.regions import Region, coarse, everything, nothing, region_texts
 from auditor.firewall.routing import no_source
 from auditor.firewall.source_states import Sources
@@ -22,6 +24,8 @@ _TTL = 64
 _EPHEMERAL = 49_152
 _PORTS = 16
 _LAST_PORT = 65_535
+_PUBLISHED = 2
+_ELSEWHERE = "it listens in a network namespace of its own, whose own filters are not seen"
 _UNNAMED = 47_001
 _ADDRESSES = 16
 _NETWORKS = 256
@@ -104,10 +108,7 @@ class Filters:
         if is_loopback(door.address) or door.device == _LOOPBACK:
             return Decision(reachability=Reachability.LOOPBACK_ONLY, rule="bound to loopback")
         if door.namespace is not None:
-            return Decision(
-                reachability=Reachability.UNDECIDED,
-                rule="it listens in a network namespace of its own, whose own filters are not seen",
-            )
+            return Decision(reachability=Reachability.UNDECIDED, rule=f"{_ELSEWHERE}{self._published(door)}")
         if self.program is None:
             return Decision(reachability=Reachability.UNDECIDED, rule=self.problem)
         if not self.is_loaded:
@@ -120,6 +121,19 @@ class Filters:
         if not accesses:
             return Decision(reachability=Reachability.BLOCKED, rule="no interface has an address of its family")
         return _decision(accesses)
+
+    def _published(self, door: Door) -> str:
+        """Say through which ports of this host a port of another namespace is published, and who reaches those."""
+        if self.program is None:
+            return ""
+        said: list[str] = []
+        for port, rule in published(self.program.loaded, door.protocol, door.port):
+            outer = Door(protocol=door.protocol, family=Family.IP, address="0.0.0.0", port=port)  # noqa: S104
+            access = self.access(outer, Family.IP)
+            if access is not None and access.sources.allowed:
+                who = "anywhere" if access.is_open else listed(access.networks)
+                said.append(f"; port {port} of this host, which {who} reaches, may lead to it: {rule}")
+        return "".join(said[:_PUBLISHED])
 
     @property
     def is_loaded(self) -> bool:

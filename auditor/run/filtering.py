@@ -59,6 +59,8 @@ def filtering_of(filters: Filters, catalogue: Catalogue, networks: Networks) -> 
                 for family in filters.families
             )
         )
+    if not filters.program.host.addresses:
+        return Filtering(problem="rules are loaded, and the host's addresses could not be read in full")
     defaults = tuple(_passages(filters, [(Protocol.TCP, filters.ordinary_port)]))
     closed = {one.family for one in defaults if one.reachability is not Reachability.FROM_ANYWHERE}
     inbound = _passages(filters, remote_ports(catalogue))

@@ -16,6 +16,7 @@ from auditor.model.reading import Reading
 from auditor.model.ruleset import merged
 
 _KEPT_LENGTH = 262_144
+_WITH_ADDRESSES = (Outcome.COLLECTED, Outcome.PARTIAL)
 
 
 def filters_of(reading: Reading) -> Filters:
@@ -56,17 +57,22 @@ def _load(os: OsFamily, texts: tuple[tuple[str, str], ...]) -> Loaded:
 
 
 def host_network(reading: Reading) -> HostNetwork:
-    """Return what the evidence says of a host's addresses, routes and the settings that bear on packets."""
+    """Return what the evidence says of a host's addresses, routes and the settings that bear on packets.
+
+    Addresses of which a line was not understood are as good as none: an interface that is missing may be the one that
+    is open. Without ip, /proc shows all addresses and some of the routes.
+    """
     addresses: dict[str, list[tuple[Family, int, int | None]]] = {}
+    listed = reading.sections.get("network.interfaces")
+    is_whole = listed is not None and listed.outcome in _WITH_ADDRESSES and not listed.unread
     for one in reading.of(InterfaceAddress):
-        if one.is_up:
+        if one.is_up and is_whole:
             entry = (one.family, int(ipaddress.ip_address(one.address.partition("%")[0])), one.prefix)
             addresses.setdefault(one.interface, []).append(entry)
     settings = {one.key: one.value for one in reading.of(KernelSetting)}
-    routes = reading.sections.get("network.routes")
     return HostNetwork(
         addresses={name: tuple(entries) for name, entries in addresses.items()},
-        routes=None if routes is None or routes.outcome.is_gap else reading.of(Route),
+        routes=None if listed is None or listed.outcome.is_gap else reading.of(Route),
         forwards={
             Family.IP: _switch(settings.get("net.ipv4.ip_forward")),
             Family.IP6: _switch(settings.get("net.ipv6.conf.all.forwarding")),

@@ -37,3 +37,7 @@ def test_what_breaks_it(a_case: Make, an_exposure: Make, openings: tuple[Passage
     found = CONTROL.assess(case)
     assert [one.subject for one in found.violations] == subjects
     assert all("the rule" in one.reason for one in found.violations)
+
+
+def test_filters_that_could_not_be_read_are_a_gap(a_case: Make) -> None:
+    assert len(CONTROL.assess(a_case(filtering=Filtering(problem="cut"))).gaps) == 1

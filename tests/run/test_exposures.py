@@ -6,6 +6,7 @@ import pytest
 
 from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.match import match as recognise
+from auditor.collect.registry import collectors
 from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.network import Family, InterfaceAddress, Listener, Owner, Protocol, Route
 from auditor.model.facts.processes import Process
@@ -37,8 +38,8 @@ def a_reading(*facts: Any, filters: Outcome = Outcome.COLLECTED, rules: str = NO
     places = {
         Listener: "sockets.ss",
         Process: "processes.procfs",
-        InterfaceAddress: "network.addresses",
-        Route: "network.routes",
+        InterfaceAddress: "network.interfaces",
+        Route: "network.interfaces",
     }
     by_type: dict[type, list[Found[Any]]] = {}
     for number, fact in enumerate(facts, 1):
@@ -114,3 +115,22 @@ def test_filters_say_who_reaches_a_socket(
 def test_the_deciding_rule_is_quoted() -> None:
     seen = exposed(a_reading(VNC, a_listener(5900, 7), *NETWORK, rules=accepts(DPORT, FROM_NET)))[5900]
     assert seen.rule == "inet t in: tcp dport 5900 ip saddr 10.1.0.0/16 accept"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Outcome.COLLECTED, Reachability.BLOCKED),
+        (Outcome.PARTIAL, Reachability.BLOCKED),
+        (Outcome.FAILED, Reachability.UNDECIDED),
+        (Outcome.TRUNCATED, Reachability.UNDECIDED),
+    ],
+)
+def test_addresses_that_were_not_seen_whole_decide_nothing(outcome: Outcome, expected: Reachability) -> None:
+    reading = a_reading(VNC, a_listener(5900, 7), *NETWORK, rules=listing(*CLOSED))
+    reading.sections["network.interfaces"] = SectionReading(id="network.interfaces", outcome=outcome)
+    assert exposed(reading)[5900].reachability is expected
+
+
+def test_the_sections_that_are_asked_for_are_there() -> None:
+    assert {"network.interfaces", "network.sysctls"} <= set(collectors())
