@@ -45,7 +45,10 @@ def egress(filters: Filters, protocol: Protocol, family: Family, port: int, trus
     cuts = program.loaded.cuts(Field.DADDR)
     reached: list[tuple[int, int]] = []
     rules: dict[Verb | None, str] = {}
-    for first, last in _stretches(asked, cuts, family)[:_MOST]:
+    stretches = _stretches(asked, cuts, family)
+    if len(stretches) > _MOST:
+        rules[None] = f"its rules tell more than {_MOST} stretches of addresses apart"
+    for first, last in stretches[:_MOST]:
         packet = Packet(
             direction=Direction.OUT,
             interface=interface,

@@ -27,7 +27,6 @@ _LAST_PORT = 65_535
 _PUBLISHED = 2
 _ELSEWHERE = "it listens in a network namespace of its own, whose own filters are not seen"
 _UNNAMED = 47_001
-_ADDRESSES = 16
 _NETWORKS = 256
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
 
@@ -225,13 +224,17 @@ class Filters:
         if not bound.is_unspecified:
             return [int(bound)] if (bound.version == 4) is (family is Family.IP) else []  # noqa: PLR2004
         mine = [one[1] for one in self.program.host.addresses.get(interface, ()) if one[0] is family]
-        return mine[:_ADDRESSES]
+        # Of several addresses that no rule tells apart, one stands for all.
+        return list({self.asked().loaded.atom(Field.DADDR, address): address for address in mine}.values())
 
     @cached_property
-    def source_ports(self) -> tuple[int, ...]:
-        """Return the source ports to ask about: a client's, and those at which rules begin to say something else."""
+    def source_ports(self) -> tuple[int | None, ...]:
+        """Return the source ports to ask about: a client's, and those at which rules begin to say something else.
+
+        Of very many, any other stands for the rest: None.
+        """
         cuts = [port for port in self.asked().loaded.cuts(Field.SPORT) if 0 < port <= _LAST_PORT]
-        return (_EPHEMERAL, *cuts[:_PORTS])
+        return (_EPHEMERAL, *cuts[:_PORTS], *((None,) if len(cuts) > _PORTS else ()))
 
     def packets(self, door: Door, family: Family, source: int) -> Iterator[tuple[str, Packet]]:
         """Give the first packet of a source to a socket, by each interface that it may come by."""
@@ -241,14 +244,15 @@ class Filters:
                 for address in self._destinations(door, family, interface):
                     yield interface, replace(_packet(door, family, interface, address, _EPHEMERAL), source=source)
 
-    def _ask(self, door: Door, family: Family, interface: str, address: int, port: int) -> Sources:
+    def _ask(self, door: Door, family: Family, interface: str, address: int, port: int | None) -> Sources:
         program = self.asked()
         loaded = program.loaded
         packet = _packet(door, family, interface, address, port)
         if loaded.is_of_host:
             return Fan(program, packet).ask()
         # What the rules alone say is the same for every host and port that they do not tell apart.
-        atoms = (loaded.atom(Field.DADDR, address), loaded.atom(Field.DPORT, door.port), loaded.atom(Field.SPORT, port))
+        sport = None if port is None else loaded.atom(Field.SPORT, port)
+        atoms = (loaded.atom(Field.DADDR, address), loaded.atom(Field.DPORT, door.port), sport)
         key = (door.protocol, family, interface, *atoms)
         ruled: Sources | None = loaded.answered(key)
         if ruled is None:
@@ -294,7 +298,7 @@ def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -
     )
 
 
-def _packet(door: Door, family: Family, interface: str, address: int, port: int) -> Packet:
+def _packet(door: Door, family: Family, interface: str, address: int, port: int | None) -> Packet:
     """Make the first packet to a socket."""
     return Packet(
         direction=Direction.IN,

@@ -119,3 +119,19 @@ def test_a_published_port_of_another_namespace_is_told() -> None:
     outside = loaded.reach(door(port=5901))
     assert outside.reachability is Reachability.FROM_NETWORKS
     assert loaded.reach(door(port=5900)).reachability is Reachability.BLOCKED
+
+
+def test_of_very_many_source_ports_none_is_called_blocked() -> None:
+    opened = [(match(payload("tcp", "sport"), port), match(SADDR, NET), "accept") for port in range(1000, 1100, 2)]
+    assert filters(*opened).reach(door()).reachability is not Reachability.BLOCKED
+    accepts = (match(payload("tcp", "sport"), 1098), "accept")
+    assert filters(*opened, accepts).reach(door()).reachability is Reachability.UNDECIDED
+
+
+def test_every_address_of_an_interface_is_asked_about() -> None:
+    many = tuple((Family.IP, (10 << 24) | number, 8) for number in range(1, 101))
+    ruleset = read_nft(
+        listing(*CLOSED, rule("inet", "in", match(payload("ip", "daddr"), "10.0.0.77"), match(DPORT, 5900), "accept"))
+    )
+    host = HostNetwork(addresses={"eth0": many}, rp_filter={"": 0}, route_localnet={"": False})
+    assert Filters(program=Program(ruleset, host)).reach(door()).reachability is Reachability.FROM_ANYWHERE
