@@ -100,6 +100,7 @@ class Filters:
     problem: str = ""
     """Why they could not be read."""
     _refused: dict[tuple[object, ...], tuple[Region, Region, str]] = field(default_factory=dict)
+    _routed: dict[tuple[object, ...], Region] = field(default_factory=dict)
     _accesses: dict[tuple[object, ...], Access | None] = field(default_factory=dict)
 
     def reach(self, door: Door) -> Decision:  # noqa: PLR0911 — one return a reason
@@ -139,14 +140,14 @@ class Filters:
         """Tell whether any filter has a chain that the kernel calls."""
         return bool(self.asked().ruleset.bases or self.asked().ruleset.doubts)
 
-    @property
+    @cached_property
     def families(self) -> tuple[Family, ...]:
         """Return the families in which the host has an address beside loopback; both where addresses are not known."""
         addresses = self.asked().host.addresses
         found = {one[0] for name, entries in addresses.items() if name != _LOOPBACK for one in entries}
         return tuple(family for family in Family if family in found or not addresses)
 
-    @property
+    @cached_property
     def ordinary_port(self) -> int:
         """Return a port that no rule names: what happens to it happens unless something is opened."""
         named = set(self.asked().loaded.cuts(Field.DPORT))
@@ -197,7 +198,10 @@ class Filters:
         if program is None:
             return
         names = self._interfaces(door, family)
-        routed = _union([program.around.behind(family, name)[0] for name in names], family)
+        key = (family, *names)
+        if key not in self._routed:
+            self._routed[key] = _union([program.around.behind(family, name)[0] for name in names], family)
+        routed = self._routed[key]
         knows_routes = program.host.routes is not None or len(names) == 1
         for name in names:
             share = program.around.behind(family, name)[0] | routed.rest
