@@ -10,6 +10,8 @@ _VARIABLES = ("group_vars", "host_vars")
 _YAML = frozenset({".yml", ".yaml", ".json"})
 _VAULTED = b"$ANSIBLE_VAULT;"
 _NAMED = 5
+# Ten times faster where PyYAML was built with libyaml; both read the same language.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def inventory_files(source: str) -> tuple[Path, ...]:
@@ -37,7 +39,7 @@ def broken(source: str) -> Iterator[str]:
             continue
         try:
             # Composed, not constructed: tags such as !vault need no meaning to be well-formed.
-            yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+            yaml.compose(file.read_text(encoding="utf-8"), Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
             line = f":{error.problem_mark.line + 1}" if error.problem_mark is not None else ""
             yield f"{file}{line}"
@@ -52,7 +54,11 @@ def named(files: list[str]) -> str:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder, followlinks=True):
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        # A link may lead back to where we came from.
+        folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
+        seen.update(os.path.realpath(Path(place, name)) for name in folders)
         yield from (Path(place, name) for name in names)
 
 

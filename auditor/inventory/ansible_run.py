@@ -85,6 +85,7 @@ def run_ansible(
     whole environment, tokens of cloud plugins among it, in another: that one is a pipe too, and nobody keeps it.
     """
     import ansible_runner  # noqa: PLC0415 — 0.1 s that only this kind of inventory costs
+    from ansible_runner.exceptions import AnsibleRunnerException  # noqa: PLC0415
 
     kept = place.folder / "artifacts" / _RUN
     kept.mkdir(parents=True, mode=_OWN)
@@ -93,21 +94,25 @@ def run_ansible(
         output, complaints = stack.enter_context(_Channel()), stack.enter_context(_Channel())
         answer = stack.enter_context(_Channel(place.answer))
         stack.enter_context(_Channel(kept / "command", keep=False))
-        ansible_runner.run_command(
-            _program(program, source),
-            list(arguments),
-            runner_mode="subprocess",
-            output_fd=output.end,
-            error_fd=complaints.end,
-            input_fd=stack.enter_context(Path(os.devnull).open(encoding="utf-8")),
-            private_data_dir=str(place.folder),
-            ident=_RUN,
-            envvars=dict(_QUIET) | {"ANSIBLE_LOCAL_TEMP": str(place.folder / "tmp")} | dict(environment),
-            fact_cache_type="memory",
-            quiet=True,
-            timeout=SECONDS,
-            status_handler=lambda status, runner_config: ends.append(status["status"]),  # noqa: ARG005
-        )
+        nothing = stack.enter_context(Path(os.devnull).open(encoding="utf-8"))
+        try:
+            ansible_runner.run_command(
+                _program(program, source),
+                list(arguments),
+                runner_mode="subprocess",
+                output_fd=output.end,
+                error_fd=complaints.end,
+                input_fd=nothing,
+                private_data_dir=str(place.folder),
+                ident=_RUN,
+                envvars=dict(_QUIET) | {"ANSIBLE_LOCAL_TEMP": str(place.folder / "tmp")} | dict(environment),
+                fact_cache_type="memory",
+                quiet=True,
+                timeout=SECONDS,
+                status_handler=lambda status, runner_config: ends.append(status["status"]),  # noqa: ARG005
+            )
+        except AnsibleRunnerException as error:
+            raise InventoryError(f"{source}: ansible-runner cannot start {program}: {error}") from error
     return Said(
         status=ends[-1] if ends else "failed",
         output=output.text(),

@@ -31,7 +31,13 @@ def reference_problem(text: str) -> str | None:
 def from_folder(reference: str, folder: Path) -> str:
     """Return the reference with the path of a file made absolute."""
     kind, _, rest = reference.partition(":")
-    return f"file:{folder / Path(rest).expanduser()}" if kind == "file" else reference
+    if kind != "file":
+        return reference
+    try:
+        return f"file:{folder / Path(rest).expanduser()}"
+    except RuntimeError:
+        # No such user: the file is named as it stands, and whoever opens it says that it is not there.
+        return f"file:{folder / rest}"
 
 
 class Secrets:

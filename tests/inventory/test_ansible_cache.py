@@ -7,6 +7,7 @@ import pytest
 
 from auditor.inventory import ansible_cache
 from auditor.inventory.ansible_cache import kept_listing
+from auditor.inventory.ansible_files import inventory_files
 from auditor.inventory.listing import Listing
 from auditor.inventory.read import read_inventory
 from auditor.inventory.vault import NO_VAULT
@@ -146,6 +147,12 @@ def test_files_that_change_while_they_are_read_are_not_kept(place: Path) -> None
     reader = Busy(a_listing())
     kept_listing(str(place / "inventory"), NO_VAULT, place / "cache", reader, {})
     assert not (place / "cache").exists()
+
+
+def test_a_link_in_a_circle_is_followed_once(place: Path) -> None:
+    for number in range(4):
+        (place / "inventory" / "group_vars" / f"loop{number}").symlink_to(place / "inventory")
+    assert len(inventory_files(str(place / "inventory"))) < 20
 
 
 def test_the_oldest_are_forgotten(place: Path) -> None:

@@ -130,6 +130,13 @@ def test_jump_hosts_have_secrets_too() -> None:
         secrets.filled(host)
 
 
+def test_a_file_below_the_home_of_nobody_is_not_there(read: Read) -> None:
+    host = read("hosts.csv", "host,password\na,file:~nobody-of-that-name/pw\n")["a"]
+    secrets = Secrets({})
+    with pytest.raises(HostError, match="~nobody-of-that-name/pw cannot be read: No such file or directory"):
+        secrets.filled(host)
+
+
 class Ring:
     """A keyring that counts how often it is asked."""
 

@@ -18,7 +18,16 @@ from tests.lab.fleet.layers import digest, need_base, need_layers
 from tests.lab.fleet.lists import write_lists
 from tests.lab.fleet.lock import claim, release
 from tests.lab.fleet.make import layers_of, make
-from tests.lab.fleet.places import BRIDGE, BRIDGE_ADDRESS, LINK_PREFIX, NETWORK_BITS, Lab, LabError
+from tests.lab.fleet.places import (
+    BRIDGE,
+    BRIDGE_ADDRESS,
+    BRIDGE_ADDRESS_6,
+    LINK_PREFIX,
+    NETWORK_BITS,
+    NETWORK_BITS_6,
+    Lab,
+    LabError,
+)
 from tests.lab.fleet.plan import Role
 from tests.lab.fleet.roles import ROLES
 from tests.lab.fleet.shell import attempt, sh, write
@@ -133,6 +142,7 @@ def _need_bridge() -> None:
     if not Path(f"/sys/class/net/{BRIDGE}").exists():
         sh("ip", "link", "add", BRIDGE, "type", "bridge")
     sh("ip", "addr", "replace", f"{BRIDGE_ADDRESS}/{NETWORK_BITS}", "dev", BRIDGE)
+    sh("ip", "addr", "replace", f"{BRIDGE_ADDRESS_6}/{NETWORK_BITS_6}", "dev", BRIDGE, "nodad")
     sh("ip", "link", "set", BRIDGE, "up")
     for name, want in _NEIGHBOURS:
         limit = Path("/proc/sys/net/ipv4/neigh/default") / name

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.fleet.inside import BOOT_SYSTEMD, ENTER
-from tests.lab.fleet.places import BRIDGE, BRIDGE_ADDRESS, LINK_PREFIX, NAMESPACE_PREFIX, NETWORK_BITS, Lab, LabError
+from tests.lab.fleet.places import (
+    BRIDGE,
+    BRIDGE_ADDRESS,
+    LINK_PREFIX,
+    NAMESPACE_PREFIX,
+    NETWORK_BITS,
+    NETWORK_BITS_6,
+    Lab,
+    LabError,
+)
 from tests.lab.fleet.shell import attempt, sh, start_detached, write
 
 HOSTS_A_NETWORK = 250
@@ -39,6 +48,12 @@ class Host:
         """Its IPv4 address."""
         network, rest = divmod(self.number - 1, HOSTS_A_NETWORK)
         return f"10.77.{_SYSTEMD_NETWORK if self.has_systemd else network + 1}.{rest + 1}"
+
+    @property
+    def address6(self) -> str:
+        """Its IPv6 address, one that is unique to this lab's network (RFC 4193)."""
+        network, rest = divmod(self.number - 1, HOSTS_A_NETWORK)
+        return f"fd77::{_SYSTEMD_NETWORK if self.has_systemd else network + 1:x}:{rest + 1:x}"
 
     @property
     def mac(self) -> str:
@@ -171,6 +186,8 @@ class Host:
         batch = (
             f"link set lo up\naddr replace {self.address}/{NETWORK_BITS} dev eth0\nlink set eth0 up\n"
             f"route replace default via {BRIDGE_ADDRESS}\n"
+            # Nobody else has it: to find that out would take a second.
+            f"addr replace {self.address6}/{NETWORK_BITS_6} dev eth0 nodad\n"
         )
         sh("ip", "-n", self.namespace, "-batch", "-", feed=batch)
 

@@ -57,7 +57,7 @@ def _public_key(host: Host) -> str:
 
 
 def _known_host(host: Host) -> str:
-    return f"{host.name},{host.address} {_public_key(host)}\n"
+    return f"{host.name},{host.address},{host.address6} {_public_key(host)}\n"
 
 
 def _ssh_config(lab: Lab, hosts: list[Host]) -> str:

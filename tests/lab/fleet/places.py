@@ -8,6 +8,8 @@ BRIDGE = "flbr0"
 """The bridge every host hangs on; the controller is on it too."""
 BRIDGE_ADDRESS = "10.77.0.1"
 NETWORK_BITS = 16
+BRIDGE_ADDRESS_6 = "fd77::1"
+NETWORK_BITS_6 = 64
 NAMESPACE_PREFIX = "fl-"
 LINK_PREFIX = "flv"
 CHAIN = "AUDITORLAB"
