@@ -78,11 +78,11 @@ class Spaces:
     @contextmanager
     def inside(self, space: int) -> Iterator[None]:
         """Do something in a namespace; sockets opened there stay there."""
-        _enter(space)
+        enter(space)
         try:
             yield
         finally:
-            _enter(self.home)
+            enter(self.home)
 
     def run(self, command: list[str], feed: str = "") -> subprocess.CompletedProcess[str]:
         """Run a program on the host under test; its status is the caller's business."""
@@ -109,12 +109,14 @@ def _call(name: str, *arguments: int) -> None:
         raise NotHereError(f"{name}: {os.strerror(error)}")
 
 
-def _enter(space: int) -> None:
+def enter(space: int) -> None:
+    """Go into a network namespace with this thread; sockets opened from now on are of it."""
     _call("setns", space, _NEW_NETWORK)
 
 
-def _here() -> int:
-    return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+def open_space(path: str = "/proc/thread-self/ns/net") -> int:
+    """Open a network namespace, by default the one this thread is in."""
+    return os.open(path, os.O_RDONLY)
 
 
 def make_spaces() -> Spaces:
@@ -123,14 +125,14 @@ def make_spaces() -> Spaces:
         raise NotHereError("network namespaces need root")
     # What is sent is handled on the processor that sends it: one processor, one order, nothing to wait for.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0), key=lambda one: (one + os.getpid()) % 2)})
-    home = _here()
+    home = open_space()
     made: list[int] = []
     try:
         for _ in range(2):
             _call("unshare", _NEW_NETWORK)
-            made.append(_here())
+            made.append(open_space())
     finally:
-        _enter(home)
+        enter(home)
     spaces = Spaces(home=home, host=made[0], world=made[1])
     spaces.set_sysctls(_SYSCTLS)
     with spaces.inside(spaces.world):

@@ -89,7 +89,7 @@ class Wire:
             self._host_tap = _tap()
             self._host_senders = {name: _sender(name) for name in (*CABLES, "lo")}
             self._receivers = _receivers()
-            self._speakers = {family: _speaker(family) for family in ("ip", "ip6")}
+            self._speakers = {family: speaker(family) for family in ("ip", "ip6")}
             hardware = {name: hardware_address(name) for name in CABLES}
             self.table = Table()
         with spaces.inside(spaces.world):
@@ -183,7 +183,7 @@ class Wire:
         return made
 
 
-def _speaker(family: str) -> socket.socket:
+def speaker(family: str) -> socket.socket:
     """Open a socket that sends whole packets as a program of the host would, through its output chains."""
     made = socket.socket(socket.AF_INET if family == "ip" else socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
     if family == "ip6":

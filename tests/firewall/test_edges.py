@@ -1,0 +1,52 @@
+"""Edges that no other test holds: mutants showed them (`make firewall-mutants`)."""
+
+from typing import Any
+
+import pytest
+
+from auditor.firewall.protocol import Answers
+from tests.firewall.conftest import DPORT, HOST, SYN, Ask, chain, listing, match, payload, rule, table
+
+SADDR = payload("ip", "saddr")
+OUT = {**SYN, "direction": "out", "src": "192.0.2.10", "dst": "9.9.9.9"}
+NET = {"prefix": {"addr": "203.0.113.0", "len": 24}}
+
+
+def sources(*objects: Any) -> Any:
+    question = {"id": 1, "format": "nft-json", "ruleset": listing(*objects), "host": HOST, "query": "sources"}
+    return Answers().answer({**question, "packet": SYN})
+
+
+def _vmap(*pairs: Any) -> Any:
+    return {"vmap": {"key": SADDR, "data": {"set": [list(pair) for pair in pairs]}}}
+
+
+def test_sources_that_a_verdict_map_does_not_hold_go_on_with_the_next_rule() -> None:
+    filters = (table("ip"), chain("ip", "in", "input", policy="drop"), rule("ip", "in", _vmap((NET, {"drop": None}))))
+    assert sources(*filters, rule("ip", "in", match(SADDR, "9.9.9.9"), "accept"))["allowed"] == ("9.9.9.9/32",)
+    assert sources(*filters, rule("ip", "in", match(SADDR, "203.0.113.7"), "accept"))["allowed"] == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"), [("198.51.100.1", "drop"), ("192.0.2.10", "accept")], ids=["the-new-one", "not-the-old-one"]
+)
+def test_a_chain_after_the_translation_of_the_source_sees_the_new_source(ask: Ask, source: str, verdict: str) -> None:
+    ruleset = listing(
+        table("ip"),
+        chain("ip", "nat", "postrouting", 100, type="nat"),
+        rule("ip", "nat", match(DPORT, 5900), {"snat": {"addr": "198.51.100.1"}}),
+        chain("ip", "late", "postrouting", 300),
+        rule("ip", "late", match(SADDR, source), "drop"),
+    )
+    assert ask(ruleset, OUT)["verdict"] == verdict
+
+
+def test_after_masquerading_the_source_is_not_known(ask: Ask) -> None:
+    ruleset = listing(
+        table("ip"),
+        chain("ip", "nat", "postrouting", 100, type="nat"),
+        rule("ip", "nat", match(DPORT, 5900), {"masquerade": None}),
+        chain("ip", "late", "postrouting", 300),
+        rule("ip", "late", match(SADDR, "192.0.2.10"), "drop"),
+    )
+    assert ask(ruleset, OUT)["verdict"] == "unknown"
