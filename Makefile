@@ -81,6 +81,10 @@ soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more exam
 firewall-fuzz: $(VENV)/test.stamp ## Try the firewall's verdicts against this kernel, ARGS='--seed x --minutes 10' (as root)
 	$(BIN)/python -m tests.firewall.kernel $(ARGS)
 
+.PHONY: firewall-mutants
+firewall-mutants: $(VENV)/test.stamp ## Break the firewall's evaluator in many ways and see whether its tests notice
+	$(BIN)/python -m tests.firewall.mutants $(ARGS)
+
 .PHONY: sample
 sample: $(VENV)/audit.stamp ## Make reports/sample anew from the recorded fleet
 	$(BIN)/auditor demo -o reports/sample

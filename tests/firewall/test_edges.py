@@ -50,3 +50,23 @@ def test_after_masquerading_the_source_is_not_known(ask: Ask) -> None:
         rule("ip", "late", match(SADDR, "192.0.2.10"), "drop"),
     )
     assert ask(ruleset, OUT)["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("proto", "verdict"), [("tcp", "accept"), ("udp", "drop")], ids=["tcp-is-assured", "udp-is-not-yet"]
+)
+def test_a_tcp_connection_that_was_answered_is_assured(ask: Ask, proto: str, verdict: str) -> None:
+    assured = match({"ct": {"key": "status"}}, "assured", "in")
+    ruleset = listing(table("ip"), chain("ip", "in", "input", policy="drop"), rule("ip", "in", assured, "accept"))
+    packet = {**SYN, "proto": proto, "tcp_flags": ["ack"], "ct_state": "established"}
+    assert ask(ruleset, packet)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("option", "verdict"), [("", "drop"), ("--loose ", "unknown")], ids=["strict", "not-modelled"])
+def test_an_option_of_rpfilter_that_is_not_modelled_leaves_it_open(ask: Ask, option: str, verdict: str) -> None:
+    ruleset = (
+        "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+        f"-A PREROUTING -m rpfilter {option}--invert -j DROP\nCOMMIT\n"
+    )
+    packet = {**SYN, "iface": "eth1", "src": "192.0.2.77"}  # who would be answered by eth0
+    assert ask(ruleset, packet, form="iptables-save")["verdict"] == verdict
