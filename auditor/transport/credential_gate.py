@@ -30,10 +30,18 @@ class Attempt:
 
 
 @dataclass(slots=True)
+class _Account:
+    """One account, with whichever password: whoever counts refusals, counts them for the account."""
+
+    failures: int = 0
+    under_way: int = 0
+
+
+@dataclass(slots=True)
 class _Door:
     """One account with one password."""
 
-    failures: int = 0
+    account: _Account
     under_way: int = 0
     is_proven: bool = False
 
@@ -43,11 +51,11 @@ class CredentialGate:
 
     A password is first used on one host alone, until it has been taken once. Never are more uses under way than
     refusals are left, so that an account meets no more than ``most_failures`` refusals in a row, whatever happens
-    at once. The password itself is not kept.
+    at once and with however many passwords. The passwords themselves are not kept.
     """
 
     def __init__(self, most_failures: int, *, only_first: bool = False, patience: float = _PATIENCE) -> None:
-        """Take the refusals in a row after which a password is not used any more.
+        """Take the refusals in a row after which an account is not used any more.
 
         ``only_first`` lifts the bound on uses under way once the password has been taken.
         """
@@ -55,6 +63,7 @@ class CredentialGate:
         self._only_first = only_first
         self._patience = patience
         self._salt = secrets.token_bytes(32)
+        self._accounts: dict[str, _Account] = {}
         self._doors: dict[bytes, _Door] = {}
         self._changed = threading.Condition()
 
@@ -75,16 +84,18 @@ class CredentialGate:
         key = hmac.digest(self._salt, f"{account}\0{secret}".encode(errors="surrogateescape"), "sha256")
         began = time.monotonic()
         with self._changed:
-            door = self._doors.setdefault(key, _Door())
+            known = self._accounts.setdefault(account.casefold(), _Account())
+            door = self._doors.setdefault(key, _Door(account=known))
             while True:
-                if door.failures >= self._most:
+                if known.failures >= self._most:
                     raise HostError(
                         Reason.CREDENTIAL_STOPPED,
-                        f"the password of {account!r} was refused {door.failures} times in a row and is not tried "
+                        f"the password of {account!r} was refused {known.failures} times in a row and is not tried "
                         "any more, lest the account be locked: correct it, then audit the hosts that are left",
                     )
-                if door.under_way < self._room(door):
+                if self._has_room(door):
                     door.under_way += 1
+                    known.under_way += 1
                     return door, Attempt(waited=time.monotonic() - began)
                 left = self._patience - (time.monotonic() - began)
                 if left <= 0 or not self._changed.wait(left):
@@ -94,16 +105,19 @@ class CredentialGate:
                         f"{self._patience:.0f} s whether it is right",
                     )
 
-    def _room(self, door: _Door) -> float:
-        if not door.is_proven:
-            return 1
-        return float("inf") if self._only_first else self._most - door.failures
+    def _has_room(self, door: _Door) -> bool:
+        if door.is_proven and self._only_first:
+            return True
+        left = self._most - door.account.failures - door.account.under_way
+        return left > 0 and (door.is_proven or door.under_way == 0)
 
     def _leave(self, door: _Door, attempt: Attempt) -> None:
+        account = door.account
         with self._changed:
             door.under_way -= 1
+            account.under_way -= 1
             if attempt.outcome is True:
-                door.failures, door.is_proven = 0, True
+                account.failures, door.is_proven = 0, True
             elif attempt.outcome is False or not door.is_proven:
-                door.failures += 1
+                account.failures += 1
             self._changed.notify_all()

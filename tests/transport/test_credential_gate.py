@@ -47,7 +47,24 @@ def test_a_password_refused_too_often_is_not_used_any_more() -> None:
         use(gate, False)
     assert is_stopped(gate)
     assert not is_stopped(gate, ("other", ONE[1]))
-    assert not is_stopped(gate, (ONE[0], "another"))
+
+
+def test_refusals_are_the_accounts_whichever_password_met_them() -> None:
+    """A domain counts the refusals of an account, and does not ask for which of its passwords."""
+    gate = CredentialGate(3)
+    for number in range(3):
+        use(gate, False, (ONE[0].upper(), f"password {number}"))
+    assert is_stopped(gate, (ONE[0], "a fourth"))
+
+
+def test_no_more_passwords_of_an_account_are_under_way_than_refusals_are_left() -> None:
+    gate = CredentialGate(2, patience=0.05)
+    with gate.attempt(ONE[0], "first"), gate.attempt(ONE[0], "second"):
+        with pytest.raises(HostError) as raised, gate.attempt(ONE[0], "third"):
+            pass
+        with gate.attempt("other", "third"):
+            pass
+    assert raised.value.reason is Reason.TIMEOUT
 
 
 def test_a_success_between_begins_the_count_anew() -> None:
