@@ -1,21 +1,23 @@
-"""OpenSSH user certificates: what one says, and whether it is worth offering.
+"""OpenSSH certificates: what one says, whether it is worth offering to a host, and whether a host is what it says.
 
-Format: OpenSSH's PROTOCOL.certkeys. The signature of the authority is the server's business; a certificate that is
-not of our key or not of this hour is not, and its refusal would cost one of the few offers that a server lets us make.
+Format: OpenSSH's PROTOCOL.certkeys. Of a user's certificate the authority's signature is the server's business; a
+certificate that is not of our key or not of this hour is not, and its refusal would cost one of the few offers that a
+server lets us make. Of a host's certificate everything is our business, as in OpenSSH's ``sshkey_cert_check_host``.
 """
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import paramiko
 from paramiko.message import Message
 
 SUFFIX = "-cert-v01@openssh.com"
-_USER = 1
+_USER, _HOST = 1, 2
 _FOREVER = 2**64 - 1
-# How many fields of its own a public key has, by type.
+# How many fields of its own a public key has, by type, and what verifies with it.
 _KEY_FIELDS = {
     "ssh-ed25519": 1,
     "ecdsa-sha2-nistp256": 2,
@@ -23,11 +25,20 @@ _KEY_FIELDS = {
     "ecdsa-sha2-nistp521": 2,
     "ssh-rsa": 2,
 }
+_KEYS: dict[str, type[paramiko.Ed25519Key | paramiko.ECDSAKey | paramiko.RSAKey]] = {
+    "ssh-ed25519": paramiko.Ed25519Key,
+    "ecdsa-sha2-nistp256": paramiko.ECDSAKey,
+    "ecdsa-sha2-nistp384": paramiko.ECDSAKey,
+    "ecdsa-sha2-nistp521": paramiko.ECDSAKey,
+    "ssh-rsa": paramiko.RSAKey,
+}
+CERTIFIED = tuple(f"{kind}{SUFFIX}" for kind in _KEY_FIELDS)
+"""Types of certificates that can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A user certificate, unverified."""
+    """A certificate as it stands: nothing of it is verified before ``host_objection`` has none."""
 
     kind: str
     """Certificate type, such as ``ssh-ed25519-cert-v01@openssh.com``."""
@@ -35,25 +46,66 @@ class Certificate:
     """The certificate in SSH's wire form."""
     key_blob: bytes
     """The public key that it certifies, in SSH's wire form."""
-    is_user: bool
-    """Whether it is a user's, not a host's."""
+    role: int
+    """Whose it is: 1 a user's, 2 a host's."""
     name: str
     """Key id: how the authority calls its owner."""
+    principals: tuple[str, ...] = ()
+    """Users, or names of hosts, for whom it holds; none means for all."""
     begins: int
     """First second in which it holds, of the Unix epoch."""
     ends: int
     """First second in which it does not hold any more."""
+    critical: tuple[str, ...] = ()
+    """Names of its options that who does not know them must not pass over."""
+    authority: bytes = field(default=b"", repr=False)
+    """The authority's public key, in SSH's wire form."""
+    signature: bytes = field(default=b"", repr=False)
+    """The authority's signature, in SSH's wire form."""
 
     def objection(self, now: datetime) -> str | None:
-        """Say why it is not worth offering now; None when it is."""
-        if not self.is_user:
+        """Say why a user's certificate is not worth offering now; None when it is."""
+        if self.role != _USER:
             return "is a host's certificate, not a user's"
+        return self._out_of_time(now)
+
+    def host_objection(self, names: tuple[str, ...], now: datetime) -> str | None:
+        """Say why it does not prove that a host has one of these names (in lower case); None when it does.
+
+        Whether its authority is trusted is another question, and comes first.
+        """
+        if self.role != _HOST:
+            return "is a user's certificate, not a host's"
+        if self.critical:
+            return f"has critical options, and none is known for hosts: {', '.join(self.critical)}"
+        if self.principals and not {principal.lower() for principal in self.principals} & set(names):
+            return f"is for {', '.join(self.principals)}, not for {' or '.join(names)}"
+        return self._out_of_time(now) or self._forged()
+
+    def _out_of_time(self, now: datetime) -> str | None:
         second = int(now.timestamp())
         if second < self.begins:
             return f"holds only from {_day(self.begins)}: look at this machine's clock"
         if second >= self.ends:
             return f"ended at {_day(self.ends)}: have it issued again"
         return None
+
+    def _forged(self) -> str | None:
+        """Say why the authority's signature does not hold."""
+        try:
+            kind = _Wire(self.authority).text()
+        except ValueError:
+            kind = ""
+        if kind not in _KEYS:
+            return f"is signed by a key of type {kind!r}, which cannot be verified here"
+        # Signed is all that stands before the signature, the last field.
+        signed = self.blob[: len(self.blob) - len(self.signature) - 4]
+        try:
+            # SHA-1 signatures of RSA authorities do not hold, as in OpenSSH (CASignatureAlgorithms).
+            holds = _KEYS[kind](data=self.authority).verify_ssh_sig(signed, Message(self.signature))
+        except (paramiko.SSHException, ValueError, TypeError, IndexError, ArithmeticError):
+            holds = False
+        return None if holds else "does not bear the signature of its authority"
 
 
 def read_certificate(file: Path) -> Certificate | str:
@@ -70,27 +122,73 @@ def read_certificate(file: Path) -> Certificate | str:
 
 def parse_certificate(blob: bytes) -> Certificate:
     """Read a certificate in SSH's wire form; ValueError when it is none."""
-    message = Message(blob)
-    kind = message.get_string().decode("ascii", "replace")
+    wire = _Wire(blob)
+    kind = wire.text()
     plain = kind.removesuffix(SUFFIX)
     if plain == kind or plain not in _KEY_FIELDS:
-        raise ValueError("not a certificate of a type that is known")
-    message.get_string()
-    fields = [message.get_string() for _ in range(_KEY_FIELDS[plain])]
-    message.get_int64()
-    role = message.get_int()
-    name = message.get_string().decode("utf-8", "replace")
-    message.get_string()
-    begins, ends = message.get_int64(), message.get_int64()
-    if message.get_so_far() == blob:
-        raise ValueError("the certificate is cut off")
-    key = Message()
-    key.add_string(plain)
-    for field in fields:
-        key.add_string(field)
+        raise ValueError("is not a certificate of a type that is known")
+    wire.string()  # a nonce
+    fields = [wire.string() for _ in range(_KEY_FIELDS[plain])]
+    wire.number(8)  # the serial number
+    role = wire.number(4)
+    name = wire.text()
+    principals = tuple(_texts(wire.string()))
+    begins, ends = wire.number(8), wire.number(8)
+    # Options are pairs of a name and a value.
+    critical = tuple(_texts(wire.string())[::2])
+    wire.string()  # extensions, which may be passed over
+    wire.string()  # reserved
+    authority, signature = wire.string(), wire.string()
+    if not wire.is_at_end:
+        raise ValueError("the certificate has more than it should")
     return Certificate(
-        kind=kind, blob=blob, key_blob=key.asbytes(), is_user=role == _USER, name=name, begins=begins, ends=ends
+        kind=kind,
+        blob=blob,
+        key_blob=b"".join(len(part).to_bytes(4, "big") + part for part in (plain.encode(), *fields)),
+        role=role,
+        name=name,
+        principals=principals,
+        begins=begins,
+        ends=ends,
+        critical=critical,
+        authority=authority,
+        signature=signature,
     )
+
+
+class _Wire:
+    """Fields of SSH's wire form (RFC 4251, section 5), taken one after the other; ValueError at a premature end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def is_at_end(self) -> bool:
+        return self._at == len(self._data)
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self._take(size), "big")
+
+    def string(self) -> bytes:
+        return self._take(self.number(4))
+
+    def text(self) -> str:
+        return self.string().decode("utf-8", "replace")
+
+    def _take(self, size: int) -> bytes:
+        taken = self._data[self._at : self._at + size]
+        if len(taken) < size:
+            raise ValueError("the certificate is cut off")
+        self._at += size
+        return taken
+
+
+def _texts(data: bytes) -> list[str]:
+    wire, found = _Wire(data), []
+    while not wire.is_at_end:
+        found.append(wire.text())
+    return found
 
 
 def _day(second: int) -> str:

@@ -1,7 +1,9 @@
 """Who we are to an SSH server: key files, the agent, a password, each offered at most once."""
 
 import io
+import os
 import socket
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,13 +21,15 @@ from auditor.model.host import Credentials, Host
 from auditor.transport.credential_gate import LONGEST_TURN, CredentialGate
 from auditor.transport.deadline import Deadline
 from auditor.transport.quote import quoted
-from auditor.transport.ssh_certificate import SUFFIX, read_certificate
+from auditor.transport.ssh_certificate import SUFFIX, Certificate, parse_certificate, read_certificate
 from auditor.transport.ssh_connection import SshConnection
 
 _IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
 # sshd ends the connection at the sixth failure (MaxAuthTries); the last one is kept for a password.
 _KEY_OFFERS = 5
 _AGENT = 5.0
+# As ssh: a private key of ours that others may read is a key no more (ssh(1), FILES).
+_OTHERS = 0o077
 _PUBLICKEY, _PASSWORD, _INTERACTIVE = "publickey", "password", "keyboard-interactive"
 
 
@@ -113,24 +117,76 @@ def log_in(
 
 def _with_keys(login: "_Login", host: Host, keyring: Keyring, deadline: Deadline) -> bool:
     credentials = host.credentials
-    if credentials.private_key is not None:
-        path = credentials.private_key
-        key = keyring.file(path, credentials.passphrase)
+    path, passphrase = credentials.private_key, credentials.passphrase
+    # A certificate whose private key is still to be found, in the agent or among the usual files.
+    loose = credentials.certificate
+    if path is not None:
+        key = keyring.file(path, passphrase)
         if isinstance(key, str) and (host.ssh.identities_only or key != _encrypted(path)):
             raise HostError(Reason.AUTH, key)
-        if login.with_certificate(keyring, path, credentials) or login.with_key(key, f"key {path}"):
+        file = loose or _beside(path)
+        if isinstance(key, str):
+            loose = file
+        else:
+            loose = None
+            if file is not None and login.with_certificate(keyring, path, passphrase, file):
+                return True
+        if login.with_key(key, f"key {path}"):
             return True
-    if not host.ssh.identities_only:
-        with keyring.agent(deadline) as keys:
-            # Certificates first: a bare key beside one is mostly let in nowhere.
-            if any(login.with_key(key, "agent key") for key in sorted(keys, key=_is_bare)):
-                return True
-        usual = keyring.usual_files() if credentials.private_key is None else []
-        for path in usual:
-            key = keyring.file(path, credentials.passphrase)
-            if login.with_certificate(keyring, path, credentials) or login.with_key(key, f"key {path}"):
-                return True
+    if host.ssh.identities_only:
+        return False
+    with keyring.agent(deadline) as keys:
+        named = f"certificate {loose}"
+        certified, loose = _of_agent(loose, keys)
+        if certified is not None and login.with_key(certified, named):
+            return True
+        # Certificates first: a bare key beside one is mostly let in nowhere.
+        if any(login.with_key(key, "agent key") for key in sorted(keys, key=_is_bare)):
+            return True
+    return _with_usual_files(login, keyring, credentials, loose)
+
+
+def _with_usual_files(login: "_Login", keyring: Keyring, credentials: Credentials, loose: Path | None) -> bool:
+    for path in keyring.usual_files() if credentials.private_key is None else ():
+        key = keyring.file(path, credentials.passphrase)
+        file = _beside(path)
+        if loose is not None and not isinstance(key, str) and _is_of(loose, key.asbytes()):
+            file, loose = loose, None
+        if file is not None and login.with_certificate(keyring, path, credentials.passphrase, file):
+            return True
+        if login.with_key(key, f"key {path}"):
+            return True
+    if loose is not None:
+        found = read_certificate(loose)
+        login.note(f"certificate {loose} {found if isinstance(found, str) else 'is of no key that is at hand'}")
     return False
+
+
+def _beside(path: Path) -> Path | None:
+    """Return the certificate that lies beside a private key, if one does."""
+    file = path.with_name(f"{path.name}-cert.pub")
+    return file if file.expanduser().is_file() else None
+
+
+def _is_of(file: Path, key_blob: bytes) -> bool:
+    found = read_certificate(file)
+    return isinstance(found, Certificate) and found.key_blob == key_blob
+
+
+def _of_agent(file: Path | None, keys: Sequence[paramiko.PKey | str]) -> tuple[paramiko.PKey | str | None, Path | None]:
+    """Return the agent's key that a certificate file is of, to go by it, and the file where there is no such key."""
+    found = None if file is None else read_certificate(file)
+    if not isinstance(found, Certificate):
+        return None, file
+    key = next((key for key in keys if isinstance(key, AgentKey) and key.blob == found.key_blob), None)
+    if key is None:
+        return None, file
+    objection = found.objection(datetime.now(UTC))
+    if objection is not None:
+        return f"certificate {file} ({found.name!r}) {objection}", None
+    certified = AgentKey(key.agent, key.blob)
+    certified.public_blob = PublicBlob(found.kind, found.blob)  # type: ignore[assignment] # its class says None
+    return certified, None
 
 
 def _is_bare(key: paramiko.PKey | str) -> bool:
@@ -162,14 +218,13 @@ class _Login(AuthHandler):
         self._connection.allow_until(deadline)
         return deadline
 
-    def with_certificate(self, keyring: Keyring, path: Path, credentials: Credentials) -> bool:
-        """Offer the certificate of a key file, where there is one."""
-        file = credentials.certificate if path == credentials.private_key else None
-        named = file is not None
-        file = file or path.with_name(f"{path.name}-cert.pub")
-        if not named and not file.expanduser().is_file():
-            return False
-        return self.with_key(keyring.certified(path, credentials.passphrase, file), f"certificate {file}")
+    def note(self, what: str) -> None:
+        """Note what could not be tried."""
+        self._tried.append(what)
+
+    def with_certificate(self, keyring: Keyring, path: Path, passphrase: str | None, file: Path) -> bool:
+        """Offer a key file by its certificate."""
+        return self.with_key(keyring.certified(path, passphrase, file), f"certificate {file}")
 
     def with_key(self, key: paramiko.PKey | str, name: str) -> bool:
         """Offer a key, or note why it cannot be offered."""
@@ -240,6 +295,13 @@ class _Login(AuthHandler):
         self._tried.append(f"{what} {'accepted, but not enough' if went_on else 'refused'}")
         return False
 
+    def _parse_userauth_info_request(self, m: Message) -> None:
+        """Tell a wish for a new password (RFC 4252, section 8), which has the number of a prompt, from a prompt."""
+        if self.auth_method == _PASSWORD:
+            message = f"it wants a new password first: {m.get_text()}"
+            raise paramiko.SSHException(message)
+        super()._parse_userauth_info_request(m)  # type: ignore[misc] # paramiko's stubs leave it out
+
     def _parse_userauth_failure(self, m: Message) -> None:
         """Keep the methods that the host names (RFC 4252, section 5.1); paramiko tells them in some cases only."""
         self._accepted = m.get_list()
@@ -247,10 +309,18 @@ class _Login(AuthHandler):
         super()._parse_userauth_failure(m)  # type: ignore[misc]
 
 
-def _agent_key(key: AgentKey) -> AgentKey:
+def _agent_key(key: AgentKey) -> AgentKey | str:
     """Let a certificate that the agent holds be offered as what it is, of whichever type its key is."""
-    if key.get_name().endswith(SUFFIX):
-        key.public_blob = PublicBlob(key.get_name(), key.blob)  # type: ignore[assignment] # its class says None
+    if not key.get_name().endswith(SUFFIX):
+        return key
+    try:
+        found = parse_certificate(key.blob)
+    except ValueError as error:
+        return f"agent key ({key.get_name()}) {error}"
+    objection = found.objection(datetime.now(UTC))
+    if objection is not None:
+        return f"agent certificate ({found.name!r}) {objection}"
+    key.public_blob = PublicBlob(key.get_name(), key.blob)  # type: ignore[assignment] # its class says None
     return key
 
 
@@ -261,7 +331,10 @@ def _encrypted(path: Path) -> str:
 def _read_key(path: Path, passphrase: str | None) -> paramiko.PKey | str:
     """Read a private key file, or say why it gives none."""
     try:
-        text = path.expanduser().read_text(encoding="ascii", errors="replace")
+        with path.expanduser().open(encoding="ascii", errors="replace") as file:
+            text, state = file.read(), os.fstat(file.fileno())
+        if "PRIVATE KEY" in text and state.st_uid == os.getuid() and state.st_mode & _OTHERS:
+            return f"key {path} is open to others (mode {stat.S_IMODE(state.st_mode):04o}): chmod 600 it, as ssh asks"
         return _parse_key(text, passphrase)
     except OSError as error:
         return f"key {path} cannot be read: {error.strerror}"

@@ -13,6 +13,7 @@ from typing import Any
 import paramiko
 import pytest
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.message import Message
 from paramiko.server import InteractiveQuery
 
 from auditor.errors import HostError, Reason
@@ -85,6 +86,7 @@ def test_a_key_file_that_cannot_be_used(
     binary.write_bytes(b"\xff\xfe\x00")
     damaged = tmp_path / "damaged"
     damaged.write_text(sshd.key.read_text().replace("b3Blb", "AAAAA"))
+    damaged.chmod(0o600)
     for file, passphrase, words in (
         (tmp_path / "missing", None, "cannot be read: No such file"),
         (tmp_path, None, "cannot be read: Is a directory"),
@@ -99,6 +101,27 @@ def test_a_key_file_that_cannot_be_used(
         assert error.reason is Reason.AUTH
         assert f"key {file} " in error.detail
         assert words in error.detail
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660], ids=oct)
+def test_a_key_file_that_others_may_read_is_used_no_more(
+    sshd: Any, transport: SshTransport, make_call: MakeCall, keygen: Callable[..., Path], tmp_path: Path, mode: int
+) -> None:
+    key = keygen(tmp_path / "key", "ed25519")
+    allow(sshd, key)
+    key.chmod(mode)
+    host = sshd.host(credentials=Credentials(user="root", private_key=key))
+    error = failure(transport, host, make_call(":"))
+    assert error.reason is Reason.AUTH
+    assert f"key {key} is open to others (mode {mode:04o}): chmod 600" in error.detail
+
+
+def test_what_a_server_says_before_the_log_in_is_passed_over(
+    start_sshd: Any, transport: SshTransport, make_call: MakeCall, tmp_path: Path
+) -> None:
+    (tmp_path / "banner").write_text("Authorised use only\x1b[31m\n" * 200)
+    host = start_sshd(f"Banner {tmp_path}/banner").host()
+    assert transport.collect(host, make_call("echo in")).stdout == b"in\n"
 
 
 def test_a_refused_key_is_told_with_what_the_host_takes(
@@ -224,6 +247,8 @@ class Door(paramiko.ServerInterface):
     methods: str
     prompts: tuple[tuple[str, bool], ...] = (("Password: ", False),)
     tries: list[str] = field(default_factory=list)
+    more: list[tuple[tuple[str, bool], ...]] = field(default_factory=list)
+    """What is asked after the first answer."""
 
     def get_allowed_auths(self, _username: str) -> str:
         return self.methods
@@ -238,7 +263,9 @@ class Door(paramiko.ServerInterface):
     def check_auth_interactive(self, _username: str, _submethods: str) -> Any:
         return InteractiveQuery("", "", *self.prompts)
 
-    def check_auth_interactive_response(self, responses: list[str]) -> int:
+    def check_auth_interactive_response(self, responses: list[str]) -> Any:
+        if self.more and responses:
+            return InteractiveQuery("", "", *self.more.pop(0))
         return self._judge("prompt", ",".join(responses))
 
     def check_channel_request(self, _kind: str, _chanid: int) -> int:
@@ -330,6 +357,52 @@ def test_a_password_answers_only_the_question_for_it(
     assert error.reason is Reason.AUTH
     assert prompts[-1][0].strip() in error.detail
     assert door.tries == []
+
+
+def test_a_prompt_for_a_new_password_is_not_answered(
+    open_door: Any, transport: SshTransport, make_call: MakeCall
+) -> None:
+    """What PAM asks after the password of an account whose password has ended."""
+    door = Door("keyboard-interactive", more=[(("Current password: ", False),)])
+    error = failure(transport, open_door(door, "right"), make_call(":"))
+    assert error.reason is Reason.AUTH
+    assert "the host asks 'Current password:" in error.detail.replace('"', "'")
+    assert door.tries == []
+
+
+def test_an_account_that_must_change_its_password_is_told(
+    fake_server: Any, transport: SshTransport, make_call: MakeCall, tmp_path: Path
+) -> None:
+    key = paramiko.RSAKey.generate(2048)
+
+    class Strict(Door):
+        def _judge(self, how: str, password: str) -> int:
+            self.tries.append(f"{how}:{password}")
+            message = Message()
+            message.add_byte(bytes([60]))  # SSH_MSG_USERAUTH_PASSWD_CHANGEREQ
+            message.add_string("Your password is 400 days old")
+            message.add_string("")
+            servers[0]._send_message(message)  # type: ignore[attr-defined]
+            return AUTH_FAILED
+
+    servers: list[paramiko.Transport] = []
+    door = Strict("password")
+
+    def answer(connection: socket.socket) -> None:
+        servers.append(paramiko.Transport(connection))
+        servers[0].add_server_key(key)
+        servers[0].start_server(event=threading.Event(), server=door)
+        servers[0].join(20)
+        servers[0].close()
+
+    host = fake_server(answer)
+    (tmp_path / "known").write_text(f"[127.0.0.1]:{host.port} ssh-rsa {key.get_base64()}\n")
+    settings = SshSettings(known_hosts=(tmp_path / "known",), identities_only=True)
+    host = replace(host, credentials=Credentials(user="audit", password="right"), ssh=settings)
+    error = failure(transport, host, make_call(":"))
+    assert error.reason is Reason.AUTH
+    assert "it wants a new password first: Your password is 400 days old" in error.detail
+    assert door.tries == ["password:right"]
 
 
 def test_a_host_that_runs_no_command(open_door: Any, transport: SshTransport, make_call: MakeCall) -> None:

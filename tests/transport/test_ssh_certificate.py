@@ -170,11 +170,66 @@ def test_a_certificate_that_the_agent_holds_lets_in(
     assert transport.collect(host, make_call("echo in")).stdout == b"in\n"
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["named", "beside-the-encrypted-key"])
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_a_certificate_whose_key_only_the_agent_has(
+    trusting: Any,
+    authority: Path,
+    make_call: MakeCall,
+    keygen: Keygen,
+    tmp_path: Path,
+    agent: str,
+    kind: str,
+    named: bool,
+) -> None:
+    key = keygen(tmp_path / "key", kind)
+    subprocess.run(["ssh-add", "-q", str(key)], check=True, env={**os.environ, "SSH_AUTH_SOCK": agent})
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "locked", "-P", "", "-f", str(key)], check=True)
+    file = certify(authority, key)
+    credentials = {"certificate": file} if named else {"private_key": key}
+    host = asked_with(trusting, **credentials)
+    host = replace(host, ssh=replace(host.ssh, identities_only=False))
+    transport = SshTransport(home=tmp_path / "nobody", agent_socket=agent)
+    assert transport.collect(host, make_call("echo in")).stdout == b"in\n"
+
+
+def test_a_named_certificate_of_one_of_the_usual_files(
+    trusting: Any, authority: Path, make_call: MakeCall, keygen: Keygen, tmp_path: Path
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    file = certify(authority, keygen(tmp_path / ".ssh" / "id_ecdsa", "ecdsa")).rename(tmp_path / "mine.pub")
+    host = asked_with(trusting, certificate=file)
+    host = replace(host, ssh=replace(host.ssh, identities_only=False))
+    transport = SshTransport(home=tmp_path, agent_socket="")
+    assert transport.collect(host, make_call("echo in")).stdout == b"in\n"
+
+
+def test_a_named_certificate_without_its_key_is_told(
+    trusting: Any, authority: Path, transport: SshTransport, make_call: MakeCall, keygen: Keygen, tmp_path: Path
+) -> None:
+    file = certify(authority, keygen(tmp_path / "key", "ed25519"))
+    host = asked_with(trusting, certificate=file)
+    host = replace(host, ssh=replace(host.ssh, identities_only=False))
+    assert f"certificate {file} is of no key that is at hand" in failure(transport, host, make_call(":")).detail
+
+
+def test_a_certificate_of_the_agent_that_has_ended_is_told(
+    trusting: Any, authority: Path, make_call: MakeCall, keygen: Keygen, tmp_path: Path, agent: str
+) -> None:
+    key = keygen(tmp_path / "key", "ed25519")
+    certify(authority, key, valid="20200101:20200102")
+    subprocess.run(["ssh-add", "-q", str(key)], check=True, env={**os.environ, "SSH_AUTH_SOCK": agent})
+    host = replace(asked_with(trusting), ssh=replace(trusting.host().ssh, identities_only=False))
+    error = failure(SshTransport(home=tmp_path / "nobody", agent_socket=agent), host, make_call(":"))
+    assert "agent certificate ('audit team') ended at 2020-01-0" in error.detail
+
+
 def test_what_a_certificate_says_is_read(authority: Path, keygen: Keygen, tmp_path: Path) -> None:
     key = keygen(tmp_path / "key", "rsa")
     found = read_certificate(certify(authority, key, valid="20260101000000Z:20270101000000Z"))
     assert isinstance(found, Certificate)
-    assert (found.name, found.is_user, found.kind) == ("audit team", True, "ssh-rsa-cert-v01@openssh.com")
+    assert (found.name, found.role, found.principals) == ("audit team", 1, ("root",))
+    assert found.kind == "ssh-rsa-cert-v01@openssh.com"
     assert datetime.fromtimestamp(found.begins, UTC) == datetime(2026, 1, 1, tzinfo=UTC)
     assert found.objection(datetime(2026, 6, 1, tzinfo=UTC)) is None
     assert "ended at 2027-01-01 00:00 UTC" in str(found.objection(datetime(2027, 1, 1, tzinfo=UTC)))
