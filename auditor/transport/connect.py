@@ -35,13 +35,18 @@ _MARK = b"SSH-"
 _Endpoint = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 
+def bare(address: str) -> str:
+    """Return an address of IPv6 without the brackets that it has where a port may follow."""
+    return address[1:-1] if address.startswith("[") and address.endswith("]") else address
+
+
 def open_connection(address: str, port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first address of a host that answers.
 
     Raises HostError with ``dns``, ``refused``, ``timeout``, ``no_route``, ``no_banner`` or ``reset``; of several
     addresses each gets its share of the time, and the detail names what became of each.
     """
-    endpoints = _resolve(address, port, deadline)
+    endpoints = _resolve(bare(address), port, deadline)
     failures: list[tuple[Reason, str]] = []
     for index, (family, where) in enumerate(endpoints):
         # A time-out of zero would mean "do not wait", which is not the same as "too late".

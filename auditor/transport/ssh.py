@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
 from auditor.model.probe import ProbeCall, RawOutput
-from auditor.transport.connect import await_banner, open_connection
+from auditor.transport.connect import await_banner, bare, open_connection
 from auditor.transport.credential_gate import LONGEST_TURN, CredentialGate
 from auditor.transport.deadline import Deadline
 from auditor.transport.known_hosts import DEFAULT_PORT, HostKey, KnownHosts, read_known_hosts
@@ -188,7 +189,7 @@ class SshTransport:
         way = None
         if host.ssh.jumps:
             patience = deadline.sooner(self._patience.whole)
-            way = self._jumps.through(host.ssh.jumps, host.address, host.port or DEFAULT_PORT, patience)
+            way = self._jumps.through(host.ssh.jumps, bare(host.address), host.port or DEFAULT_PORT, patience)
         connection = self._agreed(host, way, deadline, algorithms, allowance, others=others)
         try:
             yield connection
@@ -225,8 +226,16 @@ class SshTransport:
 
 
 def _names(host: Host) -> tuple[str, ...]:
-    """Return the names under which its key may be known, the one that is connected to first."""
-    return tuple(dict.fromkeys((host.address, host.name)))
+    """Return the names under which its key may be known, the one that is connected to first.
+
+    An address of IPv6 has many spellings; known_hosts has the shortest, if not the inventory's.
+    """
+    address = bare(host.address)
+    try:
+        shortest = str(ip_address(address))
+    except ValueError:
+        shortest = address
+    return tuple(dict.fromkeys((address, shortest, host.name)))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import paramiko
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
+from auditor.transport.connect import bare
 from auditor.transport.deadline import Deadline
 from auditor.transport.known_hosts import DEFAULT_PORT
 from auditor.transport.quote import quoted
@@ -146,7 +147,7 @@ class Jumps:
         jump = chain[-1]
         before = None
         if len(chain) > 1:
-            before = self.through(chain[:-1], jump.address, jump.port or DEFAULT_PORT, deadline)
+            before = self.through(chain[:-1], bare(jump.address), jump.port or DEFAULT_PORT, deadline)
         connection = self._enter(jump, before, deadline)
         connection.allow_until(Deadline(at=float("inf")))
         connection.set_keepalive(_KEEPALIVE)

@@ -72,7 +72,7 @@ def start_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*settings: str, host_keys: tuple[str, ...] = ("ed25519",)) -> Server:
+    def start(*settings: str, host_keys: tuple[str, ...] = ("ed25519",), listen: str = "127.0.0.1") -> Server:
         folder = tmp_path_factory.mktemp("sshd")
         port = _free_port()
         key = _keygen(folder / "client", "ed25519")
@@ -80,7 +80,7 @@ def start_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer
         made = [_keygen(folder / f"host_{kind}", kind) for kind in host_keys]
         lines = [
             f"Port {port}",
-            "ListenAddress 127.0.0.1",
+            f"ListenAddress {listen}",
             f"PidFile {folder}/pid",
             f"AuthorizedKeysFile {folder}/authorized_keys",
             "StrictModes no",
@@ -95,7 +95,7 @@ def start_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer
         command = [str(SSHD), "-D", "-e", "-f", str(folder / "config")]
         with (folder / "log").open("wb") as log:
             started.append(subprocess.Popen(command, stderr=log))
-        _await_listener(port)
+        _await_listener(listen, port)
         public = " ".join((folder / f"host_{host_keys[0]}.pub").read_text().split()[:2])
         known = folder / "known_hosts"
         known.write_text(f"[127.0.0.1]:{port} {public}\n")
@@ -107,11 +107,11 @@ def start_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer
         process.wait()
 
 
-def _await_listener(port: int) -> None:
+def _await_listener(address: str, port: int) -> None:
     end = time.monotonic() + 10
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((address, port), timeout=1).close()
         except OSError:
             assert time.monotonic() < end, "sshd does not listen"
             time.sleep(0.02)
