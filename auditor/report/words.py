@@ -87,8 +87,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Give the host a new key: the one it shows is marked as revoked in known_hosts.",
     ),
     Reason.HOST_KEY_CA: (
-        "Host key by certificate authority",
-        "Enroll the host's own key: certificate authorities in known_hosts are not supported.",
+        "Host not certified",
+        "Give the host a certificate that holds, by an authority that known_hosts trusts, or enroll its key.",
     ),
     Reason.HANDSHAKE: (
         "No common encryption",

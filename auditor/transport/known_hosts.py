@@ -9,9 +9,12 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.errors import HostError, Reason
+from auditor.transport.quote import quoted
+from auditor.transport.ssh_certificate import CERTIFIED, Certificate, parse_certificate
 
 DEFAULT_PORT = 22
 _REVOKED = "@revoked"
@@ -27,6 +30,8 @@ class HostKey:
     """Key type, such as ``ssh-ed25519``."""
     blob: bytes = field(repr=False)
     """The key in SSH's wire form."""
+    certificate: bytes = field(default=b"", repr=False)
+    """The certificate with which the host shows it, in SSH's wire form; empty for the bare key."""
 
     @property
     def base64(self) -> str:
@@ -106,7 +111,13 @@ class KnownHosts:
 
     def algorithms(self, names: Sequence[str], port: int) -> tuple[str, ...]:
         """Return the key types known for a host, so that it is asked for one of them."""
-        for name in (*_marked(names, port), *_plain(names, port)):
+        every = (*_marked(names, port), *_plain(names, port))
+        # As ssh does: where an authority is trusted, its word comes before that of a single key.
+        certified = CERTIFIED if any(entry.matches(name) for entry in self._authorities for name in every) else ()
+        return (*certified, *self._bare_algorithms(every))
+
+    def _bare_algorithms(self, names: Sequence[str]) -> tuple[str, ...]:
+        for name in names:
             found = [entry.key.algorithm for entry in self._indexed(name)]
             if not found and len(self._hashed_algorithms) > 1:
                 found = [entry.key.algorithm for entry in self._hashed if entry.matches(name)]
@@ -122,36 +133,72 @@ class KnownHosts:
     def check(self, names: Sequence[str], port: int, key: HostKey) -> None:
         """Return if the key is the trusted one of a host that goes by these names, the first one deciding.
 
-        Raises HostError with ``host_key_revoked``, ``host_key_changed``, ``host_key_ca`` or
-        ``host_key_unknown``. A key known for the name without the port is accepted, as OpenSSH does.
+        A key is trusted for itself or for the certificate that it comes with. Raises HostError with
+        ``host_key_revoked``, ``host_key_changed``, ``host_key_ca`` or ``host_key_unknown``. A key known for the
+        name without the port is accepted, as OpenSSH does.
         """
         marked, plain = _marked(names, port), _plain(names, port)
         self.refuse_revoked(names, port, key)
+        objection = self._objection(names, port, key)
+        if objection is None:
+            return
         for name in marked:
             if self._is_known(name, key):
                 return
             others = self.entries(name)
             if others:
-                raise _changed(name, key, others)
+                raise _changed(name, key, others, objection)
         if any(self._is_known(name, key) for name in plain):
             return
-        for entry in self._authorities:
-            if any(entry.matches(name) for name in (*marked, *plain)):
-                raise HostError(
-                    Reason.HOST_KEY_CA,
-                    f"{entry.place} trusts a certificate authority for {marked[0]}, and host certificates are not "
-                    f"supported: compare {_shown(key)} with the host and record it with `auditor enroll {names[-1]}`",
-                )
+        if objection:
+            raise HostError(
+                Reason.HOST_KEY_CA,
+                f"{objection}; or compare {_shown(key)} with the host and record it with `auditor enroll {names[-1]}`",
+            )
         raise self._unknown(marked[0], names[-1], key)
 
     def refuse_revoked(self, names: Sequence[str], port: int, key: HostKey) -> None:
-        """Raise HostError ``host_key_revoked`` if a line revokes the key for one of these names."""
-        for entry in self._revoked.get(key.blob, ()):
-            if any(entry.matches(name) for name in (*_marked(names, port), *_plain(names, port))):
-                raise HostError(
-                    Reason.HOST_KEY_REVOKED,
-                    f"the host shows {_shown(key)}, which {entry.place} revokes: find out what answers there",
-                )
+        """Raise HostError ``host_key_revoked`` if a line revokes the key, or its authority, for one of these names."""
+        shown = [(key, "the host shows")]
+        certificate = _certificate(key)
+        if isinstance(certificate, Certificate):
+            shown.append((_authority_key(certificate), "the host's certificate is signed by"))
+        for one, how in shown:
+            for entry in self._revoked.get(one.blob, ()):
+                if any(entry.matches(name) for name in (*_marked(names, port), *_plain(names, port))):
+                    raise HostError(
+                        Reason.HOST_KEY_REVOKED,
+                        f"{how} {_shown(one)}, which {entry.place} revokes: find out what answers there",
+                    )
+
+    def _objection(self, names: Sequence[str], port: int, key: HostKey) -> str | None:
+        """Say why no trusted authority vouches for the key: None where one does, empty where none is trusted."""
+        # A certificate holds for the name for which its authority is trusted, not for another one of the host's.
+        trusted = {
+            name.lower(): entries
+            for name in names
+            if (entries := [entry for entry in self._authorities if _is_about(entry, name, port)])
+        }
+        if not trusted:
+            return ""
+        place = next(iter(trusted.values()))[0].place
+        certificate = _certificate(key)
+        if certificate is None:
+            return f"{place} trusts an authority for {next(iter(trusted))}, and the host shows no certificate"
+        if isinstance(certificate, Certificate) and certificate.key_blob != key.blob:
+            certificate = "is not of the key that it shows"
+        if isinstance(certificate, str):
+            return f"the host's certificate {certificate}"
+        vouched = tuple(
+            name
+            for name, entries in trusted.items()
+            if any(entry.key.blob == certificate.authority for entry in entries)
+        )
+        if not vouched:
+            signer = _shown(_authority_key(certificate))
+            return f"the host's certificate is signed by {signer}, and not by the authority that {place} trusts"
+        objection = certificate.host_objection(vouched, datetime.now(UTC))
+        return None if objection is None else f"the host's certificate ({quoted(certificate.name)}) {objection}"
 
     def _indexed(self, name: str) -> Iterator[KnownHost]:
         yield from self._exact.get(name, ())
@@ -209,6 +256,26 @@ def read_known_hosts(files: Iterable[Path], *, expected: bool) -> KnownHosts:
 def marked_name(name: str, port: int) -> str:
     """Return a name as known_hosts files it: in lower case, ``[name]:port`` for another port than 22."""
     return name.lower() if port == DEFAULT_PORT else f"[{name.lower()}]:{port}"
+
+
+def _is_about(entry: KnownHost, name: str, port: int) -> bool:
+    return any(entry.matches(form) for form in (*_marked((name,), port), *_plain((name,), port)))
+
+
+def _certificate(key: HostKey) -> Certificate | str | None:
+    """Read the certificate that a key comes with; a sentence's end where it is damaged, None where there is none."""
+    if not key.certificate:
+        return None
+    try:
+        return parse_certificate(key.certificate)
+    except ValueError as error:
+        return f"cannot be read: {error}"
+
+
+def _authority_key(certificate: Certificate) -> HostKey:
+    length = int.from_bytes(certificate.authority[:4], "big")
+    kind = certificate.authority[4 : 4 + length].decode("ascii", "replace")
+    return HostKey(algorithm=kind if kind.isprintable() else repr(kind), blob=certificate.authority)
 
 
 def _entry(words: list[str], place: str) -> KnownHost:
@@ -275,11 +342,11 @@ def _and_more(notes: Sequence[str]) -> str:
     return f" and {len(notes) - 1} more" if len(notes) > 1 else ""
 
 
-def _changed(name: str, key: HostKey, others: Sequence[KnownHost]) -> HostError:
+def _changed(name: str, key: HostKey, others: Sequence[KnownHost], objection: str) -> HostError:
     same = [entry for entry in others if entry.key.algorithm == key.algorithm] or list(others)
     known = ", ".join(f"{_shown(entry.key)} ({entry.place})" for entry in same)
     return HostError(
         Reason.HOST_KEY_CHANGED,
         f"{name} shows {_shown(key)}, but known is {known}: find out whether the host was reinstalled; only then "
-        f"remove the old key with `ssh-keygen -R '{name}'` and enroll again",
+        f"remove the old key with `ssh-keygen -R '{name}'` and enroll again{f' ({objection})' if objection else ''}",
     )

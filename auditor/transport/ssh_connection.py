@@ -15,6 +15,7 @@ from auditor.errors import HostError, Reason
 from auditor.transport.deadline import Deadline
 from auditor.transport.known_hosts import HostKey
 from auditor.transport.quote import quoted
+from auditor.transport.ssh_certificate import SUFFIX
 from auditor.transport.stream import Stream
 
 # What paramiko logs of a failure is in our own words in the ledger; its tracebacks are noise beside them.
@@ -42,6 +43,7 @@ FOREVER = 1 << 62
 _JOIN = 5.0
 _KEY_KINDS = {
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+    f"ssh-rsa{SUFFIX}": (f"rsa-sha2-512{SUFFIX}", f"rsa-sha2-256{SUFFIX}"),
 }
 
 
@@ -118,9 +120,11 @@ class SshConnection(paramiko.Transport):
         options.ciphers = _CIPHERS
         options.digests = _DIGESTS
         options.kex = sorted(options.kex, key=lambda name: name.startswith(_SLOW_KEX))
-        wanted = [name for kind in algorithms for name in _KEY_KINDS.get(kind, (kind,)) if name in options.key_types]
+        plain = options.key_types
+        possible = (*plain, *(f"{name}{SUFFIX}" for name in plain))
+        wanted = [name for kind in algorithms for name in _KEY_KINDS.get(kind, (kind,)) if name in possible]
         if wanted:
-            options.key_types = [*wanted, *(name for name in options.key_types if others and name not in wanted)]
+            options.key_types = [*wanted, *(name for name in plain if others and name not in wanted)]
         self.allow_until(deadline)
         self.banner_timeout = deadline.remaining
         agreed = threading.Event()
@@ -136,10 +140,17 @@ class SshConnection(paramiko.Transport):
             self.packetizer.until = deadline
             self.packetizer.allowance = self._allowance
 
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """Return the host key types to ask for; paramiko's own adds certificates, which nobody has asked for."""
+        return self._filter_algorithm("keys")  # type: ignore[attr-defined,no-any-return] # paramiko's stubs lack it
+
     def host_key_shown(self) -> HostKey:
-        """Return the key whose signature the key exchange has verified."""
+        """Return the key whose signature the key exchange has verified, with its certificate where it has one."""
         key = self.get_remote_server_key()
-        return HostKey(algorithm=key.get_name(), blob=key.asbytes())
+        blob = key.public_blob
+        certificate = blob.key_blob if blob is not None and blob.key_type.endswith(SUFFIX) else b""
+        return HostKey(algorithm=key.get_name(), blob=key.asbytes(), certificate=certificate)
 
     def request(self, channel: paramiko.Channel, kind: str, argument: str, *, reply: bool) -> None:
         """Send a request about a channel (RFC 4254, section 5.4) without waiting for the reply.
