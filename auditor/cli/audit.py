@@ -16,12 +16,13 @@ from auditor.cli.asking import ask_all
 from auditor.cli.command import Command
 from auditor.cli.files import read_text
 from auditor.cli.interrupt import INTERRUPTED
-from auditor.cli.inventory import add_vault_options, hosts_of, kept_vault
+from auditor.cli.inventory import add_vault_options, hosts_of, ignored_arguments, kept_vault
 from auditor.cli.pacing import add_pacing_options, check_pacing, window_length
 from auditor.cli.population import add_population_option, chosen_population
 from auditor.cli.report import chosen_formats
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
+from auditor.cli.terminal import say
 from auditor.controls.registry import controls
 from auditor.errors import OutputError, UsageError
 from auditor.inventory.scope import fix_scope, local_host
@@ -136,6 +137,8 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
     policy = parse_policy(policy_text, policy_file, products=products)
     exceptions = parse_exceptions(exceptions_text, exceptions_file, controls=known, settings=policy.settings)
     scope, hosts = _scope(options, run)
+    for line in ignored_arguments(scope.hosts):
+        say(options, line)
     return _Prepared(
         scope=scope,
         rules=Rules(policy=policy, exceptions=exceptions, catalogue=catalogue, as_of=as_of),

@@ -2,7 +2,8 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from auditor.errors import UsageError
 from auditor.inventory.read import read_inventory
 from auditor.inventory.vault import VaultSources
 from auditor.model.host import Host
+from auditor.report.visible import visible
 
 
 def add_vault_options(parser: ArgumentParser) -> None:
@@ -54,3 +56,12 @@ def hosts_of(inventory: str, kept: Mapping[str, Any]) -> tuple[Host, ...]:
         password_files=tuple(kept.get("vault_password_files", ())), ids=tuple(kept.get("vault_ids", ()))
     )
     return read_inventory(inventory, vault, user_cache(os.environ))
+
+
+def ignored_arguments(hosts: Iterable[Host]) -> list[str]:
+    """Say which arguments of ssh are passed over, a line each, and for how many hosts."""
+    counted = Counter(name for host in hosts for name in host.ssh.ignored)
+    return [
+        f"warning: ssh's {visible(name)} changes nothing here ({count} host{'s' if count > 1 else ''})"
+        for name, count in sorted(counted.items())
+    ]

@@ -147,6 +147,7 @@ def host_from(
             known_hosts=known_hosts,
             identities_only=arguments.identities_only,
             jumps=jumps,
+            ignored=arguments.ignored,
         ),
         groups=groups,
         site=said.text("site"),

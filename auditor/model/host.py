@@ -54,6 +54,8 @@ class SshSettings:
     """Whether agent keys are left alone and only ``private_key`` is offered."""
     jumps: tuple["Host", ...] = ()
     """Jump hosts on the way, the first one first: each as the inventory describes it, or as ``ProxyJump`` does."""
+    ignored: tuple[str, ...] = ()
+    """Arguments of ssh that change nothing here and might in ssh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
         ),
         pytest.param("-i id -l me -p 2222", SshArguments(identity_file="id", user="me", port="2222"), id="letters"),
         pytest.param(
-            "-C -q -4 -o ControlMaster=auto -S none -o StrictHostKeyChecking=no -o ControlPersist=60s",
+            "-C -q -o ControlMaster=auto -S none -o StrictHostKeyChecking=no -o ControlPersist=60s",
             SshArguments(),
             id="what-is-the-business-of-ssh-is-passed-over",
         ),
@@ -36,6 +36,27 @@ from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
                 )
             ),
             id="another-way-there-is-a-problem",
+        ),
+        pytest.param(
+            "-4q -b 10.0.0.1 -o BindInterface=eth1 -o 'PreferredAuthentications password' -o BindInterface=eth2",
+            SshArguments(ignored=("-4", "-b", "BindInterface", "PreferredAuthentications")),
+            id="what-might-make-a-difference-is-told",
+        ),
+        pytest.param(
+            "-o IdentityAgent=/run/agent -o revokedHostKeys=krl -o CanonicalizeHostname=yes",
+            SshArguments(
+                problems=(
+                    "CanonicalizeHostname (write the whole name) is not supported",
+                    "IdentityAgent (set SSH_AUTH_SOCK) is not supported",
+                    "RevokedHostKeys (mark keys @revoked in known_hosts) is not supported",
+                )
+            ),
+            id="another-agent-or-fewer-trusted-keys-are-a-problem",
+        ),
+        pytest.param(
+            "-o IdentityAgent=SSH_AUTH_SOCK -o CanonicalizeHostname=no -o ProxyCommand=none -o RevokedHostKeys=none",
+            SshArguments(),
+            id="what-we-do-anyway-is-none",
         ),
         pytest.param("jump", SshArguments(problems=("'jump' is no option of ssh",)), id="a-word-of-its-own"),
         pytest.param(
