@@ -9,13 +9,14 @@ from importlib.resources import files
 from auditor.collect.collector import Collector
 from auditor.collect.registry import collectors
 from auditor.model.host import OsFamily
-from auditor.model.probe import ProbeCall, ProbeLimits
+from auditor.model.probe import SUDO_ASKS, ProbeCall, ProbeLimits
 
 # One line and no newline inside, so that csh and fish can carry it; sh reads everything before it runs.
 # With sudo the probe goes through standard input again, so it never stands in an argument or a log.
 # Parameters are taken from behind the last @ by splitting: ${a##*@@p:} would search the script once for each of
 # their characters.
-# A password is checked once with `sudo -v`: a wrong one costs one failed attempt, not three.
+# A password is checked once with `sudo -v`: a wrong one costs one failed attempt, not three. Its prompt on standard
+# error says that one was asked for at all.
 LAUNCHER = (
     "exec /bin/sh -c '"
     "LC_ALL=C;export LC_ALL;a=$(cat);w=${a##*@@w:};a=${a%@@w:*};"
@@ -24,7 +25,7 @@ LAUNCHER = (
     's(){ { [ "$1" = -S ]&&printf "%s\\n" "$w";printf "auditor_p=\\"%s\\"\\n%s\\n" "$p" "$a";}'
     '|sudo "$1" -p "" -- /bin/sh -c "$e" auditor-probe;};'
     'case $p in *\\ sudo)if [ "$(id -u)" != 0 ];then v=1;'
-    'if [ -n "$w" ];then printf "%s\\n" "$w"|sudo -S -p "" -v;v=$?;fi;'
+    f'if [ -n "$w" ];then printf "%s\\n" "$w"|sudo -S -p {SUDO_ASKS} -v;v=$?;fi;'
     "s -n;r=$?;"
     "if [ $r = 1 ]&&[ $v = 0 ];then s -S;r=$?;fi;"
     'case $r in 1|126|127)p="${p% *} refused";;*)exit $r;;esac;'

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+SUDO_ASKS = "auditor-asks"
+"""What stands on a host's standard error when its sudo asks for a password."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeCall:

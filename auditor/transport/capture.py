@@ -3,6 +3,8 @@
 from auditor.errors import HostError, Reason
 from auditor.model.probe import ProbeCall
 
+_BEGINNING = 8192
+
 
 class Capture:
     """Standard output up to the call's limit, standard error up to its own, the rest counted."""
@@ -34,6 +36,11 @@ class Capture:
     def size(self) -> int:
         """Return how many bytes of standard output there are."""
         return len(self._stdout)
+
+    @property
+    def beginning(self) -> bytes:
+        """Return the first bytes of standard output, as many as a probe's head has."""
+        return bytes(self._stdout[:_BEGINNING])
 
     @property
     def stdout(self) -> bytes:

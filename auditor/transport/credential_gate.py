@@ -27,6 +27,8 @@ class Attempt:
     """Seconds for which its turn was waited for: they are not the host's."""
     outcome: bool | None = None
     """Whether the password was taken; None while that is not known."""
+    is_spent: bool = True
+    """Whether the host may have looked at the password; one that did not ask for it proves and costs nothing."""
 
 
 @dataclass(slots=True)
@@ -116,8 +118,8 @@ class CredentialGate:
         with self._changed:
             door.under_way -= 1
             account.under_way -= 1
-            if attempt.outcome is True:
+            if attempt.is_spent and attempt.outcome is True:
                 account.failures, door.is_proven = 0, True
-            elif attempt.outcome is False or not door.is_proven:
+            elif attempt.is_spent and (attempt.outcome is False or not door.is_proven):
                 account.failures += 1
             self._changed.notify_all()

@@ -9,16 +9,17 @@ import pwd
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
-from auditor.model.probe import ProbeCall, RawOutput
+from auditor.model.probe import SUDO_ASKS, ProbeCall, RawOutput
+from auditor.transport.capture import Capture
 from auditor.transport.connect import await_banner, bare, open_connection
-from auditor.transport.credential_gate import LONGEST_TURN, CredentialGate
+from auditor.transport.credential_gate import LONGEST_TURN, Attempt, CredentialGate
 from auditor.transport.deadline import Deadline
 from auditor.transport.known_hosts import DEFAULT_PORT, HostKey, KnownHosts, read_known_hosts
 from auditor.transport.ssh_connection import FLOOD, FOREVER, SshConnection
@@ -55,7 +56,29 @@ class _Turn:
     call: ProbeCall
     deadline: Deadline
     withheld: str | None = None
-    outcome: bool | None = None
+    attempt: Attempt | None = None
+    held: ExitStack = field(default_factory=ExitStack)
+
+    def hear(self, capture: Capture) -> None:
+        """Let others go on as soon as the probe runs with sudo's leave, which it says at its very beginning."""
+        granted = f"{self.call.token} head become sudo\n".encode()
+        if self.attempt is not None and granted in capture.beginning:
+            # Leave that needs no password does not make a wrong one right: sudo looked at it before.
+            self._settle(capture, outcome=_WRONG not in capture.stderr)
+
+    def end(self, capture: Capture) -> None:
+        """Tell what came of the password, once all has been said."""
+        if self.attempt is not None:
+            # sudo speaks the language that the launcher sets.
+            self._settle(capture, outcome=False if _WRONG in capture.stderr else None)
+
+    def _settle(self, capture: Capture, *, outcome: bool | None) -> None:
+        if self.attempt is not None:
+            # Who is let in without being asked for a password has not said whether it is right.
+            self.attempt.is_spent = outcome is False or SUDO_ASKS.encode() in capture.stderr
+            self.attempt.outcome = outcome
+            self.attempt = None
+            self.held.close()
 
 
 class SshTransport:
@@ -98,9 +121,8 @@ class SshTransport:
             key, deadline = self._let_in(connection, host, deadline)
             with self._sudo_turn(connection, host, call, deadline) as turn:
                 session = open_session(connection, turn.deadline)
-                answer, exit_status = converse(connection, session, turn.call, turn.deadline)
-                # sudo speaks the language that the launcher sets; who is let in without a password is not told apart.
-                turn.outcome = _WRONG not in answer.stderr
+                answer, exit_status = converse(connection, session, turn.call, turn.deadline, turn.hear)
+                turn.end(answer)
         return RawOutput(
             stdout=answer.stdout,
             stderr=answer.stderr,
@@ -152,14 +174,14 @@ class SshTransport:
     ) -> Iterator["_Turn"]:
         """Wait for one's turn to use a sudo password; where it is not to be used any more, go on without it."""
         turn = _Turn(call=call, deadline=deadline)
-        attempt = None
-        with ExitStack() as held:
+        with turn.held:
             if call.secret:
                 user = host.credentials.user or self._operator
                 secret = call.secret.decode("utf-8", "surrogateescape")
                 connection.allow_until(Deadline.after(deadline.remaining + LONGEST_TURN))
                 try:
-                    attempt = held.enter_context(self._sudo_gate.attempt(f"{user} (sudo)", secret))
+                    attempt = turn.held.enter_context(self._sudo_gate.attempt(f"{user} (sudo)", secret))
+                    turn.attempt = attempt
                     turn.deadline = Deadline(at=deadline.at + attempt.waited)
                 except HostError as error:
                     if error.reason is not Reason.CREDENTIAL_STOPPED:
@@ -168,8 +190,6 @@ class SshTransport:
                     turn.withheld = f"sudo was not asked: {error.detail}"
                 connection.allow_until(turn.deadline)
             yield turn
-            if attempt is not None:
-                attempt.outcome = turn.outcome
 
     def _enter_jump(self, jump: Host, way: Stream | None, deadline: Deadline) -> SshConnection:
         """Log in to a jump host and leave the connection open; see ``Jumps``."""

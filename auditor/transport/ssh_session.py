@@ -1,6 +1,7 @@
 """One command on a host over SSH: input written while both outputs are drained, nothing waited for blindly."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 import paramiko
@@ -43,9 +44,15 @@ def open_session(connection: SshConnection, deadline: Deadline) -> paramiko.Chan
 
 
 def converse(
-    connection: SshConnection, channel: paramiko.Channel, call: ProbeCall, deadline: Deadline
+    connection: SshConnection,
+    channel: paramiko.Channel,
+    call: ProbeCall,
+    deadline: Deadline,
+    hear: Callable[[Capture], None],
 ) -> tuple[Capture, int | None]:
     """Run the launcher, feed it, and return all it says and its exit status, None where the host tells none.
+
+    ``hear`` is called whenever more has come.
 
     Raises HostError: ``deadline``, ``output_limit``, ``reset``, or ``no_session`` when the host refuses
     to run a command.
@@ -54,7 +61,7 @@ def converse(
     # The connection outlives the deadline by as much as it takes to stop the command.
     connection.allow_until(Deadline(at=deadline.at + _PARTING))
     try:
-        _exchange(connection, channel, call, capture, deadline)
+        _exchange(connection, channel, call, capture, deadline, hear)
     except (paramiko.SSHException, EOFError, OSError):
         # The connection broke under a request of ours; what is known of it is told below.
         channel.status_event.wait(1)
@@ -75,7 +82,12 @@ def converse(
 
 
 def _exchange(
-    connection: SshConnection, channel: paramiko.Channel, call: ProbeCall, capture: Capture, deadline: Deadline
+    connection: SshConnection,
+    channel: paramiko.Channel,
+    call: ProbeCall,
+    capture: Capture,
+    deadline: Deadline,
+    hear: Callable[[Capture], None],
 ) -> None:
     """Move bytes both ways until the host has no more to say or the time is up."""
     wakeup = _Wakeup()
@@ -92,6 +104,8 @@ def _exchange(
         # Read before draining: what came before the end is then surely drained after it.
         ended = bool(channel.eof_received or channel.closed)
         moved = _drain(channel, capture)
+        if moved:
+            hear(capture)
         if ended:
             return
         while sent < len(data) and channel.send_ready() and not channel.closed:

@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from auditor.collect.probe import sh_call
+from auditor.model.host import Credentials, SshSettings
+from auditor.model.host import Host as AuditedHost
+from auditor.model.probe import SUDO_ASKS, ProbeLimits
+from auditor.transport.ssh import SshTransport
 from tests.lab.auditing import audit, inventory_of
 from tests.lab.conftest import Fleet
 from tests.lab.fleet.host import Host
@@ -32,9 +37,13 @@ def configured() -> Iterator[list[Host]]:
         host.run(f"rm -f {_CONFIG}; {_RELOAD}")
 
 
-def test_through_a_jump_host(fleet: Fleet, tmp_path: Path) -> None:
+def test_through_a_jump_host(fleet: Fleet, tmp_path: Path, configured: list[Host]) -> None:
     gate = fleet.host("clean")
     behind = tuple(fleet.host(role) for role in ("x11vnc-open", "xrdp-approved", "anydesk-deleted", "sudo-all"))
+    for host in behind:
+        # Reached from the jump host and from nowhere else.
+        configured.append(host)
+        configure(host, f"AllowUsers root@{gate.address}")
     inventory = inventory_of(fleet.lab, (gate, *behind), tmp_path / "hosts.yml")
     rows = yaml.safe_load(inventory.read_text())
     for row in rows[1:]:
@@ -62,6 +71,52 @@ def test_by_certificate(fleet: Fleet, tmp_path: Path, configured: list[Host]) ->
     assert_truth(fleet, audit(fleet.lab, inventory, tmp_path), (host,))
 
 
+def test_a_host_that_its_certificate_proves(fleet: Fleet, tmp_path: Path, configured: list[Host]) -> None:
+    """No key of it is known, only the authority."""
+    host = fleet.host("clean")
+    configured.append(host)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "ca")], check=True)
+    (tmp_path / "host.pub").write_text(host.run("ssh-keygen -yf /etc/ssh/fleet_ed25519"))
+    signing = ["ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "lab", "-h", "-n", host.name, "-V", "-1h:+1h"]
+    subprocess.run([*signing, str(tmp_path / "host.pub")], check=True)
+    certificate = (tmp_path / "host-cert.pub").read_text().strip()
+    host.run(f"echo '{certificate}' >/etc/ssh/ways-cert.pub")
+    configure(host, "HostCertificate /etc/ssh/ways-cert.pub")
+    (tmp_path / "known").write_text(f"@cert-authority * {(tmp_path / 'ca.pub').read_text()}")
+    inventory = inventory_of(
+        fleet.lab,
+        (host,),
+        tmp_path / "hosts.yml",
+        ansible_ssh_common_args=f"-o UserKnownHostsFile={tmp_path}/known -o IdentitiesOnly=yes",
+    )
+    assert_truth(fleet, audit(fleet.lab, inventory, tmp_path), (host,))
+
+
+def test_sudo_says_what_becomes_of_a_password(fleet: Fleet, tmp_path: Path) -> None:
+    """What the gate for sudo passwords rests on, from the real sudo; one that asks for none is silent."""
+    transport = SshTransport(home=tmp_path, agent_socket="")
+    secret = fleet.truth(fleet.host("sudo-password"))["sudo_password"]
+    said = {}
+    for role, password in (("sudo-password", secret), ("sudo-password", "wrong"), ("sudo-all", "wrong")):
+        host = fleet.host(role)
+        lab = AuditedHost(
+            name=host.name,
+            address=host.address,
+            credentials=Credentials(user="auditor", private_key=fleet.lab.key),
+            ssh=SshSettings(known_hosts=(fleet.lab.known_hosts,), identities_only=True),
+        )
+        call = sh_call(
+            become=True, become_password=password, limits=ProbeLimits(), deadline=60, output_limit=50_000_000
+        )
+        answer = transport.collect(lab, call)
+        said[role, password == "wrong"] = (SUDO_ASKS in (text := answer.stderr.decode()), "incorrect password" in text)
+    assert said == {
+        ("sudo-password", False): (True, False),
+        ("sudo-password", True): (True, True),
+        ("sudo-all", True): (False, False),
+    }
+
+
 def _by_password(fleet: Fleet, hosts: list[Host], password: str, file: Path) -> Path:
     file.write_text(
         "".join(
@@ -74,10 +129,11 @@ def _by_password(fleet: Fleet, hosts: list[Host], password: str, file: Path) -> 
     return file
 
 
-def test_by_password_with_a_sudo_password(fleet: Fleet, tmp_path: Path, configured: list[Host]) -> None:
+@pytest.mark.parametrize("how", ["PasswordAuthentication", "KbdInteractiveAuthentication"])
+def test_by_password_with_a_sudo_password(fleet: Fleet, tmp_path: Path, configured: list[Host], how: str) -> None:
     host = fleet.host("sudo-password")
     configured.append(host)
-    configure(host, "PasswordAuthentication yes")
+    configure(host, f"{how} yes")
     password = fleet.truth(host)["sudo_password"]
     inventory = _by_password(fleet, [host], password, tmp_path / "hosts.ini")
     audited = audit(fleet.lab, inventory, tmp_path)
