@@ -181,7 +181,9 @@ def test_a_long_table_shows_its_first_part_and_prints_whole(
 def test_text_stands_out_from_its_ground(browser: "Browser", folder: Path, scheme: str) -> None:
     """WCAG 2.2 AA, 1.4.3: 4.5 to 1 for every text that is painted."""
     watched = Watched(browser, scheme)
-    for name in ("index.html", "hosts/0009-db-01-example-net.html", "hosts/0008-build-04-example-net.html"):
+    hosts = ("hosts/0009-db-01-example-net.html", "hosts/0008-build-04-example-net.html")
+    owners = [f"owners/{file.name}" for file in (folder / "owners").iterdir()]
+    for name in ("index.html", *hosts, *owners):
         watched.page.goto((folder / name).as_uri())
         assert watched.page.evaluate(CONTRAST) == [], name
     watched.page.context.close()
