@@ -113,15 +113,31 @@ def write_product(product: Product) -> Plain:
 def make_catalogue(products: Iterable[Product]) -> Catalogue:
     """Sort products into a catalogue, its digest taken over what they say."""
     ordered = tuple(sorted(products, key=lambda product: product.id))
-    text = json.dumps(
-        [write_product(product) for product in ordered], ensure_ascii=True, sort_keys=True, separators=(",", ":")
-    )
+    text = _text(ordered)
     days = [indicator.verified for product in ordered for indicator in product.indicators]
     return Catalogue(
         products=ordered,
         version=max(days, default=date.min).isoformat(),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def _text(products: tuple[Product, ...]) -> str:
+    plain = [write_product(product) for product in products]
+    return json.dumps(plain, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+
+
+def catalogue_text(catalogue: Catalogue) -> str:
+    """Write a catalogue as the one text that its digest is taken over: what a bundle holds."""
+    return _text(catalogue.products)
+
+
+def catalogue_of(text: str) -> Catalogue:
+    """Read what ``catalogue_text`` wrote; ValueError when it is none."""
+    try:
+        return make_catalogue(read_product(item) for item in json.loads(text))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a catalogue: {error!r}") from error
 
 
 def write_catalogue(catalogue: Catalogue) -> Plain:

@@ -51,7 +51,8 @@ def ask_all(
         return True
     left = window_left(run.options, run.started)
     still = f", whose window closes in {duration(left)}" if left else ""
-    say(options, f"interrupted: {kept} of {run.scope_count} hosts are kept; go on with --resume {run.id}{still}")
+    further = f"; go on with --resume {run.id}{still}" if options.can_resume else ""
+    say(options, f"interrupted: {kept} of {run.scope_count} hosts are kept{further}")
     return False
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from auditor import __version__
+from auditor.catalogue.entry import catalogue_text
 from auditor.catalogue.load import load_catalogue
 from auditor.cli.asking import ask_all
+from auditor.cli.bundling import write_bundle
 from auditor.cli.command import Command
 from auditor.cli.files import read_text
 from auditor.cli.interrupt import INTERRUPTED
@@ -31,7 +33,6 @@ from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
-from auditor.report.writing import write_report
 from auditor.run.audit import Sealed, close_run, exit_code, new_run
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
@@ -59,6 +60,7 @@ def _options(parser: ArgumentParser) -> None:
         "--deadline", type=float, default=60.0, metavar="S", help="seconds a host may take (default: 60)"
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    parser.set_defaults(can_resume=True)
     add_population_option(parser)
     add_store_option(parser)
     add_pacing_options(parser)
@@ -79,7 +81,7 @@ def _run(options: Namespace) -> int:
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS)
     formats = chosen_formats(options.format)
-    _check_numbers(options)
+    check_numbers(options)
     with open_store(options) as store:
         if options.resume:
             run = _resumable(store, options)
@@ -88,7 +90,7 @@ def _run(options: Namespace) -> int:
             prepared = _prepare(options, formats, None, store)
             run = None
         folder = options.output
-        _check_writable(folder)
+        check_writable(folder)
         # Readers are forked before the first thread is started; the store's connections stay with us.
         readers = Readers(os.cpu_count() or 1, prepared.rules)
         with closing(readers):
@@ -98,8 +100,8 @@ def _run(options: Namespace) -> int:
                     prepared.scope,
                     prepared.rules,
                     prepared.sealed,
-                    operator=_operator(),
-                    options=_kept_options(options),
+                    operator=operator_name(),
+                    options=kept_options(options),
                 )
             return _audit(options, store, run, prepared, readers)
 
@@ -110,7 +112,7 @@ def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared
     closed = close_run(store, run, prepared.rules)
     rows = stored_run(store, closed)
     folder = options.output / closed.id
-    made = write_report(rows, folder, [FORMATS[name] for name in prepared.formats])
+    made = write_bundle(store, closed, rows, folder, prepared.formats)
     print_summary(rows, made, options)
     return exit_code(closed)
 
@@ -136,7 +138,7 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
             raise UsageError(f"run {run.id} rests on another catalogue than this auditor's; start a new run")
     policy = parse_policy(policy_text, policy_file, products=products)
     exceptions = parse_exceptions(exceptions_text, exceptions_file, controls=known, settings=policy.settings)
-    scope, hosts = _scope(options, run)
+    scope, hosts = chosen_scope(options, run)
     for line in ignored_arguments(scope.hosts):
         say(options, line)
     return _Prepared(
@@ -145,16 +147,16 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
         sealed=Sealed(
             policy=policy_text,
             exceptions=exceptions_text,
-            catalogue=catalogue.sha256,
+            catalogue=catalogue_text(catalogue),
             population=chosen_population(options, hosts, scope),
         ),
         formats=formats,
     )
 
 
-def _scope(options: Namespace, run: RunRecord | None) -> tuple[Scope, tuple[Host, ...]]:
+def chosen_scope(options: Namespace, run: RunRecord | None) -> tuple[Scope, tuple[Host, ...]]:
     """Return the scope and the whole inventory it is a part of."""
-    asked: dict[str, Any] = run.options if run is not None else _kept_options(options)
+    asked: dict[str, Any] = run.options if run is not None else kept_options(options)
     if asked["patterns"] == ["local"]:
         if asked["inventory"]:
             raise UsageError("`local` is this machine and needs no inventory: leave one of the two out")
@@ -186,7 +188,8 @@ def _resumable(store: Store, options: Namespace) -> RunRecord:
     return run
 
 
-def _kept_options(options: Namespace) -> dict[str, object]:
+def kept_options(options: Namespace) -> dict[str, object]:
+    """Return what a run keeps of what it was asked."""
     inventory = options.inventory
     return {
         "patterns": list(options.patterns),
@@ -197,13 +200,14 @@ def _kept_options(options: Namespace) -> dict[str, object]:
     }
 
 
-def _check_numbers(options: Namespace) -> None:
+def check_numbers(options: Namespace) -> None:
+    """Refuse numbers that make no sense."""
     check_pacing(options)
     if options.deadline <= 0:
         raise UsageError(f"--deadline {options.deadline}: a host needs some time to answer")
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """Find out that reports cannot be written before hosts are asked, not after."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +220,8 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
-def _operator() -> str:
+def operator_name() -> str:
+    """Return who runs the auditor."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

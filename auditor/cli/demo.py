@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
+from auditor.catalogue.entry import catalogue_text
 from auditor.catalogue.load import load_catalogue
+from auditor.cli.bundling import write_bundle
 from auditor.cli.command import Command
 from auditor.cli.population import population
 from auditor.cli.report import chosen_formats
@@ -27,7 +29,6 @@ from auditor.model.probe import ProbeCall, RawOutput
 from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
-from auditor.report.writing import write_report
 from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
 from auditor.run.fanout import Course
 from auditor.run.pipeline import Rules
@@ -96,7 +97,7 @@ def _run(options: Namespace) -> int:
         sealed = Sealed(
             policy=texts[0],
             exceptions=texts[1],
-            catalogue=catalogue.sha256,
+            catalogue=catalogue_text(catalogue),
             population=population(export, Path("population.csv"), recorded.hosts, names),
         )
         store = Store(str(Path(place) / "store.sqlite"))
@@ -126,8 +127,9 @@ def _audit(
     run = new_run(store, scope, rules, sealed, operator="demo", options={}, name="demo")
     for _ in run_audit(store=store, run=run, scope=scope, limits=Limits(), ask=ask, readers=readers, course=_COURSE):
         pass
-    rows = stored_run(store, close_run(store, run, rules, finished=recorded.when))
-    made = write_report(rows, options.output, [FORMATS[name] for name in formats])
+    closed = close_run(store, run, rules, finished=recorded.when)
+    rows = stored_run(store, closed)
+    made = write_bundle(store, closed, rows, options.output, formats)
     print_summary(rows, made, options)
     say(options, "this was a recorded fleet: no host was touched")
 

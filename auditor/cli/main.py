@@ -20,6 +20,10 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "audit": "audit hosts and write their compliance reports",
+    "collect": "ask hosts and keep their sealed evidence, without verdicts",
+    "assess": "judge sealed evidence again, offline",
+    "ingest": "take evidence that comes as files",
+    "verify": "check a bundle against its manifest and seals",
     "report": "write the reports of a run again, or in other formats",
     "runs": "list the runs that the store keeps",
     "hosts": "list the hosts of a run and what became of them",

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from auditor.cli.bundling import refresh_manifest
 from auditor.cli.command import Command
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.terminal import say
@@ -34,7 +35,9 @@ def _run(options: Namespace) -> int:
     formats = chosen_formats(options.format)
     with open_store(options) as store:
         record = store.run(options.name)
-        made = write_report(stored_run(store, record), options.output / record.id, [FORMATS[name] for name in formats])
+        folder = options.output / record.id
+        made = write_report(stored_run(store, record), folder, [FORMATS[name] for name in formats])
+        refresh_manifest(folder)
     for path in made:
         if path.parent.name != "hosts":
             print(path)

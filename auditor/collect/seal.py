@@ -71,22 +71,24 @@ def evidence_digest(head: EvidenceHead, sections: tuple[Section, ...]) -> str:
     return hashlib.sha256(canonical([head_record(head), [section.sha256 for section in sections]])).hexdigest()
 
 
-def seal(
+def seal(  # noqa: PLR0913 — keyword-only
     envelope: Envelope,
     *,
     host: str,
     user: str | None,
     collected_at: datetime,
-    probe_sha256: str,
+    probe_sha256: str | None,
     tool_version: str,
     host_key: str | None,
     withheld: str | None = None,
+    delivered: Delivery = Delivery.LIVE,
 ) -> Evidence:
     """Redact and seal one answer; ``withheld`` says why sudo's password was not sent.
 
     Raises HostError ``unsupported`` for an operating system we do not know.
     """
     said = envelope.head
+    clock = _clock(said.get("clock", ""))
     family = _FAMILIES.get(said.get("kernel", "").partition(" ")[0])
     if family is None:
         raise HostError(Reason.UNSUPPORTED, f"the kernel calls itself {said.get('kernel', '')[:60]!r}")
@@ -97,11 +99,13 @@ def seal(
         user="root" if said.get("uid") == "0" else (user or f"uid {said.get('uid', '?')}")[:_NOTE_LIMIT],
         hostname=said.get("hostname", "")[:_NOTE_LIMIT],
         kernel=said.get("kernel", "")[:_NOTE_LIMIT],
-        clock=_clock(said.get("clock", "")),
-        collected_at=collected_at,
+        clock=clock,
+        # Of a file we know only when its host says it was made.
+        collected_at=clock if delivered is Delivery.ENVELOPE else collected_at,
         probe_sha256=probe_sha256,
         tool_version=tool_version,
         redaction=VERSION,
+        delivered=delivered,
         host_key=host_key,
         privilege_note=withheld or _privilege_note(envelope),
     )

@@ -23,8 +23,12 @@ def fix_scope(hosts: Sequence[Host], patterns: Sequence[str], limit: str | None,
         said = " ".join([*patterns, *([] if limit is None else [f"--limit {limit}"])])
         raise UsageError(f"no host of {source} is left by {said!r}: nothing would be audited")
     ordered = tuple(sorted({host.name: host for host in chosen}.values(), key=lambda host: host.name))
-    names = "".join(f"{host.name}\n" for host in ordered)
-    return Scope(hosts=ordered, source=source, sha256=hashlib.sha256(names.encode()).hexdigest())
+    return Scope(hosts=ordered, source=source, sha256=scope_digest([host.name for host in ordered]))
+
+
+def scope_digest(names: Sequence[str]) -> str:
+    """Return the digest of sorted host names."""
+    return hashlib.sha256("".join(f"{name}\n" for name in names).encode()).hexdigest()
 
 
 def local_host() -> Host:

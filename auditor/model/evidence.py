@@ -115,8 +115,8 @@ class EvidenceHead:
     """The host's clock when the probe began, UTC."""
     collected_at: datetime
     """Our clock when the answer was complete, UTC."""
-    probe_sha256: str
-    """SHA-256 of the script that was sent."""
+    probe_sha256: str | None
+    """SHA-256 of the script that was sent; None where evidence came as a file, which does not tell."""
     tool_version: str
     """Version of the auditor that collected."""
     redaction: int

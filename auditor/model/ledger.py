@@ -41,3 +41,5 @@ class LedgerRow:
     """Who must act on the host."""
     site: str | None = None
     """Its network place."""
+    origin: str | None = None
+    """The run whose evidence was judged, where several were judged together."""

@@ -47,6 +47,7 @@ def host_row(result: HostResult, controls: dict[str, ControlInfo]) -> Row:
         "detail": result.ledger.detail,
         "attempts": result.ledger.attempts,
         "retried_after": result.ledger.retried_after,
+        "origin": result.ledger.origin,
         "evidence": None if result.evidence_sha256 is None else {"sha256": result.evidence_sha256},
         "collected_at": instant(result.collected_at),
         "clock_skew": result.clock_skew,
@@ -91,6 +92,7 @@ def ledger_row(row: LedgerRow) -> Row:
         "retried_after": row.retried_after,
         "owner": row.owner,
         "site": row.site,
+        "origin": row.origin,
     }
 
 

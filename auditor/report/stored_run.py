@@ -10,8 +10,8 @@ from auditor.report.run_rows import RunRows
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
-_LEDGER = ("host", "outcome", "complete", "reason", "detail", "attempts", "retried_after", "owner", "site")
-_FIRST_TRY = {"attempts": 1, "retried_after": None}
+_LEDGER = ("host", "outcome", "complete", "reason", "detail", "attempts", "retried_after", "owner", "site", "origin")
+_FIRST_TRY = {"attempts": 1, "retried_after": None, "origin": None}
 """What was true of every host before hosts were tried again, and is not written in rows of that time."""
 
 
@@ -60,6 +60,7 @@ def run_row(record: RunRecord) -> Row:
         "catalogue": {"version": summary["catalogue_version"], "sha256": record.inputs["catalogue"]},
         "attack": {"version": summary["attack_version"]},
         "history": {"sha256": record.inputs["history"]},
+        "sources": record.options.get("sources"),
     }
 
 

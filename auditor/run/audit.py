@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -67,7 +67,7 @@ class Sealed:
     exceptions: str
     """The exceptions file."""
     catalogue: str
-    """SHA-256 of the catalogue."""
+    """The catalogue, as ``catalogue_text`` writes it."""
     population: Population | None = None
     """Who should be there, where an export says so."""
 
@@ -76,7 +76,7 @@ class Sealed:
         return {
             "policy": digest(self.policy),
             "exceptions": digest(self.exceptions),
-            "catalogue": self.catalogue,
+            "catalogue": digest(self.catalogue),
             "attack": digest(attack_data().text),
             "history": digest(history),
         } | {name: digest(text) for name, text in self.population_texts().items()}
@@ -86,6 +86,28 @@ class Sealed:
         if self.population is None:
             return {}
         return {"population": self.population.text, "population_comparison": self.population.comparison}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """What a run is begun with, beside the rules."""
+
+    facts: Sequence[HostFacts]
+    """The scope, in the ledger's order."""
+    source: str
+    """Where the scope comes from."""
+    sha256: str
+    """Digest of the scope."""
+    history: str
+    """What earlier runs know of the scope, as it is sealed."""
+    operator: str
+    """Who runs it."""
+    options: dict[str, object]
+    """What the command was asked."""
+    name: str | None = None
+    """Name of the run; None makes one."""
+    sequence: int | None = None
+    """Number of the run; None takes the store's next one."""
 
 
 def new_run(
@@ -100,25 +122,39 @@ def new_run(
 ) -> RunRecord:
     """Fix the scope and the inputs of a run that starts now; it gets a name of its own unless one is given."""
     facts = [host_facts(host) for host in scope.hosts]
-    started = instant(rules.as_of) or ""
-    history = _history_text(store, facts)
+    began = Began(
+        facts=facts,
+        source=scope.source,
+        sha256=scope.sha256,
+        history=_history_text(store, facts),
+        operator=operator,
+        options=options,
+        name=name,
+    )
+    return begin_run(store, began, sealed, rules.as_of)
+
+
+def begin_run(store: Store, began: "Began", sealed: Sealed, as_of: datetime) -> RunRecord:
+    """Write a run down before its first host: the scope and every input are fixed from here on."""
+    started = instant(as_of) or ""
     record = RunRecord(
-        id=name or f"{rules.as_of:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}",
-        sequence=0,
+        id=began.name or f"{as_of:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}",
+        sequence=began.sequence or 0,
         started=started,
         finished=None,
-        operator=operator,
+        operator=began.operator,
         tool_version=__version__,
         as_of=started,
-        scope_count=len(scope.hosts),
-        scope_sha256=scope.sha256,
-        scope_source=scope.source,
-        options=options,
-        inputs=sealed.inputs(history),
+        scope_count=len(began.facts),
+        scope_sha256=began.sha256,
+        scope_source=began.source,
+        options=began.options,
+        inputs=sealed.inputs(began.history),
         summary={},
     )
-    texts = [sealed.policy, sealed.exceptions, attack_data().text, history, *sealed.population_texts().values()]
-    return store.begin(record, [(fact, _facts_text(fact)) for fact in facts], texts)
+    texts = [sealed.policy, sealed.exceptions, sealed.catalogue, attack_data().text, began.history]
+    texts += sealed.population_texts().values()
+    return store.begin(record, [(fact, _facts_text(fact)) for fact in began.facts], texts)
 
 
 def run_audit(
@@ -139,7 +175,7 @@ def run_audit(
     """
     done = store.done(run.id)
     waiting = [host for host in scope.hosts if host.name not in done]
-    history = _histories(json.loads(store.text(run.inputs["history"])))
+    history = histories(store.text(run.inputs["history"]))
     nobody = History()
     known_secrets = Secrets(os.environ)
 
@@ -185,7 +221,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
             assessed += row["complete"]
             yield observation_from_row(row, keys[row["host"]])
 
-    earlier = [finding_from_row(row) for row in store.earlier_findings(run)]
+    earlier = [finding_from_row(row) for row in json.loads(store.text(run.inputs["history"]))["findings"]]
     followed = follow(earlier, observed(), rules.as_of)
     if sum(counts.values()) != run.scope_count:
         missing = run.scope_count - sum(counts.values())
@@ -243,10 +279,14 @@ def _facts_text(facts: HostFacts) -> str:
 def _history_text(store: Store, facts: list[HostFacts]) -> str:
     """Write what earlier runs know of the hosts in scope: an input like any other, sealed as text."""
     known = store.history()
-    return canonical({fact.key: known[fact.key] for fact in facts if fact.key in known}).decode()
+    keys = {fact.key for fact in facts}
+    hosts = {key: known[key] for key in keys if key in known}
+    return canonical({"hosts": hosts, "findings": store.earlier_findings(keys)}).decode()
 
 
-def _histories(data: dict[str, list[str | None]]) -> dict[str, History]:
+def histories(text: str) -> dict[str, History]:
+    """Read what earlier runs know of each host, by its key, from the sealed text."""
+    data: dict[str, list[str | None]] = json.loads(text)["hosts"]
     return {
         key: History(first_seen=_instant(first), last_complete=_instant(last)) for key, (first, last) in data.items()
     }

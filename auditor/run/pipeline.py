@@ -14,7 +14,7 @@ from auditor.controls.control import Control
 from auditor.controls.registry import controls
 from auditor.errors import HostError
 from auditor.model.case import Case, History
-from auditor.model.evidence import Evidence
+from auditor.model.evidence import Delivery, Evidence
 from auditor.model.facts.software import InstallState, Software
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import HostFacts
@@ -57,10 +57,12 @@ class Answered:
     """The bytes."""
     token: str
     """The call's token."""
-    probe_sha256: str
-    """Digest of the script that was sent."""
+    probe_sha256: str | None
+    """Digest of the script that was sent; None where it came as a file."""
     unpacked_limit: int
     """Bytes it may unpack to."""
+    delivered: Delivery = Delivery.LIVE
+    """Road by which it came."""
 
 
 def to_evidence(answered: Answered) -> Evidence:
@@ -78,6 +80,7 @@ def to_evidence(answered: Answered) -> Evidence:
         tool_version=__version__,
         host_key=raw.host_key,
         withheld=raw.withheld,
+        delivered=answered.delivered,
     )
 
 

@@ -60,6 +60,10 @@ class ReadJob:
     """How many times the host was tried."""
     retried_after: Reason | None = None
     """What ended the try before the last."""
+    evidence: Evidence | None = None
+    """Evidence that was sealed before, in place of an answer."""
+    origin: str | None = None
+    """The run whose evidence it is, where several are judged together."""
 
 
 def warm_up(rules: Rules) -> None:
@@ -97,6 +101,8 @@ def _answer(job: ReadJob, rules: Rules) -> bytes:
 
 def record_of(job: ReadJob, rules: Rules) -> HostRecord:
     """Judge one host and make the record that is kept of it."""
+    if job.evidence is not None:
+        return host_record(_tried(assess(job.evidence, job.host, job.history, rules), job), job.evidence)
     if job.answered is None:
         return host_record(_tried(unreached(job.host, job.error or _nothing()), job), None)
     try:
@@ -108,7 +114,8 @@ def record_of(job: ReadJob, rules: Rules) -> HostRecord:
 
 def _tried(result: HostResult, job: ReadJob) -> HostResult:
     """Put down how often the host was tried: a fact of the run, which no verdict rests on."""
-    return replace(result, ledger=replace(result.ledger, attempts=job.attempts, retried_after=job.retried_after))
+    row = replace(result.ledger, attempts=job.attempts, retried_after=job.retried_after, origin=job.origin)
+    return replace(result, ledger=row)
 
 
 def _nothing() -> HostError:

@@ -50,6 +50,22 @@ class HostRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """What is kept of one host's evidence, its sections by their hashes."""
+
+    host: str
+    """Inventory name."""
+    sha256: str | None
+    """Seal of the evidence; None for a host that gave none."""
+    head: str | None
+    """The evidence's head as JSON."""
+    sections: tuple[str, ...]
+    """Hashes of its sections, in the order of the probe."""
+    row: str
+    """The host's line of ``hosts.jsonl``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run as the store knows it."""
 

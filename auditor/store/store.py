@@ -3,7 +3,7 @@
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from auditor.errors import StoreError, UsageError
 from auditor.located import did_you_mean
 from auditor.model.evidence import Outcome
 from auditor.model.host import HostFacts
-from auditor.store.record import HostRecord, RunRecord, SectionRecord
+from auditor.store.record import HostRecord, RunRecord, SectionRecord, StoredAnswer
 from auditor.store.tables import FINDINGS, META, METADATA, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
 
 _BUSY_MS = 10_000
@@ -58,11 +58,11 @@ class Store:
     # ---- writing
 
     def begin(self, record: RunRecord, scope: Sequence[tuple[HostFacts, str]], texts: Iterable[str]) -> RunRecord:
-        """Fix a run and its scope; the sequence number is given here. ``scope`` pairs facts with their JSON."""
+        """Fix a run and its scope; a sequence number of 0 takes the next one. ``scope`` pairs facts with their JSON."""
         with self._writing() as connection:
             last = connection.execute(sa.select(sa.func.max(RUNS.c.sequence))).scalar() or 0
             values = _run_values(record)
-            values["sequence"] = last + 1
+            values["sequence"] = record.sequence or last + 1
             connection.execute(RUNS.insert().values(**values))
             connection.execute(
                 SCOPE.insert(),
@@ -162,25 +162,24 @@ class Store:
             rows = [json.loads(text) for (text,) in connection.execute(query)]
         return sorted(rows, key=lambda row: (row["host"], row["control"], row["subject"]))
 
-    def earlier_findings(self, run: RunRecord) -> list[dict[str, Any]]:
-        """Return the findings a run goes on from: of each host, those of the last finished run it was in."""
-        ours, theirs = SCOPE.alias(), SCOPE.alias()
+    def earlier_findings(self, keys: Collection[str]) -> list[dict[str, Any]]:
+        """Return the findings that a run over these hosts goes on from: of each, those of its last finished run."""
         last = (
-            sa.select(theirs.c.host_key, sa.func.max(RUNS.c.sequence).label("sequence"))
-            .join(RUNS, RUNS.c.id == theirs.c.run)
-            .join(ours, (ours.c.host_key == theirs.c.host_key) & (ours.c.run == run.id))
-            .where(RUNS.c.sequence < run.sequence, RUNS.c.finished.is_not(None))
-            .group_by(theirs.c.host_key)
+            sa.select(SCOPE.c.host_key, sa.func.max(RUNS.c.sequence).label("sequence"))
+            .join(RUNS, RUNS.c.id == SCOPE.c.run)
+            .where(RUNS.c.finished.is_not(None))
+            .group_by(SCOPE.c.host_key)
             .subquery()
         )
         query = (
-            sa.select(FINDINGS.c.row)
+            sa.select(SCOPE.c.host_key, FINDINGS.c.row)
             .join(SCOPE, (SCOPE.c.run == FINDINGS.c.run) & (SCOPE.c.host == FINDINGS.c.host))
             .join(RUNS, RUNS.c.id == FINDINGS.c.run)
             .join(last, (last.c.host_key == SCOPE.c.host_key) & (last.c.sequence == RUNS.c.sequence))
+            .order_by(FINDINGS.c.host, FINDINGS.c.fingerprint)
         )
         with self._reading() as connection:
-            return [json.loads(text) for (text,) in connection.execute(query)]
+            return [json.loads(text) for key, text in connection.execute(query) if key in keys]
 
     def history(self) -> dict[str, tuple[str, str | None]]:
         """Return, for every host key of finished runs: as-of of the first, and of the last with complete evidence."""
@@ -194,6 +193,46 @@ class Store:
         )
         with self._reading() as connection:
             return {key: (first, last) for key, first, last in connection.execute(query)}
+
+    def answers(self, run: str) -> Iterator[StoredAnswer]:
+        """Yield what is kept of every recorded host's evidence, in the ledger's order, a page at a time."""
+        columns = (RESULTS.c.host, RESULTS.c.evidence_sha256, RESULTS.c.head, RESULTS.c.sections, RESULTS.c.packed_row)
+        query = (
+            sa.select(SCOPE.c.ordinal, *columns)
+            .join(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
+            .where(SCOPE.c.run == run)
+            .order_by(SCOPE.c.ordinal)
+            .limit(_PAGE)
+        )
+        last = -1
+        while True:
+            with self._reading() as connection:
+                page = connection.execute(query.where(SCOPE.c.ordinal > last)).all()
+            for ordinal, host, sha256, head, sections, packed in page:
+                last = ordinal
+                yield StoredAnswer(
+                    host=host,
+                    sha256=sha256,
+                    head=head,
+                    sections=tuple(json.loads(sections)),
+                    row=zlib.decompress(packed).decode(),
+                )
+            if len(page) < _PAGE:
+                return
+
+    def sections(self, hashes: Collection[str]) -> list[SectionRecord]:
+        """Return sections by their hashes, sorted by hash."""
+        query = sa.select(SECTIONS).where(SECTIONS.c.sha256.in_(hashes)).order_by(SECTIONS.c.sha256)
+        with self._reading() as connection:
+            return [_section_record(row) for row in connection.execute(query).mappings()]
+
+    def note(self, run: str, **more: object) -> RunRecord:
+        """Add to the summary of a run."""
+        with self._writing() as connection:
+            old = connection.execute(sa.select(RUNS.c.summary).where(RUNS.c.id == run)).scalar_one()
+            values = _json(json.loads(old) | more)
+            connection.execute(RUNS.update().where(RUNS.c.id == run).values(summary=values))
+        return self.run(run)
 
     def evidence(self, run: str, host: str) -> tuple[dict[str, Any], str, list[SectionRecord]] | None:
         """Return a host's evidence: head, seal and sections in order; None when it gave none."""

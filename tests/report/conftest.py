@@ -75,6 +75,7 @@ def _run(count: int, complete: int) -> Row:
         "exceptions": {"sha256": FLEET.digest("exceptions")},
         "catalogue": {"version": "2026.11", "sha256": FLEET.digest("catalogue")},
         "attack": {"version": "18.1"},
+        "sources": None,
         "history": {"sha256": None},
         "population": {
             "source": "cmdb.csv",
