@@ -28,7 +28,9 @@ from auditor.transport.ssh_login import Keyring, log_in
 from auditor.transport.ssh_session import converse, open_session
 from auditor.transport.stream import Stream
 
+# sudo speaks the language that the launcher sets.
 _WRONG = b"incorrect password attempt"
+_NOT_ALLOWED = (b"is not in the sudoers file", b"may not run sudo on")
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -61,24 +63,28 @@ class _Turn:
 
     def hear(self, capture: Capture) -> None:
         """Let others go on as soon as the probe runs with sudo's leave, which it says at its very beginning."""
-        granted = f"{self.call.token} head become sudo\n".encode()
-        if self.attempt is not None and granted in capture.beginning:
-            # Leave that needs no password does not make a wrong one right: sudo looked at it before.
-            self._settle(capture, outcome=_WRONG not in capture.stderr)
+        if self.attempt is not None and self._granted in capture.beginning:
+            self._settle(self.attempt, capture, taken=True)
 
     def end(self, capture: Capture) -> None:
         """Tell what came of the password, once all has been said."""
         if self.attempt is not None:
-            # sudo speaks the language that the launcher sets.
-            self._settle(capture, outcome=False if _WRONG in capture.stderr else None)
+            # Who may not use sudo is told so when the password was right.
+            taken = self._granted in capture.stdout or any(words in capture.stderr for words in _NOT_ALLOWED)
+            self._settle(self.attempt, capture, taken=taken)
 
-    def _settle(self, capture: Capture, *, outcome: bool | None) -> None:
-        if self.attempt is not None:
-            # Who is let in without being asked for a password has not said whether it is right.
-            self.attempt.is_spent = outcome is False or SUDO_ASKS.encode() in capture.stderr
-            self.attempt.outcome = outcome
-            self.attempt = None
-            self.held.close()
+    @property
+    def _granted(self) -> bytes:
+        return f"{self.call.token} head become sudo\n".encode()
+
+    def _settle(self, attempt: Attempt, capture: Capture, *, taken: bool) -> None:
+        # Leave that needs no password does not make a wrong one right: sudo looked at it before.
+        wrong = _WRONG in capture.stderr
+        attempt.outcome = False if wrong else taken or None
+        # Who is let in without being asked for a password has not said whether it is right.
+        attempt.is_spent = wrong or SUDO_ASKS.encode() in capture.stderr
+        self.attempt = None
+        self.held.close()
 
 
 class SshTransport:
