@@ -118,7 +118,8 @@ test-steps:
 	@status=0; \
 	$(MAKE) -k gates || status=1; \
 	$(BIN)/pytest -n $(JOBS) -m 'not lab and not browser' || status=1; \
-	$(BIN)/pytest -m 'lab or browser' || status=1; \
+	$(BIN)/pytest -m '(lab or browser) and not alone' || status=1; \
+	$(BIN)/pytest -m alone || status=1; \
 	exit $$status
 
 # The layers, the sh probe and the schemas are gates too: tests/architecture holds them.

@@ -13,7 +13,8 @@ from tests.lab.conftest import Fleet
 from tests.lab.fleet.host import Host
 from tests.lab.strangers import SOURCES, Asked, Strangers, link_local
 
-pytestmark = pytest.mark.lab
+# Programs of the lab never accept, so connections of other tests fill their queues.
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 Row = dict[str, Any]
 
