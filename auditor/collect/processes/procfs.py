@@ -22,7 +22,7 @@ from auditor.model.host import OsFamily
 # Not ps: it costs a host three times as much, and some hosts have none, or one of another kind.
 # Names of users come from /etc/passwd, and of systemd's dynamic users from where it keeps them; where accounts come
 # from a directory too, ps is asked for the names that it knows.
-_LINUX = r"""
+_SCRIPT = r"""
 [ -r /proc/self/stat ] || failed "/proc is not mounted"
 need awk ls
 printf 'self %s\n' "$$"
@@ -30,7 +30,12 @@ if [ "$uid" != 0 ]; then
     partial "not root: the programs of other users' processes cannot be read"
 fi
 [ -r /proc/1/stat ] || partial "/proc is mounted with hidepid: other users' processes cannot be seen"
-scan /proc/[0-9]*
+# A process that ends between the opening and the reading of its files ends mawk too: so this awk is not the probe's
+# own, and is asked again.
+rows=$(process_rows /proc/[0-9]* 2>/dev/null) || rows=$(process_rows /proc/[0-9]* 2>/dev/null) ||
+    rows=$(process_rows /proc/[0-9]* 2>/dev/null) || rows=$(process_rows /proc/[0-9]*) ||
+    failed "awk could not read the processes"
+printf '%s\n' "$rows"
 printf 'links\n'
 # Status 2 says that ls knows -b and that an argument is not there: /proc/- is none. busybox knows no -b.
 # Only who is not known to share our network namespace is asked for it.
@@ -125,15 +130,21 @@ function processes_procfs_arguments(    command, line, at, pid, lines) {
         else process_arguments[pid] = substr(line, at + 9)
     }
     close(command)
-    if (!lines) print "@outcome partial the arguments of processes cannot be read without grep and tr"
+    if (!lines) put("the arguments of processes cannot be read without grep and tr")
 }
 """
+_LINUX = (
+    "process_rows() {\nawk '\nfunction put(text) { print text }\n"
+    + _AWK.strip()
+    + "\nBEGIN {\n    for (at = 1; at < ARGC; at++) path[at + 1] = ARGV[at]\n"
+    + '    paths = ARGC\n    processes_procfs()\n}\n\' "$@"\n}\n'
+    + _SCRIPT.strip()
+)
 
 PLUGIN = Collector(
     id="processes.procfs",
     facts=(Process,),
     scripts={OsFamily.LINUX: _LINUX},
-    awk=_AWK,
     shared=(NSSWITCH, NAMESPACES),
     parse=parse_listing,
     proof={OsFamily.LINUX: Proof.LAB},
