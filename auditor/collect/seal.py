@@ -100,8 +100,8 @@ def seal(  # noqa: PLR0913 — keyword-only
         hostname=said.get("hostname", "")[:_NOTE_LIMIT],
         kernel=said.get("kernel", "")[:_NOTE_LIMIT],
         clock=clock,
-        # Of a file we know only when its host says it was made.
-        collected_at=clock if delivered is Delivery.ENVELOPE else collected_at,
+        # Of a file we know only when its host says it was made, and that it was not after it was brought.
+        collected_at=min(clock, collected_at) if delivered is Delivery.ENVELOPE else collected_at,
         probe_sha256=probe_sha256,
         tool_version=tool_version,
         redaction=VERSION,

@@ -4,7 +4,8 @@
 
 Evidence is the subject: every section that the probe asks this kind of host must have been answered in
 full or proven absent. A host that has gone without complete evidence for longer than `settings.max_age`
-breaks this control; until then an incomplete answer is a gap.
+breaks this control; until then an incomplete answer is a gap. Evidence that was collected longer ago than
+that (an envelope brought late, an old collection judged anew) breaks it however complete it was.
 
 ## Why it matters
 
@@ -31,6 +32,9 @@ from auditor.model.verdict import Assessment, Demand, Mitigation, Severity, Viol
 
 
 def _assess(case: Case) -> Assessment:
+    old = case.as_of - case.head.collected_at
+    if old > case.settings.max_age:
+        return Assessment(violations=(_stale(case, old),))
     missing = [section for section in case.reading.sections.values() if section.outcome.is_gap]
     if not missing:
         return Assessment()
@@ -54,6 +58,18 @@ def _assess(case: Case) -> Assessment:
                 severity=Severity.HIGH,
             ),
         )
+    )
+
+
+def _stale(case: Case, old: timedelta) -> Violation:
+    """Say that evidence was complete once, perhaps, and says nothing of today."""
+    return Violation(
+        subject="evidence",
+        reason=f"the evidence is of {case.head.collected_at:%Y-%m-%d}, {old.days} days old, where the policy allows "
+        f"{case.settings.max_age.days}",
+        proof=(),
+        remediation=("Audit the host again, or have its envelope made and brought more often.",),
+        severity=Severity.HIGH,
     )
 
 

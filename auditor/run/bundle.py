@@ -15,6 +15,7 @@ from typing import Any
 
 from auditor.collect.seal import canonical
 from auditor.errors import OutputError, UsageError
+from auditor.inventory.scope import scope_digest
 from auditor.model.evidence import Outcome
 from auditor.model.host import ConnectionKind, HostFacts
 from auditor.report.format import Format
@@ -130,7 +131,7 @@ def _write_evidence(store: Store, run: RunRecord, folder: Path) -> list[Path]:
 def seal_of(folder: Path, previous: str | None) -> str:
     """Return the seal of a run: over what it was begun with, what it found, and the seal of the run before it."""
     run = json.loads((folder / "inputs" / "run.json").read_bytes())
-    results = folder / "hosts.jsonl"
+    results = [folder / name for name in ("hosts.jsonl", "results.json")]
     evidence = folder / "evidence" / "hosts.jsonl"
     return hashlib.sha256(
         canonical(
@@ -139,7 +140,7 @@ def seal_of(folder: Path, previous: str | None) -> str:
                 "run": run,
                 "hosts": _file_digest(folder / "inputs" / "hosts.json"),
                 "evidence": _file_digest(evidence),
-                "results": _file_digest(results) if results.exists() else None,
+                "results": [_file_digest(file) for file in results if file.exists()],
             }
         )
     ).hexdigest()
@@ -238,8 +239,17 @@ class Bundle:
             facts = json.loads((folder / "inputs" / "hosts.json").read_bytes())
             self.facts = {row["name"]: facts_of(row) for row in facts}
             self._index = dict(_index(folder / "evidence" / "sections.jsonl"))
+            scope = self.run["scope"]
+            with (folder / "evidence" / "hosts.jsonl").open("rb") as lines:
+                told = [json.loads(line)["host"] for line in lines]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{folder}: cannot be read as a bundle: {error!r}") from error
+        names = sorted(self.facts)
+        if sorted(told) != names or len(facts) != len(names) or scope_digest(names) != scope["sha256"]:
+            raise UsageError(
+                f"{folder}: its scope holds {scope['count']} hosts, and it tells of {len(set(told))}: hosts are "
+                "missing or were put in"
+            )
 
     def text(self, name: str) -> str | None:
         """Return an input; None when the run had none."""

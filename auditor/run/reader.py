@@ -102,14 +102,19 @@ def _answer(job: ReadJob, rules: Rules) -> bytes:
 def record_of(job: ReadJob, rules: Rules) -> HostRecord:
     """Judge one host and make the record that is kept of it."""
     if job.evidence is not None:
-        return host_record(_tried(assess(job.evidence, job.host, job.history, rules), job), job.evidence)
+        return _judged(job.evidence, job, rules)
     if job.answered is None:
         return host_record(_tried(unreached(job.host, job.error or _nothing()), job), None)
     try:
         evidence = to_evidence(job.answered)
     except HostError as error:
         return host_record(_tried(unreached(job.host, error), job), None)
-    return host_record(_tried(assess(evidence, job.host, job.history, rules), job), evidence)
+    return _judged(evidence, job, rules)
+
+
+def _judged(evidence: Evidence, job: ReadJob, rules: Rules) -> HostRecord:
+    is_old = rules.as_of - evidence.head.collected_at > rules.policy.settings.max_age
+    return host_record(_tried(assess(evidence, job.host, job.history, rules), job), evidence, is_old=is_old)
 
 
 def _tried(result: HostResult, job: ReadJob) -> HostResult:
@@ -122,13 +127,15 @@ def _nothing() -> HostError:
     return HostError(Reason.PROBE_FAILED, "no answer and no reason for it")
 
 
-def host_record(result: HostResult, evidence: Evidence | None) -> HostRecord:
-    """Make the record that the store keeps."""
+def host_record(result: HostResult, evidence: Evidence | None, *, is_old: bool = False) -> HostRecord:
+    """Make the record that the store keeps; what is older than the policy allows says nothing of today."""
     return HostRecord(
         host=result.host.name,
         outcome=result.ledger.outcome,
         complete=result.ledger.complete,
-        inventoried=evidence is not None and not any(section.outcome.is_gap for section in result.sections),
+        inventoried=evidence is not None
+        and not is_old
+        and not any(section.outcome.is_gap for section in result.sections),
         reason=result.ledger.reason,
         row=compact(host_row(result, control_infos())),
         evidence_sha256=None if evidence is None else evidence.sha256,

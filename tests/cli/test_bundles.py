@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from auditor.collect.probe import sh_probe
+from auditor.inventory.scope import scope_digest
 from auditor.run.bundle import write_manifest
 
 ROOT = Path(__file__).parents[2]
@@ -204,6 +205,7 @@ def _part(bundle: Path, folder: Path, keep: Callable[[dict[str, Any]], bool], as
     rows = [json.loads(line) for line in (bundle / "evidence" / "hosts.jsonl").read_text().splitlines()]
     rows = [row for row in rows if keep(row)]
     names = {row["host"] for row in rows}
+    run["scope"] = {"count": len(names), "sha256": scope_digest(sorted(names)), "source": folder.name}
     (part / "inputs" / "run.json").write_text(json.dumps(run))
     (part / "inputs" / "hosts.json").write_text(json.dumps([row for row in facts if row["name"] in names]))
     (part / "evidence" / "hosts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -355,3 +357,29 @@ def test_an_envelope_of_a_host_that_the_inventory_does_not_know_is_refused(envel
     assert done.returncode == 0, done.stderr
     facts = json.loads((tmp_path / done.stdout.strip() / "inputs" / "hosts.json").read_text())
     assert (facts[0]["owner"], facts[0]["groups"]) == ("Desk", ["desk"])
+
+
+def test_a_host_that_vanished_is_missed(bundle: Path, tmp_path: Path) -> None:
+    file = bundle / "evidence" / "hosts.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    write_manifest(bundle, None)
+    done = auditor("assess", bundle, "-o", tmp_path / "again", home=tmp_path)
+    assert (done.returncode, "missing or were put in" in done.stderr) == (2, True)
+    assert auditor("verify", bundle, home=tmp_path).returncode in (2, 4)
+
+
+def test_old_evidence_is_no_evidence_of_today(envelope: Path, tmp_path: Path) -> None:
+    made = auditor("ingest", "envelope", envelope, "-o", tmp_path / "evidence", home=tmp_path)
+    words = ("--as-of", "2040-01-01T00:00:00Z", "-o", tmp_path / "o", "--format", "json")
+    auditor("assess", made.stdout.strip(), *words, home=tmp_path)
+    (row,) = results(only(tmp_path / "o"))["hosts"]
+    (verdict,) = [one for one in row["verdicts"] if one["control"] == "complete_inventory"]
+    assert verdict["verdict"] == "fail"
+    assert "days old" in verdict["violations"][0]["reason"]
+
+
+def test_results_that_were_emptied_change_the_seal(bundle: Path) -> None:
+    before = json.loads((bundle / "manifest.json").read_text())["seal"]
+    head, _, _ = (bundle / "results.json").read_text().partition('"findings":[')
+    (bundle / "results.json").write_text(f'{head}"findings":[]}}\n')
+    assert write_manifest(bundle, None) != before

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,3 +51,10 @@ def test_incomplete_evidence_breaks_it_once_it_is_too_old(
 def test_it_needs_every_section_of_the_host(a_case: Make) -> None:
     case = a_case()
     assert needed_sections(CONTROL, case) == tuple(case.reading.sections)
+
+
+@pytest.mark.parametrize(("days", "violated"), [(35, False), (36, True)])
+def test_complete_evidence_that_is_too_old_breaks_it(a_case: Make, now: datetime, days: int, violated: bool) -> None:
+    case = a_case(settings=ALLOWED)
+    case = replace(case, as_of=now + timedelta(days=days))
+    assert [one.subject for one in CONTROL.assess(case).violations] == (["evidence"] if violated else [])
