@@ -67,6 +67,14 @@ def _refused(around: Surroundings, packet: Packet, values: Sequence[Value]) -> I
         yield unsure, f"{text}, or not: the routes are not known", False
 
 
-def not_forwarded(family: Family) -> Region:
-    """Return the sources that no router sends on: IPv6 keeps what is link-local on its link."""
-    return _LINK_LOCAL6 if family is Family.IP6 else nothing(family)
+LINK_LOCAL_STAYS = "a packet of a link-local source is not forwarded to another link"
+
+
+def not_forwarded(family: Family, arrives: Value, leaves: Value) -> tuple[Region, bool]:
+    """Return the sources that no router sends on, and whether that is certain.
+
+    IPv6 keeps what is link-local on its link: it may go back out where it came in (ip6_forward).
+    """
+    if family is not Family.IP6 or leaves == arrives:
+        return nothing(family), True
+    return _LINK_LOCAL6, leaves is not UNKNOWN

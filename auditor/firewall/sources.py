@@ -13,7 +13,7 @@ from auditor.firewall.chains import Compiled, Tested
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value, look_up
 from auditor.firewall.loaded import OF_HOST
 from auditor.firewall.regions import Region, everything, nothing
-from auditor.firewall.routing import no_source, not_forwarded
+from auditor.firewall.routing import LINK_LOCAL_STAYS, no_source, not_forwarded
 from auditor.firewall.source_match import FREE, source_region
 from auditor.firewall.source_states import Ended, Sources, State, Summary, changed
 from auditor.firewall.walk import BudgetError, Ending
@@ -134,15 +134,19 @@ class Fan:
             return [region]
         if is_delivered(kind):
             return [one for _, one in self._hook(Hook.INPUT, [(way, region)])]
-        if here := region & not_forwarded(self.family):
-            self.stopped.append((here, Ending(Verb.DROP, "a packet of a link-local source is not forwarded")))
-            region -= here
         refusal, doubt = way.forwarded()
         if refusal:
             self.stopped.append((region, Ending(Verb.DROP, refusal)))
             if not doubt:
                 return []
             self.doubts.append((region, refusal))
+        stays, is_certain = not_forwarded(self.family, self.packet.interface, way.walk.values[Field.OIF])
+        if here := region & stays:
+            self.stopped.append((here, Ending(Verb.DROP, LINK_LOCAL_STAYS)))
+            if is_certain:
+                region -= here
+            else:
+                self.doubts.append((here, LINK_LOCAL_STAYS))
         pieces = [(way, region)]
         for hook in (Hook.FORWARD, Hook.POSTROUTING, Hook.EGRESS):
             pieces = self._hook(hook, pieces)

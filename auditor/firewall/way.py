@@ -7,7 +7,7 @@ from auditor.firewall.addresses import Surroundings
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value
 from auditor.firewall.dialects.values import ICMP, ICMPV6
 from auditor.firewall.loaded import Loaded
-from auditor.firewall.routing import no_source, not_forwarded
+from auditor.firewall.routing import LINK_LOCAL_STAYS, no_source, not_forwarded
 from auditor.firewall.tracking import first_state, implied_status
 from auditor.firewall.walk import BudgetError, Ending, Walk
 from auditor.model.facts.network import Family
@@ -195,12 +195,14 @@ class Way:
             return (f"whether {name} is forwarded is not known",) * 2
         if not forwards:
             return f"it is for another host, and forwarding of {name} is off", ""
-        if packet.source is not None and packet.source in not_forwarded(packet.family):
-            return "a packet of a link-local source is not forwarded", ""
         if values[Field.TTL] is not UNKNOWN:
             if values[Field.TTL] <= 1:
                 return "its time to live is over", ""
             values[Field.TTL] -= 1  # before the chains of the hook see it
+        if packet.source is not None:
+            stays, is_certain = not_forwarded(packet.family, packet.interface, values[Field.OIF])
+            if packet.source in stays:
+                return LINK_LOCAL_STAYS, "" if is_certain else LINK_LOCAL_STAYS
         return "", ""
 
     def _routing(self) -> bool:

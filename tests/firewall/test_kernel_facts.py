@@ -1,5 +1,6 @@
 """What the kernel does where one would guess otherwise: each was seen with real packets."""
 
+import ipaddress
 from typing import Any
 
 import pytest
@@ -88,6 +89,12 @@ TTL = payload("ip", "ttl")
         pytest.param(_forward("accept"), {**THROUGH, "ttl": 2}, "accept", id="but-not-at-two"),
         pytest.param(_forward("accept"), THROUGH6, "accept", id="ipv6-is-forwarded"),
         pytest.param(_forward("accept"), {**THROUGH6, "src": "fe80::5"}, "drop", id="link-local-is-not"),
+        pytest.param(
+            _forward("accept"),
+            {**THROUGH6, "src": "fe80::5", "iface": "docker0"},
+            "accept",
+            id="but-back-to-its-own-link",
+        ),
         pytest.param(_forward("accept"), {**THROUGH6, "src": "fec0::5"}, "accept", id="what-follows-it-is"),
     ],
 )
@@ -113,6 +120,16 @@ def test_link_local_sources_are_not_among_those_that_are_forwarded() -> None:
         ends
     )
     assert not any(low.startswith("fe8") for low, _, _ in ends)
+
+
+def test_link_local_sources_may_go_back_to_their_own_link() -> None:
+    question = {"id": 1, "format": "nft-json", "ruleset": _forward("accept"), "host": ROUTER, "query": "sources"}
+    answer = Answers().answer({**question, "packet": {**THROUGH6, "iface": "docker0"}})
+    ends = [one.partition("-") for one in answer["allowed"]]
+    link = int(ipaddress.ip_address("fe80::5"))
+    assert any(
+        int(ipaddress.ip_address(low)) <= link <= int(ipaddress.ip_address(high)) for low, dash, high in ends if dash
+    )
 
 
 @pytest.mark.parametrize(
