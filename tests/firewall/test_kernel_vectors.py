@@ -34,17 +34,24 @@ def test_verdicts_on_packets_are_the_kernels() -> None:
     for row in _rows("packets.jsonl.xz"):
         for number, answer in enumerate(_answers(row, row["packets"])):
             compared += 1
-            said, seen = answer.get("verdict", answer.get("error")), row["labels"][number]
+            said, seen = str(answer.get("verdict", answer.get("error"))), row["labels"][number]
             packet, rule = row["packets"][number], answer.get("rule")
             about = f"{row['name']} packet {number}: {packet}: kernel {seen}, we {said} ({rule})"
             if said == "unknown":
                 newly_unknown += [about] if number not in row["unknown"] else []
             # Where rules stop the host's own packets, the sender does not see that it was refused.
-            elif said != seen and not (said == "reject" and seen == "drop" and row["may_eat"]):
+            # Which of iptables and nft is asked first at the same priority stands in no listing.
+            elif said != seen and not _is_only_told_otherwise(row, said, seen):
                 wrong.append(about)
     assert wrong == []
     assert newly_unknown == [], "these were known once"
     assert compared > 3000
+
+
+def _is_only_told_otherwise(row: dict[str, Any], said: str, seen: str) -> bool:
+    if row["fields"]["format"] == "mixed" and {said, seen} == set(CLOSED):
+        return True
+    return said == "reject" and seen == "drop" and bool(row["may_eat"])
 
 
 def test_sets_of_sources_hold_those_that_the_kernel_lets_in() -> None:

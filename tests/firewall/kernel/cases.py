@@ -16,6 +16,8 @@ _SYN = ["syn"]
 _FLAGS: tuple[list[str], ...] = (
     _SYN, _SYN, _SYN, _SYN, _SYN, ["ack"], ["syn", "ack"], ["fin"], ["rst"], [], ["fin", "psh", "urg"], ["syn", "fin"],
 )  # fmt: skip
+# Networks of the host's own interfaces and routes: where there is a router, these are anycast addresses of it.
+_ANYCAST = {"2001:db8:1::", "2001:db8:2::", "fd00:99::", "fd00:17::", "2001:db8:f::", "2600::", "fe80::"}
 _BROADCASTS = {
     "192.0.2.255", "192.0.2.0", "10.20.255.255", "10.20.0.0", "10.99.0.0", "10.99.0.255", "172.17.255.255",
     "172.17.0.0",
@@ -91,6 +93,7 @@ class Packets:
         ) or [22]
         self._sources = {family: _edges(text, family) for family in ("ip", "ip6")}
         self._next = _FIRST_PORT
+        self._portless: set[frozenset[str]] = set()
 
     def make(self, count: int) -> list[Packet]:
         """Return so many packets, no two of one connection."""
@@ -128,6 +131,11 @@ class Packets:
     def _content(self, packet: Packet) -> Packet:
         dice = self._dice
         known = "tcp" if dice.chance(0.6) else dice.pick(("udp", "udp", "icmp", "icmp", "gre", "esp"))
+        if known in ("gre", "esp"):
+            ends = frozenset((known, packet["src"], packet["dst"]))
+            if ends in self._portless:  # it would be of the same connection
+                known = "udp"
+            self._portless.add(ends)
         more: Packet = {"proto": known, "ttl": dice.pick((64, 64, 64, 5, 255))}
         if dice.chance(0.1):
             more["length"] = dice.pick((100, 101, 1400))
@@ -171,7 +179,7 @@ class Packets:
 
 
 def _far(family: str) -> tuple[str, ...]:
-    return tuple(one for one in SOURCES[family] if not one.startswith("127."))
+    return tuple(one for one in SOURCES[family] if can_come(ipaddress.ip_address(one)))
 
 
 _ADDRESS = {
@@ -207,4 +215,4 @@ def can_come(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     odd = address.is_multicast or address.is_loopback or address.is_unspecified
     if address.version == 4:
         odd = odd or address.packed[0] in (0, 127) or address.packed[0] >= 224 or str(address) in _BROADCASTS
-    return not odd and str(address) not in own
+    return not odd and str(address) not in own | _ANYCAST

@@ -72,14 +72,17 @@ def questions(loaded: Loaded, packets: Iterable[Packet], name: str) -> list[str]
     return [json.dumps({"id": f"{name}/{number}", **shared, "packet": packet}) for number, packet in enumerate(packets)]
 
 
-def is_wrong(label: dict[str, str], answer: Answer, *, may_eat: bool) -> bool:
+def is_wrong(label: dict[str, str], answer: Answer, *, may_eat: bool, is_mixed: bool = False) -> bool:
     """Tell whether a definite verdict is not the kernel's.
 
     The answer to a refused packet has to leave, too: where rules of the host stop it (``may_eat``), the sender sees
-    a drop.
+    a drop. Which of iptables and nft is asked first at the same priority stands in no listing: where both are loaded,
+    a packet that both stop may be stopped by either.
     """
     said, seen = answer.get("verdict"), label["verdict"]
     if said in ("unknown", seen) or seen == "unstable":
+        return False
+    if is_mixed and said in _CLOSED and seen in _CLOSED:
         return False
     return not (said == "reject" and seen == "drop" and may_eat)
 
@@ -105,7 +108,7 @@ class Differential:
         made: list[Wrong] = []
         for packet, label, answer in zip(case.packets, labels, answers, strict=True):
             self._count(case, label, answer)
-            if is_wrong(label, answer, may_eat=loaded.script.filters_output()):
+            if is_wrong(label, answer, may_eat=loaded.script.filters_output(), is_mixed=loaded.script.form == "mixed"):
                 made.append(Wrong(case=case.name, script=loaded.script, packet=packet, kernel=label, answer=answer))
         tally.wrong += made
         return made
@@ -133,7 +136,7 @@ class Differential:
         label = self.kernel.label([packet])[0]
         line = questions(loaded, [packet], "")[0].replace('"ruleset_id"', '"not_kept"')
         answer = self.evaluator.ask([line])[0]
-        if not is_wrong(label, answer, may_eat=loaded.script.filters_output()):
+        if not is_wrong(label, answer, may_eat=loaded.script.filters_output(), is_mixed=loaded.script.form == "mixed"):
             return None
         return Wrong(case="", script=loaded.script, packet=packet, kernel=label, answer=answer)
 

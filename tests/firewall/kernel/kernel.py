@@ -181,7 +181,8 @@ class Kernel:
             if packet.get("ct_state") == "established":
                 self.wire.table.add(packet, is_reply=packet.get("ct_direction") == "reply")
             if "related_to" in packet:
-                self.wire.table.add({**packet["related_to"], "family": packet["family"]}, is_reply=False)
+                quoted = {**packet["related_to"], "family": packet["family"]}
+                self.wire.table.add(quoted, is_reply=False, is_assured=False)
         return [_label(seen) for seen in self.wire.try_packets(packets)]
 
 

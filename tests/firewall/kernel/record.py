@@ -29,7 +29,8 @@ def packet_row(kernel: Kernel, evaluator: Evaluator, case: Case, loaded: Loaded)
     ]
     may_eat = loaded.script.filters_output()
     for packet, verdict, answer in kept:
-        if is_wrong({"verdict": verdict}, {"verdict": answer}, may_eat=may_eat):
+        is_mixed = loaded.script.form == "mixed"
+        if is_wrong({"verdict": verdict}, {"verdict": answer}, may_eat=may_eat, is_mixed=is_mixed):
             print(f"{case.name}: kernel {verdict}, evaluator {answer}: {json.dumps(packet)}", file=sys.stderr)
     return {
         "name": case.name, "fields": loaded.fields, "host": loaded.host, "may_eat": may_eat,

@@ -62,12 +62,16 @@ class Table:
         """Forget every connection."""
         self._ask(_DELETE, _REQUEST | _ACK, socket.AF_UNSPEC, b"")
 
-    def add(self, packet: Packet, *, is_reply: bool) -> None:
-        """Know a connection that was answered already, of which this packet is a part, in this direction."""
+    def add(self, packet: Packet, *, is_reply: bool, is_assured: bool = True) -> None:
+        """Know a connection that was answered already, of which this packet is a part, in this direction.
+
+        It may be assured if it is of TCP: others are only when they go on for some time.
+        """
+        is_assured = is_assured and protocol_number(packet) == PROTOCOLS["tcp"]
         parts = [
             _tuple(_TUPLE_ORIGINAL, packet, is_reply=is_reply),
             _tuple(_TUPLE_REPLY, packet, is_reply=not is_reply),
-            _attribute(_STATUS, struct.pack("!I", _SEEN_REPLY | _ASSURED | _CONFIRMED)),
+            _attribute(_STATUS, struct.pack("!I", _SEEN_REPLY | _CONFIRMED | (_ASSURED if is_assured else 0))),
             _attribute(_TIMEOUT, struct.pack("!I", 600)),
         ]
         if protocol_number(packet) == PROTOCOLS["tcp"]:
