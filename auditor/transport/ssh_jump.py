@@ -44,6 +44,9 @@ class ChannelStream:
         """Take an open channel."""
         self._channel = channel
         self._ahead = b""
+        # Paramiko lets a close overtake data that another thread is about to send; a server answers data for a closed
+        # channel by ending the whole connection, and with it every host behind the jump.
+        self._sending = threading.Lock()
 
     def settimeout(self, seconds: float | None, /) -> None:
         """Wait so long at most for what comes or goes."""
@@ -62,15 +65,17 @@ class ChannelStream:
 
     def send(self, data: "bytes | memoryview[int]", /) -> int:
         """Send what the jump host takes now."""
-        return self._channel.send(bytes(data))
+        with self._sending:
+            return self._channel.send(bytes(data))
 
     def shutdown(self, _how: int, /) -> None:
         """End both directions, which wakes the thread that reads."""
-        self._channel.close()
+        self.close()
 
     def close(self) -> None:
         """Close the channel; the jump host closes its connection to the host."""
-        self._channel.close()
+        with self._sending:
+            self._channel.close()
 
 
 @dataclass(slots=True)
