@@ -2,9 +2,9 @@
 
 ## What it checks
 
-The ports of VNC (5900-5906, 5800-5806, 5500) and those on which products of the catalogue listen. Where the packet
-filter is closed by default, a rule that opens such a port to someone outside of the policy's trusted networks needs a
-listener behind it.
+The ports of VNC (5900-5906, 5800-5806, 5500) and those on which products of the catalogue listen. A rule that opens
+such a port to someone outside of the policy's trusted networks needs a listener behind it. A rule that opens every
+port to someone opens none of them in particular: `host_filter` speaks of it, once.
 
 ## Why it matters
 
@@ -35,19 +35,27 @@ _RANGES = Limit(
     text="Only ports that VNC or a product of the catalogue is known for are looked at: a product can use any other.",
 )
 
+_ADVICE = "Read the rules that are named, and say what they mean: a limit or a memory of the kernel decides there."
+
 
 def _assess(case: Case) -> Assessment:
     if case.filtering.problem is not None:
-        return Assessment(gaps=(_gap(case.filtering.problem),))
+        return Assessment(gaps=(_gap(case.filtering.problem, "Run the audit as root or with sudo."),))
     used = {(one.protocol, one.port) for one in case.exposures if one.reachability is not Reachability.LOOPBACK_ONLY}
     found: dict[str, Violation] = {}
+    unsure: dict[str, Gap] = {}
     for one in case.filtering.inbound:
         is_open = one.reachability is Reachability.FROM_ANYWHERE
         who = ("anywhere",) if is_open else outside(one.networks, case.networks.trusted)
         subject = f"opening:{one.protocol}/{one.port}"
-        if who and (one.protocol, one.port) not in used and subject not in found:
+        if not who or (one.protocol, one.port) in used:
+            continue
+        if one.reachability is Reachability.UNDECIDED:
+            reason = f"whether {one.port}/{one.protocol} is open to {listed(who)} is undecided: {one.rule}"
+            unsure.setdefault(subject, _gap(reason, _ADVICE))
+        elif subject not in found:
             found[subject] = _violation(case, subject, one, who)
-    return Assessment(violations=tuple(found.values()))
+    return Assessment(violations=tuple(found.values()), gaps=tuple(unsure.values()))
 
 
 def _violation(case: Case, subject: str, one: Passage, who: tuple[str, ...]) -> Violation:
@@ -60,10 +68,8 @@ def _violation(case: Case, subject: str, one: Passage, who: tuple[str, ...]) -> 
     )
 
 
-def _gap(reason: str) -> Gap:
-    return Gap(
-        section="firewall.*", outcome=Outcome.PARTIAL, reason=reason, advice="Run the audit as root or with sudo."
-    )  # fmt: skip
+def _gap(reason: str, advice: str) -> Gap:
+    return Gap(section="firewall.*", outcome=Outcome.PARTIAL, reason=reason, advice=advice)
 
 
 CONTROL = Control(

@@ -33,6 +33,7 @@ class Filtering:
     defaults: tuple[Passage, ...] = ()
     """By family, what happens to a port that no rule names: how much is closed unless it is opened."""
     inbound: tuple[Passage, ...] = ()
-    """Ports of remote access that the filters let in, though not by default."""
+    """Ports of remote access that are open to some to whom a port that no rule names is not: from anywhere, from the
+    networks beyond that, or undecided for those networks."""
     outbound: tuple[Passage, ...] = ()
     """Ports of remote-access products, and whether this host may connect to them."""

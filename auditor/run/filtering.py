@@ -1,10 +1,11 @@
 """What a host's packet filters do with remote access where nothing listens: defaults, openings, and the way out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from auditor.catalogue.product import Catalogue, parse_port
 from auditor.firewall.egress import egress
 from auditor.firewall.reach import Access, Door, Filters
+from auditor.firewall.regions import Region, coarse, region_texts
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.filtering import Filtering, Passage
 from auditor.model.policy import Networks
@@ -18,6 +19,7 @@ _PRODUCTS_OUT = (5938, 7070, 7071, 5650)
 _COMMON = frozenset((22, 53, 80, 443, 8080, 8443))
 _ANY = {Family.IP: "0.0.0.0", Family.IP6: "::"}  # noqa: S104 — asked about, not bound to
 _WIDEST = 16
+_NETWORKS = 256
 
 
 # By the digest of the catalogue: what it holds does not change.
@@ -61,23 +63,47 @@ def filtering_of(filters: Filters, catalogue: Catalogue, networks: Networks) -> 
         )
     if not filters.program.host.addresses:
         return Filtering(problem="rules are loaded, and the host's addresses could not be read in full")
-    defaults = tuple(_passages(filters, [(Protocol.TCP, filters.ordinary_port)]))
-    closed = {one.family for one in defaults if one.reachability is not Reachability.FROM_ANYWHERE}
-    inbound = _passages(filters, remote_ports(catalogue))
-    opened = (Reachability.FROM_ANYWHERE, Reachability.FROM_NETWORKS)
     return Filtering(
-        defaults=defaults,
-        inbound=tuple(one for one in inbound if one.family in closed and one.reachability in opened),
+        defaults=tuple(
+            _passage(Protocol.TCP, filters.ordinary_port, access)
+            for family in filters.families
+            if (access := _access(filters, Protocol.TCP, family, filters.ordinary_port)) is not None
+        ),
+        inbound=tuple(_opened(filters, catalogue)),
         outbound=_outbound(filters, networks) if networks.filter_outbound else (),
     )
 
 
-def _passages(filters: Filters, ports: Iterable[tuple[Protocol, int]]) -> Iterable[Passage]:
-    for protocol, port in ports:
+def _access(filters: Filters, protocol: Protocol, family: Family, port: int) -> Access | None:
+    return filters.access(Door(protocol=protocol, family=family, address=_ANY[family], port=port), family)
+
+
+def _opened(filters: Filters, catalogue: Catalogue) -> Iterator[Passage]:
+    """Yield the ports of remote access that are open, or may be, to sources to whom an ordinary port is not."""
+    ordinary = {
+        (protocol, family): _access(filters, protocol, family, filters.ordinary_port)
+        for protocol in Protocol
+        for family in filters.families
+    }
+    for protocol, port in remote_ports(catalogue):
         for family in filters.families:
-            access = filters.access(Door(protocol=protocol, family=family, address=_ANY[family], port=port), family)
-            if access is not None:
-                yield _passage(protocol, port, access)
+            found, usual = _access(filters, protocol, family, port), ordinary[protocol, family]
+            if found is None or usual is None or found.sources == usual.sources:
+                continue
+            allowed = found.sources.allowed - usual.sources.allowed
+            unknown = found.sources.unknown - usual.sources.allowed - usual.sources.unknown
+            if allowed:
+                word = Reachability.FROM_ANYWHERE if found.is_open else Reachability.FROM_NETWORKS
+                yield _opening(protocol, port, family, word, allowed, found.sources.accepting)
+            if unknown:
+                yield _opening(protocol, port, family, Reachability.UNDECIDED, unknown, found.sources.doubt)
+
+
+def _opening(
+    protocol: Protocol, port: int, family: Family, word: Reachability, beyond: Region, rule: str
+) -> Passage:  # fmt: skip
+    networks = () if word is Reachability.FROM_ANYWHERE else region_texts(coarse(beyond, _NETWORKS), family)
+    return Passage(protocol=protocol, port=port, family=family, reachability=word, networks=networks, rule=rule)
 
 
 def _passage(protocol: Protocol, port: int, access: Access) -> Passage:

@@ -12,8 +12,9 @@ from auditor.model.sighting import Reachability
 Make = Callable[..., Any]
 
 
-def opening(port: int, *networks: str, family: Family = Family.IP) -> Passage:
+def opening(port: int, *networks: str, family: Family = Family.IP, unsure: bool = False) -> Passage:
     word = Reachability.FROM_NETWORKS if networks else Reachability.FROM_ANYWHERE
+    word = Reachability.UNDECIDED if unsure else word
     return Passage(
         protocol=Protocol.TCP, port=port, family=family, reachability=word, networks=networks, rule="the rule"
     )
@@ -37,6 +38,23 @@ def test_what_breaks_it(a_case: Make, an_exposure: Make, openings: tuple[Passage
     found = CONTROL.assess(case)
     assert [one.subject for one in found.violations] == subjects
     assert all("the rule" in one.reason for one in found.violations)
+
+
+@pytest.mark.parametrize(
+    ("port", "networks", "gaps"),
+    [(5901, ("10.2.0.0/24",), 1), (5901, ("10.1.2.0/24",), 0), (5900, ("10.2.0.0/24",), 0)],
+    ids=["to-others", "to-trusted-networks", "used"],
+)
+def test_what_may_be_open_is_no_pass(
+    a_case: Make, an_exposure: Make, port: int, networks: tuple[str], gaps: int
+) -> None:
+    case = a_case(
+        filtering=Filtering(inbound=(opening(port, *networks, unsure=True),)),
+        exposures=(an_exposure(),),
+        networks=Networks(trusted=("10.1.0.0/16",)),
+    )
+    found = CONTROL.assess(case)
+    assert (found.violations, len(found.gaps)) == ((), gaps)
 
 
 def test_filters_that_could_not_be_read_are_a_gap(a_case: Make) -> None:
