@@ -70,10 +70,11 @@ def _software_claims(facts: Iterable[Found[Software]], index: Index) -> Iterator
     for found in facts:
         fact = found.fact
         table = packages.get(fact.source)
-        if table is not None:
-            hits = [(hit, fact.name) for hit in table.find(fact.name)]
-        else:
-            hits = [(hit, fact.name) for hit in index.find(IndicatorKind.DISPLAY_NAME, fact.name)]
+        named = index.find(IndicatorKind.DISPLAY_NAME, fact.name) if table is None else table.find(fact.name)
+        if not named and not fact.identifier and not fact.signer:
+            # So it is with nearly every package.
+            continue
+        hits = [(hit, fact.name) for hit in named]
         if fact.identifier:
             hits += [(hit, fact.identifier) for hit in index.find(IndicatorKind.BUNDLE_ID, fact.identifier)]
         is_there = fact.state is InstallState.INSTALLED

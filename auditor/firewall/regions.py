@@ -3,6 +3,7 @@
 import ipaddress
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from auditor.model.facts.network import Family
 
@@ -163,6 +164,7 @@ def region_texts(region: Region, family: Family) -> tuple[str, ...]:
     return tuple(_interval_text(low, high, family) for low, high in region)
 
 
+@lru_cache(maxsize=1024)
 def _interval_text(low: int, high: int, family: Family) -> str:
     size = high - low + 1
     if size & (size - 1) == 0 and low % size == 0:

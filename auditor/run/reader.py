@@ -12,6 +12,7 @@ import traceback
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from auditor.catalogue.index import index_of
@@ -30,6 +31,8 @@ from auditor.store.record import HostRecord, SectionRecord
 _SIZE = struct.Struct("!I")
 # A record is far smaller; one that is not comes from a reader that a host has taken over.
 _MESSAGE_LIMIT = 256 * 1024 * 1024
+# What is longer is not kept: what one host sends must not take the memory that another's needs.
+_KEPT_LENGTH = 32_768
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +155,18 @@ def _section_record(section: Section) -> SectionRecord:
         reason=section.reason,
         stderr=section.stderr,
         redactions=section.redactions,
-        packed=zlib.compress(section.text.encode(), 1),
+        packed=_packed(section.text) if len(section.text) > _KEPT_LENGTH else _packed_before(section.text),
     )
+
+
+def _packed(text: str) -> bytes:
+    return zlib.compress(text.encode(), 1)
+
+
+@lru_cache(maxsize=64)
+def _packed_before(text: str) -> bytes:
+    """Pack a text once: hosts of one build say the same of much."""
+    return _packed(text)
 
 
 # ---- the wire between a reader and its parent: JSON and sizes, so that a reader

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from auditor.collect.collector import take_lines, unread
 from auditor.model.evidence import Unread
@@ -132,9 +133,9 @@ class _Listing:
             row.namespace = target or None
 
 
+@lru_cache(maxsize=4096)
 def _number(text: str, what: str, most: int = len("4294967295")) -> int:
-    text = text.strip()
-    if not text.isascii() or not text.isdigit() or len(text) > most:
+    if len(text) > most or not text.isascii() or not text.isdigit():
         message = f"{what} is not a number"
         raise ValueError(message)
     return int(text)
@@ -209,10 +210,13 @@ def _process(row: _Row, listing: _Listing, *, is_kernel: bool) -> Process:
 
 def _instant(boot: int | None, ticks: int) -> str:
     """Write when a process began; nothing where the host's clocks make no sense."""
+    return "" if boot is None else _second(boot + ticks // _TICKS)
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
     try:
-        return (
-            "" if boot is None else datetime.fromtimestamp(boot + ticks // _TICKS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        )
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, ValueError, OSError):
         return ""
 

@@ -31,11 +31,10 @@ if [ "$uid" != 0 ]; then
 fi
 [ -r /proc/1/stat ] || partial "/proc is mounted with hidepid: other users' processes cannot be seen"
 # A process that ends between the opening and the reading of its files ends mawk too: so this awk is not the probe's
-# own, and is asked again.
-rows=$(process_rows /proc/[0-9]* 2>/dev/null) || rows=$(process_rows /proc/[0-9]* 2>/dev/null) ||
-    rows=$(process_rows /proc/[0-9]* 2>/dev/null) || rows=$(process_rows /proc/[0-9]*) ||
+# own, says nothing before it has read all, and is asked again.
+process_rows "$$" /proc/[0-9]* 2>/dev/null || process_rows "$$" /proc/[0-9]* 2>/dev/null ||
+    process_rows "$$" /proc/[0-9]* 2>/dev/null || process_rows "$$" /proc/[0-9]* ||
     failed "awk could not read the processes"
-printf '%s\n' "$rows"
 printf 'links\n'
 # Status 2 says that ls knows -b and that an argument is not there: /proc/- is none. busybox knows no -b.
 # Only who is not known to share our network namespace is asked for it.
@@ -54,7 +53,7 @@ esac
 # An awk that knows no NUL ends a line there: it sees no more of its own arguments than its name, and grep and tr then
 # read the arguments of all processes for it.
 _AWK = r"""
-function processes_procfs(    at, line, text, got, words, whole, itself) {
+function processes_procfs(    at, line, text, got, words) {
     while ((getline line < "/etc/passwd") > 0) {
         words = split(line, process_words, ":")
         if (words > 2 && !(process_words[3] in process_user)) process_user[process_words[3]] = process_words[1]
@@ -64,19 +63,13 @@ function processes_procfs(    at, line, text, got, words, whole, itself) {
     close("/proc/stat")
     getline line < "/proc/self/cmdline"
     close("/proc/self/cmdline")
-    whole = length(line) > 3
-    getline line < "/proc/self/stat"
-    close("/proc/self/stat")
-    split(line, process_words, " ")
-    itself = "/proc/" process_words[1]
-    if (!whole) processes_procfs_arguments()
+    process_whole = length(line) > 3
+    if (!process_whole) processes_procfs_arguments()
     for (at = 2; at <= paths; at++) {
         text = ""
         while ((got = (getline line < (path[at] "/stat"))) > 0) text = text (text == "" ? "" : "?") line
         close(path[at] "/stat")
         if (text == "") continue
-        # The program of this very awk is long, and no argument to anybody.
-        if (whole && path[at] != itself) processes_procfs_read(path[at])
         processes_procfs_row(path[at], text)
     }
 }
@@ -86,6 +79,9 @@ function processes_procfs_row(folder, text,    line, last, name, uid, group, nam
     name = substr(text, 1, last - 1)
     sub(/^[0-9]+ \(/, "", name)
     split(substr(text, last + 2), process_words, " ")
+    # Programs of the probe are long, and arguments to nobody.
+    if (process_words[2] in process_ours) process_ours[substr(folder, 7)]
+    else if (process_whole) processes_procfs_read(folder)
     text = process_words[2] "\t" process_words[1] "\t" process_words[20]
     while ((getline line < (folder "/status")) > 0) if (line ~ /^Uid:/) {
         split(line, process_words, " ")
@@ -134,10 +130,12 @@ function processes_procfs_arguments(    command, line, at, pid, lines) {
 }
 """
 _LINUX = (
-    "process_rows() {\nawk '\nfunction put(text) { print text }\n"
+    "process_rows() {\nawk '\nfunction put(text) { process_rows[++process_rows_held] = text }\n"
     + _AWK.strip()
-    + "\nBEGIN {\n    for (at = 1; at < ARGC; at++) path[at + 1] = ARGV[at]\n"
-    + '    paths = ARGC\n    processes_procfs()\n}\n\' "$@"\n}\n'
+    + "\nBEGIN {\n    process_ours[ARGV[1]]\n    for (at = 2; at < ARGC; at++) path[at] = ARGV[at]\n"
+    + "    paths = ARGC - 1\n    processes_procfs()\n"
+    + "    for (at = 1; at <= process_rows_held; at++) print process_rows[at]\n}\n"
+    + '\' "$@"\n}\n'
     + _SCRIPT.strip()
 )
 

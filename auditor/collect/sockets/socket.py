@@ -44,9 +44,10 @@ class Socket:
     """Whether it excludes IPv4."""
 
 
+@lru_cache(maxsize=4096)
 def number(text: str, what: str) -> int:
     """Read a decimal number of sane length; ValueError names what it should have been."""
-    if not text.isascii() or not text.isdigit() or len(text) > _NUMBER_LENGTH:
+    if len(text) > _NUMBER_LENGTH or not text.isascii() or not text.isdigit():
         message = f"{what} {text[:40]!r} is not a number"
         raise ValueError(message)
     return int(text)
