@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -277,6 +278,31 @@ def test_other_network_namespace_is_looked_into(namespace: str, run_fragment: Ru
     assert [(one.address, one.namespace) for one in found] == [("127.0.0.1", net)]
     # Asked from within, it is the host's own.
     assert [one.namespace for one in inside if child.pid in [owner.pid for owner in one.owners]] == [None]
+
+
+@needs_root
+def test_a_process_that_goes_from_one_network_namespace_to_another_is_no_puzzle(
+    namespace: str, run_fragment: Run, listener: socket.socket
+) -> None:
+    wanders = (
+        "import ctypes, itertools, time; libc = ctypes.CDLL(None)\n"
+        f"places = [open('/proc/self/ns/net'), open('/run/netns/{namespace}')]; print('ready', flush=True)\n"
+        "for place in itertools.cycle(places): libc.setns(place.fileno(), 0); time.sleep(0.02)"
+    )
+    stays = "import socket, time; s = socket.create_server(('127.0.0.1', 5900)); print('', flush=True); time.sleep(60)"
+    net = f"net:[{Path(f'/run/netns/{namespace}').stat().st_ino}]"
+    here = (Protocol.TCP, "127.0.0.1", listener.getsockname()[1], None)
+    there = (Protocol.TCP, "127.0.0.1", 5900, net)
+    with _child(wanders), _child(wanders), _child(stays, "ip", "netns", "exec", namespace):
+        for _ in range(6):
+            answer = run_fragment("sockets.ss")
+            found = Counter(
+                (one.protocol, one.address, one.port, one.namespace) for one in _facts(answer, Listener) if one.inode
+            )
+            assert answer.parsed.unread == ()
+            assert found[here] == 1
+            # Whoever is back when it is looked for again leaves the namespace unread, and that is said.
+            assert found[there] == 1 or "network namespaces that could not be read" in (answer.parsed.partial or "")
 
 
 @needs_root

@@ -11,7 +11,7 @@ from auditor.model.evidence import Unread
 from auditor.model.facts.network import Connection, Listener, Owner, Protocol
 from auditor.model.reading import Parsed
 
-_MARKS = ("ss", "files", "descriptors", "namespaces")
+_MARKS = ("ss", "files", "descriptors", "namespaces", "again")
 # A name has 15 bytes: no row has more line ends than that, unless many processes share a socket.
 _NAME_LINES = 16
 _SIGHTS = ("all", "some", "own")
@@ -27,9 +27,16 @@ class _Listing:
     hidden: list[int] = field(default_factory=list)
     sockets: list[Socket] = field(default_factory=list)
     strange: list[Unread] = field(default_factory=list)
-    known: set[tuple[Protocol, int]] = field(default_factory=set)
+    known: dict[tuple[Protocol, int | None, str], Socket] = field(default_factory=dict)
+    """Sockets that are kept, by protocol, inode and state: an inode is one socket, in one namespace for life."""
+    asked: dict[int, list[Socket]] = field(default_factory=dict)
+    """Pid to the sockets read through it that are not known to be of its namespace yet; at least those of its heads."""
+    remained: set[int] = field(default_factory=set)
+    """Those of them that were still in the same namespace afterwards."""
+    own: str = ""
+    """The probe's own network namespace."""
     namespaces: dict[int, str] = field(default_factory=dict)
-    """Pid to its network namespace, for those in another than ours."""
+    """Pid to its network namespace when it was last asked, for those in another than ours."""
     answered: set[str] = field(default_factory=set)
     """Namespaces whose sockets were read."""
     holders: dict[int, dict[int, None]] = field(default_factory=dict)
@@ -44,8 +51,10 @@ class _Listing:
     def take(self, line_number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
         if line in _MARKS:
-            self.settle_rows()
+            self.settle(line)
             self.part = line
+            if line == "namespaces":
+                self.namespaces.clear()
             self.has_others = self.has_others or line == "namespaces"
         elif not self.part:
             self._take_head(line)
@@ -57,6 +66,10 @@ class _Listing:
             self._take_file(line_number, line)
         elif self.part == "descriptors":
             self._take_descriptor(line)
+        elif self.part == "again":
+            pid, target = _link(line)
+            if self.namespaces.get(number(pid, "pid"), "") == target:
+                self.remained.add(int(pid))
         else:
             self._take_namespace(line)
 
@@ -70,7 +83,30 @@ class _Listing:
             message = "not a line of the listing's head"
             raise ValueError(message)
 
-    def settle_rows(self) -> None:
+    def settle(self, coming: str = "") -> None:
+        """End a part: sockets of another namespace count where the process that showed them was still in it after."""
+        self._settle_rows()
+        if self.part == "namespaces":
+            self.namespaces = {pid: place for pid, place in self.namespaces.items() if place != self.own}
+        if coming == "again":
+            return
+        for pid, sockets in self.asked.items():
+            if (self.part == "again" and pid not in self.remained) or self._is_of_another(sockets):
+                continue
+            self.answered.add(self.namespaces[pid])
+            for socket in sockets:
+                self._add(socket)
+        self.asked.clear()
+        self.remained.clear()
+
+    def _is_of_another(self, sockets: list[Socket]) -> bool:
+        """Tell whether one of them is known to be in another namespace: its process went there and came back."""
+        return any(
+            one.inode and self.known.get((one.protocol, one.inode, one.state), one).namespace != one.namespace
+            for one in sockets
+        )
+
+    def _settle_rows(self) -> None:
         """Read the rows of ss; a line end inside of a process's name parts a row, so what fails is tried longer."""
         rows, self.rows = self.rows, []
         at = 0
@@ -99,12 +135,14 @@ class _Listing:
             raise
 
     def _add(self, socket: Socket) -> None:
+        """Keep a socket; one that is met a second time, as what is read in pieces can show it, is the one it was."""
         if socket.inode:
-            key = (socket.protocol, socket.inode)
-            if key in self.known:
-                message = f"the socket with inode {socket.inode} is listed twice"
+            known = self.known.setdefault((socket.protocol, socket.inode, socket.state), socket)
+            if known is not socket:
+                if _ends(known) == _ends(socket):
+                    return
+                message = f"the socket with inode {socket.inode} is listed twice, and not alike"
                 raise ValueError(message)
-            self.known.add(key)
         self.sockets.append(socket)
 
     def _take_file(self, line_number: int, line: str) -> None:
@@ -114,19 +152,22 @@ class _Listing:
             message = "not a line of a file in /proc"
             raise ValueError(message)
         owner, _, file = path.removeprefix("/proc/").partition("net/")
-        namespace = None
+        asked = None
         if owner:
-            namespace = self.namespaces.get(number(owner.removesuffix("/"), "pid"))
-            if namespace is None:
+            pid = number(owner.removesuffix("/"), "pid")
+            if pid not in self.namespaces:
                 message = "a process that shares our network namespace, or is not known to have one"
                 raise ValueError(message)
+            if "local_address" not in rest or file == "tcp":
+                asked = self.asked.setdefault(pid, [])
         if "local_address" in rest:
-            if namespace is not None and file == "tcp":
-                self.answered.add(namespace)
             return
         socket = read_line(file, rest, line_number=line_number)
-        socket.namespace = namespace
-        self._add(socket)
+        if asked is None:
+            self._add(socket)
+        else:
+            socket.namespace = self.namespaces[pid]
+            asked.append(socket)
 
     def _take_descriptor(self, line: str) -> None:
         """Read ``/proc/77/fd:`` and below it ``… 3 -> socket:[12345]``."""
@@ -147,15 +188,27 @@ class _Listing:
         self.holders.setdefault(number(inode, "inode"), {})[self.describing] = None
 
     def _take_namespace(self, line: str) -> None:
-        """Read ``lrwxrwxrwx 1 0 0 0 Nov 21 06:52 /proc/77/ns/net -> net:[4026532000]``."""
-        start = line.find(" /proc/")
-        path, arrow, target = line[start + 1 :].partition(" -> ")
-        pid, _, kind = path.removeprefix("/proc/").partition("/")
-        if start < 0 or kind != "ns/net":
-            message = "not the network namespace of a process"
-            raise ValueError(message)
-        if arrow:
+        """Keep the namespace of a process, or ours."""
+        pid, target = _link(line)
+        if pid == "self":
+            self.own = target
+        elif target:
             self.namespaces[number(pid, "pid")] = target
+
+
+def _link(line: str) -> tuple[str, str]:
+    """Read ``lrwxrwxrwx 1 0 0 0 Nov 21 06:52 /proc/77/ns/net -> net:[4026532000]``: the pid, and where it is."""
+    start = line.find(" /proc/")
+    path, _, target = line[start + 1 :].partition(" -> ")
+    pid, _, kind = path.removeprefix("/proc/").partition("/")
+    if start < 0 or kind != "ns/net":
+        message = "not the network namespace of a process"
+        raise ValueError(message)
+    return pid, target
+
+
+def _ends(socket: Socket) -> tuple[object, ...]:
+    return (socket.local, socket.local_port, socket.remote, socket.remote_port)
 
 
 def _fact(socket: Socket, *, sees_all: bool) -> Listener | Connection | None:
@@ -223,7 +276,7 @@ def parse_listing(text: str) -> Parsed:
             listing.take(line_number, line)
         except ValueError as error:
             listing.strange.append(unread(line_number, line, error))
-    listing.settle_rows()
+    listing.settle()
     facts: list[tuple[int, Listener | Connection]] = []
     for socket in listing.sockets:
         if not socket.owners and socket.inode:

@@ -2,7 +2,8 @@
 
 ``ss`` answers for the probe's own namespace, with owners; where it is missing, ``/proc/net`` joined with the
 descriptors of every process answers as well. Other namespaces (containers) are read through ``/proc/PID/net``
-of one process in each. A namespace without any process in it can hold no listener of a program, and is not looked for.
+of one process in each, which is seen to be there before and after. A namespace without any process in it can hold no
+listener of a program, and is not looked for.
 """
 
 from auditor.collect.collector import Collector
@@ -52,29 +53,59 @@ else
 fi
 [ -n "$links" ] || exit 0
 need grep ls
-printf 'namespaces\n'
-# shellcheck disable=SC2012,SC2086 # paths in /proc, made here
-ls -ln $links 2>/dev/null | {
-    files='' folders='' known=''
-    while IFS= read -r line; do
-        printf '%s\n' "$line"
+# A process can enter another namespace, or ours, while it is asked: its link is read before and after its sockets, and
+# a namespace of which nothing certain was read is asked through another process.
+newline='
+'
+round=0 known='' here='' restless=''
+while [ "$round" -lt 3 ]; do
+    round=$((round + 1)) files='' asked='' pairs='' folders=''
+    # shellcheck disable=SC2012,SC2086 # paths in /proc, made here
+    names=$(ls -ln /proc/self/ns/net $links 2>/dev/null)
+    # Not printf, which is no builtin of mksh: an argument of a command has its length.
+    printf 'namespaces\n'
+    echo "$names"
+    # It is the last one: ls sorts what it is asked for.
+    here=${names##*" /proc/self/ns/net -> "}
+    here=${here%%"$newline"*} known="$known $here"
+    IFS=$newline
+    set -f
+    # shellcheck disable=SC2086 # one line a word
+    set -- $names
+    set +f
+    unset -v IFS
+    for line; do
         case $line in *' /proc/'*'/ns/net -> net:'*) ;; *) continue ;; esac
         dir=${line%/ns/net -> *}
         dir=/proc/${dir##*/proc/}
+        target=${line##*-> }
+        [ "$target" != "$here" ] || continue
         folders="$folders $dir/fd"
-        case $known in *"${line##*-> }"*) continue ;; esac
-        known="$known ${line##*-> }"
+        case $known$restless in *"$target"* | *" $dir/ns/net "*) continue ;; esac
+        known="$known $target" asked="$asked $dir/ns/net" pairs="$pairs $dir/ns/net>$target"
         files="$files $dir/net/tcp $dir/net/tcp6 $dir/net/udp $dir/net/udp6"
     done
+    [ -n "$files" ] || break
     printf 'files\n'
-    [ -n "$files" ] || exit 0
     # shellcheck disable=SC2086 # as above
     grep -Hs '' $files
-    [ -z "$listed" ] || exit 0
-    printf 'descriptors\n'
-    # shellcheck disable=SC2086 # as above
-    descriptors $folders
-}
+    # shellcheck disable=SC2012,SC2086 # as above
+    after=$(ls -ln $asked 2>/dev/null)
+    printf 'again\n'
+    echo "$after"
+    moved=
+    for pair in $pairs; do
+        link=${pair%%>*} target=${pair#*>}
+        case $after in *" $link -> $target"*) continue ;; esac
+        moved=1 restless="$restless $link " before=${known%%" $target"*}
+        known="$before${known#"$before $target"}"
+    done
+    [ -n "$moved" ] || break
+done
+[ -z "$listed" ] && [ -n "$folders" ] || exit 0
+printf 'descriptors\n'
+# shellcheck disable=SC2086 # as above
+descriptors $folders
 exit 0
 """
 
