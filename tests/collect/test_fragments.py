@@ -333,6 +333,34 @@ def test_ruleset_is_counted(namespace: str, run_fragment: Run) -> None:
 
 
 @needs_root
+@pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed")
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        pytest.param(
+            "table netdev edge {\nchain in {\ntype filter hook ingress device lo priority 0; policy drop;\n}\n}\n",
+            set(),
+            id="nft-1.0.6-leaves-out-the-devices-of-a-chain",
+        ),
+        pytest.param("table ip guard {\nflags dormant\n}\n", set(), id="nft-1.0.6-garbles-the-flags-of-a-table"),
+        pytest.param(
+            "table ip guard {\nset some {\ntype ipv4_addr; flags interval;\n}\n}\n",
+            {"absent"},
+            id="flags-of-a-set-are-whole",
+        ),
+    ],
+)
+def test_text_is_asked_for_where_the_json_loses_something(
+    rules: str, words: set[str], namespace: str, run_fragment: Run
+) -> None:
+    inside = ("ip", "netns", "exec", namespace)
+    if "absent" in run_fragment("firewall.nft", inside=inside).words:
+        pytest.skip("this kernel has no nf_tables")
+    subprocess.run([*inside, "nft", "-f", "-"], input=rules, text=True, check=True)
+    assert run_fragment("firewall.nft_text", inside=inside).words == words
+
+
+@needs_root
 @pytest.mark.parametrize(
     ("tool", "name", "family"),
     [

@@ -29,7 +29,12 @@ holds_iptables() {
 sum=0
 if holds_iptables ip; then sum=$((sum + 1)); fi
 if holds_iptables ip6; then sum=$((sum + 2)); fi
-case $rules in *'"xt"'* | *'"flags": "d'* | *'"dormant"'* | *'"reject"'*) sum=$((sum + 4)) ;; esac
+case $rules in
+    *'"xt"'* | *'"dormant"'* | *'"reject"'* | *'"hook": "ingress"'* | *'"hook": "egress"'*) sum=$((sum + 4)) ;;
+    *'"flags": ' | *'"flags": '[![]*)
+        # Of a set that is one word at times, of a table what nft 1.0.6 garbles, or breaks off at.
+        if ! have grep || printf '%s\n' "$rules" | grep -q '"table": {[^}]*"flags": '; then sum=$((sum + 4)); fi ;;
+esac
 tell "$sum"
 """
 
