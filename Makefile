@@ -73,6 +73,10 @@ docs: $(VENV)/test.stamp ## Write the generated parts of the docs anew
 bench: $(VENV)/test.stamp ## Measure hosts a second, CPU a host and memory on the lab fleet (as root)
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
+.PHONY: firewall-bench
+firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against its goals: verdicts a second, reachability
+	$(BIN)/python -m tests.bench.firewall
+
 .PHONY: soak
 soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more examples, no time budget
 	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=soak -m 'not lab and not browser'

@@ -1,7 +1,7 @@
 # ruff: noqa: T201, S311 — a command prints; its rulesets are the same every time, on purpose
 """Measure the firewall evaluator: packets a second, reachability of a host's listeners, and what is meant to hurt.
 
-    python -m tests.bench.firewall
+    make firewall-bench
 
 One core, processor time. The goals: 20,000 packet verdicts a second on a ruleset of 200 rules; the listeners of a host
 of profile `server` in 2 ms when its ruleset was seen before and in 30 ms when not; 50 listeners before a set of
