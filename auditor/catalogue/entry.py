@@ -9,6 +9,7 @@ from typing import Any
 from auditor.catalogue.product import (
     Alphabet,
     Catalogue,
+    Connects,
     Depth,
     Indicator,
     IndicatorKind,
@@ -39,6 +40,16 @@ def read_product(data: Mapping[str, Any]) -> Product:
         techniques=tuple(data["techniques"]),
         summary=" ".join(data["summary"].split()),
         listens=tuple(Listens(port=str(item["port"]), note=item.get("note", "")) for item in data.get("listens", ())),
+        connects=tuple(
+            Connects(
+                port=str(item["port"]),
+                is_shared=item.get("shared", False),
+                note=item.get("note", ""),
+                source=item["source"],
+                verified=date.fromisoformat(item["verified"]),
+            )
+            for item in data.get("connects", ())
+        ),
         indicators=tuple(one for item in data["indicators"] for one in _read_indicators(item)),
         tenants=tuple(
             TenantRule(
@@ -83,6 +94,16 @@ def write_product(product: Product) -> Plain:
         "techniques": list(product.techniques),
         "summary": product.summary,
         "listens": [{"port": item.port, "note": item.note} for item in product.listens],
+        "connects": [
+            {
+                "port": item.port,
+                "shared": item.is_shared,
+                "note": item.note,
+                "source": item.source,
+                "verified": item.verified.isoformat(),
+            }
+            for item in product.connects
+        ],
         "indicators": [
             {
                 "kind": item.kind.value,

@@ -31,6 +31,7 @@ def explain(product: Product) -> dict[str, Any]:
         "techniques": told["techniques"],
         "summary": told["summary"],
         "listens": told["listens"],
+        "connects": told["connects"],
         "indicators": [
             {
                 "os": item.os.value,

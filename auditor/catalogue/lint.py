@@ -93,12 +93,21 @@ def entry_problems(document: Document) -> list[Problem]:
         problems.append(document.problem(("id",), f"id {data['id']!r} is not the file's name {document.file.stem!r}"))
     for index, item in enumerate(data["indicators"]):
         problems.extend(_indicator_problems(document, index, item))
-    for index, item in enumerate(data.get("listens", ())):
-        try:
-            parse_port(str(item["port"]))
-        except ValueError as error:
-            problems.append(document.problem(("listens", index, "port"), str(error)))
+    for key in ("listens", "connects"):
+        for index, item in enumerate(data.get(key, ())):
+            problems.extend(_port_problems(document, (key, index), item))
     return problems
+
+
+def _port_problems(document: Document, place: tuple[str, int], item: Mapping[str, Any]) -> Iterator[Problem]:
+    try:
+        parse_port(str(item["port"]))
+    except ValueError as error:
+        yield document.problem((*place, "port"), str(error))
+    try:
+        date.fromisoformat(item.get("verified", date.min.isoformat()))
+    except ValueError:
+        yield document.problem((*place, "verified"), f"{item['verified']} is not a day")
 
 
 def _indicator_problems(document: Document, index: int, item: Mapping[str, Any]) -> Iterator[Problem]:

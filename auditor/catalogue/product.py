@@ -144,6 +144,22 @@ class Listens:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Connects:
+    """A port that a product is known to connect to: on the internet, at its maker's relays or at another instance."""
+
+    port: str
+    """Port or range of the other end, as in an indicator of kind ``port``."""
+    is_shared: bool = False
+    """Whether much else connects to it too, so that a filter of ports cannot tell the product apart."""
+    note: str = ""
+    """When and for what."""
+    source: str
+    """What it was read from."""
+    verified: date
+    """When it was last compared with its source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """Remote-access software as the catalogue knows it."""
 
@@ -171,6 +187,8 @@ class Product:
     """What it is, in our words."""
     listens: tuple[Listens, ...] = ()
     """Ports it is known to listen on."""
+    connects: tuple[Connects, ...] = ()
+    """Ports it is known to connect to."""
     indicators: tuple[Indicator, ...]
     """Ways to recognise it."""
     tenants: tuple[TenantRule, ...] = ()
@@ -181,6 +199,11 @@ class Product:
     """Id that carries on when this one is retired."""
     brand_of: str | None = None
     """Id of the product that this one is sold as another brand of."""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Return the names it is known to connect to."""
+        return tuple(dict.fromkeys(one.value for one in self.indicators if one.kind is IndicatorKind.DOMAIN))
 
     @property
     def platforms(self) -> tuple[OsFamily, ...]:

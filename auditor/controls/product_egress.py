@@ -3,8 +3,12 @@
 ## What it checks
 
 Where the policy sets `networks.filter_outbound`: whether the packet filter lets the host connect to the ports of
-remote-access products (TeamViewer 5938, AnyDesk 7070 and 7071, RMS 5650) at any address of the internet outside of
-the policy's trusted networks.
+remote-access products at any address of the internet outside of the policy's trusted networks. They are those that the
+catalogue gives for its products (`connects`: TeamViewer 5938 of TCP and UDP, AnyDesk 6568 and 7070-7071, RustDesk
+21115-21119, ScreenConnect 8041, reverse VNC 5500 and so on) and 5650 of Remote Utilities. The violation names the
+products, the names they connect to as far as they are known, and quotes the rule that lets the host out.
+
+Ports that much else connects to (443, 80, STUN) are not asked about: to close them is to close the web.
 
 ## Why it matters
 
@@ -21,6 +25,8 @@ port 443, which only a proxy or a filter of names can tell apart.
 The rules of every packet filter that the kernel has.
 """
 
+from dataclasses import replace
+
 from auditor.controls.control import Control
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed
@@ -34,7 +40,8 @@ from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, 
 
 _FALLBACK = Limit(
     id="outbound_443",
-    text="Products that fall back to port 443, or go through a proxy, are not told apart by the ports of a filter.",
+    text="Products that fall back to ports 443 and 80 or use STUN's, as much else does, or go through a proxy, are not "
+    "told apart by the ports of a filter; nor are addresses told apart, as a filter knows no names.",
 )
 _OPEN = (Reachability.FROM_ANYWHERE, Reachability.FROM_NETWORKS)
 _NAMES = {Family.IP: "IPv4", Family.IP6: "IPv6"}
@@ -52,9 +59,10 @@ def _assess(case: Case) -> Assessment:
     for one in case.filtering.outbound:
         if one.reachability in _OPEN:
             violation = _violation(case, one)
-            found.setdefault(violation.subject, violation)
+            earlier = found.get(violation.subject)
+            found[violation.subject] = violation if earlier is None else _merged(earlier, violation)
         elif one.reachability is Reachability.UNDECIDED:
-            gaps.append(_gap(f"whether the host reaches {one.port}/{one.protocol} is undecided: {one.rule}"))
+            gaps.append(_gap(f"whether the host reaches {_port(one)} is undecided: {one.rule}"))
     return Assessment(violations=tuple(found.values()), gaps=tuple(gaps))
 
 
@@ -62,13 +70,24 @@ def _violation(case: Case, one: Passage) -> Violation:
     where = "every address" if one.reachability is Reachability.FROM_ANYWHERE else listed(one.networks)
     return Violation(
         subject=f"egress:{one.protocol}/{one.port}",
-        reason=(
-            f"The host reaches {one.port}/{one.protocol} at {where} of the internet over {_NAMES[one.family]}: "
-            f"{one.rule}."
-        ),
+        reason=(f"The host reaches {_port(one)} at {where} of the internet over {_NAMES[one.family]}: {one.rule}."),
         proof=rule_quote(case, one.rule),
         remediation=(f"Drop {one.port}/{one.protocol} in the output chain, for both families.",),
         severity=Severity.MEDIUM,
+        product=one.products[0] if len(one.products) == 1 else None,
+    )
+
+
+def _port(one: Passage) -> str:
+    return f"{one.port}/{one.protocol}, the port of {' and '.join(one.known_for)},"
+
+
+def _merged(one: Violation, other: Violation) -> Violation:
+    """Say of both families which rule lets the host out."""
+    return replace(
+        one,
+        reason=f"{one.reason} {other.reason}",
+        proof=(*one.proof, *(quote for quote in other.proof if quote not in one.proof)),
     )
 
 

@@ -22,6 +22,10 @@ class Passage:
     """Networks that get through; outbound, those it gets through to."""
     rule: str = ""
     """The rule or policy that decided."""
+    products: tuple[str, ...] = ()
+    """Outbound, ids of the products that are known to connect to it."""
+    known_for: tuple[str, ...] = ()
+    """Outbound, what it is known for: products by name, with the names on the network that they connect to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """What a host's packet filters do with remote access where nothing listens: defaults, openings, and the way out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from auditor.catalogue.product import Catalogue, parse_port
-from auditor.firewall.egress import egress
+from auditor.catalogue.product import Catalogue, Connects, Product, parse_port
+from auditor.firewall.egress import Egress, egress
 from auditor.firewall.reach import Access, Door, Filters
 from auditor.firewall.regions import Region, coarse, region_texts
 from auditor.model.facts.network import Family, Protocol
@@ -13,10 +14,11 @@ from auditor.model.sighting import Reachability
 
 # VNC and its web clients and reverse connections (RFB protocol; IANA).
 _VNC = (*range(5900, 5907), *range(5800, 5807), 5500)
-# Relays and agents that connect outwards: TeamViewer, AnyDesk, RMS.
-_PRODUCTS_OUT = (5938, 7070, 7071, 5650)
+# Known from public detection lists for products that are not in the catalogue: Remote Utilities (RMS), LiteManager.
+_BEYOND = {(Protocol.TCP, 5650): "Remote Utilities, LiteManager"}
 # Ports that much else uses: a rule that opens them says nothing of remote access.
 _COMMON = frozenset((22, 53, 80, 443, 8080, 8443))
+_UNFILTERED = "no packet filter is loaded"
 _ANY = {Family.IP: "0.0.0.0", Family.IP6: "::"}  # noqa: S104 — asked about, not bound to
 _WIDEST = 16
 _NETWORKS = 256
@@ -24,6 +26,7 @@ _NETWORKS = 256
 
 # By the digest of the catalogue: what it holds does not change.
 _PORTS: dict[str, tuple[tuple[Protocol, int], ...]] = {}
+_PORTS_OUT: dict[str, dict[tuple[Protocol, int], tuple[Product, ...]]] = {}
 
 
 def remote_ports(catalogue: Catalogue) -> tuple[tuple[Protocol, int], ...]:
@@ -44,6 +47,23 @@ def _remote_ports(catalogue: Catalogue) -> tuple[tuple[Protocol, int], ...]:
     return tuple(sorted(found))
 
 
+def ports_out(catalogue: Catalogue) -> dict[tuple[Protocol, int], tuple[Product, ...]]:
+    """Return the ports that tell products of the catalogue when they connect outwards, and which products."""
+    known = _PORTS_OUT.get(catalogue.sha256)
+    if known is None:
+        found: dict[tuple[Protocol, int], tuple[Product, ...]] = dict.fromkeys(_BEYOND, ())
+        for product in catalogue.products:
+            for place in dict.fromkeys(place for one in product.connects if not one.is_shared for place in _ports(one)):
+                found[place] = (*found.get(place, ()), product)
+        known = _PORTS_OUT[catalogue.sha256] = dict(sorted(found.items()))
+    return known
+
+
+def _ports(one: Connects) -> Iterator[tuple[Protocol, int]]:
+    protocol, first, last = parse_port(one.port)
+    return ((Protocol(protocol), port) for port in range(first, last + 1))
+
+
 def filtering_of(filters: Filters, catalogue: Catalogue, networks: Networks) -> Filtering:
     """Return what the filters do with what no listener shows."""
     if filters.program is None:
@@ -56,10 +76,11 @@ def filtering_of(filters: Filters, catalogue: Catalogue, networks: Networks) -> 
                     port=0,
                     family=family,
                     reachability=Reachability.FROM_ANYWHERE,
-                    rule="no packet filter is loaded",
+                    rule=_UNFILTERED,
                 )
                 for family in filters.families
-            )
+            ),
+            outbound=_outbound(filters, catalogue, networks) if networks.filter_outbound else (),
         )
     if not filters.program.host.addresses:
         return Filtering(problem="rules are loaded, and the host's addresses could not be read in full")
@@ -70,7 +91,7 @@ def filtering_of(filters: Filters, catalogue: Catalogue, networks: Networks) -> 
             if (access := _access(filters, Protocol.TCP, family, filters.ordinary_port)) is not None
         ),
         inbound=tuple(_opened(filters, catalogue)),
-        outbound=_outbound(filters, networks) if networks.filter_outbound else (),
+        outbound=_outbound(filters, catalogue, networks) if networks.filter_outbound else (),
     )
 
 
@@ -122,17 +143,31 @@ def _passage(protocol: Protocol, port: int, access: Access) -> Passage:
     )  # fmt: skip
 
 
-def _outbound(filters: Filters, networks: Networks) -> tuple[Passage, ...]:
+def _outbound(filters: Filters, catalogue: Catalogue, networks: Networks) -> tuple[Passage, ...]:
     return tuple(
         Passage(
-            protocol=Protocol.TCP,
+            protocol=protocol,
             port=port,
             family=family,
             reachability=found.reachability,
             networks=found.networks,
             rule=found.rule,
+            products=tuple(product.id for product in products),
+            known_for=tuple(map(_known_for, products)) or (_BEYOND[protocol, port],),
         )
-        for port in _PRODUCTS_OUT
+        for (protocol, port), products in ports_out(catalogue).items()
         for family in filters.families
-        if (found := egress(filters, Protocol.TCP, family, port, networks.trusted)) is not None
+        if (found := _way_out(filters, protocol, family, port, networks)) is not None
     )
+
+
+def _way_out(filters: Filters, protocol: Protocol, family: Family, port: int, networks: Networks) -> Egress | None:
+    """Return whether a host reaches a port; where nothing filters and its addresses are not known, it does."""
+    if filters.is_loaded or filters.asked().host.addresses:
+        found = egress(filters, protocol, family, port, networks.trusted)
+        return found if filters.is_loaded or found is None else replace(found, rule=_UNFILTERED)
+    return Egress(reachability=Reachability.FROM_ANYWHERE, networks=(), rule=_UNFILTERED)
+
+
+def _known_for(product: Product) -> str:
+    return f"{product.name} ({', '.join(product.domains)})" if product.domains else product.name

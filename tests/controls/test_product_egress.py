@@ -30,6 +30,29 @@ def test_what_breaks_it(a_case: Make, word: Reachability, violations: int, gaps:
     assert (len(found.violations), len(found.gaps)) == (violations, gaps)
 
 
+def test_a_violation_names_products_and_the_rule_of_either_family(a_case: Make) -> None:
+    both = tuple(
+        Passage(
+            protocol=Protocol.UDP,
+            port=5938,
+            family=family,
+            reachability=Reachability.FROM_ANYWHERE,
+            rule=f"{family} filter output: policy accept",
+            products=("teamviewer",),
+            known_for=("TeamViewer (*.teamviewer.com)",),
+        )
+        for family in Family
+    )
+    (found,) = CONTROL.assess(a_case(filtering=Filtering(outbound=both), networks=ASKED)).violations
+    assert (found.subject, found.product) == ("egress:udp/5938", "teamviewer")
+    for said in (
+        "TeamViewer (*.teamviewer.com)",
+        "ip filter output: policy accept",
+        "ip6 filter output: policy accept",
+    ):
+        assert said in found.reason
+
+
 def test_it_does_not_apply_where_the_policy_does_not_ask(a_case: Make) -> None:
     assert CONTROL.assess(a_case()).inapplicable is not None
 
