@@ -8,6 +8,12 @@ from auditor.model.evidence import Outcome
 
 _MAGIC = b"auditor-probe 1 "
 _OUTCOMES = {"absent": Outcome.ABSENT, "denied": Outcome.DENIED, "failed": Outcome.FAILED, "partial": Outcome.PARTIAL}
+# What the entry of a pinned key says in place of an answer.
+_PINNED = {
+    b"missing": "is not there: install what `auditor probe show sh` prints (docs/least-privilege.md)",
+    b"outdated": "is another version's: install what `auditor probe show sh` prints (docs/least-privilege.md)",
+    b"got no call": "understood no call of this auditor: install its entry anew (docs/least-privilege.md)",
+}
 _RANK = {
     Outcome.FAILED: 4,
     Outcome.DENIED: 3,
@@ -75,8 +81,7 @@ def open_envelope(*, stdout: bytes, stderr: bytes, token: str, limit: int) -> En
 def _unpack(stdout: bytes, token: str, limit: int) -> bytes:
     start = stdout.find(_MAGIC + token.encode() + b" ")
     if start < 0:
-        said = visible_start(stdout)
-        raise HostError(Reason.PROBE_FAILED, f"no answer of the probe in {len(stdout)} bytes of output{said}")
+        raise HostError(Reason.PROBE_FAILED, _no_answer(stdout))
     line, _, body = stdout[start:].partition(b"\n")
     packing = line.rsplit(b" ", 1)[-1]
     if packing == b"plain":
@@ -98,6 +103,14 @@ def _unpack(stdout: bytes, token: str, limit: int) -> bytes:
         behind = len(unpacker.unused_data)
         raise HostError(Reason.PROBE_FAILED, f"{behind} bytes stand behind the answer, which the probe did not write")
     return unpacked
+
+
+def _no_answer(stdout: bytes) -> str:
+    """Say what came in place of an answer."""
+    for word, advice in _PINNED.items():
+        if stdout.rstrip(b"\n").endswith(b"auditor-probe " + word):
+            return f"the key runs an installed probe that {advice}"
+    return f"no answer of the probe in {len(stdout)} bytes of output{visible_start(stdout)}"
 
 
 def visible_start(data: bytes, length: int = 80) -> str:

@@ -11,10 +11,14 @@ from auditor.collect.registry import collectors
 from auditor.model.host import OsFamily
 from auditor.model.probe import SUDO_ASKS, ProbeCall, ProbeLimits
 
+INSTALLED = "/usr/local/libexec/auditor-probe"
+"""Where the probe lies on hosts whose sudoers or authorized_keys grant it and nothing else."""
+
 # One line and no newline inside, so that csh and fish can carry it; sh reads everything before it runs.
 # With sudo the probe goes through standard input again, so it never stands in an argument or a log.
 # Parameters are taken from behind the last @ by splitting: ${a##*@@p:} would search the script once for each of
 # their characters.
+# Where this very script is installed, sudo is asked for it first: a sudoers file may grant it by its digest alone.
 # A password is checked once with `sudo -v`: a wrong one costs one failed attempt, not three. Its prompt on standard
 # error says that one was asked for at all.
 LAUNCHER = (
@@ -22,13 +26,14 @@ LAUNCHER = (
     "LC_ALL=C;export LC_ALL;a=$(cat);w=${a##*@@w:};a=${a%@@w:*};"
     "set -f;IFS=@;set -- $a;shift $(($#-1));p=${1#p:};unset IFS;set +f;a=${a%@@p:*};"
     'e="a=\\$(cat);eval \\"auditor_p=\\${a#*auditor_p=}\\"";'
-    's(){ { [ "$1" = -S ]&&printf "%s\\n" "$w";printf "auditor_p=\\"%s\\"\\n%s\\n" "$p" "$a";}'
-    '|sudo "$1" -p "" -- /bin/sh -c "$e" auditor-probe;};'
+    's(){ m=$1;shift;{ [ $m = -S ]&&printf "%s\\n" "$w";printf "$b" "$p" "$a";}|sudo $m -p "" -- "$@";};'
+    'g(){ s -n "$@";r=$?;if [ $r = 1 ]&&[ $v = 0 ];then s -S "$@";r=$?;fi;case $r in 1|126|127);;*)exit $r;;esac;};'
     'case $p in *\\ sudo)if [ "$(id -u)" != 0 ];then v=1;'
     f'if [ -n "$w" ];then printf "%s\\n" "$w"|sudo -S -p {SUDO_ASKS} -v;v=$?;fi;'
-    "s -n;r=$?;"
-    "if [ $r = 1 ]&&[ $v = 0 ];then s -S;r=$?;fi;"
-    'case $r in 1|126|127)p="${p% *} refused";;*)exit $r;;esac;'
+    f"o=refused;f={INSTALLED};"
+    'if [ -r $f ];then if [ "$(cat $f;echo x)" = "${a}x" ];then b="%s\\n%.0s";g $f;else o=outdated;fi;fi;'
+    'b="auditor_p=\\"%s\\"\\n%s\\n";g /bin/sh -c "$e" auditor-probe;'
+    'p="${p% *} $o";'
     "fi;esac;"
     'auditor_p=$p;eval "$a"\' auditor-probe'
 )
@@ -121,6 +126,12 @@ def assemble(chosen: Iterable[Collector]) -> str:
 def sh_probe_sha256() -> str:
     """Return the digest of the probe, as it stands in seals, sudoers entries and ``probe show``."""
     return hashlib.sha256(sh_probe().encode()).hexdigest()
+
+
+@cache
+def entry_script() -> str:
+    """Return what a pinned key runs on a host: it passes a call on to the installed probe."""
+    return (files("auditor.collect") / "entry.sh").read_text(encoding="utf-8")
 
 
 @cache

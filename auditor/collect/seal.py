@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditor.collect.envelope import Answer, Envelope
+from auditor.collect.probe import INSTALLED
 from auditor.collect.redact import VERSION, redact
 from auditor.collect.registry import collectors
 from auditor.errors import HostError, Reason
@@ -126,8 +127,13 @@ def _clock(text: str) -> datetime:
 
 
 def _privilege_note(envelope: Envelope) -> str | None:
-    if envelope.head.get("become") != "refused":
+    if envelope.head.get("become") not in ("refused", "outdated"):
         return None
+    if envelope.head["become"] == "outdated":
+        return (
+            f"the probe installed as {INSTALLED} is another version's, and sudo grants no other: "
+            "install what `auditor probe show sh` prints, and renew its digest in sudoers"
+        )
     said = [line for line in envelope.preamble_stderr.splitlines() if line.startswith("sudo:")]
     detail = redact(said[0])[0] if said else "sudo did not say why"
     return f"sudo was refused ({detail})"[:_NOTE_LIMIT]

@@ -198,6 +198,9 @@ pack() { if have gzip; then exec gzip -1 -c; else exec cat; fi; }
 set -- $auditor_p
 token=${1-} section_seconds=${2-} section_bytes=${3-} total_seconds=${4-} become=${5-}
 case $token in *[!0-9a-f]* | '') printf 'auditor-probe: no parameters\n' >&2; exit 64 ;; esac
+# Where the probe is installed, whoever may run it by sudo says these; some shells would evaluate more than digits.
+case $section_seconds$section_bytes$total_seconds in *[!0-9]* | '') exit 64 ;; esac
+case $become in sudo | none | refused | outdated) ;; *) exit 64 ;; esac
 exec </dev/null
 newline='
 '

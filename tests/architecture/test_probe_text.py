@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.collect.probe import LAUNCHER, sh_probe
+from auditor.collect.probe import LAUNCHER, entry_script, sh_probe
 from auditor.collect.registry import collectors
 from auditor.model.host import OsFamily
 
@@ -45,6 +45,10 @@ def test_probe_has_every_posix_collector() -> None:
 
 def test_probe_is_clean_under_shellcheck() -> None:
     assert _complaints(sh_probe()) == ""
+
+
+def test_what_a_pinned_key_runs_is_clean_under_shellcheck() -> None:
+    assert _complaints(entry_script()) == ""
 
 
 def test_shellcheck_would_complain() -> None:

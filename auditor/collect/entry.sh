@@ -1,0 +1,34 @@
+#!/bin/sh
+# What a pinned key runs on a host, whatever its holder asks for: the installed probe, with the five
+# words of a call, or nothing. Of standard input only these words are used, and only in their form.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+unset -v BASH_ENV CDPATH ENV IFS
+probe=/usr/local/libexec/auditor-probe
+refuse() { printf 'auditor-probe %s\n' "$1"; exit 65; }
+
+[ -r "$probe" ] || refuse missing
+# script@@p:words@@w:password, as for the launcher; taken apart by splitting, which is quick for any shell.
+asked=$(head -c 1000000)
+set -f
+IFS=@
+# shellcheck disable=SC2086 # split at every @
+set -- ${asked%@@w:*}
+[ $# -gt 2 ] || refuse 'got no call'
+shift $(($# - 1))
+IFS=' '
+# shellcheck disable=SC2086 # five words
+set -- ${1#p:}
+[ $# = 5 ] || refuse 'got no call'
+case $1 in *[!0-9a-f]* | '') refuse 'got no call' ;; esac
+case $2$3$4 in *[!0-9]*) refuse 'got no call' ;; esac
+case $5 in sudo | none) ;; *) refuse 'got no call' ;; esac
+[ "$(cat "$probe" && echo x)" = "${asked%@@p:*}x" ] || refuse outdated
+if [ "$5" = sudo ] && [ "$(id -u)" != 0 ]; then
+    printf '%s\n' "$*" | sudo -n -- "$probe"
+    status=$?
+    [ "$status" = 1 ] || exit "$status"
+    set -- "$1" "$2" "$3" "$4" refused
+fi
+printf '%s\n' "$*" | "$probe"
