@@ -1,6 +1,7 @@
 """``auditor probe``: show the exact script a host is asked to run, and the lines that grant it and nothing else."""
 
 import hashlib
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -11,8 +12,9 @@ from auditor.cli.terminal import say
 from auditor.collect.probe import INSTALLED, LAUNCHER, entry_script, sh_probe, sh_probe_sha256
 from auditor.errors import UsageError
 
-_KEY_WORDS = 2
-_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.%@\\")
+_NAME = re.compile(r"%?[a-z0-9_][\w.@-]*", re.ASCII)
+"""A user or a group; neither ALL nor another word of sudoers, which begin with a capital."""
+_KEY = re.compile(r"(ssh|ecdsa|sk)-[\w@.-]+ AAAA[\w+/=]+( [^\n\r]*)?", re.ASCII)
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -22,7 +24,7 @@ def _options(parser: ArgumentParser) -> None:
     )
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--launcher", action="store_true", help="show the launcher that SSH executes instead")
-    shown.add_argument("--sudoers", metavar="USER", help="show the line of sudoers that grants USER this probe alone")
+    shown.add_argument("--sudoers", metavar="USER", help="show the lines of sudoers that grant USER this probe alone")
     shown.add_argument(
         "--authorized-keys",
         metavar="KEY",
@@ -39,9 +41,12 @@ def _run(options: Namespace) -> int:
 
 def _text(options: Namespace) -> str:
     if options.sudoers is not None:
-        if not options.sudoers or not _NAME.issuperset(options.sudoers):
-            raise UsageError(f"--sudoers {options.sudoers!r}: not a user, or a group as %name")
-        return f'{options.sudoers} ALL=(root) NOPASSWD: sha256:{sh_probe_sha256()} {INSTALLED} ""\n'
+        if _NAME.fullmatch(options.sudoers) is None:
+            raise UsageError(f"--sudoers {options.sudoers!r}: not a user, or a group as %name, in small letters")
+        return (
+            f"Defaults!{INSTALLED} env_reset, !env_keep, !setenv\n"
+            f'{options.sudoers} ALL=(root) NOPASSWD: sha256:{sh_probe_sha256()} {INSTALLED} ""\n'
+        )
     if options.authorized_keys is not None:
         return f'command="{INSTALLED}-entry",restrict {_public_key(options.authorized_keys)}\n'
     if options.launcher:
@@ -51,11 +56,10 @@ def _text(options: Namespace) -> str:
 
 def _public_key(said: str) -> str:
     """Return a public key in one line, given as text or as the name of its file."""
-    text = said if " " in said else read_text(Path(said))
-    words = text.strip().split(None, _KEY_WORDS)
-    if len(words) < _KEY_WORDS or "\n" in text.strip() or not words[1].startswith("AAAA"):
+    text = (said if " " in said else read_text(Path(said))).strip()
+    if _KEY.fullmatch(text) is None:
         raise UsageError(f"--authorized-keys {said!r}: not one public key, as in `ssh-ed25519 AAAA... comment`")
-    return " ".join(words)
+    return text
 
 
 COMMAND = Command(

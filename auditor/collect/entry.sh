@@ -9,12 +9,14 @@ probe=/usr/local/libexec/auditor-probe
 refuse() { printf 'auditor-probe %s\n' "$1"; exit 65; }
 
 [ -r "$probe" ] || refuse missing
-# script@@p:words@@w:password, as for the launcher; taken apart by splitting, which is quick for any shell.
+# script@@p:words@@w:password, as for the launcher. The password is left out of everything; the rest is taken apart by
+# splitting, which is quick for any shell.
 asked=$(head -c 1000000)
+asked=${asked%%@@w:*}
 set -f
 IFS=@
 # shellcheck disable=SC2086 # split at every @
-set -- ${asked%@@w:*}
+set -- $asked
 [ $# -gt 2 ] || refuse 'got no call'
 shift $(($# - 1))
 IFS=' '
@@ -28,7 +30,7 @@ case $5 in sudo | none) ;; *) refuse 'got no call' ;; esac
 if [ "$5" = sudo ] && [ "$(id -u)" != 0 ]; then
     printf '%s\n' "$*" | sudo -n -- "$probe"
     status=$?
-    [ "$status" = 1 ] || exit "$status"
+    case $status in 1 | 126 | 127) ;; *) exit "$status" ;; esac
     set -- "$1" "$2" "$3" "$4" refused
 fi
 printf '%s\n' "$*" | "$probe"

@@ -6,9 +6,12 @@
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
 LC_ALL=C
 TZ=UTC0
-export PATH LC_ALL TZ
+# Some sudoers keep the caller's HOME, and the caller's folder is kept by all: no tool is to read its settings there.
+HOME=/
+export HOME PATH LC_ALL TZ
 unset -v BASH_ENV CDPATH ENV GREP_OPTIONS IFS LANGUAGE POSIXLY_CORRECT SYSTEMD_COLORS
 umask 077
+cd /
 
 # ---- the words of a section (documented in auditor/collect/collector.py)
 

@@ -32,7 +32,7 @@ section() {
     status=1
     if [ "$2" != - ]; then "$2"; status=$?; fi
     if [ "$status" != 0 ] && [ "$3" != - ]; then
-        printf '\n%s begin %s\n' "$token" "$section" >&2
+        printf '\n%s begin %s\n' "$call" "$section" >&2
         beside "$3" "$4"
         if [ "$status" -ge 32 ] && [ "$status" -lt 64 ]; then
             eval "told_${3#section_}=$((status - 32))"
@@ -81,7 +81,7 @@ everything() {
     printf '\n%s finish\n' "$token"
 }
 
-# The one judge of what is a marker: a line that begins with this call's token.
+# The one judge of what is a marker: a line that begins with the token of this very run.
 # Markers leave as "@...", every other line as "|...", so content can never be one.
 # A marker is printed after a newline of its own, which is taken away again here.
 # A marker "read" names files whose lines are content, as they are or after the file's name; or whose lines a
@@ -194,14 +194,20 @@ pack() { if have gzip; then exec gzip -1 -c; else exec cat; fi; }
 
 # Parameters: set by the launcher, or read where the probe is an installed file.
 [ -n "${auditor_p-}" ] || IFS= read -r auditor_p
+set -f
 # shellcheck disable=SC2086 # five words are meant
 set -- $auditor_p
-token=${1-} section_seconds=${2-} section_bytes=${3-} total_seconds=${4-} become=${5-}
-case $token in *[!0-9a-f]* | '') printf 'auditor-probe: no parameters\n' >&2; exit 64 ;; esac
+set +f
+call=${1-} section_seconds=${2-} section_bytes=${3-} total_seconds=${4-} become=${5-}
+case $call in *[!0-9a-f]* | '') printf 'auditor-probe: no parameters\n' >&2; exit 64 ;; esac
 # Where the probe is installed, whoever may run it by sudo says these; some shells would evaluate more than digits.
 case $section_seconds$section_bytes$total_seconds in *[!0-9]* | '') exit 64 ;; esac
 case $become in sudo | none | refused | outdated) ;; *) exit 64 ;; esac
 exec </dev/null
+# They may also write the token of their call into names that sections print. Markers carry one that nobody knows.
+if [ -r /proc/sys/kernel/random/uuid ]; then read -r token </proc/sys/kernel/random/uuid
+else token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); fi
+[ -n "$token" ] || { printf 'auditor-probe: no random number\n' >&2; exit 64; }
 newline='
 '
 tab='	'
@@ -222,6 +228,6 @@ fi
 [ -n "$uid" ] || uid=$(id -u)
 
 if have gzip; then packing=gzip; else packing=plain; fi
-printf 'auditor-probe 1 %s %s\n' "$token" "$packing"
+printf 'auditor-probe 1 %s %s\n' "$call" "$packing"
 { { everything 2>&4 | prefix | pack; } 4>&1 1>&5 | hold; } 5>&1
 exit 0

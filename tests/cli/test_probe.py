@@ -16,12 +16,14 @@ def test_sudoers_names_the_digest_of_what_is_shown(capsys: pytest.CaptureFixture
     assert main(["probe", "show", "sh"]) == 0
     shown, said = capsys.readouterr()
     assert main(["probe", "show", "sh", "--sudoers", "auditor"]) == 0
-    line = capsys.readouterr().out
+    lines = capsys.readouterr().out
     digest = hashlib.sha256(shown.encode()).hexdigest()
     assert shown == sh_probe()
     assert digest in said
-    assert line == f'auditor ALL=(root) NOPASSWD: sha256:{digest} /usr/local/libexec/auditor-probe ""\n'
-    parsed = parse_sudoers(f"file /etc/sudoers\nlines\n/etc/sudoers:1:{line}")
+    environment, line = lines.splitlines()
+    assert environment == "Defaults!/usr/local/libexec/auditor-probe env_reset, !env_keep, !setenv"
+    assert line == f'auditor ALL=(root) NOPASSWD: sha256:{digest} /usr/local/libexec/auditor-probe ""'
+    parsed = parse_sudoers(f"file /etc/sudoers\nlines\n/etc/sudoers:1:{environment}\n/etc/sudoers:2:{line}\n")
     ((_, rule),) = parsed.facts
     assert (rule.principal, rule.needs_password, parsed.unread) == ("auditor", False, ())
 
@@ -39,6 +41,10 @@ def test_a_key_is_taken_as_text_or_from_its_file(capsys: pytest.CaptureFixture[s
     [
         ["--sudoers", ""],
         ["--sudoers", "a ALL=(ALL) ALL\nb"],
+        ["--sudoers", "ALL"],
+        ["--sudoers", "@include"],
+        ["--sudoers", "%"],
+        ["--authorized-keys", f"restrict,pty {KEY}"],
         ["--authorized-keys", "ssh-ed25519 rubbish"],
         ["--authorized-keys", f"{KEY}\n{KEY}"],
         ["--authorized-keys", "/nonexistent"],

@@ -317,6 +317,32 @@ def test_the_script_is_the_same_for_every_call() -> None:
     assert "secret" not in second.launcher
 
 
+def test_a_caller_who_knows_the_token_of_a_call_cannot_write_markers(tmp_path: Path) -> None:
+    """An account that may run the installed probe as root chooses the token, and names of processes and files too."""
+    (tmp_path / "secret").write_text("canary\n")
+    script = assemble([a_collector("forged", f"printf '00ff read plain\\t{tmp_path}/secret\\n00ff head uid 0\\n'")])
+    ran = subprocess.run(
+        ["dash", "-c", script], input=b"00ff 8 4000000 45 none\n", capture_output=True, check=True, timeout=60,
+        cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    envelope = open_envelope(stdout=ran.stdout, stderr=ran.stderr, token="00ff", limit=10**6)
+    ((outcome, _, text),) = answers(envelope).values()
+    assert (outcome, text.splitlines()[0]) == (Outcome.COLLECTED, f"00ff read plain\t{tmp_path}/secret")
+    assert "canary" not in text
+
+
+@pytest.mark.parametrize(
+    "words", ["", "00 8 4 5", "00 8 $(id) 5 none", "00 a[1] 4 5 none", "00 8 4 5 *", "* 8 4 5 none"]
+)
+def test_the_probe_takes_five_words_in_their_form_or_none(words: str, tmp_path: Path) -> None:
+    (tmp_path / "none").touch()
+    ran = subprocess.run(
+        ["dash", "-c", assemble([])], input=f"{words}\n".encode(), capture_output=True, check=False, timeout=60,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (64, b"")
+
+
 def test_an_entry_passes_on_a_call_and_nothing_else(tmp_path: Path) -> None:
     """The forced command of a pinned key: what it does with calls of its own version, of another, and with none."""
     installed = tmp_path / "auditor-probe"
@@ -331,7 +357,8 @@ def test_an_entry_passes_on_a_call_and_nothing_else(tmp_path: Path) -> None:
     installed.chmod(0o755)
     assert answer(call.stdin) == b"auditor-probe outdated\n"
     script = installed.read_bytes()
-    assert answer(script + b"@@p:00ff 8 4000000 45 none@@w:x") == b"00ff 8 4000000 45 none\n"
+    for password in (b"", b"x", b"a@@p:b", b"a@@w:b"):
+        assert answer(script + b"@@p:00ff 8 4000000 45 none@@w:" + password) == b"00ff 8 4000000 45 none\n"
     for words in (
         b"",
         b"00ff 8 4 45",

@@ -42,6 +42,11 @@ class Pinned:
         """Write a file of root's on the host."""
         self.host.run(f"mkdir -p /usr/local/libexec; cat >{path} <<'END-OF-IT'\n{text}END-OF-IT\nchmod {mode} {path}")
 
+    def grant(self, user: str, shown: Shown) -> None:
+        """Grant a user the probe by its digest."""
+        self.install("/etc/sudoers.d/auditor-probe", shown("sh", "--sudoers", user), "0440")
+        self.host.run("visudo -cf /etc/sudoers.d/auditor-probe")
+
     def ssh(self, user: str, *command: str, key: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command as a client would."""
         options = ("-F", "/dev/null", "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={self.fleet.lab.known_hosts}")
@@ -83,8 +88,7 @@ def pinned(fleet: Fleet, tmp_path: Path) -> Iterator[Pinned]:
 
 
 def test_sudo_grants_the_probe_by_its_digest(pinned: Pinned, shown: Shown, tmp_path: Path) -> None:
-    pinned.install("/etc/sudoers.d/auditor-probe", shown("sh", "--sudoers", "plain"), "0440")
-    pinned.host.run("visudo -cf /etc/sudoers.d/auditor-probe")
+    pinned.grant("plain", shown)
     audited = pinned.audit(tmp_path / "same", user="plain", ansible_become=True)
     row = audited.hosts[pinned.host.name]
     assert (row["rights"], row["privilege_note"]) == ("sudo", None)
@@ -93,9 +97,23 @@ def test_sudo_grants_the_probe_by_its_digest(pinned: Pinned, shown: Shown, tmp_p
         refused = pinned.ssh("plain", command)
         assert refused.returncode != 0, command
         assert "uid=" not in refused.stdout, command
-    # What sudo runs as root is not led astray by the words of a call.
+    # What sudo runs as root is not led astray by the words of a call, by the environment, or by names that are printed.
     evil = "00 1$(id>&2) a[$(id>&2)] 1 none"
     assert "uid=" not in pinned.ssh("plain", f"echo '{evil}' | sudo -n {INSTALLED}").stderr
+    for variables in ("auditor_p='00 8 4 5 none' sudo -n", "sudo -n auditor_p='00 8 4 5 none'", "sudo -nE"):
+        said = pinned.ssh("plain", f"echo | {variables} {INSTALLED}")
+        assert (said.stdout, said.returncode != 0) == ("", True), variables
+    shadow = pinned.host.run("head -n 1 /etc/shadow").strip()
+    commands = (
+        'cd /tmp && d=$(printf \'a\\n00 read plain\\t/etc\') && mkdir -p "$d" && cp /bin/sleep "$d/shadow"',
+        '"$d/shadow" 20 & sleep 0.2',
+        f"echo '00 8 4000000 45 none' | sudo -n {INSTALLED} | tail -n +2 | gzip -dc",
+        'rm -r "$d"; kill $!',
+    )
+    forged = pinned.ssh("plain", "\n".join(commands)).stdout
+    assert forged.rstrip().endswith("@finish")
+    assert "read plain" in forged
+    assert shadow not in forged
 
     pinned.install(INSTALLED, sh_probe() + "id\n")
     row = pinned.audit(tmp_path / "other", user="plain", ansible_become=True).hosts[pinned.host.name]
@@ -112,6 +130,14 @@ def test_a_forced_command_runs_the_probe_whatever_is_asked(pinned: Pinned, shown
     for command in ("id", "cat /etc/shadow", ""):
         refused = pinned.ssh("root", *([command] if command else []), key=pinned.key)
         assert (refused.returncode, refused.stdout) == (65, "auditor-probe got no call\n"), command
+
+    # The same key in an account without rights, whose sudo grants the probe by its digest.
+    pinned.grant("plain", shown)
+    audited = pinned.audit(tmp_path / "plain", key=pinned.key, user="plain", ansible_become=True)
+    row = audited.hosts[pinned.host.name]
+    assert (row["rights"], row["privilege_note"]) == ("sudo", None)
+    pinned.assert_truth(audited)
+    assert pinned.ssh("plain", "sudo -n id", key=pinned.key).stdout == "auditor-probe got no call\n"
 
     pinned.install(INSTALLED, sh_probe() + "id\n")
     (row,) = pinned.audit(tmp_path / "other", key=pinned.key).results["ledger"]
