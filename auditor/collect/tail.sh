@@ -228,6 +228,9 @@ fi
 [ -n "$uid" ] || uid=$(id -u)
 
 if have gzip; then packing=gzip; else packing=plain; fi
-printf 'auditor-probe 1 %s %s\n' "$call" "$packing"
+# Who waits for sudo's word on a password hears it at once: the head comes packed, and packed is late.
+granted=
+[ "$become" != sudo ] || granted="$call head become sudo$newline"
+printf '%sauditor-probe 1 %s %s\n' "$granted" "$call" "$packing"
 { { everything 2>&4 | prefix | pack; } 4>&1 1>&5 | hold; } 5>&1
 exit 0

@@ -117,6 +117,23 @@ def test_sudo_says_what_becomes_of_a_password(fleet: Fleet, tmp_path: Path) -> N
     }
 
 
+def test_a_right_sudo_password_serves_more_hosts_than_it_may_be_refused_on(fleet: Fleet, tmp_path: Path) -> None:
+    """One host by six names."""
+    host = fleet.host("sudo-password")
+    secret = tmp_path / "secret"
+    secret.write_text(fleet.truth(host)["sudo_password"])
+    secret.chmod(0o600)
+    inventory = inventory_of(
+        fleet.lab, (host,), tmp_path / "hosts.yml", user="auditor", become=True, become_password=f"file:{secret}"
+    )
+    (row,) = yaml.safe_load(inventory.read_text())
+    names = [f"{host.name}-{number}" for number in range(6)]
+    inventory.write_text(yaml.safe_dump([{**row, "host": name} for name in names]))
+    audited = audit(fleet.lab, inventory, tmp_path)
+    rights = {name: (row["rights"], row["privilege_note"]) for name, row in audited.hosts.items()}
+    assert rights == dict.fromkeys(names, ("sudo", None))
+
+
 def _by_password(fleet: Fleet, hosts: list[Host], password: str, file: Path) -> Path:
     file.write_text(
         "".join(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from auditor.collect.probe import LAUNCHER
+from auditor.collect.probe import LAUNCHER, assemble
 from auditor.model.probe import SUDO_ASKS, ProbeCall, RawOutput
 from auditor.transport.ssh import SshTransport
 
@@ -43,6 +43,14 @@ def sent(answers: list[RawOutput]) -> int:
 
 def test_the_launcher_has_sudo_say_that_it_asks() -> None:
     assert f"-S -p {SUDO_ASKS} -v" in LAUNCHER
+
+
+def test_the_probe_itself_says_that_sudo_let_it_run(sshd: Any, transport: SshTransport, make_call: MakeCall) -> None:
+    run = "auditor_p='00112233445566778899aabbccddeeff 8 4000 45 sudo'; eval \"${a%secret-9}\""
+    call = asking(make_call, ASKED, "case $a in *secret-9) echo sent;; esac", run)
+    answers = ask(sshd, transport, replace(call, stdin=assemble([]).encode()), 5)
+    assert [answer.stdout.startswith(b"sent\n") for answer in answers] == [True] * 5
+    assert [answer.withheld for answer in answers] == [None] * 5
 
 
 def test_a_wrong_one_is_sent_to_three_hosts_and_no_more(
