@@ -1,13 +1,16 @@
 """``auditor enroll``: record the SSH host keys of new hosts."""
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from auditor.cli.command import Command
-from auditor.cli.inventory import add_vault_options, hosts_of, kept_vault
+from auditor.cli.inventory import add_vault_options, hosts_of, ignored_arguments, kept_vault
 from auditor.cli.terminal import say
-from auditor.errors import HostError, UsageError
+from auditor.errors import HostError, Reason, UsageError
+from auditor.inventory.references import Secrets
 from auditor.inventory.scope import fix_scope
 from auditor.model.host import ConnectionKind, Host
 from auditor.report.visible import visible
@@ -35,6 +38,8 @@ def _run(options: Namespace) -> int:
     scope = fix_scope(hosts, options.patterns, options.limit, options.inventory)
     if not options.yes and not sys.stdin.isatty():
         raise UsageError("nobody is here to compare fingerprints; --yes says that you did")
+    for line in ignored_arguments(scope.hosts):
+        say(options, line)
     missing = 0
     for host in scope.hosts:
         if host.connection is not ConnectionKind.SSH:
@@ -49,7 +54,12 @@ def _run(options: Namespace) -> int:
 
 
 def _enroll(host: Host, options: Namespace) -> None:
-    keys = scan(host, options.timeout)
+    if host.unusable is not None:
+        # What cannot be done as asked may lead to another machine, whose keys are not this host's.
+        raise HostError(Reason.VARIABLES, host.unusable)
+    # A key is shown before any log-in; jump hosts want one.
+    bare = replace(host, credentials=replace(host.credentials, references=()))
+    keys = scan(Secrets(os.environ).filled(bare), options.timeout)
     for key in keys:
         print(f"{host.name}  {key.algorithm:20}  {key.fingerprint}")
     if not options.yes and input("record these keys? [y/N] ").strip().lower() not in ("y", "yes"):

@@ -27,7 +27,7 @@ _SALT = 20
 def scan(host: Host, timeout: float, *, transport: SshTransport | None = None) -> tuple[HostKey, ...]:
     """Fetch the key of each type that a host has, within so many seconds in all; nothing is trusted by it.
 
-    Raises HostError when the host cannot be reached or shows no key at all.
+    Raises HostError when the host cannot be reached, shows no key at all, or one that is revoked.
     """
     transport = transport or SshTransport()
     deadline = Deadline.after(timeout)
@@ -43,6 +43,8 @@ def scan(host: Host, timeout: float, *, transport: SshTransport | None = None) -
             last = error
     if not keys and last is not None:
         raise last
+    for key in keys:
+        transport.refuse_revoked(host, key)
     return tuple(keys)
 
 

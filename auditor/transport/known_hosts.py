@@ -233,24 +233,33 @@ def parse_known_hosts(text: str, file: Path) -> tuple[list[KnownHost], list[str]
     return entries, unread
 
 
-def read_known_hosts(files: Iterable[Path], *, expected: bool) -> KnownHosts:
-    """Read a set of files; one that is not there is worth a note only where it was ``expected``."""
+def read_known_hosts(files: Iterable[Path], *, expected: bool, revoking: Iterable[Path] = ()) -> KnownHosts:
+    """Read a set of files; one that is not there is worth a note only where it was ``expected``.
+
+    Of files that are ``revoking`` no key is trusted, but what they revoke is.
+    """
     entries: list[KnownHost] = []
     unread: list[str] = []
     for file in files:
-        try:
-            text = file.read_text(encoding="utf-8", errors="surrogateescape")
-        except FileNotFoundError:
-            if expected:
-                unread.append(f"{file} does not exist")
-            continue
-        except OSError as error:
-            unread.append(f"{file} cannot be read: {error.strerror}")
-            continue
-        found, strange = parse_known_hosts(text, file)
-        entries += found
-        unread += strange
+        entries += _read_file(file, unread, expected=expected)
+    for file in revoking:
+        entries += [entry for entry in _read_file(file, unread, expected=False) if entry.marker == _REVOKED]
     return KnownHosts(entries, unread)
+
+
+def _read_file(file: Path, unread: list[str], *, expected: bool) -> list[KnownHost]:
+    try:
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        if expected:
+            unread.append(f"{file} does not exist")
+        return []
+    except OSError as error:
+        unread.append(f"{file} cannot be read: {error.strerror}")
+        return []
+    found, strange = parse_known_hosts(text, file)
+    unread += strange
+    return found
 
 
 def marked_name(name: str, port: int) -> str:

@@ -153,13 +153,21 @@ class SshTransport:
         with self._connected(host, Deadline.after(timeout), algorithms, FLOOD, others=False) as connection:
             return connection.host_key_shown()
 
+    def refuse_revoked(self, host: Host, key: HostKey) -> None:
+        """Raise HostError ``host_key_revoked`` if a known-hosts file revokes this key of a host."""
+        self._known_hosts(host).refuse_revoked(_names(host), host.port or DEFAULT_PORT, key)
+
     def _known_hosts(self, host: Host) -> KnownHosts:
-        files = host.ssh.known_hosts or (self._home / ".ssh" / "known_hosts", _SYSTEM_KNOWN_HOSTS)
+        """Return the keys that are trusted for a host: those of the files it names, else of the usual ones.
+
+        A key that the usual files revoke is revoked for whoever names other files, too.
+        """
+        named, usual = host.ssh.known_hosts, (self._home / ".ssh" / "known_hosts", _SYSTEM_KNOWN_HOSTS)
         with self._lock:
-            known = self._known.get(files)
+            known = self._known.get(named)
             if known is None:
-                known = read_known_hosts(files, expected=bool(host.ssh.known_hosts))
-                self._known[files] = known
+                known = read_known_hosts(named or usual, expected=bool(named), revoking=usual if named else ())
+                self._known[named] = known
             return known
 
     def _algorithms(self, host: Host) -> Sequence[str]:

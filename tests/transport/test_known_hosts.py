@@ -235,6 +235,27 @@ def test_of_three_keys_the_known_one_is_asked_for(
     assert answer.stdout == b"in\n"
 
 
+@pytest.mark.parametrize("marker", ["", "@revoked"])
+def test_what_the_usual_file_revokes_is_revoked_where_another_file_is_named(
+    sshd: Any, tmp_path: Path, make_call: MakeCall, marker: str
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "known_hosts").write_text(f"{marker} * {sshd.public}\n".lstrip())
+    transport = SshTransport(home=tmp_path, agent_socket="")
+    (tmp_path / "empty").touch()
+    empty = sshd.host(ssh=SshSettings(known_hosts=(tmp_path / "empty",), identities_only=True))
+    for host, expected in ((sshd.host(), None), (empty, Reason.HOST_KEY_UNKNOWN)):
+        if marker or expected:
+            with pytest.raises(HostError) as raised:
+                transport.collect(host, make_call("echo in"))
+            assert raised.value.reason is (Reason.HOST_KEY_REVOKED if marker else expected)
+        else:
+            assert transport.collect(host, make_call("echo in")).stdout == b"in\n"
+    if marker:
+        with pytest.raises(HostError, match="known_hosts:1 revokes"):
+            scan(empty, 20, transport=transport)
+
+
 # ---- enrolling
 
 
