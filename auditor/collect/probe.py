@@ -8,8 +8,9 @@ from importlib.resources import files
 
 from auditor.collect.collector import Collector
 from auditor.collect.registry import collectors
+from auditor.errors import HostError, Reason
 from auditor.model.host import OsFamily
-from auditor.model.probe import SUDO_ASKS, ProbeCall, ProbeLimits
+from auditor.model.probe import SUDO_ASKS, ProbeCall, ProbeLimits, sudo_password_problem
 
 INSTALLED = "/usr/local/libexec/auditor-probe"
 """Where the probe lies on hosts whose sudoers or authorized_keys grant it and nothing else."""
@@ -149,10 +150,14 @@ def sh_call(
     become_password: str | None,
     script: str | None = None,
 ) -> ProbeCall:
-    """Make one call to one POSIX host, with a fresh token; the script is this version's unless another is given."""
+    """Make one call to one POSIX host, with a fresh token; the script is this version's unless another is given.
+
+    Raises HostError ``variables`` for a sudo password that cannot travel with it.
+    """
     token = secrets.token_hex(16)
-    if become_password is not None and ("\n" in become_password or "\0" in become_password):
-        become_password = None
+    problem = sudo_password_problem(become_password or "")
+    if problem is not None:
+        raise HostError(Reason.VARIABLES, f"the sudo password {problem}")
     parameters = " ".join(
         [
             token,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Credentials, Host
+from auditor.model.probe import sudo_password_problem
 
 FORMS = "env:NAME, file:/path or keyring:SERVICE/ACCOUNT"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -70,7 +71,7 @@ class Secrets:
         found = {}
         for name, reference in login.references:
             try:
-                found[name] = self._value(reference)
+                found[name] = self._secret(name, reference)
             except LookupError as error:
                 raise LookupError(f"{name}: {error.args[0]}") from None
         return replace(
@@ -80,6 +81,13 @@ class Secrets:
             become_password=found.get("become_password", login.become_password),
             references=(),
         )
+
+    def _secret(self, name: str, reference: str) -> str:
+        value = self._value(reference)
+        problem = sudo_password_problem(value) if name == "become_password" else None
+        if problem is not None:
+            raise LookupError(f"what {reference} stands for {problem}")
+        return value
 
     def _value(self, reference: str) -> str:
         with self._turn:

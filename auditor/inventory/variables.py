@@ -9,6 +9,7 @@ from auditor.inventory.jumps import read_jumps
 from auditor.inventory.references import from_folder, reference_problem
 from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
 from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings
+from auditor.model.probe import sudo_password_problem
 
 _SSH_WORDS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.netcommon.libssh"})
 _CONNECTIONS = {
@@ -95,7 +96,8 @@ class _Said:
         value = self.variables[name]
         if isinstance(value, Mapping) and "__ansible_unsafe" in value:
             # Marked as no template: the text is meant as it stands.
-            return str(value["__ansible_unsafe"])
+            text = str(value["__ansible_unsafe"])
+            return text.removesuffix("\n") if name in SECRETS else text
         if isinstance(value, Unresolved):
             self.problems.append((name, value.why))
         elif is_unresolved(value):
@@ -103,7 +105,8 @@ class _Said:
         elif isinstance(value, Mapping | list | tuple):
             self.problems.append((name, "is a structure, and a text or number is wanted"))
         else:
-            return str(value) if name in SECRETS else str(value).strip()
+            # A line end at its end is no part of a secret, as in a file: YAML's | and many a vault leave one.
+            return str(value).removesuffix("\n") if name in SECRETS else str(value).strip()
         return None
 
 
@@ -128,6 +131,7 @@ def host_from(
     jumps = _jumps(said, arguments, known_hosts)
     references = _references(said, folder)
     by_reference = {secret for secret, _ in references}
+    become_password = None if "become_password" in by_reference else _sudo_password(said)
     host = Host(
         name=name,
         address=said.text("address") or ("localhost" if kind is ConnectionKind.LOCAL else name),
@@ -140,7 +144,7 @@ def host_from(
             passphrase=None if "passphrase" in by_reference else said.text("passphrase"),
             certificate=None if arguments.certificate_file is None else _path(arguments.certificate_file, folder),
             become=_boolean(said, "become"),
-            become_password=None if "become_password" in by_reference else said.text("become_password"),
+            become_password=become_password,
             references=references,
         ),
         ssh=SshSettings(
@@ -157,6 +161,15 @@ def host_from(
         replay=None if replay is None else _path(replay, folder),
     )
     return host, said.problems
+
+
+def _sudo_password(said: _Said) -> str | None:
+    text = said.text("become_password")
+    problem = None if text is None else sudo_password_problem(text)
+    if problem is None:
+        return text
+    said.problems.append((said.name_of("become_password") or "", problem))
+    return None
 
 
 def _references(said: _Said, folder: Path) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,15 @@ SUDO_ASKS = "auditor-asks"
 """What stands on a host's standard error when its sudo asks for a password."""
 
 
+def sudo_password_problem(text: str) -> str | None:
+    """Say why a sudo password cannot travel with a call, as the end of a sentence; None where it can."""
+    if "\n" in text or "\0" in text:
+        return "holds a line end or a NUL inside, and sudo reads one line"
+    if "@@w:" in text:
+        return "holds @@w:, by which the auditor parts a password from what goes before"
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeCall:
     """One bounded question to one host: a launcher to execute, and what it reads on standard input."""

@@ -11,6 +11,7 @@ import pytest
 from auditor.collect.collector import Collector, parse_lines
 from auditor.collect.envelope import Envelope, open_envelope
 from auditor.collect.probe import INSTALLED, LAUNCHER, assemble, entry_script, sh_call, sh_probe
+from auditor.errors import HostError, Reason
 from auditor.model.evidence import Outcome
 from auditor.model.host import OsFamily
 from auditor.model.probe import ProbeCall, ProbeLimits
@@ -341,6 +342,12 @@ def test_the_probe_takes_five_words_in_their_form_or_none(words: str, tmp_path: 
         cwd=tmp_path,
     )  # fmt: skip
     assert (ran.returncode, ran.stdout) == (64, b"")
+
+
+def test_a_sudo_password_that_cannot_travel_is_no_call() -> None:
+    with pytest.raises(HostError, match="the sudo password holds a line end") as caught:
+        sh_call(limits=ProbeLimits(), deadline=9, output_limit=10**6, become=True, become_password="canary\nx")
+    assert caught.value.reason is Reason.VARIABLES
 
 
 def test_an_entry_passes_on_a_call_and_nothing_else(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from auditor.errors import HostError, Reason
 from auditor.inventory.references import Secrets, reference_problem
+from auditor.inventory.variables import host_from
 from auditor.model.host import Credentials, Host, SshSettings
 
 Read = Callable[[str, str], dict[str, Host]]
@@ -119,6 +120,29 @@ def test_a_file_that_holds_no_secret(tmp_path: Path, content: bytes | None, expe
 def test_a_folder_or_a_pipe_is_no_file(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(f"file:{tmp_path}") or "no ordinary file" in refusal(f"file:{tmp_path}")
     assert "no ordinary file" in refusal("file:/dev/null")
+
+
+@pytest.mark.parametrize("password", ["canary\nx", "can\0ary", "canary@@w:"])
+def test_a_sudo_password_that_sudo_could_not_read_is_refused(password: str) -> None:
+    with pytest.raises(HostError, match=r"^variables: become_password: what env:PW stands for") as caught:
+        Secrets({"PW": password}).filled(a_host(become_password="env:PW"))
+    assert caught.value.reason is Reason.VARIABLES
+    assert "canary" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("said", "known", "problem"),
+    [
+        pytest.param("a b ", "a b ", None, id="spaces-are-part-of-it"),
+        pytest.param("canary\n", "canary", None, id="a-line-end-at-its-end-is-not"),
+        pytest.param({"__ansible_unsafe": "canary\n"}, "canary", None, id="nor-where-it-is-no-template"),
+        pytest.param("canary\nx", None, "holds a line end or a NUL inside, and sudo reads one line", id="two-lines"),
+    ],
+)
+def test_a_sudo_password_is_one_line(said: object, known: str | None, problem: str | None) -> None:
+    host, problems = host_from("h", {"ansible_become_pass": said}, groups=(), folder=Path())
+    assert host.credentials.become_password == known
+    assert problems == ([] if problem is None else [("ansible_become_pass", problem)])
 
 
 def test_jump_hosts_have_secrets_too() -> None:
