@@ -99,11 +99,16 @@ class Reason(StrEnum):
     TLS = "tls"
     RESET = "reset"
     DEADLINE = "deadline"
+    STALLED = "stalled"
+    FROZEN = "frozen"
+    VANISHED = "vanished"
     OUTPUT_LIMIT = "output_limit"
     READER_LIMIT = "reader_limit"
     READER_FAILED = "reader_failed"
     UNSUPPORTED = "unsupported"
     PROBE_FAILED = "probe_failed"
+    CUT_SHORT = "cut_short"
+    MALFORMED = "malformed"
     CANCELLED = "cancelled"
 
 

@@ -147,7 +147,7 @@ def _token(data: bytes, file: Path) -> str:
     start = data.find(_MAGIC)
     words = data[start : start + 200].split(b"\n", 1)[0].split(b" ") if start >= 0 else []
     if len(words) != len((_MAGIC, b"1", b"token", b"packing")):
-        raise HostError(Reason.PROBE_FAILED, f"{file} is not what the probe prints")
+        raise HostError(Reason.MALFORMED, f"{file} is not what the probe prints")
     return words[2].decode("ascii", "replace")
 
 

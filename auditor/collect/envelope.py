@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from auditor.errors import HostError, Reason
 from auditor.model.evidence import Outcome
+from auditor.model.probe import is_text
 
 _MAGIC = b"auditor-probe 1 "
 _OUTCOMES = {"absent": Outcome.ABSENT, "denied": Outcome.DENIED, "failed": Outcome.FAILED, "partial": Outcome.PARTIAL}
@@ -60,20 +61,23 @@ class Envelope:
 def open_envelope(*, stdout: bytes, stderr: bytes, token: str, limit: int) -> Envelope:
     """Take an answer apart.
 
-    ``limit`` bounds its size in bytes once unpacked. Raises HostError: ``probe_failed`` for an answer that
-    is not ours or not whole, ``output_limit`` for one that unpacks beyond the limit.
+    ``limit`` bounds its size in bytes once unpacked. Raises HostError: ``probe_failed`` where the probe said
+    nothing, ``cut_short`` for an answer that is not whole, ``malformed`` for what no probe writes, ``output_limit``
+    for an answer that unpacks beyond the limit.
     """
     body = _unpack(stdout, token, limit)
     if body.startswith(b"@"):
         body = b"\n" + body
     if body.count(b"\n@") > _MARKERS:
-        raise HostError(Reason.PROBE_FAILED, f"the answer holds more than {_MARKERS} markers")
+        raise HostError(Reason.MALFORMED, f"the answer holds more than {_MARKERS} markers")
     first, *chunks = body.split(b"\n@")
     if first:
-        raise HostError(Reason.PROBE_FAILED, "the answer does not begin with a marker of the probe")
+        raise HostError(Reason.MALFORMED, "the answer does not begin with a marker of the probe")
     if not chunks or chunks[-1].rstrip(b"\n") != b"finish":
+        if any(chunk.partition(b"\n")[0] == b"finish" for chunk in chunks):
+            raise HostError(Reason.MALFORMED, "the answer goes on behind its end")
         where = _last_section(chunks)
-        raise HostError(Reason.PROBE_FAILED, f"the answer is not whole: it ends {where}, {len(body)} bytes in")
+        raise HostError(Reason.CUT_SHORT, f"the answer is not whole: it ends {where}, {len(body)} bytes in")
     noises = _noises(stderr, token)
     return _assemble(chunks[:-1], noises)
 
@@ -81,36 +85,43 @@ def open_envelope(*, stdout: bytes, stderr: bytes, token: str, limit: int) -> En
 def _unpack(stdout: bytes, token: str, limit: int) -> bytes:
     start = stdout.find(_MAGIC + token.encode() + b" ")
     if start < 0:
-        raise HostError(Reason.PROBE_FAILED, _no_answer(stdout))
-    line, _, body = stdout[start:].partition(b"\n")
+        raise _no_answer(stdout)
+    line, ended, body = stdout[start:].partition(b"\n")
+    if not ended:
+        raise HostError(Reason.CUT_SHORT, "the answer is not whole: it ends in its first line")
     packing = line.rsplit(b" ", 1)[-1]
     if packing == b"plain":
         if len(body) > limit:
             raise HostError(Reason.OUTPUT_LIMIT, f"the answer is longer than {limit} bytes")
         return body
     if packing != b"gzip":
-        raise HostError(Reason.PROBE_FAILED, "the answer is packed in a way this version does not know")
+        raise HostError(Reason.MALFORMED, "the answer is packed in a way this version does not know")
     unpacker = zlib.decompressobj(wbits=31)
     try:
         unpacked = unpacker.decompress(body, limit + 1)
     except zlib.error as error:
-        raise HostError(Reason.PROBE_FAILED, f"the answer is damaged: {error}") from error
+        raise HostError(Reason.MALFORMED, f"the answer is damaged: {error}") from error
     if len(unpacked) > limit:
         raise HostError(Reason.OUTPUT_LIMIT, f"the answer unpacks to more than {limit} bytes")
     if not unpacker.eof:
-        raise HostError(Reason.PROBE_FAILED, f"the answer is not whole: its packing ends after {len(body)} bytes")
+        raise HostError(Reason.CUT_SHORT, f"the answer is not whole: its packing ends after {len(body)} bytes")
     if unpacker.unused_data:
         behind = len(unpacker.unused_data)
-        raise HostError(Reason.PROBE_FAILED, f"{behind} bytes stand behind the answer, which the probe did not write")
+        raise HostError(Reason.MALFORMED, f"{behind} bytes stand behind the answer, which the probe did not write")
     return unpacked
 
 
-def _no_answer(stdout: bytes) -> str:
+def _no_answer(stdout: bytes) -> HostError:
     """Say what came in place of an answer."""
     for word, advice in _PINNED.items():
         if stdout.rstrip(b"\n").endswith(b"auditor-probe " + word):
-            return f"the key runs an installed probe that {advice}"
-    return f"no answer of the probe in {len(stdout)} bytes of output{visible_start(stdout)}"
+            return HostError(Reason.PROBE_FAILED, f"the key runs an installed probe that {advice}")
+    said = f"in {len(stdout)} bytes of output{visible_start(stdout)}"
+    if _MAGIC in stdout:
+        return HostError(Reason.MALFORMED, f"no answer to this call, but one to another, {said}")
+    if not is_text(stdout):
+        return HostError(Reason.MALFORMED, f"no answer of the probe, and nothing to read, {said}")
+    return HostError(Reason.PROBE_FAILED, f"no answer of the probe {said}")
 
 
 def visible_start(data: bytes, length: int = 80) -> str:
@@ -137,7 +148,7 @@ def _content(rest: bytes) -> str:
     if not rest:
         return ""
     if not rest.startswith(b"|") or rest.count(b"\n") != rest.count(b"\n|"):
-        raise HostError(Reason.PROBE_FAILED, "the answer holds a line that is neither content nor a marker")
+        raise HostError(Reason.MALFORMED, "the answer holds a line that is neither content nor a marker")
     return _text(rest[1:].replace(b"\n|", b"\n")) + "\n"
 
 
@@ -169,14 +180,14 @@ class _Assembly:
         name, _, rest = value.partition(" ")
         if word == "head" and not self.begun:
             if name in self.head:
-                raise HostError(Reason.PROBE_FAILED, f"the answer states {name[:20]!r} twice")
+                raise HostError(Reason.MALFORMED, f"the answer states {name[:20]!r} twice")
             self.head[name] = rest
         elif word == "begin":
             self.close("")
             if not value or len(value) > _ID_LENGTH or not _ID_ALPHABET.issuperset(value):
-                raise HostError(Reason.PROBE_FAILED, f"the answer holds a section named {value[:60]!r}")
+                raise HostError(Reason.MALFORMED, f"the answer holds a section named {value[:60]!r}")
             if value in self.begun:
-                raise HostError(Reason.PROBE_FAILED, f"the answer holds section {value!r} twice")
+                raise HostError(Reason.MALFORMED, f"the answer holds section {value!r} twice")
             self.begun.add(value)
             self.current, self.outcome, self.reason, self.texts = value, Outcome.COLLECTED, None, []
         elif word == "outcome":
@@ -186,9 +197,7 @@ class _Assembly:
         elif word == "end" and name == self.current:
             self.close(rest)
         else:
-            raise HostError(
-                Reason.PROBE_FAILED, f"the answer holds a marker out of place: {word[:20]!r} {value[:60]!r}"
-            )
+            raise HostError(Reason.MALFORMED, f"the answer holds a marker out of place: {word[:20]!r} {value[:60]!r}")
 
     def worsen(self, outcome: Outcome, reason: str) -> None:
         """Keep the worse of two outcomes; equal ones keep both reasons."""
@@ -222,7 +231,7 @@ def _assemble(chunks: list[bytes], noises: dict[str, str]) -> Envelope:
         word, _, value = _text(line).partition(" ")
         assembly.take(word, value)
         if rest and not assembly.current:
-            raise HostError(Reason.PROBE_FAILED, "the answer holds content outside of any section")
+            raise HostError(Reason.MALFORMED, "the answer holds content outside of any section")
         assembly.texts.append(_content(rest))
     assembly.close("")
     return Envelope(head=assembly.head, answers=tuple(assembly.answers), preamble_stderr=noises[""])

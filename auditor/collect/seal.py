@@ -86,7 +86,7 @@ def seal(  # noqa: PLR0913 — keyword-only
 ) -> Evidence:
     """Redact and seal one answer; ``withheld`` says why sudo's password was not sent.
 
-    Raises HostError ``unsupported`` for an operating system we do not know.
+    Raises HostError: ``unsupported`` for an operating system we do not know, ``malformed`` for a head without a clock.
     """
     said = envelope.head
     clock = _clock(said.get("clock", ""))
@@ -122,7 +122,7 @@ def _rights(said: dict[str, str]) -> Rights:
 
 def _clock(text: str) -> datetime:
     if not text.isascii() or not text.isdigit() or len(text) > len("99999999999"):
-        raise HostError(Reason.PROBE_FAILED, f"the host's clock reads {text[:40]!r}")
+        raise HostError(Reason.MALFORMED, f"the host's clock reads {text[:40]!r}")
     return datetime.fromtimestamp(int(text), tz=UTC)
 
 

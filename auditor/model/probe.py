@@ -6,6 +6,17 @@ from datetime import datetime
 SUDO_ASKS = "auditor-asks"
 """What stands on a host's standard error when its sudo asks for a password."""
 
+_BEGINNING = 4096
+_CONTROLS = frozenset(range(32)) - frozenset(b"\a\b\t\n\r\x1b") | {127}
+_STRANGE = 20
+"""One control character in so many is more than the prose and the colours of a log-in script have."""
+
+
+def is_text(data: bytes) -> bool:
+    """Tell whether what came in place of an answer is something that is meant to be read, in whatever encoding."""
+    beginning = data[:_BEGINNING]
+    return 0 not in beginning and sum(byte in _CONTROLS for byte in beginning) * _STRANGE <= len(beginning)
+
 
 def sudo_password_problem(text: str) -> str | None:
     """Say why a sudo password cannot travel with a call, as the end of a sentence; None where it can."""

@@ -105,6 +105,18 @@ REASONS: Mapping[str, tuple[str, str]] = {
     Reason.TLS: ("TLS failed", "Install the certificate authority, or renew the host's certificate."),
     Reason.RESET: ("Connection lost", "Audit the host again; if it happens again, look at its logs."),
     Reason.DEADLINE: ("Ran out of time", "Look at the host's load, or raise `auditor_deadline` for it."),
+    Reason.STALLED: (
+        "Answer stopped",
+        "Look at what holds the host up (load, a disk or a network share that hangs): more time seldom helps.",
+    ),
+    Reason.FROZEN: (
+        "Standing still",
+        "Look at the host's console: its kernel still answers, and nothing that runs on it.",
+    ),
+    Reason.VANISHED: (
+        "Gone while it answered",
+        "See whether the host was switched off or left the network; `--window` waits for it to come back.",
+    ),
     Reason.OUTPUT_LIMIT: (
         "Answer too large",
         "Look at the host: it sent more than a sound machine does, or its login script prints.",
@@ -118,6 +130,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
     Reason.PROBE_FAILED: (
         "Probe did not run",
         "Log in as the audit account and run what `auditor probe show sh` prints: its shell is in the way.",
+    ),
+    Reason.CUT_SHORT: (
+        "Answer cut short",
+        "Look at what ended the probe on the host: memory, a limit of the account's, a forced command.",
+    ),
+    Reason.MALFORMED: (
+        "Not what the probe writes",
+        "Look at the host before you believe it: its answer is damaged, or somebody made it up.",
     ),
     Reason.CANCELLED: ("Not tried", "Resume the run with `--resume`: it was interrupted before this host."),
 }

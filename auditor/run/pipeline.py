@@ -12,7 +12,7 @@ from auditor.collect.read import read
 from auditor.collect.seal import seal
 from auditor.controls.control import Control
 from auditor.controls.registry import controls
-from auditor.errors import HostError
+from auditor.errors import HostError, Reason
 from auditor.model.case import Case, History
 from auditor.model.evidence import Delivery, Evidence
 from auditor.model.facts.software import InstallState, Software
@@ -68,9 +68,12 @@ class Answered:
 def to_evidence(answered: Answered) -> Evidence:
     """Open, redact and seal an answer; HostError for one that is not the probe's or not whole."""
     raw = answered.raw
-    envelope = open_envelope(
-        stdout=raw.stdout, stderr=raw.stderr, token=raw.token or answered.token, limit=answered.unpacked_limit
-    )
+    try:
+        envelope = open_envelope(
+            stdout=raw.stdout, stderr=raw.stderr, token=raw.token or answered.token, limit=answered.unpacked_limit
+        )
+    except HostError as error:
+        raise _with_status(error, answered) from error
     return seal(
         envelope,
         host=answered.host.name,
@@ -82,6 +85,13 @@ def to_evidence(answered: Answered) -> Evidence:
         withheld=raw.withheld,
         delivered=answered.delivered,
     )
+
+
+def _with_status(error: HostError, answered: Answered) -> HostError:
+    """Say how the command ended where that explains why there is no whole answer."""
+    if error.reason not in (Reason.PROBE_FAILED, Reason.CUT_SHORT) or answered.raw.exit_status is None:
+        return error
+    return HostError(error.reason, f"{error.detail}; its command ended with status {answered.raw.exit_status}")
 
 
 def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) -> HostResult:

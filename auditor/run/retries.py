@@ -6,7 +6,7 @@ from auditor.errors import HostError, Reason
 
 _AT_ONCE = frozenset({Reason.REFUSED, Reason.RESET, Reason.TIMEOUT})
 """What a second try often gets over."""
-_PASSING = _AT_ONCE | {Reason.DNS, Reason.NO_ROUTE, Reason.NO_BANNER}
+_PASSING = _AT_ONCE | {Reason.DNS, Reason.NO_ROUTE, Reason.NO_BANNER, Reason.FROZEN, Reason.VANISHED}
 """What a machine that is off, asleep or elsewhere looks like; names go with the lease where DNS is dynamic."""
 
 _BACKOFF, _LONGEST_BACKOFF = 1.0, 30.0

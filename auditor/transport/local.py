@@ -52,8 +52,7 @@ class LocalTransport:
         try:
             exit_status = _await_exit(process, deadline) if _exchange(process, call, capture, deadline) else None
             if exit_status is None:
-                message = f"it did not finish within {call.deadline:g} s, after {capture.size} bytes of the answer"
-                raise HostError(Reason.DEADLINE, message)
+                raise capture.out_of_time()
         finally:
             _end(process)
         return RawOutput(

@@ -1,13 +1,15 @@
 """One SSH connection: keys agreed on, time and bytes bounded, nothing left of it at the end."""
 
+import fcntl
 import logging
 import socket
+import termios
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_REQUEST
+from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
@@ -195,6 +197,29 @@ class SshConnection(paramiko.Transport):
         m.rewind()
         super()._parse_channel_open_failure(m)  # type: ignore[misc] # as above
 
+    def answers(self, seconds: float) -> bool:
+        """Ask the server for a sign of life, as ``ssh -o ServerAliveInterval`` does, and wait so long for it."""
+        self.completion_event = threading.Event()
+        message = Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string("keepalive@openssh.com")
+        message.add_boolean(True)  # noqa: FBT003 — paramiko's interface
+        with suppress(EOFError, OSError, paramiko.SSHException):
+            self._send_user_message(message)  # type: ignore[attr-defined] # as below
+        return self.completion_event.wait(seconds)
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Tell whether the other kernel has taken all that was sent (tcp(7), SIOCOUTQ); behind a jump host, who knows.
+
+        After ``answers`` it says who is silent: the server, or its machine.
+        """
+        if not isinstance(self._connection, socket.socket):
+            return False
+        with suppress(OSError, ValueError):  # it may be closed by now
+            return fcntl.ioctl(self._connection, termios.TIOCOUTQ, bytes(4)) == bytes(4)
+        return False
+
     def failure(self, reason: Reason, when: str) -> HostError:
         """Say why the connection is over: time, flood, the host's parting words, or ``reason``."""
         error = self.get_exception()
@@ -206,7 +231,7 @@ class SshConnection(paramiko.Transport):
             return HostError(reason, f"the host ended the connection {when}: {quoted(self.parting_words)}")
         if error is None or isinstance(error, EOFError | OSError):
             closed = Reason.RESET if reason is Reason.AUTH else reason
-            return HostError(closed, f"the connection broke {when}: {quoted(str(error or 'closed by the host'))}")
+            return HostError(closed, f"the connection broke {when}: {quoted(str(error or '') or 'closed by the host')}")
         return HostError(reason, f"it failed {when}: {quoted(str(error))}")
 
     def get_exception(self) -> Exception | None:

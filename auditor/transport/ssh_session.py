@@ -19,6 +19,8 @@ _PACKET = 32_768
 _WINDOW_WAIT = 0.02
 _NO_STATUS = -1
 _PARTING = 1.0
+_SIGN_OF_LIFE = 3.0
+"""Seconds that the SSH server of a host that fell silent has to answer us: many round trips of a slow line."""
 
 
 class _Wakeup(threading.Event):
@@ -54,8 +56,8 @@ def converse(
 
     ``hear`` is called whenever more has come.
 
-    Raises HostError: ``deadline``, ``output_limit``, ``reset``, or ``no_session`` when the host refuses
-    to run a command.
+    Raises HostError: ``deadline``, ``stalled``, ``frozen``, ``vanished``, ``output_limit``, ``malformed``, ``reset``,
+    or ``no_session`` when the host refuses to run a command.
     """
     capture = Capture(call)
     # The connection outlives the deadline by as much as it takes to stop the command.
@@ -69,8 +71,9 @@ def converse(
     # The status mostly comes before the end of the output, but need not.
     told = channel.status_event.wait(deadline.remaining)
     if deadline.passed and not (told and channel.exit_status != _NO_STATUS and channel.eof_received):
+        error = capture.out_of_time()
         _ask_to_stop(connection, channel)
-        raise HostError(Reason.DEADLINE, f"the host did not finish within {call.deadline:g} s, {so_far}")
+        raise error if error.reason is Reason.DEADLINE else _silent(connection, error)
     if not channel.event_ready and connection.is_active() and channel.exit_status == _NO_STATUS:
         raise HostError(
             Reason.NO_SESSION,
@@ -135,6 +138,19 @@ def _ask_to_stop(connection: SshConnection, channel: paramiko.Channel) -> None:
     # Where the connection is gone as well, sshd closes the command's pipes.
     with suppress(EOFError, OSError, paramiko.SSHException):
         connection.request(channel, "signal", "TERM", reply=False)
+
+
+def _silent(connection: SshConnection, stalled: HostError) -> HostError:
+    """Tell a command that hangs from a machine that stands still, and both from one that is not there any more."""
+    connection.allow_until(Deadline.after(_SIGN_OF_LIFE + _PARTING))
+    # Where the connection has ended meanwhile, somebody ended it.
+    if connection.answers(_SIGN_OF_LIFE) or not connection.is_active():
+        return HostError(stalled.reason, f"{stalled.detail}; its SSH server still answers")
+    if connection.is_acknowledged:
+        return HostError(
+            Reason.FROZEN, f"{stalled.detail}; its SSH server answers no more, though its kernel takes what we send"
+        )
+    return HostError(Reason.VANISHED, f"{stalled.detail}; nothing of the host answers any more")
 
 
 def _lost(connection: SshConnection, deadline: Deadline, when: str) -> HostError:

@@ -343,10 +343,10 @@ def test_a_file_that_is_no_envelope_is_a_host_without_evidence(tmp_path: Path) -
     (tmp_path / "pc-8.envelope").write_bytes(b"auditor-probe 1 0123 gzip\n\x1f\x8b cut")
     done = auditor("ingest", "envelope", "pc-7.envelope", "pc-8.envelope", "-o", tmp_path / "e", home=tmp_path)
     assert done.returncode == 3
-    assert "no evidence of pc-7: probe_failed" in done.stderr
-    assert "no evidence of pc-8: probe_failed" in done.stderr
+    assert "no evidence of pc-7: malformed" in done.stderr
+    assert "no evidence of pc-8: malformed" in done.stderr
     rows = (Path(done.stdout.strip()) / "evidence" / "hosts.jsonl").read_text().splitlines()
-    assert [json.loads(row)["reason"] for row in rows] == ["probe_failed"] * 2
+    assert [json.loads(row)["reason"] for row in rows] == ["malformed"] * 2
 
 
 def test_an_envelope_of_a_host_that_the_inventory_does_not_know_is_refused(envelope: Path, tmp_path: Path) -> None:

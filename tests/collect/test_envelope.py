@@ -25,6 +25,12 @@ def opened(stdout: bytes, stderr: bytes = b"") -> Envelope:
     return open_envelope(stdout=stdout, stderr=stderr, token=TOKEN, limit=LIMIT)
 
 
+def refused(stdout: bytes) -> HostError:
+    with pytest.raises(HostError) as caught:
+        opened(stdout)
+    return caught.value
+
+
 @pytest.mark.parametrize("packing", ["plain", "gzip"])
 def test_a_whole_answer_comes_apart(packing: str) -> None:
     envelope = opened(an_answer("@begin software.dpkg\n|a\tb\n|\n|c\n@end software.dpkg 0\n", packing=packing))
@@ -85,8 +91,33 @@ def test_outcomes(body: str, outcome: Outcome, reason: str | None) -> None:
     [
         pytest.param(b"", id="nothing"),
         pytest.param(b"bash: sh: command not found\n", id="something-else"),
-        pytest.param(an_answer("@begin a.b\n|x\n")[:-12], id="cut-in-a-section"),
-        pytest.param(an_answer("", packing="gzip")[:-20], id="cut-gzip"),
+        pytest.param("Willkommen \x1b[1mf\xfcr Befugte\x1b[0m\r\n".encode("latin-1"), id="a-greeting-in-old-letters"),
+    ],
+)
+def test_where_the_probe_said_nothing_it_did_not_run(stdout: bytes) -> None:
+    assert refused(stdout).reason is Reason.PROBE_FAILED
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    [
+        pytest.param(an_answer("@begin a.b\n|x\n")[:-12], id="in-a-section"),
+        pytest.param(an_answer("@begin a.b\n|x\n")[:-3], id="in-the-last-line"),
+        pytest.param(an_answer("")[:50], id="in-the-first-line"),
+        pytest.param(an_answer("")[:55], id="behind-the-first-line"),
+        pytest.param(an_answer("", packing="gzip")[:-20], id="in-its-packing"),
+        pytest.param(an_answer("", packing="gzip")[:-4], id="before-its-checksum"),
+    ],
+)
+def test_an_answer_that_ends_early_is_cut_short(stdout: bytes) -> None:
+    error = refused(stdout)
+    assert error.reason is Reason.CUT_SHORT
+    assert "not whole" in error.detail
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    [
         pytest.param(an_answer("@begin a.b\nforged\n@end a.b 0\n"), id="a-line-without-a-mark"),
         pytest.param(an_answer("@begin a.b\n@end c.d 0\n"), id="the-wrong-end"),
         pytest.param(an_answer("@owned yes\n"), id="an-unknown-marker"),
@@ -94,7 +125,6 @@ def test_outcomes(body: str, outcome: Outcome, reason: str | None) -> None:
         pytest.param(an_answer("", packing="lzma"), id="an-unknown-packing"),
         pytest.param(an_answer("", packing="gzip") + b"more", id="bytes-behind-the-packing"),
         pytest.param(an_answer("", packing="gzip") + gzip.compress(b"@finish\n"), id="a-member-after-the-member"),
-        pytest.param(an_answer("", packing="gzip")[:-4], id="a-packing-without-its-checksum"),
         pytest.param(an_answer("") + b"more\n", id="bytes-behind-the-end"),
         pytest.param(an_answer("") + an_answer(""), id="an-answer-after-the-answer"),
         pytest.param(an_answer("@head uid 0\n"), id="a-head-twice"),
@@ -105,20 +135,19 @@ def test_outcomes(body: str, outcome: Outcome, reason: str | None) -> None:
         pytest.param(an_answer("@begin a b\x1b[2J\n"), id="a-section-with-an-escape-for-a-name"),
         pytest.param(an_answer(f"@begin {'a' * 81}\n"), id="a-section-with-an-endless-name"),
         pytest.param(an_answer("@cut\n" * 20_001), id="too-many-markers"),
+        pytest.param(bytes(range(256)), id="no-text"),
+        pytest.param(b"\0" * 20, id="nothing-but-zeros"),
+        pytest.param(an_answer("", packing="gzip")[:70] + b"\0" * 99, id="a-damaged-packing"),
         pytest.param(an_answer("").replace(TOKEN.encode(), b"ff" * 16), id="another-calls-token"),
     ],
 )
-def test_what_is_not_a_whole_answer_is_probe_failed(stdout: bytes) -> None:
-    with pytest.raises(HostError) as caught:
-        opened(stdout)
-    assert caught.value.reason is Reason.PROBE_FAILED
+def test_what_no_probe_writes_is_malformed(stdout: bytes) -> None:
+    assert refused(stdout).reason is Reason.MALFORMED
 
 
 def test_a_gzip_bomb_is_stopped_at_the_limit() -> None:
     body = "@begin a.b\n" + ("|" + "0" * 999 + "\n") * 5000 + "@end a.b 0\n"
-    with pytest.raises(HostError) as caught:
-        opened(an_answer(body, packing="gzip"))
-    assert caught.value.reason is Reason.OUTPUT_LIMIT
+    assert refused(an_answer(body, packing="gzip")).reason is Reason.OUTPUT_LIMIT
 
 
 def test_standard_error_goes_to_its_section() -> None:

@@ -207,7 +207,7 @@ ANSWERS = {
     ),
     # Sections
     "a-section-nobody-asked": Hostile(sections={"software.wish": b"all is well\n"}, gaps=("software.wish",)),
-    "sections-without-end": Hostile(sections={f"a.{n}": b"" for n in range(MANY)}, reason="probe_failed"),
+    "sections-without-end": Hostile(sections={f"a.{n}": b"" for n in range(MANY)}, reason="malformed"),
     "all-sections-empty": Hostile(
         sections=dict.fromkeys(recorded_sections(), b""),
         gaps=("processes.procfs", "sockets.ss", "accounts.users", "system.os", "firewall.nft", "network.interfaces"),

@@ -176,7 +176,16 @@ def test_the_last_try_is_the_outcome() -> None:
 
 @pytest.mark.parametrize(
     "reason",
-    [Reason.AUTH, Reason.DEADLINE, Reason.HOST_KEY_CHANGED, Reason.NO_BANNER, Reason.DNS, Reason.CREDENTIAL_STOPPED],
+    [
+        Reason.AUTH,
+        Reason.DEADLINE,
+        Reason.STALLED,
+        Reason.VANISHED,
+        Reason.HOST_KEY_CHANGED,
+        Reason.NO_BANNER,
+        Reason.DNS,
+        Reason.CREDENTIAL_STOPPED,
+    ],
 )
 def test_what_does_not_pass_is_not_tried_again(reason: Reason) -> None:
     ask, asked = failing(9, reason)

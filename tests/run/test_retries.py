@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from auditor.errors import HostError, Reason
 from auditor.run.retries import Retries, Window
 
-PASSING = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT, Reason.DNS, Reason.NO_ROUTE, Reason.NO_BANNER)
+PASSING = (
+    Reason.REFUSED,
+    Reason.RESET,
+    Reason.TIMEOUT,
+    Reason.DNS,
+    Reason.NO_ROUTE,
+    Reason.NO_BANNER,
+    Reason.FROZEN,
+    Reason.VANISHED,
+)
 HOUR = 3600.0
 
 

@@ -101,7 +101,7 @@ def test_a_large_answer_is_complete(way: Way, make_call: MakeCall) -> None:
 
 
 def test_one_byte_too_many_is_an_output_limit(way: Way, make_call: MakeCall, nothing_left: Watch) -> None:
-    call = make_call("head -c 50001 /dev/zero", output_limit=50_000)
+    call = make_call("head -c 50001 /dev/zero | tr '\\000' x", output_limit=50_000)
     way.prepare(call)
     with nothing_left(), pytest.raises(HostError) as raised:
         way.ask(call)
@@ -136,7 +136,7 @@ def test_a_hang_ends_at_the_deadline(live: Way, make_call: MakeCall, nothing_lef
     begun = time.monotonic()
     with nothing_left(), pytest.raises(HostError) as raised:
         live.ask(make_call(f"echo started; sleep {mark}", deadline=1.5))
-    assert raised.value.reason is Reason.DEADLINE
+    assert raised.value.reason is Reason.STALLED
     assert "after 8 bytes" in raised.value.detail
     assert time.monotonic() - begun < 5
     if live.host.connection is ConnectionKind.LOCAL:
@@ -146,7 +146,23 @@ def test_a_hang_ends_at_the_deadline(live: Way, make_call: MakeCall, nothing_lef
 def test_a_child_that_keeps_the_output_open_ends_at_the_deadline(live: Way, make_call: MakeCall) -> None:
     with pytest.raises(HostError) as raised:
         live.ask(make_call("sleep 97.65 & exit 0", deadline=1.5))
+    assert raised.value.reason is Reason.STALLED
+
+
+def test_a_drip_ends_at_the_deadline(live: Way, make_call: MakeCall, nothing_left: Watch) -> None:
+    with nothing_left(), pytest.raises(HostError) as raised:
+        live.ask(make_call("while echo drop; do sleep .1; done", deadline=1.5))
     assert raised.value.reason is Reason.DEADLINE
+    assert "the last 0." in raised.value.detail
+
+
+def test_what_is_too_much_and_neither_ours_nor_text_is_malformed(way: Way, make_call: MakeCall) -> None:
+    call = make_call("head -c 50001 /dev/zero", output_limit=50_000)
+    way.prepare(call)
+    with pytest.raises(HostError) as raised:
+        way.ask(call)
+    assert raised.value.reason is Reason.MALFORMED
+    assert "nothing of the probe's" in raised.value.detail
 
 
 def test_input_larger_than_any_buffer_is_read_while_output_flows(live: Way, make_call: MakeCall) -> None:

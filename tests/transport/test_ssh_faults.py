@@ -304,6 +304,27 @@ def test_the_connection_breaks_in_mid_output(
         transport.collect(sshd.host(), make_call(":"))
 
 
+def test_a_host_that_stands_still_is_told_from_a_command_that_hangs(
+    sshd: Any, transport: SshTransport, make_call: MakeCall, fake_server: Fake, nothing_left: Watch
+) -> None:
+    def relay(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", sshd.port)) as behind:
+            _pump(connection, behind, most=60_000)
+        while connection.recv(4096):
+            pass
+
+    fake = fake_server(relay)
+    known = sshd.folder / "known_hosts_frozen"
+    known.write_text(f"[127.0.0.1]:{fake.port} {sshd.public}\n")
+    host = sshd.host(port=fake.port, ssh=SshSettings(known_hosts=(known,), identities_only=True))
+    with nothing_left():
+        hangs = failure(transport, sshd.host(), make_call("echo a; sleep 9", deadline=1.5))
+    stands = failure(transport, host, make_call("head -c 900000 /dev/zero; sleep 9", deadline=1.5))
+    assert (hangs.reason, stands.reason) == (Reason.STALLED, Reason.FROZEN)
+    assert "still answers" in hangs.detail
+    assert "its kernel takes what we send" in stands.detail
+
+
 def _pump(left: socket.socket, right: socket.socket, *, most: int | None = None) -> None:
     """Carry bytes both ways until one end closes, or the right one has said so much."""
     import select  # noqa: PLC0415 — the name is taken in this file's fixtures
@@ -352,7 +373,7 @@ def test_at_the_deadline_the_host_is_asked_to_stop(start_sshd: Any, tmp_path: Pa
     # sshd heeds it for ordinary users and not for root, so its log is what can be looked at here.
     server = start_sshd("LogLevel DEBUG1")
     transport = SshTransport(home=tmp_path, agent_socket="")
-    assert failure(transport, server.host(), make_call("sleep 3", deadline=1.5)).reason is Reason.DEADLINE
+    assert failure(transport, server.host(), make_call("sleep 3", deadline=1.5)).reason is Reason.STALLED
     end = time.monotonic() + 5
     while " req signal" not in (server.folder / "log").read_text():
         assert time.monotonic() < end, "no signal was asked for"

@@ -149,7 +149,7 @@ def test_the_deadline_holds_behind_a_jump(
 ) -> None:
     host = behind(sshd.host(), gate.host(name="gate"))
     with nothing_left(), closing(transport):
-        assert failure(transport, host, make_call("sleep 30", deadline=1)).reason is Reason.DEADLINE
+        assert failure(transport, host, make_call("sleep 30", deadline=1)).reason is Reason.STALLED
 
 
 def test_what_is_no_ssh_server_behind_a_jump_is_told(
