@@ -8,7 +8,7 @@ import time
 
 from tests.lab.fleet import delays
 from tests.lab.fleet.host import Host, all_hosts
-from tests.lab.fleet.places import BRIDGE, Lab, LabError
+from tests.lab.fleet.places import BRIDGE, BRIDGE_ADDRESS, Lab, LabError
 from tests.lab.fleet.shell import attempt, sh, write
 
 FAULTS = {
@@ -87,6 +87,7 @@ _EXCLUSIVE = frozenset((*_FORCED, *_OF_SSHD, *_OF_PORT))
 """Only one of these at a time: each takes the place of what sshd does."""
 _REVIVING = ("freeze", "crash", "poweroff")
 """Undone first: the others are undone from inside."""
+_BOOTING = ("crash", "poweroff")
 
 
 def in_force(host: Host) -> dict[str, str]:
@@ -129,6 +130,8 @@ def heal(host: Host) -> None:
         return
     for kind in sorted(faults, key=lambda name: _REVIVING.index(name) if name in _REVIVING else len(_REVIVING)):
         _undo(host, kind, faults[kind])
+        if kind in _BOOTING:
+            host.wait_until_it_answers()  # what is entered sooner has this machine's files
     _note(host, {})
     if "delay" in faults:
         _apply_delays(host.lab)
@@ -210,7 +213,7 @@ def _wait_for_stand_in(host: Host) -> None:
 
 def _do_outside(host: Host, kind: str, argument: str) -> None:
     if kind in ("blackhole", "poweroff"):
-        sh("ip", "neigh", "replace", host.address, "lladdr", _DEAD_MAC, "dev", BRIDGE, "nud", "permanent")
+        sh("ip", *_lost(host.address, BRIDGE))
     if kind == "unreachable":
         sh("ip", "link", "set", host.link, "down")
         attempt("ip", "neigh", "flush", "to", host.address, "dev", BRIDGE)
@@ -220,10 +223,18 @@ def _do_outside(host: Host, kind: str, argument: str) -> None:
         sh("ip", "netns", "exec", host.namespace, "tc", "qdisc", "replace", "dev", "eth0", *limit)
     elif kind == "freeze":
         _signal_all(host, signal.SIGSTOP)
-    elif kind in ("crash", "poweroff"):
+    elif kind in _BOOTING:
+        if kind == "poweroff":
+            # Nor does its kernel's farewell to open connections come out.
+            sh("ip", "-n", host.namespace, *_lost(BRIDGE_ADDRESS, "eth0"))
         pid = host.pid()
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
+
+
+def _lost(address: str, device: str) -> tuple[str, ...]:
+    """Return the words that let packets to an address vanish."""
+    return ("neigh", "replace", address, "lladdr", _DEAD_MAC, "dev", device, "nud", "permanent")
 
 
 def _undo(host: Host, kind: str, argument: str) -> None:
@@ -245,6 +256,8 @@ def _undo(host: Host, kind: str, argument: str) -> None:
 def _undo_outside(host: Host, kind: str) -> None:
     if kind in ("blackhole", "poweroff"):
         attempt("ip", "neigh", "del", host.address, "dev", BRIDGE)
+    if kind == "poweroff":
+        attempt("ip", "-n", host.namespace, "neigh", "del", BRIDGE_ADDRESS, "dev", "eth0")
     if kind == "unreachable":
         sh("ip", "link", "set", host.link, "up")
     elif kind == "rate":
@@ -252,7 +265,7 @@ def _undo_outside(host: Host, kind: str) -> None:
         attempt("ip", "netns", "exec", host.namespace, "tc", "qdisc", "del", "dev", "eth0", "root")
     elif kind == "freeze":
         _signal_all(host, signal.SIGCONT)
-    elif kind in ("crash", "poweroff"):
+    elif kind in _BOOTING:
         host.stop()
         host.start()
 

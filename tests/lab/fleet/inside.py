@@ -28,6 +28,8 @@ INIT = r"""#!/bin/sh
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 mkdir -p /run/sshd /run/lock
+# Of a display that did not end well.
+rm -rf /tmp/.X*-lock /tmp/.X11-unix
 [ -s /etc/nftables.conf ] && nft -f /etc/nftables.conf
 [ -x /etc/fleet/filter ] && /etc/fleet/filter
 python3 /usr/local/lib/fleet/programs.py /etc/fleet/programs.json || exit 1
