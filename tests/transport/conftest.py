@@ -88,6 +88,9 @@ def start_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer
             "UsePAM no",
             "PasswordAuthentication no",
             "MaxStartups 100",
+            # Bash reads ~/.bashrc for sshd's commands, unless another shell seems to stand above it: what this
+            # machine's root has in there may take its time, or its turn.
+            "SetEnv SHLVL=2",
             *(f"HostKey {file}" for file in made),
             *settings,
         ]
