@@ -51,6 +51,8 @@ class Claim:
         return self.hit.product.id
 
 
+# Of processes; what a host says at length is not kept, for it takes the memory that another's needs.
+_KEPT, _KEPT_LENGTH = 4096, 512
 _WITHOUT_SUFFIX = (ServiceManager.SYSV, ServiceManager.OPENRC, ServiceManager.XINETD)
 _APPLICATION_KINDS = (IndicatorKind.TEAM_ID, IndicatorKind.SIGNER)
 
@@ -91,22 +93,35 @@ def _process_claims(facts: Iterable[Found[Process]], index: Index) -> Iterator[C
         fact = found.fact
         if fact.is_kernel:
             continue
-        program = program_of_process(fact.executable, fact.name, fact.arguments)
-        hits: list[tuple[Hit, str, bool]] = []
-        for name, trusted in program.names.items():
-            hits += [(hit, name, trusted) for hit in index.find(IndicatorKind.PROCESS, name)]
-        for path, trusted in program.paths.items():
-            hits += [(hit, path, trusted) for hit in index.find(IndicatorKind.EXECUTABLE, path)]
-        hits += [(hit, fact.name, False) for hit in index.cut_names.get(fact.name, ())]
-        if fact.original_name:
-            hits += [(hit, fact.original_name, True) for hit in _original(index, fact.original_name)]
-        for hit, text, trusted in hits:
+        for hit, text, trusted in _process_hits(fact, index):
             yield _claim(
                 hit, Basis.PROCESS, SightingState.RUNNING, found, text, pid=fact.pid, at_most=_trust(is_trusted=trusted)
             )
         if fact.signer:
             for hit in _signed(index, fact.signer):
                 yield _claim(hit, Basis.SIGNER, SightingState.RUNNING, found, fact.signer, pid=fact.pid)
+
+
+def _process_hits(fact: Process, index: Index) -> Iterable[tuple[Hit, str, bool]]:
+    """Return what a process meets, by what, and whether that is trusted; hosts have most processes in common."""
+    key = (fact.executable, fact.name, fact.arguments, fact.original_name)
+    known = index.process_hits.get(key)
+    if known is not None:
+        return known
+    program = program_of_process(fact.executable, fact.name, fact.arguments)
+    hits: list[tuple[Hit, str, bool]] = []
+    for name, trusted in program.names.items():
+        hits += [(hit, name, trusted) for hit in index.find(IndicatorKind.PROCESS, name)]
+    for path, trusted in program.paths.items():
+        hits += [(hit, path, trusted) for hit in index.find(IndicatorKind.EXECUTABLE, path)]
+    hits += [(hit, fact.name, False) for hit in index.cut_names.get(fact.name, ())]
+    if fact.original_name:
+        hits += [(hit, fact.original_name, True) for hit in _original(index, fact.original_name)]
+    if len(fact.arguments) <= _KEPT_LENGTH:
+        if len(index.process_hits) >= _KEPT:
+            index.process_hits.clear()
+        index.process_hits[key] = tuple(hits)
+    return hits
 
 
 def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[Claim]:

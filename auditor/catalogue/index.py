@@ -37,6 +37,8 @@ class Index:
     """Process names longer than the kernel keeps, by what it keeps of them."""
     names: dict[IndicatorKind, Table[Hit]] = field(default_factory=dict)
     """Everything else, by kind."""
+    process_hits: dict[tuple[str | None, ...], tuple[tuple[Hit, str, bool], ...]] = field(default_factory=dict)
+    """What processes met before, by what they are known by; see ``claims``."""
 
     def find(self, kind: IndicatorKind, text: str) -> tuple[Hit, ...]:
         """Return the indicators of a kind that a text meets."""

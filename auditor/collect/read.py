@@ -56,8 +56,10 @@ def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[F
         if len(parsed.facts) > most and kind in collector.facts:
             parsed, cut = _first(parsed, kind, most, cut)
     # What a gap could be filled with is still worth having: a violation seen in it is a violation.
-    for line, fact in parsed.facts:
-        facts.setdefault(type(fact), []).append(Found(fact, section.id, line))
+    for returned in collector.facts:
+        found = [Found(fact, section.id, line) for line, fact in parsed.facts if type(fact) is returned]
+        if found:
+            facts.setdefault(returned, []).extend(found)
     outcome, reason = _judge_outcome(section, parsed)
     if cut is not None:
         outcome = outcome if outcome in (Outcome.DENIED, Outcome.FAILED) else Outcome.TRUNCATED

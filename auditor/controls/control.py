@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from auditor.model.case import Case
 from auditor.model.evidence import Proof
@@ -41,8 +42,12 @@ class Control:
 
 def needed_sections(control: Control, case: Case) -> tuple[str, ...]:
     """Return the sections of this host that the control must have seen, in the order of the probe."""
-    wanted = control.needs.get(case.head.os, ())
-    return tuple(section for section in case.reading.sections if any(_covers(want, section) for want in wanted))
+    return _covered(control.needs.get(case.head.os, ()), tuple(case.reading.sections))
+
+
+@lru_cache(maxsize=256)
+def _covered(wanted: tuple[str, ...], sections: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(section for section in sections if any(_covers(want, section) for want in wanted))
 
 
 def _covers(want: str, section: str) -> bool:

@@ -84,8 +84,10 @@ class Region:
         return Region(starts, ends, self.top)
 
     def __and__(self, other: "Region") -> "Region":
-        if self.is_all or self is other:
+        if self is other or not other.starts or self.is_all:
             return other
+        if not self.starts:
+            return self
         if other.is_all:
             return self
         if len(self.starts) + len(other.starts) <= _LARGE:
@@ -121,7 +123,7 @@ class Region:
         return self & other.rest if self.starts and other.starts else self
 
     def __or__(self, other: "Region") -> "Region":
-        if not self.starts or other.is_all:
+        if self is other or not self.starts or other.is_all:
             return other
         if not other.starts or self.is_all:
             return self

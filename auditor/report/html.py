@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -14,7 +14,7 @@ from auditor.controls.attack import attack_data
 from auditor.report import words
 from auditor.report.format import Format
 from auditor.report.owners import Owner, owner_names, owners_of
-from auditor.report.rows import Row
+from auditor.report.rows import Row, compact
 from auditor.report.run_rows import RunRows
 from auditor.report.summary import LISTED, RANKED, Summary, bar, life
 from auditor.report.visible import visible
@@ -28,6 +28,8 @@ _LISTENERS = 500
 """Sockets that a page shows: a host can open tens of thousands to make its page unreadable."""
 _DUE = 500
 """Findings that an owner's page lists; the tables in csv/ hold all."""
+_KEPT, _KEPT_LENGTH = 2000, 2000
+"""Rows that are kept rendered, and the characters of JSON that one may have to be kept."""
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -72,6 +74,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         "approvals": rows.approvals,
         "findings": findings,
         "owner_pages": by_owner,
+        "rows": _Rows(rows.controls),
     }
     index = place / "index.html"
     hosts: list[Path] = []
@@ -90,6 +93,32 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         (place / "owners" / owner.page).write_text(text, encoding="utf-8")
     made_of_owners = [place / "owners" / owner.page for owner in owners]
     return [index, *hosts, *made_of_owners, *(place / "assets" / name for name in _ASSETS)]
+
+
+class _Rows:
+    """Rows of a host's page that many hosts have in common: each is rendered once."""
+
+    def __init__(self, controls: Mapping[str, Any]) -> None:
+        self._macros: Any = _templates().get_template("rows.html").module
+        self._controls = controls
+        self._known: dict[str, str] = {}
+
+    def verdict(self, one: Row) -> str:
+        """Render a verdict."""
+        return self._row(one, lambda: self._macros.verdict(one, self._controls))
+
+    def section(self, one: Row) -> str:
+        """Render what became of a section."""
+        return self._row(one, lambda: self._macros.section(one))
+
+    def _row(self, one: Row, render: Callable[[], str]) -> str:
+        key = compact(one)
+        known = self._known.get(key)
+        if known is None:
+            known = render()
+            if len(key) <= _KEPT_LENGTH and len(self._known) < _KEPT:
+                self._known[key] = known
+        return known
 
 
 def _host_view(host: Row) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from auditor.collect.probe import sections_of
 from auditor.collect.seal import head_record
 from auditor.controls.registry import control_infos
 from auditor.errors import HostError, Reason
+from auditor.firewall.dialects.registry import dialects
 from auditor.model.case import History
 from auditor.model.evidence import Evidence, Outcome, Section
 from auditor.model.host import HostFacts, OsFamily
@@ -33,6 +34,8 @@ _SIZE = struct.Struct("!I")
 _MESSAGE_LIMIT = 256 * 1024 * 1024
 # What is longer is not kept: what one host sends must not take the memory that another's needs.
 _KEPT_LENGTH = 32_768
+_COLLECTED = 16
+"""Jobs after which what points at itself is thrown away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,7 @@ class ReadJob:
 def warm_up(rules: Rules) -> None:
     """Build what every reader would build for its first host: done before they are forked, it is done once."""
     control_infos()
+    dialects()
     index_of(rules.catalogue, OsFamily.LINUX)
     sections_of(OsFamily.LINUX)
 
@@ -80,7 +84,8 @@ def serve(channel: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
     """Read jobs from a channel until it closes. The caller is a process made for this and nothing else."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(limits)
-    gc.disable()  # a job is short, and everything it made goes with it
+    gc.disable()  # a job is short, and nearly everything it made goes with it
+    served = 0
     while True:
         data = receive(channel)
         if data is None:
@@ -89,7 +94,9 @@ def serve(channel: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
         job: ReadJob = pickle.loads(data)  # noqa: S301
         _limit_cpu(limits)
         send(channel, _answer(job, rules))
-        gc.collect(0)
+        served += 1
+        if served % _COLLECTED == 0:
+            gc.collect(0)
 
 
 def _answer(job: ReadJob, rules: Rules) -> bytes:

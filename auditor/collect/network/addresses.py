@@ -1,10 +1,19 @@
 """Read `ip addr`: the addresses of every interface, and whether it is up."""
 
 import ipaddress
+from functools import lru_cache
 
 from auditor.model.facts.network import Family, InterfaceAddress
 
 _SILENT = ("link/", "valid_lft", "alias", "altname", "vf")
+
+
+@lru_cache(maxsize=1024)
+def _address(text: str) -> tuple[Family, str, int]:
+    """Return family, canonical address and prefix length; all hosts have loopback's, at least."""
+    interface = ipaddress.ip_interface(text)
+    family = Family.IP if isinstance(interface, ipaddress.IPv4Interface) else Family.IP6
+    return family, str(interface.ip), interface.network.prefixlen
 
 
 class AddressReader:
@@ -28,14 +37,10 @@ class AddressReader:
             raise ValueError(message)
         # `inet 10.8.0.1 peer 10.8.0.2/32`: the length belongs to the far end's network.
         text = words[1] if "/" in words[1] else words[1] + "/" + "".join(words[3:4]).partition("/")[2]
-        interface = ipaddress.ip_interface(text.removesuffix("/"))
+        family, address, prefix = _address(text.removesuffix("/"))
         return InterfaceAddress(
-            interface=self.interface,
-            family=Family.IP if isinstance(interface, ipaddress.IPv4Interface) else Family.IP6,
-            address=str(interface.ip),
-            prefix=interface.network.prefixlen,
-            is_up=self.is_up,
-        )
+            interface=self.interface, family=family, address=address, prefix=prefix, is_up=self.is_up
+        )  # fmt: skip
 
     def _head(self, line: str) -> None:
         """Read ``2: eth0@if5: <BROADCAST,UP> mtu 1500 …``."""

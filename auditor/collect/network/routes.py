@@ -1,6 +1,7 @@
 """Read `ip route`, and the routing tables of /proc: every table, hop by hop."""
 
 import ipaddress
+from functools import lru_cache
 
 from auditor.collect.network.proc_addresses import address_of
 from auditor.model.facts.network import Family, Route
@@ -30,6 +31,12 @@ def _gateway(words: list[str]) -> str | None:
     return None if word is None else str(ipaddress.ip_address(word))
 
 
+@lru_cache(maxsize=1024)
+def _network(text: str) -> str:
+    """Return a destination in canonical form; hosts of one network share most."""
+    return str(ipaddress.ip_network(text, strict=False))
+
+
 def _family(destination: str, words: list[str]) -> Family:
     """Tell the family of a route: by its destination, else by what ip prints for one family only."""
     if destination != "default":
@@ -57,7 +64,7 @@ class RouteReader:
             raise ValueError(message)
         destination = words[0]
         family = _family(destination, words)
-        network = _DEFAULT[family] if destination == "default" else str(ipaddress.ip_network(destination, strict=False))
+        network = _DEFAULT[family] if destination == "default" else _network(destination)
         self._route = (family, network, kind, _after(words, "table") or "main")
         if not {"via", "dev"} & set(words) and kind == "unicast":
             return None

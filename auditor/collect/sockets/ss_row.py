@@ -6,6 +6,8 @@ and the beginning of the next, ``",pid=1,fd=3),("``, has 16. The control group s
 matter and before ``v6only``, of which the last one is taken.
 """
 
+from functools import lru_cache
+
 from auditor.collect.sockets.socket import Socket, canonical, number
 from auditor.model.facts.network import Family, Owner, Protocol
 
@@ -48,8 +50,9 @@ def read_row(line: str, *, line_number: int, star_is_v6: bool) -> Socket:
     number(received, "receive queue")
     number(sent, "send queue")
     owners, rest = _owners(columns[_COLUMNS].rstrip() if len(columns) > _COLUMNS else "")
-    uid, inode = _identity(rest)
-    is_v6only = _v6only(rest)
+    words = rest.split()
+    uid, inode = _identity(words)
+    is_v6only = _v6only(words)
     star = "::" if is_v6only is not None or star_is_v6 else "0.0.0.0"  # noqa: S104 — read, not bound
     host, device, port = _end(local, star)
     peer, _, peer_port = _end(remote, star)
@@ -70,6 +73,7 @@ def read_row(line: str, *, line_number: int, star_is_v6: bool) -> Socket:
     )
 
 
+@lru_cache(maxsize=2048)
 def _end(text: str, star: str) -> tuple[tuple[Family, str], str | None, int]:
     """Read ``127.0.0.1:22``, ``[fe80::1]%eth0:546``, ``0.0.0.0%eth0:68``, ``*:*``."""
     host, _, port = text.rpartition(":")
@@ -120,10 +124,10 @@ def _owner(text: str, start: int) -> tuple[Owner, int]:
     return found
 
 
-def _identity(text: str) -> tuple[int | None, int | None]:
+def _identity(words: list[str]) -> tuple[int | None, int | None]:
     """Return uid and inode: ss leaves ``uid`` out for 0, and both out where it could not ask for them."""
     uid = inode = None
-    for token in text.split():
+    for token in words:
         key, colon, value = token.partition(":")
         if not colon:
             message = f"{token[:40]!r} is not a field of ss"
@@ -140,9 +144,9 @@ def _identity(text: str) -> tuple[int | None, int | None]:
     return (0 if uid is None and inode is not None else uid), inode
 
 
-def _v6only(text: str) -> bool | None:
+def _v6only(words: list[str]) -> bool | None:
     """Return whether IPv4 is excluded; None when it is not printed."""
-    for word in reversed(text.split()):
+    for word in reversed(words):
         if word.startswith("v6only:"):
             return word == "v6only:1"
     return None
