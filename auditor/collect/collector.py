@@ -11,6 +11,7 @@ The words a POSIX fragment may use, all defined by the probe's head (``collect/h
 ``show FILE``       the lines of a file, as they are
 ``show_named FILE...``  the lines of files, each behind ``FILE:``; a file that is gone by now has none
 ``scan FILE...``    what the collector's own ``awk`` makes of files
+``scan_listed LIST``  the same, of very many: each stands in the list behind a tab, ``$tab``
 ``tell NUMBER``     ends the section, whose command went well; for sections ``after`` it, the number (0 to 31) stands
                     in ``$told_`` and its id with ``_`` for the dot, which is empty where it did not come so far
 ``$uid``            numeric effective user id of the probe

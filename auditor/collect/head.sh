@@ -28,5 +28,6 @@ need() { for tool; do have "$tool" || failed "$tool is not installed"; done; }
 show() { printf '\n%s read plain\t%s\n' "$token" "$1"; }
 show_named() { printf '\n%s read named' "$token"; printf '\t%s' "$@"; printf '\n'; }
 scan() { printf '\n%s read %s' "$token" "$section"; printf '\t%s' "$@"; printf '\n'; }
+scan_listed() { printf '\n%s read %s%s\n' "$token" "$section" "$1"; }
 
 # ---- the sections

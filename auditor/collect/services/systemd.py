@@ -25,24 +25,26 @@ for dir in /etc/systemd/system.control /run/systemd/system.control /run/systemd/
     set -- "$@" "$dir"
 done
 [ $# -gt 0 ] || { absent "there is no folder of systemd units"; return; }
+files=''
+unit() {
+    if [ -f "$1" ] || [ "$1" -ef /dev/null ]; then files=$files$tab$1
+    elif [ -e "$1" ] || [ -L "$1" ]; then printf 'broken\t%s\t\t\t\t\t\n' "$1"; fi
+}
 for dir; do
     [ -r "$dir" ] && [ -x "$dir" ] || partial "$dir cannot be read"
-    for link in "$dir"/*.wants/* "$dir"/*.requires/*; do
-        [ -L "$link" ] && printf 'wanted\t%s\n' "$link"
-    done
-    for link in "$dir"/*.service "$dir"/*.socket "$dir"/*.timer "$dir"/*.path; do
-        [ -L "$link" ] && printf 'link\t%s\n' "$link"
-    done
-done
-for dir; do
-    shift
-    for file in "$dir"/*.service "$dir"/*.socket "$dir"/*.timer "$dir"/*.path \
-        "$dir"/*.service.d/*.conf "$dir"/*.socket.d/*.conf; do
-        if [ -f "$file" ] || [ "$file" -ef /dev/null ]; then set -- "$@" "$file"
-        elif [ -e "$file" ] || [ -L "$file" ]; then printf 'broken\t%s\t\t\t\t\t\n' "$file"; fi
+    for file in "$dir"/*; do
+        case $file in
+            *.service | *.socket | *.timer | *.path)
+                [ -L "$file" ] && printf 'link\t%s\n' "$file"
+                unit "$file" ;;
+            *.service.d | *.socket.d)
+                for inner in "$file"/*.conf; do unit "$inner"; done ;;
+            *.wants | *.requires)
+                for inner in "$file"/*; do [ -L "$inner" ] && printf 'wanted\t%s\n' "$inner"; done ;;
+        esac
     done
 done
-[ $# = 0 ] || scan "$@"
+[ -z "$files" ] || scan_listed "$files"
 printf 'running\n'
 [ ! -d /run/systemd/system ]
 """

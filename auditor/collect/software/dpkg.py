@@ -26,26 +26,31 @@ for file in "$database"/status "$database"/status.d/* "$database"/updates/[0-9]*
 done
 [ $# = 0 ] || scan "$@"
 """
+# A record is a paragraph: a line at a time would be thirty times as many reads.
 _AWK = r"""
-function software_dpkg(    at, line, got) {
+function software_dpkg(    at, text, got) {
+    RS = ""
     for (at = 2; at <= paths; at++) {
-        while ((got = (getline line < path[at])) > 0) {
-            if (line == "") software_dpkg_put()
-            else if (line !~ /^(Package|Status|Version|Architecture): /) continue
-            else if (line ~ /^P/) dpkg_name = substr(line, 10)
-            else if (line ~ /^S/) { split(line, dpkg_words, " "); dpkg_state = dpkg_words[4] }
-            else if (line ~ /^V/) dpkg_version = substr(line, 10)
-            else dpkg_architecture = substr(line, 15)
-        }
+        while ((got = (getline text < path[at])) > 0) software_dpkg_put("\n" text)
         close(path[at])
         if (got < 0) print "@outcome partial " path[at] " cannot be read"
-        software_dpkg_put()
     }
+    RS = "\n"
 }
-function software_dpkg_put() {
-    if (dpkg_state dpkg_name dpkg_version dpkg_architecture != "")
-        put(dpkg_state "\t" dpkg_name "\t" dpkg_version "\t" dpkg_architecture)
-    dpkg_state = dpkg_name = dpkg_version = dpkg_architecture = ""
+function software_dpkg_put(text,    state, row) {
+    state = software_dpkg_field(text, "\nStatus: ")
+    sub(/ +$/, "", state)
+    sub(/^.* /, "", state)
+    row = "\t" software_dpkg_field(text, "\nPackage: ") "\t" software_dpkg_field(text, "\nVersion: ") \
+        "\t" software_dpkg_field(text, "\nArchitecture: ")
+    if (state row != "\t\t\t") put(state row)
+}
+function software_dpkg_field(text, name,    at) {
+    at = index(text, name)
+    if (!at) return ""
+    text = substr(text, at + length(name))
+    at = index(text, "\n")
+    return at ? substr(text, 1, at - 1) : text
 }
 """
 
