@@ -7,16 +7,16 @@ from typing import Any
 
 from auditor.report.formats import FORMATS
 from auditor.report.run_rows import RunRows
-from auditor.report.writing import write_report
+from auditor.report.writing import write_side_by_side
 from auditor.run.bundle import MANIFEST, evidence_format, write_manifest
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
 
 def write_bundle(store: Store, run: RunRecord, rows: RunRows, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Write the reports and what they rest on, seal the folder, and return the files of the reports."""
-    made = write_report(rows, folder, [FORMATS[name] for name in formats])
-    write_report(rows, folder, [evidence_format(store, run)])
+    """Write the reports and what they rest on, seal the folder, and return the files made, those of reports first."""
+    wanted = [FORMATS[name] for name in formats]
+    made = write_side_by_side(rows, folder, [*wanted, evidence_format(store, run)], store.forked)
     previous = _previous(store, run)
     store.note(run.id, seal=write_manifest(folder, previous), previous=previous)
     return made

@@ -1,12 +1,20 @@
 """How reports get into a run's folder: each format whole or not at all, everything else left alone."""
 
+import json
+import os
 import shutil
-from collections.abc import Sequence
+import threading
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from auditor.errors import OutputError
 from auditor.report.format import Format
 from auditor.report.run_rows import RunRows
+
+_BOTH, _MANY = 2, 20
+"""Formats and hosts from which on a second process is worth its start."""
 
 
 def write_report(rows: RunRows, folder: Path, formats: Sequence[Format]) -> list[Path]:
@@ -36,6 +44,54 @@ def write_report(rows: RunRows, folder: Path, formats: Sequence[Format]) -> list
             raise OutputError(_sentence(one, folder, place, error)) from error
         made.extend(folder / file.relative_to(draft) for file in files)
     return made
+
+
+def write_side_by_side(
+    rows: RunRows, folder: Path, formats: Sequence[Format], forked: Callable[[], None]
+) -> list[Path]:
+    """Do what ``write_report`` does on two processors: the first format is written by a process of its own.
+
+    ``forked`` is called there first; it must see to it that the rows are read over a connection of its own. Where
+    other threads run, which a process cannot be parted from, and for few hosts, it is written here.
+    """
+    if len(formats) < _BOTH or len(rows.ledger) < _MANY or threading.active_count() > 1:
+        return write_report(rows, folder, formats)
+    said, says = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(said)
+        _write_and_tell(rows, folder, formats[0], forked, says)
+    os.close(says)
+    try:
+        others = write_report(rows, folder, formats[1:])
+    finally:
+        with os.fdopen(said, encoding="utf-8") as stream:
+            text = stream.read()
+        os.waitpid(pid, 0)
+    if not text:
+        raise RuntimeError(f"the process that wrote the {formats[0].id} report ended early")
+    answer = json.loads(text)
+    if "error" in answer:
+        raise OutputError(answer["error"])
+    return [*map(Path, answer["made"]), *others]
+
+
+def _write_and_tell(rows: RunRows, folder: Path, one: Format, forked: Callable[[], None], says: int) -> NoReturn:
+    """Write a format in a process that was forked for it, tell the parent what came of it, and end."""
+    status = 1
+    try:
+        forked()
+        try:
+            answer: dict[str, object] = {"made": [str(file) for file in write_report(rows, folder, [one])]}
+        except OutputError as error:
+            answer = {"error": str(error)}
+        with os.fdopen(says, "w", encoding="utf-8") as stream:
+            json.dump(answer, stream)
+        status = 0
+    except Exception:  # noqa: BLE001 — this process ends here: a fault of ours is shown, and its parent told by silence
+        traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
 def _move(new: Path, place: Path) -> None:

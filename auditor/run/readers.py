@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+import traceback
 
 from auditor.errors import HostError, Reason
 from auditor.run.pipeline import Rules
@@ -26,9 +27,8 @@ class Readers:
     """
 
     def __init__(self, count: int, rules: Rules, limits: ReaderLimits | None = None) -> None:
-        """Fork the nursery and the first ``count`` readers."""
+        """Fork the nursery, which gets ready beside us; it makes up to ``count`` readers when they are needed."""
         self._limits = limits or ReaderLimits()
-        warm_up(rules)
         gc.collect()
         gc.freeze()
         ours, theirs = socket.socketpair()
@@ -40,13 +40,14 @@ class Readers:
         gc.unfreeze()
         self._nursery = ours
         self._birth = threading.Lock()
-        self._free: queue.SimpleQueue[tuple[int, socket.socket]] = queue.SimpleQueue()
+        # None is a reader that is not born yet.
+        self._free: queue.SimpleQueue[tuple[int, socket.socket] | None] = queue.SimpleQueue()
         for _ in range(count):
-            self._free.put(self._born())
+            self._free.put(None)
 
     def read(self, job: ReadJob) -> HostRecord:
         """Have one host read and judged; waits for a free reader. Raises HostError when the reader breaks."""
-        pid, channel = self._free.get()
+        pid, channel = self._next()
         try:
             message = self._ask(job, channel)
         except BaseException:
@@ -71,12 +72,24 @@ class Readers:
         """End every reader and the nursery."""
         while True:
             try:
-                _, channel = self._free.get_nowait()
+                reader = self._free.get_nowait()
             except queue.Empty:
                 break
-            channel.close()
+            if reader is not None:
+                reader[1].close()
         self._nursery.close()
         os.waitpid(self._nursery_pid, 0)
+
+    def _next(self) -> tuple[int, socket.socket]:
+        """Wait for a free reader."""
+        reader = self._free.get()
+        if reader is not None:
+            return reader
+        try:
+            return self._born()
+        except BaseException:
+            self._free.put(None)
+            raise
 
     def _ask(self, job: ReadJob, channel: socket.socket) -> bytes | None:
         import pickle  # noqa: PLC0415 — only ever towards our own child
@@ -93,10 +106,11 @@ class Readers:
         channel.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        self._free.put(self._born())
+        self._free.put(None)
 
     def _born(self) -> tuple[int, socket.socket]:
-        with self._birth:
+        descriptors: list[int] = []
+        with self._birth, contextlib.suppress(ConnectionError):
             self._nursery.sendall(b"+")
             message, descriptors, _, _ = socket.recv_fds(self._nursery, _PID_BYTES, 1)
         if not descriptors:
@@ -108,6 +122,9 @@ def _nursery(requests: socket.socket, rules: Rules, limits: ReaderLimits) -> Non
     """Fork a reader for every byte that comes, until the parent is gone; never returns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        warm_up(rules)
+        gc.collect()
+        gc.freeze()
         while requests.recv(1):
             _bury(os.WNOHANG)
             ours, theirs = socket.socketpair()
@@ -121,6 +138,8 @@ def _nursery(requests: socket.socket, rules: Rules, limits: ReaderLimits) -> Non
             socket.send_fds(requests, [pid.to_bytes(_PID_BYTES)], [theirs.fileno()])
             theirs.close()
         _bury(0)
+    except Exception:  # noqa: BLE001 — this process ends here: hosts then have no reader, and here is why
+        traceback.print_exc()
     finally:
         os._exit(0)
 

@@ -55,6 +55,10 @@ class Store:
         """Let go of every connection."""
         self._engine.dispose()
 
+    def forked(self) -> None:
+        """Be used from now on in a process that was forked: its parent's connections are let alone, new ones made."""
+        self._engine.dispose(close=False)
+
     # ---- writing
 
     def begin(self, record: RunRecord, scope: Sequence[tuple[HostFacts, str]], texts: Iterable[str]) -> RunRecord:

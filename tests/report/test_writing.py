@@ -1,5 +1,6 @@
 """A report is written whole or not at all, and leaves alone what is not its own."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import OutputError
+from auditor.report import writing
 from auditor.report.format import Format
 from auditor.report.formats import FORMATS
 from auditor.report.run_rows import RunRows
-from auditor.report.writing import write_report
+from auditor.report.writing import write_report, write_side_by_side
 
 
 def _files(folder: Path) -> set[str]:
@@ -103,3 +105,42 @@ def test_a_host_costs_little(fleet_of: Callable[[int], RunRows], tmp_path: Path)
     before = time.process_time()
     write_report(rows, tmp_path, list(FORMATS.values()))
     assert (time.process_time() - before) / count < 0.008
+
+
+def test_two_processes_write_what_one_does(sample: RunRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_MANY", 1)
+    told: list[str] = []
+    formats = list(FORMATS.values())
+    alone = write_report(sample, tmp_path / "alone", formats)
+    both = write_side_by_side(sample, tmp_path / "both", formats, lambda: told.append("here"))
+    assert [file.relative_to(tmp_path / "both") for file in both] == [
+        file.relative_to(tmp_path / "alone") for file in alone
+    ]
+    assert all(one.read_bytes() == other.read_bytes() for one, other in zip(alone, both, strict=True))
+    # It was told in the process that was made, and that has ended.
+    assert told == []
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_full_disk_in_the_other_process_is_said_here(
+    sample: RunRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_MANY", 1)
+    with pytest.raises(OutputError, match="the html report cannot be written"):
+        write_side_by_side(sample, tmp_path, [_failing(28), FORMATS["csv"]], lambda: None)
+    # What was whole stays.
+    assert (tmp_path / "csv" / "ledger.csv").is_file()
+    assert not (tmp_path / "html").exists()
+
+
+def test_a_fault_in_the_other_process_is_not_silent(
+    sample: RunRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_MANY", 1)
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(RuntimeError, match="ended early"):
+        write_side_by_side(sample, tmp_path, list(FORMATS.values()), broken)
