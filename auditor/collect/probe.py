@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from auditor.collect.collector import Collector
@@ -123,10 +123,14 @@ def assemble(chosen: Iterable[Collector]) -> str:
     )
 
 
-@cache
 def sh_probe_sha256() -> str:
     """Return the digest of the probe, as it stands in seals, sudoers entries and ``probe show``."""
-    return hashlib.sha256(sh_probe().encode()).hexdigest()
+    return _sha256(sh_probe())
+
+
+@lru_cache(maxsize=4)
+def _sha256(script: str) -> str:
+    return hashlib.sha256(script.encode()).hexdigest()
 
 
 @cache
@@ -173,7 +177,7 @@ def sh_call(
         token=token,
         launcher=LAUNCHER,
         script=script,
-        script_sha256=hashlib.sha256(script.encode()).hexdigest(),
+        script_sha256=_sha256(script),
         stdin=stdin.encode(),
         secret=(become_password or "").encode(errors="surrogateescape"),
         deadline=deadline,

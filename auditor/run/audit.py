@@ -178,6 +178,8 @@ def run_audit(
     history = histories(store.text(run.inputs["history"]))
     nobody = History()
     known_secrets = Secrets(os.environ)
+    # Made here, once: threads that all begin with it would each make it.
+    probe_sha256 = sh_probe_sha256()
 
     def put(host: Host) -> RawOutput:
         if host.unusable is not None:
@@ -197,7 +199,7 @@ def run_audit(
             host=facts,
             raw=answer,
             token=answer.token or "",
-            probe_sha256=sh_probe_sha256(),
+            probe_sha256=probe_sha256,
             unpacked_limit=limits.unpacked_bytes,
         )
         return readers.read(replace(job, answered=answered))
