@@ -68,3 +68,15 @@ def test_a_group_left_in_the_background_is_ended(
     while state.exists() and ") Z " not in state.read_text():
         assert time.monotonic() < end, "it goes on"
         time.sleep(0.02)
+
+
+def test_ssh_does_not_load_what_it_has_no_use_for() -> None:
+    code = (
+        "import sys\n"
+        "from auditor.model.host import ConnectionKind\n"
+        "from auditor.transport.choose import Transports\n"
+        "Transports().transport_for(ConnectionKind.SSH)\n"
+        "print('paramiko' in sys.modules, 'invoke' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
