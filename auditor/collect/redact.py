@@ -31,10 +31,10 @@ _ENDS = " \t\"'\\,;&"
 def redact(text: str) -> tuple[str, int]:
     """Return the text without its secrets, and how many were taken out."""
     lowered = text.lower()
-    if not any(hint in lowered for hint in _HINTS):
+    hints = [hint for hint in _HINTS if hint in lowered]
+    if not hints:
         return text, 0
     total = 0
-    hints = [hint for hint in _HINTS if hint in lowered]
     lines = text.split("\n")
     for number, low in enumerate(lowered.split("\n")):
         for hint in hints:
