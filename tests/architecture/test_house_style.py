@@ -11,11 +11,14 @@ _EMPTY_WORDS = {"util", "utils", "helper", "helpers", "manager", "base", "misc",
 # Where a fault of ours becomes words: the command line; and the boundary around one host, on both its sides:
 # the worker that reads its bytes, and the thread that carries a fault to the caller, who raises it. The filter that
 # fills in one variable of one host inside Ansible stands at that boundary too: the operator's templates raise anything.
+# The last boundaries: of the command line, of a host, and of a process of ours that ends there.
 _MAY_CATCH_ALL = {
     "auditor/cli/main.py",
     "auditor/inventory/ansible_filter.py",
+    "auditor/report/writing.py",
     "auditor/run/fanout.py",
     "auditor/run/reader.py",
+    "auditor/run/readers.py",
 }
 
 

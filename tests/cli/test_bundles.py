@@ -281,6 +281,7 @@ def test_wrong_words_change_nothing(tmp_path: Path, words: tuple[str, ...], said
     assert not list(tmp_path.rglob("manifest.json"))
 
 
+@pytest.mark.slow
 def test_the_chain_of_runs_and_the_reports_that_come_later(tmp_path: Path) -> None:
     words = ("--store", tmp_path / "store.sqlite", "-o", tmp_path / "reports")
     for _ in range(2):
@@ -303,6 +304,7 @@ def test_the_chain_of_runs_and_the_reports_that_come_later(tmp_path: Path) -> No
     assert comparable(only(tmp_path / "again")) == comparable(folders[2])
 
 
+@pytest.mark.slow
 def test_collected_evidence_has_no_verdict_and_is_judged_later(tmp_path: Path) -> None:
     done = auditor("collect", "local", "-o", tmp_path / "evidence", home=tmp_path)
     assert done.returncode == 0, done.stderr
