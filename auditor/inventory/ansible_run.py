@@ -157,10 +157,14 @@ class _Channel:
         return b"".join(self._pieces).decode("utf-8", "replace")
 
 
-def _program(name: str, source: str) -> str:
-    """Return the program that was installed with the auditor, else the first on the path."""
+def find_program(name: str) -> str | None:
+    """Return the program that was installed with the auditor, else the first on the path; None where there is none."""
     ours = Path(sysconfig.get_path("scripts"), name)
-    found = str(ours) if ours.exists() else shutil.which(name)
+    return str(ours) if ours.exists() else shutil.which(name)
+
+
+def _program(name: str, source: str) -> str:
+    found = find_program(name)
     if found is None:
         raise InventoryError(
             f"{source}: reading an Ansible inventory takes ansible-core, which is not installed: "

@@ -177,9 +177,25 @@ def run_audit(
     waiting = [host for host in scope.hosts if host.name not in done]
     history = histories(store.text(run.inputs["history"]))
     nobody = History()
+
+    def read(turn: Turn, answer: RawOutput | HostError) -> HostRecord:
+        facts = host_facts(turn.host)
+        known = history.get(facts.key, nobody)
+        job = ReadJob(host=facts, history=known, attempts=turn.attempt, retried_after=turn.after)
+        if isinstance(answer, HostError):
+            return readers.read(replace(job, error=answer))
+        return readers.read(replace(job, answered=answered_by(turn.host, answer, limits)))
+
+    for outcome in fan_out(waiting, asking(ask, limits), read, course):
+        store.record(run.id, outcome.record)
+        yield outcome.record
+
+
+def asking(ask: Ask, limits: Limits) -> Callable[[Host], RawOutput]:
+    """Return what puts the probe to a host: its secrets looked up, its call made, its answer told by its token."""
     known_secrets = Secrets(os.environ)
-    # Made here, once: threads that all begin with it would each make it.
-    probe_sha256 = sh_probe_sha256()
+    # Made here, once, and kept: threads that all begin with it would each make it.
+    sh_probe_sha256()
 
     def put(host: Host) -> RawOutput:
         if host.unusable is not None:
@@ -189,24 +205,18 @@ def run_audit(
         answer = ask(host, call)
         return answer if answer.token is not None else replace(answer, token=call.token)
 
-    def read(turn: Turn, answer: RawOutput | HostError) -> HostRecord:
-        facts = host_facts(turn.host)
-        known = history.get(facts.key, nobody)
-        job = ReadJob(host=facts, history=known, attempts=turn.attempt, retried_after=turn.after)
-        if isinstance(answer, HostError):
-            return readers.read(replace(job, error=answer))
-        answered = Answered(
-            host=facts,
-            raw=answer,
-            token=answer.token or "",
-            probe_sha256=probe_sha256,
-            unpacked_limit=limits.unpacked_bytes,
-        )
-        return readers.read(replace(job, answered=answered))
+    return put
 
-    for outcome in fan_out(waiting, put, read, course):
-        store.record(run.id, outcome.record)
-        yield outcome.record
+
+def answered_by(host: Host, answer: RawOutput, limits: Limits) -> Answered:
+    """Make a host's answer ready for a reader."""
+    return Answered(
+        host=host_facts(host),
+        raw=answer,
+        token=answer.token or "",
+        probe_sha256=sh_probe_sha256(),
+        unpacked_limit=limits.unpacked_bytes,
+    )
 
 
 def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | None = None) -> RunRecord:

@@ -9,6 +9,7 @@ from auditor.errors import HostError, Reason
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
+from auditor.model.rung import Climbed, nobody_watches
 from auditor.transport.local import LocalTransport
 from auditor.transport.replay import ReplayTransport
 from auditor.transport.transport import Transport
@@ -17,9 +18,13 @@ from auditor.transport.transport import Transport
 class Transports:
     """The transports of a run: each made when first needed, then shared by all threads. Itself a Transport."""
 
-    def __init__(self, *, pacing: Pacing | None = None) -> None:
-        """Begin with none; importing paramiko alone costs 0.1 s, which a local audit need not pay."""
+    def __init__(self, *, pacing: Pacing | None = None, climbed: Climbed = nobody_watches) -> None:
+        """Begin with none; importing paramiko alone costs 0.1 s, which a local audit need not pay.
+
+        ``climbed`` is told of every rung on the way to a host.
+        """
         self._pacing = pacing or Pacing()
+        self._climbed = climbed
         self._made: dict[ConnectionKind, Transport] = {}
         self._lock = threading.Lock()
 
@@ -38,7 +43,7 @@ class Transports:
         """Return the transport of a kind of connection; HostError ``unsupported`` where there is none yet."""
         with self._lock:
             if kind not in self._made:
-                self._made[kind] = _make(kind, self._pacing)
+                self._made[kind] = _make(kind, self._pacing, self._climbed)
             return self._made[kind]
 
 
@@ -55,7 +60,7 @@ def _left_out(module: str) -> Iterator[None]:
             del sys.modules[module]
 
 
-def _make(kind: ConnectionKind, pacing: Pacing) -> Transport:
+def _make(kind: ConnectionKind, pacing: Pacing, climbed: Climbed) -> Transport:
     if kind is ConnectionKind.LOCAL:
         return LocalTransport()
     if kind is ConnectionKind.REPLAY:
@@ -66,7 +71,9 @@ def _make(kind: ConnectionKind, pacing: Pacing) -> Transport:
             from auditor.transport.ssh import Patience, SshTransport  # noqa: PLC0415 — see Transports.__init__
 
         return SshTransport(
-            patience=Patience(connect=pacing.connect_timeout), password_failures=pacing.password_failures
+            patience=Patience(connect=pacing.connect_timeout),
+            password_failures=pacing.password_failures,
+            climbed=climbed,
         )
     raise HostError(
         Reason.UNSUPPORTED,

@@ -59,8 +59,8 @@ def open_connection(address: str, port: int, deadline: Deadline) -> socket.socke
     raise HostError(reason, "; ".join(detail for _, detail in failures))
 
 
-def await_banner(connection: Stream, deadline: Deadline) -> None:
-    """Wait until an SSH version line stands at the head of the stream, and leave it there.
+def await_banner(connection: Stream, deadline: Deadline) -> str:
+    """Wait until an SSH version line stands at the head of the stream, leave it there, and return it quoted.
 
     Raises HostError with ``no_banner`` when nothing comes, ``not_ssh`` when something else does.
     """
@@ -74,7 +74,7 @@ def await_banner(connection: Stream, deadline: Deadline) -> None:
             raise _no_ssh(first, closed=data is not None)
         if not inside_line and _MARK.startswith(data[: len(_MARK)]):
             if b"\n" in data[: _VERSION + 1] and data.startswith(_MARK):
-                return
+                return quoted(data[: data.index(b"\n")].rstrip(b"\r"))
             if len(data) > _VERSION:
                 raise _no_ssh(first, closed=False)
             # An incomplete version line: peeking again returns at once, so the wait is ours.

@@ -8,15 +8,17 @@ import os
 import pwd
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
+from socket import socket
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
 from auditor.model.probe import SUDO_ASKS, ProbeCall, RawOutput
+from auditor.model.rung import Climbed, Rung, nobody_watches
 from auditor.transport.capture import Capture
 from auditor.transport.connect import await_banner, bare, open_connection
 from auditor.transport.credential_gate import LONGEST_TURN, Attempt, CredentialGate
@@ -100,11 +102,14 @@ class SshTransport:
         agent_socket: str | None = None,
         patience: Patience | None = None,
         password_failures: int = 3,
+        climbed: Climbed = nobody_watches,
     ) -> None:
         """Take the folder that holds ``.ssh`` and the agent's socket; None means the operator's own.
 
-        ``password_failures`` is how often in a row an account's password may be refused.
+        ``password_failures`` is how often in a row an account's password may be refused; ``climbed`` is told of
+        every rung on the way to a host.
         """
+        self._climbed = climbed
         self._operator, own_home = _account()
         self._home = home or own_home
         self._keyring = Keyring(
@@ -127,8 +132,10 @@ class SshTransport:
             key, deadline = self._let_in(connection, host, deadline)
             with self._sudo_turn(connection, host, call, deadline) as turn:
                 session = open_session(connection, turn.deadline)
+                self._climbed(host.name, Rung.SESSION, "a channel for a command is open")
                 answer, exit_status = converse(connection, session, turn.call, turn.deadline, turn.hear)
                 turn.end(answer)
+        self._climbed(host.name, Rung.ANSWER, f"{len(answer.stdout)} bytes")
         return RawOutput(
             stdout=answer.stdout,
             stderr=answer.stderr,
@@ -177,10 +184,13 @@ class SshTransport:
         """Check who the host is and log in; return its key, and the deadline without the time that was not its own."""
         key = connection.host_key_shown()
         self._known_hosts(host).check(_names(host), host.port or DEFAULT_PORT, key)
+        self._climbed(host.name, Rung.HOST_KEY, f"{key.algorithm} {key.fingerprint}")
         connection.allow_until(deadline)
         user = host.credentials.user or self._operator
         with _at_login():
-            return key, log_in(connection, host, user, self._keyring, self._gate, deadline)
+            entry = log_in(connection, host, user, self._keyring, self._gate, deadline)
+        self._climbed(host.name, Rung.LOGIN, f"{user}, by {entry.by}")
+        return key, entry.deadline
 
     @contextmanager
     def _sudo_turn(
@@ -242,21 +252,34 @@ class SshTransport:
     ) -> SshConnection:
         """Agree on keys with a host, over a stream or a connection of its own; on failure nothing is left."""
         patience = self._patience
-        stream: Stream = way or open_connection(
-            host.address, host.port or DEFAULT_PORT, deadline.sooner(patience.connect)
-        )
+        port = host.port or DEFAULT_PORT
+        stream: Stream = way or open_connection(host.address, port, deadline.sooner(patience.connect))
         try:
-            await_banner(stream, deadline.sooner(patience.banner))
+            self._climbed(host.name, Rung.CONNECT, _far_end(host, stream))
+            banner = await_banner(stream, deadline.sooner(patience.banner))
+            self._climbed(host.name, Rung.BANNER, banner)
             connection = SshConnection(stream, allowance)
             try:
                 connection.agree(algorithms, deadline.sooner(patience.handshake), others=others)
             except BaseException:
                 connection.end()
                 raise
+            self._climbed(host.name, Rung.ENCRYPTION, connection.agreed_on)
         except BaseException:
             stream.close()
             raise
         return connection
+
+
+def _far_end(host: Host, stream: Stream) -> str:
+    """Say what a stream leads to: the address that answered, or the jump host that passes bytes on."""
+    where = bare(host.address)
+    if isinstance(stream, socket):
+        # Who hangs up at once has no address any more.
+        with suppress(OSError):
+            where = str(stream.getpeername()[0])
+    way = f", through jump host {host.ssh.jumps[-1].name}" if host.ssh.jumps else ""
+    return f"{where} port {host.port or DEFAULT_PORT}{way}"
 
 
 def _names(host: Host) -> tuple[str, ...]:

@@ -147,6 +147,11 @@ class SshConnection(paramiko.Transport):
         """Return the host key types to ask for; paramiko's own adds certificates, which nobody has asked for."""
         return self._filter_algorithm("keys")  # type: ignore[attr-defined,no-any-return] # paramiko's stubs lack it
 
+    @property
+    def agreed_on(self) -> str:
+        """Return how the host proves itself and how bytes are kept secret."""
+        return f"{self.host_key_type}, {self.remote_cipher}"  # type: ignore[attr-defined] # paramiko's stubs lack it
+
     def host_key_shown(self) -> HostKey:
         """Return the key whose signature the key exchange has verified, with its certificate where it has one."""
         key = self.get_remote_server_key()

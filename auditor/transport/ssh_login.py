@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -93,17 +94,26 @@ class Keyring:
             yield [_agent_key(key) for key in agent.get_keys()]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """How a host let us in."""
+
+    deadline: Deadline
+    """The deadline, later by as much as a password had to wait for its turn."""
+    by: str
+    """What was taken, after what was refused; no secret is in it."""
+
+
 def log_in(
     connection: SshConnection, host: Host, user: str, keyring: Keyring, gate: CredentialGate, deadline: Deadline
-) -> Deadline:
+) -> Entry:
     """Log in as a user, offering each credential once, certificates before bare keys; a refusal is final.
 
-    Returns the deadline, later by as much as a password had to wait for its turn. Raises HostError: ``auth`` with
-    everything that was tried, ``credential_stopped``, ``timeout``, or ``reset``.
+    Raises HostError: ``auth`` with everything that was tried, ``credential_stopped``, ``timeout``, or ``reset``.
     """
     login = _Login(connection, user, deadline)
     if _with_keys(login, host, keyring, deadline):
-        return deadline
+        return Entry(deadline=deadline, by=login.taken)
     password = host.credentials.password
     if password is not None and login.takes_passwords:
         connection.allow_until(Deadline.after(deadline.remaining + LONGEST_TURN))
@@ -111,7 +121,7 @@ def log_in(
             deadline = login.go_on_until(Deadline(at=deadline.at + attempt.waited))
             attempt.outcome = login.with_password(password)
         if attempt.outcome:
-            return deadline
+            return Entry(deadline=deadline, by=login.taken)
     raise login.refused()
 
 
@@ -205,12 +215,20 @@ class _Login(AuthHandler):
         self._offers = 0
         self._accepted: list[str] | None = None
         self._answered = False
+        self._taken = ""
         connection.auth_handler = self
 
     @property
     def takes_passwords(self) -> bool:
         """Tell whether the host takes a password at all, as far as it has said."""
         return self._takes(_PASSWORD) or self._takes(_INTERACTIVE)
+
+    @property
+    def taken(self) -> str:
+        """Say what the host took, what was tried before, and which methods it named then."""
+        tried = f"; before it: {'; '.join(self._tried)}" if self._tried else ""
+        accepts = f"; the host takes {quoted(', '.join(self._accepted))}" if self._accepted is not None else ""
+        return self._taken + tried + accepts
 
     def go_on_until(self, deadline: Deadline) -> Deadline:
         """Move the deadline, for the time that was waited for others."""
@@ -286,6 +304,7 @@ class _Login(AuthHandler):
         if connection.is_active():
             done.wait(self._deadline.remaining + 1)
         if self.is_authenticated():
+            self._taken = what
             return True
         if not connection.is_active() or not done.is_set():
             error = connection.failure(Reason.AUTH, f"at the log-in of user {self._user!r}, when offered {what}")
