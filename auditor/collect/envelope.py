@@ -235,3 +235,24 @@ def _assemble(chunks: list[bytes], noises: dict[str, str]) -> Envelope:
         assembly.texts.append(_content(rest))
     assembly.close("")
     return Envelope(head=assembly.head, answers=tuple(assembly.answers), preamble_stderr=noises[""])
+
+
+def write_envelope(envelope: Envelope, token: str) -> tuple[bytes, bytes]:
+    """Write an answer as the probe would have, unpacked: its standard output and its standard error.
+
+    What the script and its shell said became of a section is written as the script's word alone.
+    """
+    out = [f"{_MAGIC.decode()}{token} plain\n", *(f"@head {name} {value}\n" for name, value in envelope.head.items())]
+    noise = [envelope.preamble_stderr]
+    for one in envelope.answers:
+        out.append(f"@begin {one.id}\n")
+        if one.text:
+            out.append("|" + one.text.removesuffix("\n").replace("\n", "\n|") + "\n")
+        if one.outcome is Outcome.TRUNCATED:
+            out.append("@cut\n")
+        elif one.outcome is not Outcome.COLLECTED:
+            out.append(f"@outcome {one.outcome} {one.reason or ''}\n")
+        out.append(f"@end {one.id} 0\n")
+        noise.append(f"\n{token} begin {one.id}\n{one.stderr}")
+    said = "".join(noise) if envelope.preamble_stderr or any(one.stderr for one in envelope.answers) else ""
+    return "".join([*out, "@finish\n"]).encode(), said.encode()

@@ -27,6 +27,8 @@ from auditor.model.host import HostFacts, OsFamily
 from auditor.model.result import HostResult
 from auditor.report.rows import compact, host_row
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
+from auditor.run.scrubbing import ScrubJob, pack_scrubbed, scrubbed
+from auditor.run.wire import failure, joined, parted
 from auditor.store.record import HostRecord, SectionRecord
 
 _SIZE = struct.Struct("!I")
@@ -48,6 +50,12 @@ class ReaderLimits:
     """Address space beyond what the reader began with."""
     wall_seconds: float = 30.0
     """Patience of the one who waits for it."""
+    scrub_times: int = 3
+    """How many times as much scrubbing an answer may take: it is read before and after."""
+
+    def times(self, job: "ReadJob | ScrubJob") -> int:
+        """Return how many times the limits of reading a job may take."""
+        return self.scrub_times if isinstance(job, ScrubJob) else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,22 +99,29 @@ def serve(channel: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
         if data is None:
             return
         # Jobs come from our own parent over a private socket pair.
-        job: ReadJob = pickle.loads(data)  # noqa: S301
-        _limit_cpu(limits)
+        job: ReadJob | ScrubJob = pickle.loads(data)  # noqa: S301
+        _limit_cpu(limits.cpu_seconds * limits.times(job))
         send(channel, _answer(job, rules))
         served += 1
         if served % _COLLECTED == 0:
             gc.collect(0)
 
 
-def _answer(job: ReadJob, rules: Rules) -> bytes:
+def _answer(job: ReadJob | ScrubJob, rules: Rules) -> bytes:
     try:
-        return pack(record_of(job, rules))
+        return _scrub(job, rules) if isinstance(job, ScrubJob) else pack(record_of(job, rules))
     except MemoryError:
-        return pack_failure(Reason.READER_LIMIT, "reading its answer took more memory than a reader may have")
+        return failure(Reason.READER_LIMIT, "reading its answer took more memory than a reader may have")
     except Exception as error:  # noqa: BLE001 — the per-host boundary: our fault on one host must not stop the others
         traceback.print_exc()
-        return pack_failure(Reason.READER_FAILED, f"a fault of the auditor's own: {type(error).__name__}: {error}")
+        return failure(Reason.READER_FAILED, f"a fault of the auditor's own: {type(error).__name__}: {error}")
+
+
+def _scrub(job: ScrubJob, rules: Rules) -> bytes:
+    try:
+        return pack_scrubbed(scrubbed(job, rules))
+    except HostError as error:
+        return failure(error.reason, error.detail)
 
 
 def record_of(job: ReadJob, rules: Rules) -> HostRecord:
@@ -176,8 +191,7 @@ def _packed_before(text: str) -> bytes:
     return _packed(text)
 
 
-# ---- the wire between a reader and its parent: JSON and sizes, so that a reader
-# that a host has taken over cannot make its parent run anything.
+# ---- the wire
 
 
 def pack(record: HostRecord) -> bytes:
@@ -190,26 +204,16 @@ def pack(record: HostRecord) -> bytes:
         [part.sha256, part.id, part.outcome, part.reason, part.stderr, part.redactions, len(part.packed)]
         for part in record.sections
     ]
-    text = json.dumps(head).encode()
-    return b"".join([_SIZE.pack(len(text)), text, *(part.packed for part in record.sections)])
-
-
-def pack_failure(reason: Reason, detail: str) -> bytes:
-    """Write a failure as one message."""
-    text = json.dumps({"failure": reason, "detail": detail}).encode()
-    return _SIZE.pack(len(text)) + text
+    return joined(head, *(part.packed for part in record.sections))
 
 
 def unpack(message: bytes) -> HostRecord:
     """Read a message back; raises HostError for a failure."""
-    (size,) = _SIZE.unpack_from(message)
-    position = _SIZE.size + size
-    head = json.loads(message[_SIZE.size : position])
-    if "failure" in head:
-        raise HostError(Reason(head["failure"]), head["detail"])
+    head, rest = parted(message)
     parts = []
+    position = 0
     for sha256, section, outcome, reason, stderr, redactions, length in head.pop("sections"):
-        packed = message[position : position + length]
+        packed = rest[position : position + length]
         position += length
         parts.append(
             SectionRecord(
@@ -254,10 +258,10 @@ def _exactly(channel: socket.socket, length: int, deadline: float | None) -> byt
     return bytes(parts)
 
 
-def _limit_cpu(limits: ReaderLimits) -> None:
+def _limit_cpu(seconds: int) -> None:
     used = int(time.process_time()) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (used + limits.cpu_seconds, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, hard))
 
 
 def _limit_memory(limits: ReaderLimits) -> None:

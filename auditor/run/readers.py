@@ -9,12 +9,16 @@ import socket
 import threading
 import time
 import traceback
+from collections.abc import Callable
+from typing import TypeVar
 
 from auditor.errors import HostError, Reason
 from auditor.run.pipeline import Rules
 from auditor.run.reader import ReaderLimits, ReadJob, receive, send, serve, unpack, warm_up
+from auditor.run.scrubbing import Scrubbed, ScrubJob, unpack_scrubbed
 from auditor.store.record import HostRecord
 
+T = TypeVar("T")
 _PID_BYTES = 8
 
 
@@ -47,6 +51,13 @@ class Readers:
 
     def read(self, job: ReadJob) -> HostRecord:
         """Have one host read and judged; waits for a free reader. Raises HostError when the reader breaks."""
+        return self._have(job, unpack)
+
+    def scrub(self, job: ScrubJob) -> Scrubbed:
+        """Have one answer scrubbed; waits for a free reader. Raises HostError when it breaks, or the answer is none."""
+        return self._have(job, unpack_scrubbed)
+
+    def _have(self, job: ReadJob | ScrubJob, unpacked: Callable[[bytes], T]) -> T:
         pid, channel = self._next()
         try:
             message = self._ask(job, channel)
@@ -55,18 +66,19 @@ class Readers:
             raise
         if message is None:
             self._replace(pid, channel)
-            limit = f"{self._limits.cpu_seconds} s of CPU, {self._limits.wall_seconds:.0f} s in all"
+            times = self._limits.times(job)
+            limit = f"{self._limits.cpu_seconds * times} s of CPU, {self._limits.wall_seconds * times:.0f} s in all"
             raise HostError(
                 Reason.READER_LIMIT, f"the process that read its answer ended early or beyond its limits ({limit})"
             )
         try:
-            record = unpack(message)
+            made = unpacked(message)
         except HostError:
             # It is replaced too: what it could not read may have left it short of memory for the next host.
             self._replace(pid, channel)
             raise
         self._free.put((pid, channel))
-        return record
+        return made
 
     def close(self) -> None:
         """End every reader and the nursery."""
@@ -91,12 +103,13 @@ class Readers:
             self._free.put(None)
             raise
 
-    def _ask(self, job: ReadJob, channel: socket.socket) -> bytes | None:
+    def _ask(self, job: ReadJob | ScrubJob, channel: socket.socket) -> bytes | None:
         import pickle  # noqa: PLC0415 — only ever towards our own child
 
-        deadline = time.monotonic() + self._limits.wall_seconds
+        seconds = self._limits.wall_seconds * self._limits.times(job)
+        deadline = time.monotonic() + seconds
         try:
-            channel.settimeout(self._limits.wall_seconds)
+            channel.settimeout(seconds)
             send(channel, pickle.dumps(job))
             return receive(channel, deadline)
         except (TimeoutError, ConnectionError):
