@@ -35,6 +35,7 @@ COMMANDS = {
     "catalogue": "show what remote-access software the auditor knows",
     "explain": "explain a control, a product or a finding",
     "enroll": "record the SSH host keys of new hosts",
+    "doctor": "say what works and what is missing, here or on hosts",
     "probe": "show the exact script a host is asked to run",
     "demo": "audit a recorded fleet, without touching a host",
 }
