@@ -15,6 +15,7 @@ from auditor.model.host import OsFamily
 
 _FAMILIES = {"Linux": OsFamily.LINUX, "Darwin": OsFamily.MACOS}
 _NOTE_LIMIT = 300
+_WRONG = "incorrect password attempt"
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 — whatever JSON can hold
@@ -135,6 +136,8 @@ def _privilege_note(envelope: Envelope) -> str | None:
             "install what `auditor probe show sh` prints, and renew its digest in sudoers"
         )
     said = [line for line in envelope.preamble_stderr.splitlines() if line.startswith("sudo:")]
+    # Behind a wrong password sudo first says that no other one came, and only then that it was wrong.
+    said.sort(key=lambda line: _WRONG not in line)
     detail = redact(said[0])[0] if said else "sudo did not say why"
     return f"sudo was refused ({detail})"[:_NOTE_LIMIT]
 
