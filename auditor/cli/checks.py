@@ -14,6 +14,8 @@ _COLOURS = {State.OK: "32", State.NOTE: "33", State.MISSING: "1;31", State.NOT_T
 _STATE_WIDTH = max(len(state) for state in State)
 _WIDTHS = (60, 120)
 """Columns that are written at least and at most, whatever the terminal has."""
+_AS_ROOT = "Run the audit as root or with sudo"
+"""How the advice of a collector begins that needs root."""
 
 
 def print_checks(subject: str, checks: Sequence[Check], ready: str, options: Namespace) -> None:
@@ -67,12 +69,19 @@ def _folded(checks: Sequence[Check], *, whole: bool) -> Iterator[Check]:
 
 
 def _steps(checks: Sequence[Check]) -> dict[str, list[str]]:
-    """Return every advice once, what is missing first, with the checks that ask for it."""
+    """Return every advice once, what is missing first, with the checks that ask for it.
+
+    Where rights are missing, they come first: sections that root would see wait for nothing else.
+    """
+    rights = next((check for check in checks if check.check == "rights" and check.state is State.MISSING), None)
     steps: dict[str, list[str]] = {}
+    if rights is not None:
+        steps[rights.advice] = ["rights"]
     for state in (State.MISSING, State.NOTE, State.OK):
-        for check in checks:
-            if check.advice and check.state is state:
-                steps.setdefault(check.advice, []).append(check.check)
+        for check in (one for one in checks if one.state is state and one.advice and one is not rights):
+            waits = rights is not None and check.section and check.advice.startswith(_AS_ROOT)
+            advice = rights.advice if rights is not None and waits else check.advice
+            steps.setdefault(advice, []).append(check.check)
     return steps
 
 

@@ -86,15 +86,8 @@ def checks_of(host: Host, row: Row, climbed: Mapping[Rung, str], inventory: str 
     if row["evidence"] is None:
         return
     yield _rights(host, row)
-    skew = row["clock_skew"] or 0
-    yield Check(
-        host=host.name,
-        check="clock",
-        state=State.OK if abs(skew) <= _SKEW else State.NOTE,
-        # It was read when the probe began, ours when its answer was whole.
-        detail="as ours" if abs(skew) <= _ASKING else f"{skew:+d} s from ours",
-        advice="" if abs(skew) <= _SKEW else "Let the host keep its time by NTP: evidence is dated by our clock.",
-    )
+    if host.connection is not ConnectionKind.REPLAY:
+        yield _clock(host, row["clock_skew"] or 0)
     yield _tools(host, row)
     yield from (_section(host, section) for section in row["sections"])
     yield from _verdicts(host, row)
@@ -179,6 +172,18 @@ def _rights(host: Host, row: Row) -> Check:
     said = note or "sudo did not say why"
     step = next((step for words, step in _SUDO.items() if words in said.lower()), reason_words(Reason.PRIVILEGE)[1])
     return check(State.MISSING, f"{RIGHTS['user']}; {said}", step)
+
+
+def _clock(host: Host, skew: int) -> Check:
+    is_off = abs(skew) > _SKEW
+    return Check(
+        host=host.name,
+        check="clock",
+        state=State.NOTE if is_off else State.OK,
+        # It was read when the probe began, ours when its answer was whole.
+        detail="as ours" if abs(skew) <= _ASKING else f"{skew:+d} s from ours",
+        advice="Let the host keep its time by NTP: evidence is dated by our clock." if is_off else "",
+    )
 
 
 def _tools(host: Host, row: Row) -> Check:

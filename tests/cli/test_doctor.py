@@ -222,6 +222,14 @@ def test_rights_that_are_lacking_come_with_the_way_to_get_them(
     assert "host_filter" in rows["verdicts"]["detail"]
 
 
+def test_what_root_would_see_is_one_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "-i", replayed(tmp_path, as_user(body_of({})))]) == 1
+    steps = capsys.readouterr().out.partition("what to do")[2]
+    assert "1. Let the account run the probe through sudo" in steps
+    assert "(rights, firewall.nft)" in " ".join(steps.split())
+    assert "2." not in steps
+
+
 def test_a_tool_that_is_missing_is_named_with_what_waits_for_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
