@@ -129,6 +129,11 @@ class Surroundings:
             return ""
         return next((name for region, name in self.connected(family) if address in region), None)
 
+    def turns(self, family: Family) -> list[int]:
+        """Return the addresses at which another route may begin to hold; none where routes are not known."""
+        routes = [] if self._routes is None else self._routes[family]
+        return sorted({edge for _, (low, high), _ in routes for edge in (low, high + 1)})
+
     def behind(self, family: Family, interface: str) -> tuple[Region, Region]:
         """Return the addresses that are reached by an interface, and those for which it is not known."""
         known = self._behind.get((family, interface))

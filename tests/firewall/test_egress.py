@@ -1,5 +1,6 @@
 """Where a host may connect to is exact at every address that the rules tell apart."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from auditor.firewall.egress import egress
 from auditor.firewall.protocol import read_host
 from auditor.firewall.reach import Filters
 from auditor.firewall.way import Program
-from auditor.model.facts.network import Family, Protocol
+from auditor.model.facts.network import Family, Protocol, Route
 from auditor.model.sighting import Reachability
-from tests.firewall.conftest import DPORT, HOST, chain, listing, match, payload, rule, table
+from tests.firewall.conftest import DPORT, HOST, chain, listing, match, meta, payload, rule, table
 
 OPEN = (table("ip"), chain("ip", "out", "output"))
 CLOSED = (table("ip"), chain("ip", "out", "output", policy="drop"))
@@ -30,6 +31,10 @@ def out(*statements: Any) -> Any:
         pytest.param((*OPEN, out(match(DPORT, 5938), "drop")), Reachability.BLOCKED, (), id="the-port-is-closed"),
         pytest.param(CLOSED, Reachability.BLOCKED, (), id="closed-by-default"),
         pytest.param((*CLOSED, out(NET, "accept")), Reachability.FROM_NETWORKS, ("198.18.0.0/15",), id="to-a-network"),
+        pytest.param(
+            (*CLOSED, out(NET, "accept"), out(LIMIT, "accept")),
+            Reachability.FROM_NETWORKS, ("198.18.0.0/15",), id="what-is-certain-counts-beside-what-is-not-told",
+        ),
         pytest.param((*CLOSED, out(NET, LIMIT, "accept")), Reachability.UNDECIDED, (), id="a-limit-is-not-told"),
         pytest.param(
             (*CLOSED, *(out(match(payload("ip", "daddr"), f"9.{net}.0.1"), "drop") for net in range(200))),
@@ -50,3 +55,38 @@ def test_trusted_networks_are_no_way_out() -> None:
     found = egress(filters, Protocol.TCP, Family.IP, 5938, ("198.18.0.0/15",))
     assert found is not None
     assert found.reachability is Reachability.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("routes", "word"),
+    [
+        pytest.param((), None, id="no-way-out"),
+        pytest.param(("198.18.0.0/15",), Reachability.FROM_NETWORKS, id="a-route-to-one-network"),
+        pytest.param(("0.0.0.0/0",), Reachability.FROM_ANYWHERE, id="a-default-route"),
+        pytest.param(("0.0.0.0/0", "198.18.0.0/15"), Reachability.FROM_ANYWHERE, id="by-two-interfaces"),
+    ],
+)
+def test_where_no_route_leads_nothing_is_reached(routes: tuple[str, ...], word: Reachability | None) -> None:
+    ways = tuple(
+        Route(family=Family.IP, destination=network, interface=name)
+        for network, name in zip(routes, ("eth0", "eth1"), strict=False)
+    )
+    filters = Filters(program=Program(read_nft(listing(*OPEN)), replace(read_host(HOST), routes=ways)))
+    found = egress(filters, Protocol.TCP, Family.IP, 5938, ())
+    assert (found and found.reachability) == word
+    if word is Reachability.FROM_NETWORKS:
+        assert found is not None
+        assert found.networks == ("198.18.0.0/15",)
+
+
+def test_each_interface_has_its_own_rules() -> None:
+    closed = out(match(meta("oifname"), "eth1"), "drop")
+    ways = (
+        Route(family=Family.IP, destination="0.0.0.0/0", interface="eth0"),
+        Route(family=Family.IP, destination="198.18.0.0/15", interface="eth1"),
+    )
+    filters = Filters(program=Program(read_nft(listing(*OPEN, closed)), replace(read_host(HOST), routes=ways)))
+    found = egress(filters, Protocol.UDP, Family.IP, 5938, ())
+    assert found is not None
+    assert found.reachability is Reachability.FROM_NETWORKS
+    assert not any(text.startswith("198.18.") for text in found.networks)
