@@ -26,9 +26,14 @@ def rule_quote(case: Case, rule: str) -> tuple[Quote, ...]:
         if tool not in _IPTABLES:
             is_there = rule.partition(": ")[0].count(" ") >= len(("family", "table", "chain")) - 1
             return (Quote(section=name, quote=rule[:QUOTE_LENGTH]),) if is_there and ": " in rule else ()
-        line = next((line for line in section.lines if line == said or line.endswith(f"] {said}")), None)
+        # What follows a rule (what else decided, under which port it is published) begins after a comma.
+        line = next((line for line in section.lines if f"{said}, ".startswith(f"{_without_counters(line)}, ")), None)
         chain = said.rpartition(" of ")[2]
         line = line or next((line for line in section.lines if line.startswith(f":{chain} ")), None)
         if line is not None:
             return (Quote(section=name, quote=line[:QUOTE_LENGTH]),)
     return ()
+
+
+def _without_counters(line: str) -> str:
+    return line.partition("] ")[2] if line.startswith("[") else line

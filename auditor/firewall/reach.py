@@ -1,31 +1,30 @@
 """Who can reach a listening socket: its binding, the host's interfaces, and the loaded filters, taken together."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from auditor.firewall.outside import listed
-from auditor.firewall.published import published
+from auditor.firewall.elsewhere import Target, arrivals, first_packet
+from auditor.firewall.loaded import Loaded
 from auditor.firewall.regions import Region, coarse, everything, nothing, region_texts
 from auditor.firewall.routing import no_source
 from auditor.firewall.source_states import Sources
 from auditor.firewall.sources import Fan
+from auditor.firewall.spaces import Space
 from auditor.firewall.way import Program, Way
 from auditor.model.facts.network import Family, Protocol
-from auditor.model.packet import Direction, Packet
-from auditor.model.ruleset import TCP_FLAGS, Field
+from auditor.model.packet import Packet
+from auditor.model.ruleset import Field
 from auditor.model.sighting import Reachability
 
-_NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
 _LOOPBACK = "lo"
-_TTL = 64
 # The port of an ordinary client; others are asked about where a rule looks at the source port.
 _EPHEMERAL = 49_152
 _PORTS = 16
 _LAST_PORT = 65_535
-_PUBLISHED = 2
-_ELSEWHERE = "it listens in a network namespace of its own, whose own filters are not seen"
+_ELSEWHERE = "it listens in another network namespace"
+_NOT_LOOKED_INTO = "which was not looked into: that takes root, nsenter and ip"
 _UNNAMED = 47_001
 _NETWORKS = 256
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
@@ -99,6 +98,8 @@ class Filters:
     """The loaded rules on this host; None where they could not be read."""
     problem: str = ""
     """Why they could not be read."""
+    spaces: Mapping[str, Space] = field(default_factory=dict)
+    """Other network namespaces in which something listens, by their ids."""
     _refused: dict[tuple[object, ...], tuple[Region, Region, str]] = field(default_factory=dict)
     _routed: dict[tuple[object, ...], Region] = field(default_factory=dict)
     _accesses: dict[tuple[object, ...], Access | None] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class Filters:
         if is_loopback(door.address) or door.device == _LOOPBACK:
             return Decision(reachability=Reachability.LOOPBACK_ONLY, rule="bound to loopback")
         if door.namespace is not None:
-            return Decision(reachability=Reachability.UNDECIDED, rule=f"{_ELSEWHERE}{self._published(door)}")
+            return self._reach_elsewhere(door, self.spaces.get(door.namespace))
         if self.program is None:
             return Decision(reachability=Reachability.UNDECIDED, rule=self.problem)
         if not self.is_loaded:
@@ -122,18 +123,42 @@ class Filters:
             return Decision(reachability=Reachability.BLOCKED, rule="no interface has an address of its family")
         return _decision(accesses)
 
-    def _published(self, door: Door) -> str:
-        """Say through which ports of this host a port of another namespace is published, and who reaches those."""
-        if self.program is None:
-            return ""
-        said: list[str] = []
-        for port, rule in published(self.program.loaded, door.protocol, door.port):
-            outer = Door(protocol=door.protocol, family=Family.IP, address="0.0.0.0", port=port)  # noqa: S104
-            access = self.access(outer, Family.IP)
-            if access is not None and access.sources.allowed:
-                who = "anywhere" if access.is_open else listed(access.networks)
-                said.append(f"; port {port} of this host, which {who} reaches, may lead to it: {rule}")
-        return "".join(said[:_PUBLISHED])
+    def _reach_elsewhere(self, door: Door, space: Space | None) -> Decision:
+        """Decide who reaches a socket in another namespace: whom the host lets through, and then its own rules."""
+        if space is not None and space.is_alone:
+            text = "its network namespace has no interface but its loopback"
+            return Decision(reachability=Reachability.LOOPBACK_ONLY, rule=text)
+        why = _NOT_LOOKED_INTO if space is None else space.problem or self.problem
+        if not why and self.program is not None and (not self.program.host.addresses or not self.program.host.routes):
+            why = "and this host's addresses and routes are not known"
+        if space is None or space.program is None or why:
+            return Decision(reachability=Reachability.UNDECIDED, rule=f"{_ELSEWHERE}, {why}")
+        found = [self._access_elsewhere(door, family, space) for family in _families(door)]
+        accesses = tuple(access for access in found if access is not None)
+        text = "no interface of its network namespace that is up has an address of its family"
+        decision = _decision(accesses) if accesses else Decision(reachability=Reachability.BLOCKED, rule=text)
+        if space.doubts and decision.reachability is not Reachability.FROM_ANYWHERE:
+            text = f"{_ELSEWHERE}, and {space.doubts[0]}"
+            return replace(decision, reachability=Reachability.UNDECIDED, rule=text)
+        return decision
+
+    def _access_elsewhere(self, door: Door, family: Family, space: Space) -> Access | None:
+        bound = _bound(door.address)
+        parts: list[tuple[Region, bool, Sources]] = []
+        near = nothing(family)
+        inner_ports = () if space.program is None else source_ports(space.program.loaded)
+        for inner, outer, address in space.addresses(family):
+            if door.device not in (None, inner) or _is_link_local(family, address):
+                continue
+            if bound.is_unspecified or int(bound) == address:
+                near |= self.asked().around.behind(family, outer)[0]
+                target = Target(
+                    protocol=door.protocol, family=family, inner=inner, outer=outer, address=address, port=door.port
+                )
+                names = self._interfaces(replace(door, device=None), family)
+                ports = tuple(dict.fromkeys((*self.source_ports, *inner_ports)))
+                parts += arrivals(self.asked(), space, target, names, ports)
+        return self._combined(parts, family, near) if parts else None
 
     @property
     def is_loaded(self) -> bool:
@@ -164,8 +189,10 @@ class Filters:
 
     def _access(self, door: Door, family: Family) -> Access | None:
         parts = list(self._arrivals(door, family))
-        if not parts:
-            return None
+        return self._combined(parts, family, nothing(family)) if parts else None
+
+    def _combined(self, parts: list[tuple[Region, bool, Sources]], family: Family, near: Region) -> Access:
+        """Put the answers of several arrivals into one; who is near is on this machine and does not count."""
         none = nothing(family)
         allowed, unknown, refused = none, none, everything(family)
         firsts: list[Sources] = []
@@ -182,7 +209,7 @@ class Filters:
         unknown -= allowed if all(is_whole for _, is_whole, _ in parts) else none
         allowed -= unknown
         # No one reaches it from an address of this host but this host.
-        own = self.program.around.own(family) if self.program else none
+        own = near | (self.program.around.own(family) if self.program else none)
         allowed, unknown = allowed - own, unknown - own
         aside = (refused | own) - unknown - allowed
         return Access(
@@ -237,8 +264,7 @@ class Filters:
 
         Of very many, any other stands for the rest: None.
         """
-        cuts = [port for port in self.asked().loaded.cuts(Field.SPORT) if 0 < port <= _LAST_PORT]
-        return (_EPHEMERAL, *cuts[:_PORTS], *((None,) if len(cuts) > _PORTS else ()))
+        return source_ports(self.asked().loaded)
 
     def packets(self, door: Door, family: Family, source: int) -> Iterator[tuple[str, Packet]]:
         """Give the first packet of a source to a socket, by each interface that it may come by."""
@@ -246,12 +272,18 @@ class Filters:
             way = self.asked().around.way_to(family, source)
             if way in (None, "", interface):
                 for address in self._destinations(door, family, interface):
-                    yield interface, replace(_packet(door, family, interface, address, _EPHEMERAL), source=source)
+                    yield (
+                        interface,
+                        replace(
+                            first_packet(door.protocol, family, interface, address, door.port, _EPHEMERAL),
+                            source=source,
+                        ),
+                    )
 
     def _ask(self, door: Door, family: Family, interface: str, address: int, port: int | None) -> Sources:
         program = self.asked()
         loaded = program.loaded
-        packet = _packet(door, family, interface, address, port)
+        packet = first_packet(door.protocol, family, interface, address, door.port, port)
         if loaded.is_of_host:
             return Fan(program, packet).ask()
         # What the rules alone say is the same for every host and port that they do not tell apart.
@@ -302,19 +334,10 @@ def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -
     )
 
 
-def _packet(door: Door, family: Family, interface: str, address: int, port: int | None) -> Packet:
-    """Make the first packet to a socket."""
-    return Packet(
-        direction=Direction.IN,
-        interface=interface,
-        family=family,
-        destination=address,
-        protocol=_NUMBERS[door.protocol],
-        source_port=port,
-        destination_port=door.port,
-        tcp_flags=TCP_FLAGS["syn"] if door.protocol is Protocol.TCP else None,
-        ttl=_TTL,
-    )
+def source_ports(loaded: Loaded) -> tuple[int | None, ...]:
+    """Return a client's source port, and those at which rules say something else; None for the rest of many."""
+    cuts = [port for port in loaded.cuts(Field.SPORT) if 0 < port <= _LAST_PORT]
+    return (_EPHEMERAL, *cuts[:_PORTS], *((None,) if len(cuts) > _PORTS else ()))
 
 
 _LINK = Region.of([(int(_LINK_LOCAL[0]), int(_LINK_LOCAL[-1]))], (1 << 128) - 1)

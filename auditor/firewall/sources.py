@@ -50,6 +50,9 @@ class Fan:
         self.stopped: list[tuple[Region, Ending]] = []
         self.let_in: list[tuple[Region, str, bool]] = []
         self.doubts: list[tuple[Region, str]] = []
+        self.arrived: list[tuple[tuple[Value, ...], Region]] = []
+        """What comes out at the end, as the packet is then, with its sources: those that may be stopped as well."""
+        self.is_exhausted = False
         self.budget = STEP_BUDGET
         self.refused = self.none
         self._routes = True
@@ -64,6 +67,7 @@ class Fan:
         try:
             passing = self._go(start)
         except BudgetError:
+            self.is_exhausted = True
             text = "the ruleset takes more steps than the evaluation may"
             return Sources(allowed=self.none, blocked=self.none, unknown=start, refused=self.none, doubt=text)
         may_pass = self._union(region for region in passing) & start
@@ -131,9 +135,9 @@ class Fan:
             text = "a translation to a destination that is not known"
             self.stopped.append((region, Ending(Verb.DROP, text)))
             self.doubts.append((region, text))
-            return [region]
+            return self._arrive([(way, region)])
         if is_delivered(kind):
-            return [one for _, one in self._hook(Hook.INPUT, [(way, region)])]
+            return self._arrive(self._hook(Hook.INPUT, [(way, region)]))
         refusal, doubt = way.forwarded()
         if refusal:
             self.stopped.append((region, Ending(Verb.DROP, refusal)))
@@ -150,7 +154,11 @@ class Fan:
         pieces = [(way, region)]
         for hook in (Hook.FORWARD, Hook.POSTROUTING, Hook.EGRESS):
             pieces = self._hook(hook, pieces)
-        return [one for _, one in pieces]
+        return self._arrive(pieces)
+
+    def _arrive(self, pieces: list[tuple[Way, Region]]) -> list[Region]:
+        self.arrived += [(tuple(way.walk.values), region) for way, region in pieces]
+        return [region for _, region in pieces]
 
     def _routed(self, way: Way, region: Region) -> Region:
         """Take out the sources that routing does not let in."""

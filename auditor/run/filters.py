@@ -1,14 +1,17 @@
 """The packet filters of a host, read from its evidence and made ready to be asked who reaches what."""
 
 import ipaddress
+from collections.abc import Iterable
 from functools import lru_cache
 
+from auditor.collect.sockets.spaces import listings
 from auditor.firewall.dialects.registry import dialects
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.reach import Filters
+from auditor.firewall.spaces import Space, ways
 from auditor.firewall.way import Program
 from auditor.model.evidence import Outcome
-from auditor.model.facts.network import Family, InterfaceAddress, Route
+from auditor.model.facts.network import Family, InterfaceAddress, Link, NetworkSpace, Route
 from auditor.model.facts.system import KernelSetting
 from auditor.model.host import OsFamily
 from auditor.model.packet import HostNetwork
@@ -33,7 +36,33 @@ def filters_of(reading: Reading) -> Filters:
         loaded = _loaded(reading.os, texts) if is_kept else _load(reading.os, texts)
     except ValueError as error:
         return Filters(program=None, problem=f"the packet filters could not be read: {error}")
-    return Filters(program=Program(loaded, host_network(reading)))
+    return Filters(program=Program(loaded, host_network(reading)), spaces=_spaces(reading))
+
+
+def _spaces(reading: Reading) -> dict[str, Space]:
+    """Return the other network namespaces of a host, each with the rules that are loaded in it."""
+    found = reading.of(NetworkSpace)
+    section = reading.sections.get("sockets.ss")
+    if not found or section is None:
+        return {}
+    texts = listings(section.lines)
+    if section.unread:
+        return {one.id: Space(problem="of which not all was understood") for one in found}
+    return {one.id: _space(reading, one, texts.get(one.id, {})) for one in found}
+
+
+def _space(reading: Reading, space: NetworkSpace, texts: dict[str, str]) -> Space:
+    if space.is_alone:
+        return Space(is_alone=True)
+    if space.missing:
+        return Space(problem=f"in which {' and '.join(space.missing)} could not be asked")
+    known, doubts = ways(space, reading.of(Link))
+    try:
+        loaded = _loaded(reading.os, tuple(texts.items()))
+    except ValueError as error:
+        return Space(problem=f"whose packet filters could not be read: {error}")
+    network = network_of(space.addresses, space.routes, dict(space.settings))
+    return Space(program=Program(loaded, network), ways=known, doubts=doubts)
 
 
 def _text(reading: Reading, name: str) -> str | None:
@@ -62,17 +91,27 @@ def host_network(reading: Reading) -> HostNetwork:
     Addresses of which a line was not understood are as good as none: an interface that is missing may be the one that
     is open. Without ip, /proc shows all addresses and some of the routes.
     """
-    addresses: dict[str, list[tuple[Family, int, int | None]]] = {}
     listed = reading.sections.get("network.interfaces")
     is_whole = listed is not None and listed.outcome in _WITH_ADDRESSES and not listed.unread
-    for one in reading.of(InterfaceAddress):
-        if one.is_up and is_whole:
+    return network_of(
+        reading.of(InterfaceAddress) if is_whole else (),
+        None if listed is None or listed.outcome.is_gap else reading.of(Route),
+        {one.key: one.value for one in reading.of(KernelSetting)},
+    )
+
+
+def network_of(
+    found: Iterable[InterfaceAddress], routes: tuple[Route, ...] | None, settings: dict[str, str]
+) -> HostNetwork:
+    """Return what addresses, routes and settings mean for packets."""
+    addresses: dict[str, list[tuple[Family, int, int | None]]] = {}
+    for one in found:
+        if one.is_up:
             entry = (one.family, int(ipaddress.ip_address(one.address.partition("%")[0])), one.prefix)
             addresses.setdefault(one.interface, []).append(entry)
-    settings = {one.key: one.value for one in reading.of(KernelSetting)}
     return HostNetwork(
         addresses={name: tuple(entries) for name, entries in addresses.items()},
-        routes=None if listed is None or listed.outcome.is_gap else reading.of(Route),
+        routes=routes,
         forwards={
             Family.IP: _switch(settings.get("net.ipv4.ip_forward")),
             Family.IP6: _switch(settings.get("net.ipv6.conf.all.forwarding")),

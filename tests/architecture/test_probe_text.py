@@ -9,6 +9,7 @@ import pytest
 
 from auditor.collect.probe import LAUNCHER, entry_script, sh_probe
 from auditor.collect.registry import collectors
+from auditor.collect.sockets.spaces import INSIDE
 from auditor.model.host import OsFamily
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,8 @@ def test_probe_has_every_posix_collector() -> None:
 
 def test_probe_is_clean_under_shellcheck() -> None:
     assert _complaints(sh_probe()) == ""
+    # What the probe hands to another shell as one word is a script, too.
+    assert _complaints(f"#!/bin/sh\n{INSIDE}") == ""
 
 
 def test_what_a_pinned_key_runs_is_clean_under_shellcheck() -> None:

@@ -15,6 +15,11 @@ Make = Callable[..., Any]
             "iptables filter: -A INPUT -j ACCEPT", [("firewall.iptables_legacy", "-A INPUT -j ACCEPT")], id="iptables"
         ),
         pytest.param(
+            "iptables filter: -A INPUT -j ACCEPT, published as port 80 of this host: iptables nat: -A DOCKER -j DNAT",
+            [("firewall.iptables_legacy", "-A INPUT -j ACCEPT")],
+            id="with-what-else-decided",
+        ),
+        pytest.param(
             "iptables filter: policy DROP of INPUT", [("firewall.iptables_legacy", ":INPUT DROP [0:0]")], id="a-policy"
         ),
         pytest.param(

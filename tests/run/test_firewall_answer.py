@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from auditor.firewall.dialects.iptables_save import read_iptables
 from auditor.firewall.dialects.nft_json import read_nft
 from auditor.firewall.protocol import read_host
 from auditor.firewall.reach import Door, Filters
@@ -89,36 +88,6 @@ def test_a_socket_for_both_families_is_reached_over_either(more: dict[str, Any],
     loaded = filters((match(DPORT, 5900), match(SADDR, NET), "accept"))
     socket = Door(protocol=Protocol.TCP, family=Family.IP6, address="::", port=5900, **more)
     assert loaded.reach(socket).reachability is word
-
-
-def test_another_namespace_is_never_blocked() -> None:
-    assert filters().reach(door(namespace="net:[4026532281]")).reachability is Reachability.UNDECIDED
-
-
-def test_a_published_port_of_another_namespace_is_told() -> None:
-    save = (
-        "*nat\n:PREROUTING ACCEPT [0:0]\n:DOCKER - [0:0]\n-A PREROUTING -j DOCKER\n"
-        "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 5901 -j DNAT --to-destination 172.17.0.2:5900\nCOMMIT\n"
-        "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
-    )
-    host = HostNetwork(
-        addresses={
-            **read_host(HOST).addresses,
-            "docker0": ((Family.IP, (172 << 24) | (17 << 16) | 1, 16),),
-        },
-        routes=(*ROUTES, Route(family=Family.IP, destination="172.17.0.0/16", interface="docker0")),
-        forwards={Family.IP: True, Family.IP6: False},
-        rp_filter={"": 0},
-        route_localnet={"": False},
-    )
-    loaded = Filters(program=Program(read_iptables(save, Family.IP), host))
-    inside = loaded.reach(door(namespace="net:[4026532281]"))
-    assert inside.reachability is Reachability.UNDECIDED
-    assert "port 5901 of this host" in inside.rule
-    assert "--to-destination 172.17.0.2:5900" in inside.rule
-    outside = loaded.reach(door(port=5901))
-    assert outside.reachability is Reachability.FROM_NETWORKS
-    assert loaded.reach(door(port=5900)).reachability is Reachability.BLOCKED
 
 
 def test_of_very_many_source_ports_none_is_called_blocked() -> None:

@@ -1,11 +1,13 @@
-"""Read `ip addr`: the addresses of every interface, and whether it is up."""
+"""Read `ip addr`: every interface, what it is tied to, its addresses, and whether it is up."""
 
 import ipaddress
+from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 
-from auditor.model.facts.network import Family, InterfaceAddress
+from auditor.model.facts.network import Family, InterfaceAddress, Link
 
-_SILENT = ("link/", "valid_lft", "alias", "altname", "vf")
+_SILENT = ("valid_lft", "alias", "altname", "vf")
 
 
 @lru_cache(maxsize=1024)
@@ -17,39 +19,81 @@ def _address(text: str) -> tuple[Family, str, int]:
 
 
 class AddressReader:
-    """The interface that the lines below it belong to."""
+    """The interface that the lines below it belong to.
 
-    def __init__(self) -> None:
+    With ``-d`` a line under that of the link-layer address begins with the kind of the interface.
+    """
+
+    def __init__(self, *, has_details: bool = False) -> None:
         """Begin before the first interface."""
-        self.interface = ""
-        self.is_up = False
+        self.links: list[Link] = []
+        self._has_details = has_details
+        self._current: Link | None = None
+        self._is_kind_next = False
 
-    def read(self, line: str) -> InterfaceAddress | None:
+    def read(self, line: str) -> InterfaceAddress | Link | None:
         """Read one line of ``ip addr``; ValueError when it is not of it."""
         if not line[0].isspace():
-            self._head(line)
+            self._current = None
+            self._current = _head(line)
             return None
         words = line.split()
+        is_kind, self._is_kind_next = self._is_kind_next, False
         if not words or words[0].startswith(_SILENT):
+            self._is_kind_next = is_kind
             return None
-        if words[0] not in ("inet", "inet6") or len(words) < len(("inet", "address")) or not self.interface:
+        if self._current is not None and words[0].startswith("link/"):
+            number = _after("link-netnsid", words)
+            self._current = replace(
+                self._current,
+                peer_space=int(number) if number.isascii() and number.isdigit() else None,
+                peer_space_name=_after("link-netns", words) or None,
+            )
+            self.links.append(self._current)
+            self._is_kind_next = self._has_details
+            return self._current
+        if words[0] not in ("inet", "inet6") and is_kind and self._current is not None:
+            self._current = self.links[-1] = replace(self._current, kind=words[0])
+            return None
+        if words[0] not in ("inet", "inet6") and self._has_details and self._current is not None:
+            return None  # of the bridge or bond that it is a port of
+        if words[0] not in ("inet", "inet6") or len(words) < len(("inet", "address")) or self._current is None:
             message = "not a line of ip addr, or no interface stands above it"
             raise ValueError(message)
         # `inet 10.8.0.1 peer 10.8.0.2/32`: the length belongs to the far end's network.
         text = words[1] if "/" in words[1] else words[1] + "/" + "".join(words[3:4]).partition("/")[2]
         family, address, prefix = _address(text.removesuffix("/"))
         return InterfaceAddress(
-            interface=self.interface, family=family, address=address, prefix=prefix, is_up=self.is_up
-        )  # fmt: skip
+            interface=self._current.name,
+            family=family,
+            address=address,
+            prefix=prefix,
+            is_up=self._current.is_up,
+        )
 
-    def _head(self, line: str) -> None:
-        """Read ``2: eth0@if5: <BROADCAST,UP> mtu 1500 …``."""
-        index, _, rest = line.partition(": ")
-        name, _, rest = rest.partition(": <")
-        flags, close, _ = rest.partition(">")
-        if not index.isdigit() or not name or not close:
-            self.interface = ""
-            message = "not the head of an interface"
-            raise ValueError(message)
-        self.interface = name.partition("@")[0]
-        self.is_up = "UP" in flags.split(",")
+
+def _head(line: str) -> Link:
+    """Read ``2: eth0@if5: <BROADCAST,UP> mtu 1500 qdisc noqueue master br0 …``."""
+    index, _, rest = line.partition(": ")
+    name, _, rest = rest.partition(": <")
+    flags, close, rest = rest.partition(">")
+    if not index.isascii() or not index.isdigit() or not name or not close:
+        message = "not the head of an interface"
+        raise ValueError(message)
+    name, _, tied = name.partition("@")
+    number = tied.removeprefix("if") if tied.startswith("if") else ""
+    is_number = number.isascii() and number.isdigit()
+    words = rest.split()
+    return Link(
+        name=name,
+        index=int(index),
+        is_up="UP" in flags.split(","),
+        master=_after("master", words) or None,
+        peer=int(number) if is_number else None,
+        lower=tied if tied and not is_number and tied != "NONE" else None,
+    )
+
+
+def _after(key: str, words: list[str]) -> str:
+    """Return the word that follows another; empty where there is none."""
+    return next((after for word, after in pairwise(words) if word == key), "")

@@ -1,4 +1,4 @@
-"""Interfaces of the probe's own network namespace: their addresses, and every routing table."""
+"""Interfaces of the probe's own network namespace: what they are tied to, their addresses, and every routing table."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from auditor.collect.network.addresses import AddressReader
 from auditor.collect.network.proc_addresses import ADDRESS_FILES, read_proc
 from auditor.collect.network.routes import RouteReader, read_proc_route
 from auditor.model.evidence import Proof, Unread
-from auditor.model.facts.network import InterfaceAddress, Route
+from auditor.model.facts.network import InterfaceAddress, Link, Route
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
@@ -26,7 +26,7 @@ printf 'addr show\nroute show table all\n' | ip -batch - 2>/dev/null ||
 """
 _ROUTE_FILES = ("/proc/net/route:", "/proc/net/ipv6_route:")
 
-_Found = list[tuple[int, InterfaceAddress | Route]]
+_Found = list[tuple[int, InterfaceAddress | Link | Route]]
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _Listing:
     routes: RouteReader = field(default_factory=RouteReader)
     in_routes: bool = False
 
-    def read(self, line: str) -> InterfaceAddress | Route | None:
+    def read(self, line: str) -> InterfaceAddress | Link | Route | None:
         """Read one line of either; ValueError when it is of none."""
         index, colon, _ = line.partition(": ")
         if not self.in_routes:
@@ -86,7 +86,7 @@ def _parse(text: str) -> Parsed:
 
 PLUGIN = Collector(
     id="network.interfaces",
-    facts=(InterfaceAddress, Route),
+    facts=(InterfaceAddress, Link, Route),
     quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
     parse=_parse,

@@ -22,7 +22,7 @@ _LENGTH = len("-9223372036854775808")
 _FOLDERS = tuple(f"{_ROOT}{name}/" for name in ("ipv4", "ipv6", "netfilter", "bridge"))
 
 
-def _read(line: str) -> KernelSetting:
+def read_setting(line: str) -> KernelSetting:
     """Read ``/proc/sys/net/ipv4/ip_forward:0``; for a dot in an interface's name stands a slash, as in sysctl(8)."""
     path, colon, value = line.rpartition(":")
     if not colon or not path.startswith(_FOLDERS) or not _is_number(value):
@@ -40,7 +40,7 @@ PLUGIN = Collector(
     id="network.sysctls",
     facts=(KernelSetting,),
     quick={OsFamily.LINUX: _QUICK},
-    parse=lambda text: parse_lines(text, _read),
+    parse=lambda text: parse_lines(text, read_setting),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Mount /proc in the place where the audit logs in.",
     holds_secrets=False,

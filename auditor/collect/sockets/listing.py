@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from auditor.collect.collector import lines_of, unread
 from auditor.collect.sockets.proc_net import read_line
 from auditor.collect.sockets.socket import LISTENING, Socket, number
+from auditor.collect.sockets.spaces import MARK, read_spaces
 from auditor.collect.sockets.ss_row import read_row
 from auditor.model.evidence import Unread
-from auditor.model.facts.network import Connection, Listener, Owner, Protocol
+from auditor.model.facts.network import Connection, Listener, NetworkSpace, Owner, Protocol
 from auditor.model.reading import Parsed
 
-_MARKS = ("ss", "files", "descriptors", "namespaces", "again")
+_MARKS = ("ss", "files", "descriptors", "namespaces", "again", MARK)
 # A name has 15 bytes: no row has more line ends than that, unless many processes share a socket.
 _NAME_LINES = 16
 _SIGHTS = ("all", "some", "own")
@@ -47,6 +48,8 @@ class _Listing:
     """Whether processes in other network namespaces were found."""
     rows: list[tuple[int, str]] = field(default_factory=list)
     """Rows of ss that are not read yet."""
+    spaces: list[tuple[int, str]] = field(default_factory=list)
+    """What was said of other namespaces."""
 
     def take(self, line_number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
@@ -66,10 +69,8 @@ class _Listing:
             self._take_file(line_number, line)
         elif self.part == "descriptors":
             self._take_descriptor(line)
-        elif self.part == "again":
-            pid, target = _link(line)
-            if self.namespaces.get(number(pid, "pid"), "") == target:
-                self.remained.add(int(pid))
+        elif self.part == MARK:
+            self.spaces.append((line_number, line))
         else:
             self._take_namespace(line)
 
@@ -188,9 +189,12 @@ class _Listing:
         self.holders.setdefault(number(inode, "inode"), {})[self.describing] = None
 
     def _take_namespace(self, line: str) -> None:
-        """Keep the namespace of a process, or ours."""
+        """Keep the namespace of a process, or ours; when it is asked again, only whether it is the same."""
         pid, target = _link(line)
-        if pid == "self":
+        if self.part == "again":
+            if self.namespaces.get(number(pid, "pid"), "") == target:
+                self.remained.add(int(pid))
+        elif pid == "self":
             self.own = target
         elif target:
             self.namespaces[number(pid, "pid")] = target
@@ -277,7 +281,7 @@ def parse_listing(text: str) -> Parsed:
         except ValueError as error:
             listing.strange.append(unread(line_number, line, error))
     listing.settle()
-    facts: list[tuple[int, Listener | Connection]] = []
+    facts: list[tuple[int, Listener | Connection | NetworkSpace]] = []
     for socket in listing.sockets:
         if not socket.owners and socket.inode:
             socket.owners = tuple(Owner(pid=pid, name="") for pid in listing.holders.get(socket.inode, ()))
@@ -285,5 +289,6 @@ def parse_listing(text: str) -> Parsed:
         if fact is not None:
             facts.append((socket.line, fact))
     listeners = [fact for _, fact in facts if isinstance(fact, Listener)]
+    facts += read_spaces(listing.spaces, listing.strange)
     strange = sorted(listing.strange, key=lambda one: one.line)
     return Parsed(facts=tuple(facts), unread=tuple(strange), partial=_doubt(listing, listeners))

@@ -3,19 +3,22 @@
 ``ss`` answers for the probe's own namespace, with owners; where it is missing, ``/proc/net`` joined with the
 descriptors of every process answers as well. Other namespaces (containers) are read through ``/proc/PID/net``
 of one process in each, which is seen to be there before and after. A namespace without any process in it can hold no
-listener of a program, and is not looked for.
+listener of a program, and is not looked for. Those in which something listens are asked for what a packet to it meets.
 """
 
 from auditor.collect.collector import Collector
+from auditor.collect.firewall.kernel import NF_TABLES
 from auditor.collect.processes.namespaces import NAMESPACES
 from auditor.collect.sockets.listing import parse_listing
+from auditor.collect.sockets.spaces import LOOK_INTO
 from auditor.model.evidence import Proof
-from auditor.model.facts.network import Connection, Listener
+from auditor.model.facts.network import Connection, Listener, NetworkSpace
 from auditor.model.host import OsFamily
 
 # `sees` tells whether a socket without an owner can only be the kernel's: root, the machine's first pid
 # namespace (pid 2 is kthreadd there), and every process let us look.
-_LINUX = r"""
+_LINUX = (
+    r"""
 sees=all
 links=$elsewhere listed=''
 if [ "$uid" = 0 ]; then
@@ -57,7 +60,7 @@ need grep ls
 # a namespace of which nothing certain was read is asked through another process.
 newline='
 '
-round=0 known='' here='' restless=''
+round=0 known='' here='' restless='' read_files=''
 while [ "$round" -lt 3 ]; do
     round=$((round + 1)) files='' asked='' pairs='' folders=''
     # shellcheck disable=SC2012,SC2086 # paths in /proc, made here
@@ -86,6 +89,7 @@ while [ "$round" -lt 3 ]; do
         files="$files $dir/net/tcp $dir/net/tcp6 $dir/net/udp $dir/net/udp6"
     done
     [ -n "$files" ] || break
+    read_files="$read_files $files"
     printf 'files\n'
     # shellcheck disable=SC2086 # as above
     grep -Hs '' $files
@@ -102,20 +106,24 @@ while [ "$round" -lt 3 ]; do
     done
     [ -n "$moved" ] || break
 done
-[ -z "$listed" ] && [ -n "$folders" ] || exit 0
-printf 'descriptors\n'
-# shellcheck disable=SC2086 # as above
-descriptors $folders
-exit 0
+if [ -z "$listed" ] && [ -n "$folders" ]; then
+    printf 'descriptors\n'
+    # shellcheck disable=SC2086 # as above
+    descriptors $folders
+fi
 """
+    + LOOK_INTO
+    + "exit 0\n"
+)
 
 PLUGIN = Collector(
     id="sockets.ss",
-    facts=(Listener, Connection),
+    facts=(Listener, Connection, NetworkSpace),
     scripts={OsFamily.LINUX: _LINUX},
-    shared=(NAMESPACES,),
+    shared=(NAMESPACES, NF_TABLES),
     parse=parse_listing,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo; what even root may not see, a sandbox or container hides.",
     holds_secrets=False,
+    seconds=30,
 )

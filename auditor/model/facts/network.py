@@ -114,3 +114,56 @@ class Route:
     """``unicast``, ``blackhole``, ``unreachable``, ``prohibit``, …"""
     table: str = "main"
     """Routing table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network interface, and what it is tied to."""
+
+    name: str
+    """Its name."""
+    index: int
+    """Its number in its network namespace."""
+    is_up: bool
+    """Whether it is up."""
+    kind: str = ""
+    """``veth``, ``macvlan``, ``bridge``, …, where it was asked for; empty for a card of the machine."""
+    master: str | None = None
+    """The bridge or bond that it is a port of."""
+    peer: int | None = None
+    """Number of the interface at its other end or below it, where that is in another namespace."""
+    lower: str | None = None
+    """Name of the interface below it, where that is in the same namespace."""
+    peer_space: int | None = None
+    """The other end's namespace, by the number that this one has for it."""
+    peer_space_name: str | None = None
+    """The same by its name in ``/run/netns``, which ip prints in place of the number."""
+
+    @property
+    def leads_elsewhere(self) -> bool:
+        """Tell whether its other end is in another namespace."""
+        return self.peer is not None and (self.peer_space is not None or self.peer_space_name is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSpace:
+    """A network namespace beside the host's own, in which something listens."""
+
+    id: str
+    """``net:[number]``."""
+    number: int | None = None
+    """The number that the host's namespace has for it (``Link.peer_space``); None where that is not known."""
+    names: tuple[str, ...] = ()
+    """The names it has in ``/run/netns``."""
+    is_alone: bool = False
+    """Whether it has no interface but its loopback."""
+    links: tuple[Link, ...] = ()
+    """Its interfaces."""
+    addresses: tuple[InterfaceAddress, ...] = ()
+    """Their addresses."""
+    routes: tuple[Route, ...] = ()
+    """Its routes."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Its kernel settings by key, as ``KernelSetting`` has them."""
+    missing: tuple[str, ...] = ()
+    """What could not be asked: ``ip``, ``nft``, ``iptables_legacy``, …"""
