@@ -89,6 +89,88 @@ def _both(backend: str, ports: tuple[int, ...]) -> str:
     return f"#!/bin/sh\n{four}{six}"
 
 
+# What lies behind a host with containers: a bridge, and namespaces on it; one without a cable; one that is tied to the
+# host's own card, past its filter. The rules are those that Docker writes, iptables over nftables.
+_CONTAINERS = """#!/bin/sh
+set -e
+echo 1 >/proc/sys/net/ipv4/ip_forward
+ip link add ctr0 type bridge
+ip addr add 172.31.0.1/24 dev ctr0
+ip addr add fd31::1/64 dev ctr0 nodad
+ip link set ctr0 up
+space() {
+    ip netns add "$1"
+    ip -n "$1" link set lo up
+}
+on_bridge() {
+    space "$1"
+    ip link add "v-$1" type veth peer name eth0 netns "$1"
+    ip link set "v-$1" master ctr0 up
+    ip -n "$1" addr add "172.31.0.$2/24" dev eth0
+    ip -n "$1" addr add "fd31::$2/64" dev eth0 nodad
+    ip -n "$1" link set eth0 up
+    ip -n "$1" route add default via 172.31.0.1
+    ip -n "$1" route add default via fd31::1
+}
+on_bridge blue 2
+on_bridge green 3
+space quiet
+space odd
+ip link add m-odd link eth0 type macvlan mode bridge
+ip link set m-odd netns odd
+ip -n odd link set m-odd name eth0 up
+ip netns exec green nft -f - <<'END'
+table inet filter {
+	chain input {
+		type filter hook input priority filter; policy drop;
+		ip saddr 192.0.2.0/24 tcp dport 9443 accept
+	}
+}
+END
+iptables-nft-restore <<'END'
+*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.31.0.0/24 ! -o ctr0 -j MASQUERADE
+-A DOCKER ! -i ctr0 -p tcp -m tcp --dport 7071 -j DNAT --to-destination 172.31.0.2:7070
+-A DOCKER ! -i ctr0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.31.0.2:80
+-A DOCKER ! -i ctr0 -p udp -m udp --dport 5354 -j DNAT --to-destination 172.31.0.2:53
+-A DOCKER ! -i ctr0 -p tcp -m tcp --dport 9443 -j DNAT --to-destination 172.31.0.3:9443
+COMMIT
+*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:DOCKER - [0:0]
+-A INPUT -i lo -j ACCEPT
+-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p icmp -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT
+-A FORWARD -o ctr0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -o ctr0 -j DOCKER
+-A FORWARD -i ctr0 ! -o ctr0 -j ACCEPT
+-A DOCKER -d 172.31.0.2/32 ! -i ctr0 -o ctr0 -p tcp -m tcp --dport 7070 -j ACCEPT
+-A DOCKER -s 192.0.2.0/24 -d 172.31.0.2/32 ! -i ctr0 -o ctr0 -p tcp -m tcp --dport 80 -j ACCEPT
+-A DOCKER -d 172.31.0.2/32 ! -i ctr0 -o ctr0 -p udp -m udp --dport 53 -j ACCEPT
+-A DOCKER -d 172.31.0.3/32 ! -i ctr0 -o ctr0 -p tcp -m tcp --dport 9443 -j ACCEPT
+COMMIT
+END
+"""
+
+# Ports of remote access are closed on the way out, one of them but to one network; one of UDP was forgotten.
+_EGRESS = """	chain output {
+		type filter hook output priority filter; policy accept;
+		ip daddr 203.0.113.0/24 tcp dport 6568 accept
+		tcp dport { 5500, 5650, 5938, 6568, 7070, 7071, 8041, 21115-21119 } reject
+		udp dport 21116 drop
+	}
+"""
+
 # Every host talks to the web server of the next: 80 is open everywhere.
 _REMOTE = (22, 80, 3389, 5900, 5911)
 _SERVER = (22, 80)
@@ -117,6 +199,12 @@ FILTERS = {
     ),
     "iptables-nft": Filter(script=_both("nft", _REMOTE), open_ip=_REMOTE, open_ip6=_REMOTE),
     "iptables-legacy": Filter(script=_both("legacy", _SERVER), open_ip=_SERVER, open_ip6=_SERVER),
+    "containers": Filter(script=_CONTAINERS, open_ip=_SERVER, open_ip6=None),
+    "nft-egress": Filter(
+        nftables=f"{_NFT_HEAD}\t\ttcp dport {{ 22, 80 }} accept\n\t}}\n{_EGRESS}}}\n",
+        open_ip=_SERVER,
+        open_ip6=_SERVER,
+    ),
     # The common mistake: nobody thought of IPv6.
     "iptables-ipv4-only": Filter(
         script=f"#!/bin/sh\n{_iptables('iptables-legacy', 'icmp', _SERVER)}", open_ip=_SERVER, open_ip6=None

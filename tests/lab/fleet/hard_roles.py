@@ -1,6 +1,6 @@
 """Planted hosts that are hard to judge: suspicions, decoys, rights, and hosts that attack whoever reads them."""
 
-from tests.lab.fleet.plan import Planted, Program, Role, State, tcp
+from tests.lab.fleet.plan import Planted, Program, Role, Socket, State, tcp
 
 _X11VNC = "/usr/bin/x11vnc"
 _FRAMEBUFFER = {"/var/lib/lab/framebuffer": "\0" * 64}
@@ -120,4 +120,42 @@ _HOSTILE = (
     ),
 )  # fmt: skip
 
-HARD = (*_SUSPICIONS, *_DECOYS, *_RIGHTS, *_HOSTILE)
+
+def _in_space(space: str, path: str, *sockets: Socket, product: str | None = None) -> Program:
+    return Program(path=path, argv=(path,), sockets=sockets, product=product, space=space)
+
+
+_BEHIND = (
+    Role(
+        id="containers",
+        says="Containers: AnyDesk published to all, a shop to one network, one with rules of its own, one without "
+        "a cable, one past the host's filter.",
+        filter="containers",
+        programs=(
+            _in_space(
+                "blue", "/opt/app/bin/anydesk",
+                Socket(port=7070, reachability="from_anywhere", published=7071),
+                Socket(protocol="udp", port=50001, reachability="blocked"),
+                product="anydesk",
+            ),
+            _in_space(
+                "blue", "/opt/app/shop",
+                Socket(port=80, reachability="from_networks", published=8080),
+                Socket(family="ip6", address="::", port=81, reachability="blocked"),
+                Socket(protocol="udp", port=53, reachability="from_anywhere", published=5354),
+                Socket(port=9000, address="127.0.0.1", reachability="loopback_only"),
+            ),
+            _in_space("green", "/opt/app/ledger", Socket(port=9443, reachability="from_networks", published=9443)),
+            _in_space(
+                "quiet", "/opt/app/builder",
+                Socket(port=9001, reachability="loopback_only"),
+                Socket(protocol="udp", family="ip6", address="::", port=9001, reachability="loopback_only"),
+            ),
+            _in_space("odd", "/opt/app/sensor", Socket(port=9002, reachability="undecided")),
+        ),
+        products=(Planted(product="anydesk", state=State.RUNNING),),
+    ),
+    Role(id="egress-filtered", says="Remote access is filtered on the way out, UDP forgotten.", filter="nft-egress"),
+)  # fmt: skip
+
+HARD = (*_SUSPICIONS, *_DECOYS, *_RIGHTS, *_HOSTILE, *_BEHIND)

@@ -41,7 +41,7 @@ while :; do sleep 86400 & wait $!; done
 
 # Makes the sockets of a planted program, then becomes it; real programs make their own and are waited for.
 PROGRAMS = r"""#!/usr/bin/env python3
-import json, os, socket, sys, time
+import ctypes, json, os, socket, sys, time
 
 FAMILIES = {"ip": socket.AF_INET, "ip6": socket.AF_INET6}
 
@@ -53,7 +53,7 @@ def listening(item):
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not item["dual"])
     s.bind((item["address"], item["port"]))
     if item["protocol"] == "tcp":
-        s.listen(64)
+        s.listen(4096)  # nobody accepts: every stranger who comes stays in the queue
     s.set_inheritable(True)
     return s
 
@@ -84,6 +84,10 @@ def start(item):
     for target, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, target)
     os.chdir("/")
+    if item["space"]:
+        with open("/run/netns/" + item["space"]) as place:
+            if ctypes.CDLL(None, use_errno=True).setns(place.fileno(), 0):
+                sys.exit("no network namespace " + item["space"])
     keep = [] if item["real"] else [listening(s) for s in item["sockets"]]
     keep += [connected(address, port) for address, port in item["connects"]]
     if item["uid"]:

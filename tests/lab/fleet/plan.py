@@ -19,6 +19,10 @@ class Socket:
     port: int
     dual: bool = False
     """For ``::``, whether it takes IPv4 too."""
+    reachability: str = ""
+    """Who reaches it, where more than the host's own filter decides that: the auditor's word."""
+    published: int | None = None
+    """Port of the host that is translated to it."""
 
     @property
     def is_loopback(self) -> bool:
@@ -58,6 +62,8 @@ class Program:
     """Whether its file is removed once it runs."""
     product: str | None = None
     """Catalogue id of what it belongs to."""
+    space: str | None = None
+    """Network namespace of the host in which it makes its sockets; None for the host's own."""
 
     @property
     def name(self) -> str:
@@ -71,6 +77,7 @@ class Program:
             "argv": list(self.argv or (self.path,)),
             "uid": self.uid,
             "sockets": [asdict(socket) for socket in self.sockets],
+            "space": self.space,
             "connects": [list(place) for place in self.connects],
             "real": self.is_real,
             "deleted": self.is_deleted,

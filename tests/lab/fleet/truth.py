@@ -84,7 +84,9 @@ def _listener(socket: Socket, program: Program, planted: dict[str, Planted], loa
         "process": program.name,
         "product": program.product,
         "approval": item.approval if item is not None and is_approved else None,
-        "reachability": loaded.reachability(socket),
+        "reachability": socket.reachability or loaded.reachability(socket),
+        "space": program.space,
+        "published": socket.published,
     }
 
 
