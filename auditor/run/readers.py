@@ -41,7 +41,6 @@ class Readers:
             ours.close()
             _nursery(theirs, rules, self._limits)
         theirs.close()
-        gc.unfreeze()
         self._nursery = ours
         self._birth = threading.Lock()
         # None is a reader that is not born yet.
