@@ -42,8 +42,11 @@ def _from_kernel(line: str) -> OperatingSystem:
     return OperatingSystem(family=OsFamily.LINUX, id="linux", name=said, version=said.partition(" ")[2])
 
 
-def _from_redhat(line: str) -> OperatingSystem:
-    """Read ``CentOS release 6.10 (Final)``."""
+def _from_redhat(line: str, *, is_first: bool) -> OperatingSystem:
+    """Read ``CentOS release 6.10 (Final)``, which is all that the file holds."""
+    if not is_first:
+        message = "a second line in a file that has one"
+        raise ValueError(message)
     name, _, rest = line.partition(" release ")
     if not rest:
         message = "not '<name> release <version>'"
@@ -79,8 +82,8 @@ def _parse(text: str) -> Parsed:
             elif number == 1 and line.startswith("kernel "):
                 found.append((number, _from_kernel(line)))
             elif source == "/etc/redhat-release":
-                if line and not found:
-                    found.append((number, _from_redhat(line)))
+                if line:
+                    found.append((number, _from_redhat(line, is_first=not found)))
             elif source:
                 key = _take_assignment(line, values)
                 quoted = number if key == "PRETTY_NAME" else quoted

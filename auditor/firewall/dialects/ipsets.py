@@ -48,7 +48,7 @@ class IpSet:
 def read_ipsets(text: str) -> dict[str, IpSet]:
     """Read a listing; ValueError for a line that is not of ``ipset save``."""
     sets: dict[str, IpSet] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         words = shlex.split(line)
         if not words:
             continue

@@ -166,7 +166,7 @@ def _is_option(word: str) -> bool:
 
 def _touch(sets: Mapping[str, IpSet], text: str) -> None:
     """Mark the sets that rules add to or take from."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if "-j SET " in line:
             words = line.split()
             for at, word in enumerate(words[:-1]):
@@ -186,7 +186,7 @@ def read_iptables(text: str, family: Family, *, sets: str = "", backend: str = "
         number=4 if family is Family.IP else 6,
         order=0 if backend == "legacy" else 1,
     )
-    for line in text.splitlines():
+    for line in text.split("\n"):
         stripped = line.strip()
         if stripped and not stripped.startswith("#"):
             reader.take(stripped)
@@ -218,7 +218,7 @@ def _by_family(text: str) -> list[tuple[Family, str]]:
     """Part the section of iptables-nft, whose script says before each listing of which family it is."""
     parts: dict[Family, list[str]] = {}
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line in _FAMILIES:
             lines = parts.setdefault(_FAMILIES[line], [])
         else:

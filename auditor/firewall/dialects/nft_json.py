@@ -92,7 +92,7 @@ def _dormant(listing: str) -> set[TableKey]:
     """Return the tables that the text says are switched off."""
     asleep: set[TableKey] = set()
     table: TableKey | None = None
-    for line in listing.splitlines():
+    for line in listing.split("\n"):
         words = line.split()
         if line.startswith("table ") and len(words) >= len(("table", "family", "name")):
             table = (words[1], words[2])
@@ -108,7 +108,7 @@ def _devices(listing: str) -> dict[tuple[str, str, str], list[str]]:
     """Return the devices that base chains are bound to, from the text of nft."""
     found: dict[tuple[str, str, str], list[str]] = {}
     family = table = chain = ""
-    for line in listing.splitlines():
+    for line in listing.split("\n"):
         words = line.split()
         if words[:1] == ["table"] and len(words) == len(("table", "family", "name", "{")):
             family, table = words[1:3]
