@@ -81,6 +81,10 @@ firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against i
 soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more examples, no time budget
 	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=soak -m 'not lab and not browser'
 
+.PHONY: fuzz
+fuzz: $(VENV)/fuzz.stamp ## Search for answers that the reader falls over, ARGS='--minutes 10 --seed x'
+	$(BIN)/python -m tests.collect.fuzz_envelope $(ARGS)
+
 .PHONY: firewall-fuzz
 firewall-fuzz: $(VENV)/test.stamp ## Try the firewall's verdicts against this kernel, ARGS='--seed x --minutes 10' (as root)
 	$(BIN)/python -m tests.firewall.kernel $(ARGS)
@@ -98,6 +102,7 @@ pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, 
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --group build -o constraints.txt
 	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --group test -c constraints.txt -o constraints-test.txt
+	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group fuzz -o constraints-fuzz.txt
 
 # One version for every Python that is supported; no index, host or path of this machine in the file.
 PIN_OPTIONS := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
@@ -149,6 +154,12 @@ $(VENV)/audit.stamp: constraints.txt $(INSTALLED_FROM) | $(BIN)/pip
 
 $(VENV)/test.stamp: constraints-test.txt $(INSTALLED_FROM) | $(BIN)/pip
 	$(call install,constraints-test.txt)
+
+# Where the fuzzer has no wheel, the search goes by chance.
+$(VENV)/fuzz.stamp: constraints-fuzz.txt $(VENV)/test.stamp
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r constraints-fuzz.txt || \
+		printf 'atheris has no wheel for this Python and machine: mutations are drawn by chance.\n'
+	@touch $@
 
 # Debian and Ubuntu keep what fills an environment in a package of its own: root gets it, others are told.
 $(BIN)/pip:

@@ -49,7 +49,7 @@ def test_no_file_names_a_package_index(root: Path, tree: tuple[Path, ...]) -> No
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "constraints-test.txt"])
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-test.txt", "constraints-fuzz.txt"])
 def test_every_pin_is_exact_and_hashed(root: Path, name: str) -> None:
     rows = _text(root / name).replace("\\\n", " ").splitlines()
     assert rows
@@ -74,6 +74,7 @@ def test_all_that_is_declared_is_pinned(root: Path) -> None:
     runtime = _names([*metadata["project"]["dependencies"], *metadata["project"]["optional-dependencies"]["ansible"]])
     assert runtime | _names(groups["build"]) <= set(_pins(root, "constraints.txt"))
     assert _names(groups["test"]) <= set(_pins(root, "constraints-test.txt"))
+    assert _names(groups["fuzz"]) <= set(_pins(root, "constraints-fuzz.txt"))
 
 
 def test_tests_run_with_the_versions_that_users_get(root: Path) -> None:
