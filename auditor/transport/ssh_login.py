@@ -6,7 +6,7 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,8 @@ _KEY_OFFERS = 5
 _AGENT = 5.0
 # As ssh: a private key of ours that others may read is a key no more (ssh(1), FILES).
 _OTHERS = 0o077
+# A connection that breaks while we offer something is told by what came of the offer.
+_BROKEN = suppress(EOFError, OSError)
 _PUBLICKEY, _PASSWORD, _INTERACTIVE = "publickey", "password", "keyboard-interactive"
 
 
@@ -258,14 +260,16 @@ class _Login(AuthHandler):
             return False
         self._offers += 1
         done = threading.Event()
-        self.auth_publickey(self._user, key, done)
+        with _BROKEN:
+            self.auth_publickey(self._user, key, done)
         return self._came_of(done, shown)
 
     def with_password(self, password: str) -> bool:
         """Offer the password once, as an answer to a prompt where the host takes it only so."""
         if self._takes(_PASSWORD):
             done = threading.Event()
-            self.auth_password(self._user, password, done)
+            with _BROKEN:
+                self.auth_password(self._user, password, done)
             if self._came_of(done, "password"):
                 return True
             if self._takes(_PASSWORD):
@@ -284,7 +288,8 @@ class _Login(AuthHandler):
             return [password]
 
         done = threading.Event()
-        self.auth_interactive(self._user, answer, done)
+        with _BROKEN:
+            self.auth_interactive(self._user, answer, done)
         return self._came_of(done, "password at the host's prompt")
 
     def refused(self) -> HostError:

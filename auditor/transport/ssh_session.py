@@ -18,7 +18,7 @@ _PACKET = 32_768
 # How often a full send window is looked at again; a server's window holds a whole probe, so this is rare.
 _WINDOW_WAIT = 0.02
 _NO_STATUS = -1
-_PARTING = 1.0
+_PARTING = 3.0
 _SIGN_OF_LIFE = 3.0
 """Seconds that the SSH server of a host that fell silent has to answer us: many round trips of a slow line."""
 
@@ -143,8 +143,10 @@ def _ask_to_stop(connection: SshConnection, channel: paramiko.Channel) -> None:
 def _silent(connection: SshConnection, stalled: HostError) -> HostError:
     """Tell a command that hangs from a machine that stands still, and both from one that is not there any more."""
     connection.allow_until(Deadline.after(_SIGN_OF_LIFE + _PARTING))
-    # Where the connection has ended meanwhile, somebody ended it.
-    if connection.answers(_SIGN_OF_LIFE) or not connection.is_active():
+    answers = connection.answers(_SIGN_OF_LIFE)
+    if not connection.is_active():
+        return stalled  # it has ended by itself meanwhile: nobody is left to ask
+    if answers:
         return HostError(stalled.reason, f"{stalled.detail}; its SSH server still answers")
     if connection.is_acknowledged:
         return HostError(
