@@ -11,7 +11,7 @@ from auditor.model.ruleset import Action, AnyOf, Condition, Doubt, Effect, Field
 # What stays the same while a packet passes a chain and has few values: rules are sorted out by it once.
 _CLASS = (
     Field.FAMILY, Field.L4PROTO, Field.IIF, Field.OIF, Field.CT_STATE, Field.CT_DIRECTION, Field.CT_STATUS,
-    Field.TCP_FLAGS, Field.ICMP_TYPE, Field.ICMP_CODE, Field.PKTTYPE, Field.FRAGMENT, Field.DSCP,
+    Field.TCP_FLAGS, Field.ICMP_TYPE, Field.ICMP_CODE, Field.PKTTYPE, Field.FRAGMENT, Field.DSCP, Field.CT_OPEN,
 )  # fmt: skip
 _CLASS_SET = frozenset(_CLASS)
 _CLASSES = 4096

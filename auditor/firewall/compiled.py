@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from auditor.firewall.lookup import Index, Segments
-from auditor.model.ruleset import Action, AnyOf, Condition, Doubt, Keys, Lookup, Match, Truth
+from auditor.model.ruleset import Action, AnyOf, Condition, Doubt, Field, Keys, Lookup, Match, Truth
 
+_STATUS, _OPEN = int(Field.CT_STATUS), int(Field.CT_OPEN)
 NO, YES, MAYBE = int(Truth.NO), int(Truth.YES), int(Truth.MAYBE)
 
 
@@ -50,12 +51,16 @@ class Compiler:
             known = self._indexes[id(owner.entries)] = (owner.entries, Index(owner.entries))
         return known[1]
 
-    def test(self, step: Condition) -> Test:  # noqa: PLR0911 — one return a kind of test
+    def test(self, step: Condition) -> Test:
         """Return the test of a condition."""
         if isinstance(step, Doubt):
             return doubt_test
         if isinstance(step, AnyOf):
             return _any_of(tuple(self.test(option) for option in step.options), is_negated=step.is_negated)
+        test = self._of_match(step)
+        return _however_open(test, step.mask) if Field.CT_STATUS in step.fields else test
+
+    def _of_match(self, step: Match) -> Test:
         try:
             index = self.index(step.keys)
         except (ValueError, TypeError):
@@ -76,6 +81,24 @@ class Compiler:
             members = frozenset(box[0][0] for box, _ in step.keys.entries)
             return _among(int(step.fields[0]), members, hit, miss, missing)
         return _found(int(step.fields[0]), index, hit, miss, missing)
+
+
+def _however_open(test: Test, mask: int | None) -> Test:
+    """Make a test of a connection's status hold for certain only where it does whatever the open bits are."""
+
+    def however(values: Values) -> int:
+        still_open = values[_OPEN]
+        if not still_open or still_open is UNKNOWN or (mask is not None and not still_open & mask):
+            return test(values)
+        changed, truths, part = list(values), set(), still_open
+        while True:
+            changed[_STATUS] = values[_STATUS] & ~still_open | part
+            truths.add(test(changed))
+            if not part:
+                return truths.pop() if len(truths) == 1 else MAYBE
+            part = (part - 1) & still_open
+
+    return however
 
 
 def _any_of(tests: tuple[Test, ...], *, is_negated: bool) -> Test:
@@ -186,6 +209,8 @@ def look_up(lookup: Lookup, index: Index[Action], values: Values) -> tuple[Actio
     mine = [values[at] for at in lookup.fields]
     if None in mine:
         return None, []
+    if values[_OPEN] and Field.CT_STATUS in lookup.fields:
+        return None, None
     if UNKNOWN in mine:
         known = [at for at, value in enumerate(mine) if value is not UNKNOWN]
         return None, None if lookup.is_open else list(dict.fromkeys(one for _, one in index.could_be(mine, known)))

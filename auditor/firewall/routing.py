@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from auditor.firewall.addresses import Surroundings
 from auditor.firewall.compiled import UNKNOWN, Value
 from auditor.firewall.regions import Region, everything, nothing
+from auditor.firewall.walk import Ending
 from auditor.model.facts.network import Family
 from auditor.model.packet import Packet
-from auditor.model.ruleset import ADDRESS_TYPES, Field
+from auditor.model.ruleset import ADDRESS_TYPES, Field, Verb
 
 _LOOPBACK = "lo"
 _BROADCAST = ADDRESS_TYPES["broadcast"]
@@ -27,7 +28,9 @@ def _setting(by_interface: Mapping[str, Value], interface: str) -> Value:
 def no_source(around: Surroundings, packet: Packet, values: Sequence[Value]) -> list[tuple[Region, str, bool]]:
     """Return the sources that routing does not take from the wire, why, and whether that is certain."""
     destination = values[Field.DADDR]
-    to_loopback = destination is not UNKNOWN and (destination == 1 or destination >> 24 == 127)  # noqa: PLR2004
+    # What may be sent on (``Way.translate``) is not refused.
+    is_told = destination is not UNKNOWN and values[Field.DADDR_TYPE] is not UNKNOWN
+    to_loopback = is_told and (destination == 1 or destination >> 24 == 127)  # noqa: PLR2004
     key = (packet.family, packet.interface, values[Field.DADDR_TYPE] == _BROADCAST, to_loopback)
     known = around.refusals.get(key)
     if known is None:
@@ -44,7 +47,7 @@ def _refused(around: Surroundings, packet: Packet, values: Sequence[Value]) -> I
     everywhere = everything(family)
     if family is Family.IP6:
         yield _NO_SOURCE6, "IPv6 takes neither ::1 nor a multicast source from the wire", True
-        if values[Field.DADDR] == 1:
+        if values[Field.DADDR] == 1 and values[Field.DADDR_TYPE] is not UNKNOWN:
             yield everywhere, "IPv6 takes ::1 from the loopback interface only", True
         return
     if values[Field.DADDR_TYPE] != _BROADCAST:
@@ -67,7 +70,9 @@ def _refused(around: Surroundings, packet: Packet, values: Sequence[Value]) -> I
         yield unsure, f"{text}, or not: the routes are not known", False
 
 
-LINK_LOCAL_STAYS = "a packet of a link-local source is not forwarded to another link"
+LINK_LOCAL_STAYS = Ending(
+    Verb.REJECT, "a packet of a link-local source is not forwarded to another link", "beyond-scope"
+)
 
 
 def not_forwarded(family: Family, arrives: Value, leaves: Value) -> tuple[Region, bool]:

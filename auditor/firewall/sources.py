@@ -138,19 +138,19 @@ class Fan:
             return self._arrive([(way, region)])
         if is_delivered(kind):
             return self._arrive(self._hook(Hook.INPUT, [(way, region)]))
-        refusal, doubt = way.forwarded()
-        if refusal:
-            self.stopped.append((region, Ending(Verb.DROP, refusal)))
-            if not doubt:
+        refusal = way.forwarded()
+        if refusal is not None:
+            self.stopped.append((region, refusal))
+            if not refusal.doubt:
                 return []
-            self.doubts.append((region, refusal))
+            self.doubts.append((region, refusal.doubt))
         stays, is_certain = not_forwarded(self.family, self.packet.interface, way.walk.values[Field.OIF])
         if here := region & stays:
-            self.stopped.append((here, Ending(Verb.DROP, LINK_LOCAL_STAYS)))
+            self.stopped.append((here, LINK_LOCAL_STAYS))
             if is_certain:
                 region -= here
             else:
-                self.doubts.append((here, LINK_LOCAL_STAYS))
+                self.doubts.append((here, LINK_LOCAL_STAYS.text))
         pieces = [(way, region)]
         for hook in (Hook.FORWARD, Hook.POSTROUTING, Hook.EGRESS):
             pieces = self._hook(hook, pieces)

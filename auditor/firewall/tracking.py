@@ -19,6 +19,9 @@ from auditor.model.ruleset import (
 
 _FIN, _SYN, _RST, _ACK, _URG = (TCP_FLAGS[name] for name in ("fin", "syn", "rst", "ack", "urg"))
 _OF_CONNECTIONS = frozenset((Field.CT_STATE, Field.CT_DIRECTION, Field.CT_STATUS, Field.CT_MARK))
+_SEEN_REPLY, _ASSURED, _CONFIRMED = (CT_STATUSES[name] for name in ("seen-reply", "assured", "confirmed"))
+# ICMP trackers, and the generic one that ESP and AH are left to, never call a connection assured.
+_NEVER_ASSURED = frozenset((ICMP, ICMPV6, 50, 51))
 _COUNTED = _FIN | _SYN | _RST | _ACK | _URG
 # The combinations that a TCP tracker does not refuse outright (tcp_valid_flags).
 _VALID = frozenset(
@@ -56,12 +59,21 @@ def _tcp(flags: int | None, *, is_loose: bool | None) -> str | None:
     return None if is_loose is None else "new" if is_loose else "invalid"
 
 
-def implied_status(packet: Packet, state: str) -> int:
-    """Return the status bits that a state implies."""
+def implied_status(packet: Packet, state: str) -> tuple[int | None, int]:
+    """Return the status bits that a state implies (None where hardly any), and those that it leaves open.
+
+    A TCP connection is assured from the last segment of its handshake on; others, where they are at all, when they
+    have lasted for some time. What is related belongs to a connection that need not have been answered, or to one
+    that is only expected yet.
+    """
     if state == "new":
-        return 0
-    status = CT_STATUSES["confirmed"] | CT_STATUSES["seen-reply"]
-    return status | CT_STATUSES["assured"] if packet.protocol == TCP else status
+        return 0, 0
+    if state == "related":
+        is_error = packet.protocol in (ICMP, ICMPV6)
+        return (_CONFIRMED, _SEEN_REPLY | _ASSURED) if is_error else (None, 0)
+    if packet.protocol == TCP and not (packet.tcp_flags or 0) & _SYN:
+        return _CONFIRMED | _SEEN_REPLY | _ASSURED, 0
+    return _CONFIRMED | _SEEN_REPLY, 0 if packet.protocol in _NEVER_ASSURED else _ASSURED
 
 
 def tracked_families(ruleset: Ruleset) -> frozenset[Family]:

@@ -1,7 +1,7 @@
 """The way of a packet through a host: hooks in their order, connection tracking, translation, routing."""
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from auditor.firewall.addresses import Surroundings
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value
@@ -177,33 +177,37 @@ class Way:
         return True
 
     def _forward(self) -> bool:
-        refusal, doubt = self.forwarded()
-        if refusal:
-            self.endings.append(Ending(Verb.DROP, refusal, "", doubt))
-            if not doubt:
+        refusal = self.forwarded()
+        if refusal is not None:
+            self.endings.append(refusal)
+            if not refusal.doubt:
                 return False
         return self._hook(Hook.FORWARD) and self._hook(Hook.POSTROUTING) and self._hook(Hook.EGRESS)
 
-    def forwarded(self) -> tuple[str, str]:
-        """Send the packet on: say why it is not, and what is not known of that; find where it leaves."""
+    def forwarded(self) -> Ending | None:
+        """Send the packet on: return what becomes of it, or may, where it is not; find where it leaves.
+
+        Who may not leave its link is told so. Who is told that the time is over was not refused: that is a drop.
+        """
         packet, values = self.packet, self.walk.values
         leaves = self.program.around.way_to(packet.family, values[Field.DADDR])
         values[Field.OIF] = UNKNOWN if leaves is None else leaves
         forwards = self.program.host.forwards.get(packet.family)
         name = "IPv4" if packet.family is Family.IP else "IPv6"
         if forwards is None:
-            return (f"whether {name} is forwarded is not known",) * 2
+            text = f"whether {name} is forwarded is not known"
+            return Ending(Verb.DROP, text, "", text)
         if not forwards:
-            return f"it is for another host, and forwarding of {name} is off", ""
+            return Ending(Verb.DROP, f"it is for another host, and forwarding of {name} is off")
         if values[Field.TTL] is not UNKNOWN:
             if values[Field.TTL] <= 1:
-                return "its time to live is over", ""
+                return Ending(Verb.DROP, "its time to live is over")
             values[Field.TTL] -= 1  # before the chains of the hook see it
         if packet.source is not None:
             stays, is_certain = not_forwarded(packet.family, packet.interface, values[Field.OIF])
             if packet.source in stays:
-                return LINK_LOCAL_STAYS, "" if is_certain else LINK_LOCAL_STAYS
-        return "", ""
+                return LINK_LOCAL_STAYS if is_certain else replace(LINK_LOCAL_STAYS, doubt=LINK_LOCAL_STAYS.text)
+        return None
 
     def _routing(self) -> bool:
         """Say whether the routing of incoming packets lets it in."""
@@ -302,7 +306,8 @@ class Way:
         if state in ("invalid", "untracked"):
             return
         values[Field.CT_DIRECTION] = int(packet.is_reply)
-        values[Field.CT_STATUS] = implied_status(packet, state) if packet.status is None else packet.status
+        status, still_open = implied_status(packet, state) if packet.status is None else (packet.status, 0)
+        values[Field.CT_STATUS], values[Field.CT_OPEN] = _known(status), still_open
         values[Field.CT_MARK] = UNKNOWN if self.program.loaded.writes_ct_mark and state != "new" else 0
 
     def translate(self) -> None:
@@ -337,7 +342,7 @@ class Way:
             return
         if address is not None:
             values[Field.DADDR] = address
-            values[Field.DADDR_TYPE] = self._type(address)
+            values[Field.DADDR_TYPE] = UNKNOWN if self._may_leave(address) else self._type(address)
         if ports is not None and values[Field.DPORT] is not None:
             low, high = ports
             is_kept = values[Field.DPORT] is not UNKNOWN and low <= values[Field.DPORT] <= high
@@ -348,6 +353,17 @@ class Way:
             if values[Field.DADDR_TYPE] == _LOCAL:
                 leaves = _LOOPBACK
             self.leaves = UNKNOWN if leaves is None else leaves
+
+    def _may_leave(self, address: int) -> bool:
+        """Tell whether a packet from the wire that is translated to ::1 may be forwarded.
+
+        The way to ::1 is looked up on the link it came by, where it is no local address (rt6_need_strict): a router
+        sends it on by its default route.
+        """
+        packet = self.packet
+        is_loopback = packet.family is Family.IP6 and address == 1 != packet.destination
+        comes_in = packet.direction is Direction.IN and packet.interface != _LOOPBACK
+        return is_loopback and comes_in and self.program.host.forwards.get(Family.IP6) is not False
 
     # ---- values
 

@@ -66,6 +66,8 @@ class Field(IntEnum):
     """Source port as ipset sees it: of ICMP its type and code, of a protocol without ports 0."""
     SET_DPORT = 25
     """Destination port as ipset sees it."""
+    CT_OPEN = 26
+    """Bits of the connection's status that are not known; no rule looks at it by itself."""
 
 
 CT_STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}

@@ -52,14 +52,28 @@ def test_after_masquerading_the_source_is_not_known(ask: Ask) -> None:
     assert ask(ruleset, OUT)["verdict"] == "unknown"
 
 
+ERROR = {"proto": "icmp", "icmp_type": 3, "icmp_code": 3, "ct_state": "related"}
+
+
 @pytest.mark.parametrize(
-    ("proto", "verdict"), [("tcp", "accept"), ("udp", "drop")], ids=["tcp-is-assured", "udp-is-not-yet"]
+    ("status", "packet", "verdict"),
+    [
+        pytest.param("assured", {"tcp_flags": ["ack"]}, "accept", id="tcp-is-assured-with-its-handshake"),
+        pytest.param("assured", {"tcp_flags": ["syn", "ack"]}, "unknown", id="not-within-it"),
+        pytest.param("assured", {"proto": "udp"}, "unknown", id="udp-is-when-it-has-lasted"),
+        pytest.param("assured", {"proto": "icmp", "icmp_type": 8, "icmp_code": 0}, "drop", id="icmp-never-is"),
+        pytest.param("assured", {"proto": "esp"}, "drop", id="nor-is-what-has-no-tracker"),
+        pytest.param("assured", {"proto": "udp", "ct_status": ["assured"]}, "accept", id="unless-it-is-said"),
+        pytest.param("seen-reply", {"proto": "udp"}, "accept", id="but-it-was-answered"),
+        pytest.param("seen-reply", ERROR, "unknown", id="what-is-related-need-not-have-been"),
+        pytest.param("confirmed", ERROR, "accept", id="an-error-is-of-a-known-connection"),
+        pytest.param("confirmed", {"ct_state": "related"}, "unknown", id="an-expected-one-is-not-known-yet"),
+    ],
 )
-def test_a_tcp_connection_that_was_answered_is_assured(ask: Ask, proto: str, verdict: str) -> None:
-    assured = match({"ct": {"key": "status"}}, "assured", "in")
-    ruleset = listing(table("ip"), chain("ip", "in", "input", policy="drop"), rule("ip", "in", assured, "accept"))
-    packet = {**SYN, "proto": proto, "tcp_flags": ["ack"], "ct_state": "established"}
-    assert ask(ruleset, packet)["verdict"] == verdict
+def test_the_status_of_a_connection(ask: Ask, status: str, packet: Any, verdict: str) -> None:
+    condition = match({"ct": {"key": "status"}}, status, "in")
+    ruleset = listing(table("ip"), chain("ip", "in", "input", policy="drop"), rule("ip", "in", condition, "accept"))
+    assert ask(ruleset, {**SYN, "ct_state": "established", **packet})["verdict"] == verdict
 
 
 @pytest.mark.parametrize(("option", "verdict"), [("", "drop"), ("--loose ", "unknown")], ids=["strict", "not-modelled"])

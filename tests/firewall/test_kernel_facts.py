@@ -88,7 +88,7 @@ TTL = payload("ip", "ttl")
         pytest.param(_forward("accept"), {**THROUGH, "ttl": 1}, "drop", id="and-over-at-one"),
         pytest.param(_forward("accept"), {**THROUGH, "ttl": 2}, "accept", id="but-not-at-two"),
         pytest.param(_forward("accept"), THROUGH6, "accept", id="ipv6-is-forwarded"),
-        pytest.param(_forward("accept"), {**THROUGH6, "src": "fe80::5"}, "drop", id="link-local-is-not"),
+        pytest.param(_forward("accept"), {**THROUGH6, "src": "fe80::5"}, "reject", id="link-local-is-not-and-told-so"),
         pytest.param(
             _forward("accept"),
             {**THROUGH6, "src": "fe80::5", "iface": "docker0"},
@@ -100,6 +100,59 @@ TTL = payload("ip", "ttl")
 )
 def test_forwarding(ask: Ask, ruleset: str, packet: Any, verdict: str) -> None:
     assert ask(ruleset, packet, host=ROUTER)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("forwards", "packet", "verdict"),
+    [
+        pytest.param(True, SYN6, "unknown", id="a-router-may-send-it-back-by-its-default-route"),
+        pytest.param(False, SYN6, "drop", id="another-host-does-not"),
+        pytest.param(True, {**SYN6, "dst": "::1"}, "drop", id="nor-is-one-that-came-so"),
+        pytest.param(True, {**SYN6, "iface": "lo"}, "drop", id="from-loopback-it-is-the-host's"),
+    ],
+)
+def test_from_the_wire_the_loopback_address_of_ipv6_is_no_address_of_the_host(
+    ask: Ask, forwards: bool, packet: Any, verdict: str
+) -> None:
+    objects = (
+        table("ip6"),
+        chain("ip6", "nat", "prerouting", -100, type="nat"),
+        rule("ip6", "nat", match(DPORT, 5900), {"dnat": {"addr": "::1"}}),
+        chain("ip6", "in", "input", policy="drop"),
+    )
+    host = {**HOST, "ip_forward": forwards}
+    assert ask(listing(*objects), packet, host=host)["verdict"] == verdict
+    answer = ask(listing(*objects), packet, host=host, query="sources")
+    assert (answer["allowed"], bool(answer["unknown"])) == ((), verdict == "unknown")
+
+
+OF_LOOPBACK = "loopback"
+LO = {**SYN, "iface": "lo", "src": "192.0.2.10"}
+BYTES = payload("ip", "frag-off")
+HOP_BY_HOP = {"exthdr": {"name": "hbh"}}
+
+
+@pytest.mark.parametrize(
+    ("hook", "condition", "packet", "verdict"),
+    [
+        pytest.param("input", match(meta("iiftype"), OF_LOOPBACK), LO, "drop", id="lo-is-of-type-loopback"),
+        pytest.param("input", match(meta("iiftype"), OF_LOOPBACK), SYN, "accept", id="eth0-is-not"),
+        pytest.param("input", match(meta("iiftype"), OF_LOOPBACK, "!="), SYN, "drop", id="eth0-is-of-another"),
+        pytest.param("output", match(meta("iiftype"), OF_LOOPBACK, "!="), OUT, "accept", id="no-interface-has-no-type"),
+        pytest.param("output", match(meta("oiftype"), OF_LOOPBACK, "!="), OUT, "drop", id="it-leaves-by-another"),
+        pytest.param("input", match(meta("iiftype"), "ether"), SYN, "unknown", id="of-which-is-not-known"),
+        pytest.param("input", match({"&": [BYTES, 0x3FFF]}, 0, "!="), SYN, "accept", id="it-is-no-fragment"),
+        pytest.param("input", match({"&": [BYTES, 0x1FFF]}, 0), SYN, "drop", id="its-offset-is-0"),
+        pytest.param("input", match({"&": [BYTES, 0x4000]}, 0), SYN, "unknown", id="it-may-be-fragmented-or-not"),
+        pytest.param("input", match(BYTES, 0), SYN, "unknown", id="which-is-one-of-these-bits"),
+        pytest.param("input", match(HOP_BY_HOP, True), SYN6, "accept", id="it-has-no-extension-header"),
+        pytest.param("input", match(HOP_BY_HOP, False), SYN6, "drop", id="whose-lack-is-seen"),
+        pytest.param("input", match(HOP_BY_HOP, False), SYN, "accept", id="in-ipv6-only"),
+    ],
+)  # fmt: skip
+def test_what_a_packet_is_besides_its_addresses(ask: Ask, hook: str, condition: Any, packet: Any, verdict: str) -> None:
+    objects = (table("inet"), chain("inet", "c", hook), rule("inet", "c", condition, "drop"))
+    assert ask(listing(*objects), packet)["verdict"] == verdict
 
 
 @pytest.mark.parametrize(

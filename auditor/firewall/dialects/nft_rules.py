@@ -27,6 +27,8 @@ from auditor.model.ruleset import (
 )
 
 _WORD = (1 << 32) - 1
+_LOOPBACK = "lo"
+_TYPES = {"iiftype": "iifname", "oiftype": "oifname"}
 _VERDICTS = {"accept": Verb.ACCEPT, "drop": Verb.DROP, "continue": Verb.CONTINUE, "return": Verb.RETURN}
 # They change nothing that a later rule of ours looks at.
 _HARMLESS = frozenset(("counter", "log", "ct helper", "ct timeout", "ct expectation", "flow", "dup", "comment", "last"))
@@ -127,6 +129,9 @@ class RuleReader:
         return self.sets[name[1:]]
 
     def _match(self, body: Json) -> None:
+        kind, asked = only(body["left"])
+        if kind == "meta" and asked.get("key") in _TYPES:
+            body = self._typed(_TYPES[asked["key"]], body)
         left, operator, right = read_left(body["left"]), body["op"], body["right"]
         self._steps.extend(left.needs)
         if isinstance(right, str) and right.startswith("@"):
@@ -144,6 +149,15 @@ class RuleReader:
             self._add(left, Keys(entries=members([right], left.fields)), negated=operator == "!=")
         else:
             raise ValueError(f"operator {operator} is not modelled")
+
+    def _typed(self, name: str, body: Json) -> Json:
+        """Return a question for the loopback type of interface as one for the name: no other has that type."""
+        if body["right"] != "loopback":
+            raise ValueError("a type of interfaces")
+        left: Json = {"meta": {"key": name}}
+        # Where there is no interface there is no type either, and no comparison with it holds.
+        self._steps.append(Match(fields=read_left(left).fields, keys=keys((("", ""),)), is_negated=True))
+        return {**body, "left": left, "right": _LOOPBACK}
 
     def _add(self, left: Left, found: Keys, *, negated: bool) -> None:
         self._steps.append(

@@ -1,6 +1,6 @@
 """Read what nft's JSON compares: the left side of a match into fields, the right side into intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from auditor.firewall.dialects.values import (
@@ -25,7 +25,7 @@ _BITS = {
 }  # fmt: skip
 _IP = {
     "saddr": Field.SADDR, "daddr": Field.DADDR, "protocol": Field.L4PROTO, "ttl": Field.TTL, "length": Field.LENGTH,
-    "dscp": Field.DSCP, "frag-off": Field.FRAGMENT,
+    "dscp": Field.DSCP,
 }  # fmt: skip
 _IP6 = {
     "saddr": Field.SADDR, "daddr": Field.DADDR, "nexthdr": Field.L4PROTO, "hoplimit": Field.TTL, "dscp": Field.DSCP,
@@ -40,6 +40,12 @@ _META = {
 _CT = {
     "state": Field.CT_STATE, "direction": Field.CT_DIRECTION, "status": Field.CT_STATUS, "mark": Field.CT_MARK,
 }  # fmt: skip
+
+
+# Extension headers that the packets asked about do not have.
+_HEADERS = frozenset(("hbh", "rt", "frag", "dst", "mh", "srh"))
+# Offset and "more fragments" of a whole packet are 0; whether it may be fragmented is not known.
+_OF_FRAGMENTS = 0x3FFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,42 +81,59 @@ _HAS_PORTS = Match(
 )
 
 
-def read_left(expression: Json) -> Left:  # noqa: PLR0911 — one return a kind of expression
+def read_left(expression: Json) -> Left:
     """Read an expression; ValueError for one that is not modelled."""
     kind, body = only(expression)
-    if kind == "payload":
-        return _payload(body)
-    if kind == "meta" and body.get("key") in _META:
-        return Left(fields=(_META[body["key"]],))
-    if kind == "ct" and body.get("key") in _CT and "dir" not in body:
-        return Left(fields=(_CT[body["key"]],))
-    if kind == "fib" and body.get("result") == "type" and body.get("flags") in (["saddr"], ["daddr"], "saddr", "daddr"):
-        return Left(fields=(Field.SADDR_TYPE if "saddr" in body["flags"] else Field.DADDR_TYPE,))
-    if (
-        kind == "fib"
-        and body.get("result") == "oif"
-        and set(body.get("flags", ()))
-        in (
-            {"saddr", "iif"},
-            {"saddr", "iif", "mark"},
-        )
-    ):
+    left = _READERS[kind](body) if kind in _READERS else None
+    if left is None:
+        raise ValueError(f"{kind} is not modelled")
+    return left
+
+
+def _meta(body: Json) -> Left | None:
+    return Left(fields=(_META[body["key"]],)) if body.get("key") in _META else None
+
+
+def _ct(body: Json) -> Left | None:
+    return Left(fields=(_CT[body["key"]],)) if body.get("key") in _CT and "dir" not in body else None
+
+
+def _fib(body: Json) -> Left | None:
+    flags, result = body.get("flags", ()), body.get("result")
+    if result == "type" and flags in (["saddr"], ["daddr"], "saddr", "daddr"):
+        return Left(fields=(Field.SADDR_TYPE if "saddr" in flags else Field.DADDR_TYPE,))
+    if result == "oif" and set(flags) in ({"saddr", "iif"}, {"saddr", "iif", "mark"}):
         return Left(fields=(Field.ROUTE_BACK,))
-    if kind == "&":
-        inner = read_left(body[0])
-        if len(inner.fields) != 1 or inner.mask is not None or inner.fields[0] in NAMES:
-            raise ValueError("a mask of more than one field")
-        return Left(fields=inner.fields, needs=inner.needs, mask=constant(inner, body[1]))
-    if kind == "concat":
-        parts = [read_left(part) for part in body]
-        if any(part.mask is not None for part in parts):
-            raise ValueError("a mask inside of a concatenation")
-        return Left(
-            fields=tuple(field for part in parts for field in part.fields),
-            needs=tuple(need for part in parts for need in part.needs),
-            is_raw=any(part.is_raw for part in parts),
-        )
-    raise ValueError(f"{kind} is not modelled")
+    return None
+
+
+def _exthdr(body: Json) -> Left | None:
+    """Read whether an extension header is there: that is 0 for packets without any, as the offset of a fragment is."""
+    is_known = set(body) == {"name"} and body["name"] in _HEADERS
+    return Left(fields=(Field.FRAGMENT,), needs=(is_value(Field.FAMILY, 6),)) if is_known else None
+
+
+def _and(body: Json) -> Left:
+    if body[0] == {"payload": {"protocol": "ip", "field": "frag-off"}}:
+        mask = constant(Left(fields=(Field.FRAGMENT,)), body[1])
+        if mask & ~_OF_FRAGMENTS:
+            raise ValueError("whether the packet may be fragmented")
+        return Left(fields=(Field.FRAGMENT,), needs=(is_value(Field.FAMILY, 4),), mask=mask)
+    inner = read_left(body[0])
+    if len(inner.fields) != 1 or inner.mask is not None or inner.fields[0] in NAMES:
+        raise ValueError("a mask of more than one field")
+    return Left(fields=inner.fields, needs=inner.needs, mask=constant(inner, body[1]))
+
+
+def _concat(body: Json) -> Left:
+    parts = [read_left(part) for part in body]
+    if any(part.mask is not None for part in parts):
+        raise ValueError("a mask inside of a concatenation")
+    return Left(
+        fields=tuple(field for part in parts for field in part.fields),
+        needs=tuple(need for part in parts for need in part.needs),
+        is_raw=any(part.is_raw for part in parts),
+    )
 
 
 def only(expression: Json) -> tuple[str, Json]:
@@ -137,6 +160,11 @@ def _payload(body: Json) -> Left:
         names = ICMP_TYPES[number] if name == "type" else None
         return Left(fields=(_ICMP_FIELDS[name],), needs=(is_value(Field.L4PROTO, number),), names=names)
     raise ValueError(f"{protocol} {name} is not modelled")
+
+
+_READERS: dict[str, Callable[[Json], Left | None]] = {
+    "payload": _payload, "meta": _meta, "ct": _ct, "fib": _fib, "exthdr": _exthdr, "&": _and, "concat": _concat,
+}  # fmt: skip
 
 
 def constant(left: Left, value: Json) -> int:

@@ -39,7 +39,7 @@ def main() -> int:
     while time.monotonic() < end and (not options.rulesets or number < options.first + options.rulesets):
         seed = f"{options.seed}.{number}"
         if options.sources:
-            found += differential.compare_sources(make_source_case(seed), sampler(seed))
+            found += differential.compare_sources(make_source_case(seed), sampler)
         else:
             found += differential.compare(make_case(seed, options.packets))
         number += 1

@@ -159,7 +159,9 @@ class Differential:
 
     # ---- sets of sources
 
-    def compare_sources(self, case: Case, sample: Callable[[list[str]], list[str]]) -> list[Wrong]:
+    def compare_sources(
+        self, case: Case, sampler: Callable[[str, str], Callable[[list[str]], list[str]]]
+    ) -> list[Wrong]:
         """Ask for the sources that get in, and the kernel about those at the edges of the answer."""
         try:
             loaded = self.kernel.load(case.script)
@@ -180,7 +182,7 @@ class Differential:
                     )
                 )
                 continue
-            sources = sample([*answer["allowed"], *answer["unknown"]])
+            sources = sampler(case.name, packet["family"])([*answer["allowed"], *answer["unknown"]])
             tries = [{**packet, "src": source, "sport": 30000 + number} for number, source in enumerate(sources)]
             for tried, label in zip(tries, self.kernel.label(tries), strict=True):
                 self.tally.packets += 1

@@ -44,7 +44,7 @@ def source_rows(kernel: Kernel, evaluator: Evaluator, case: Case, loaded: Loaded
     for number, packet in enumerate(case.packets):
         line = questions(loaded, [packet], f"{case.name}/{number}")[0]
         answer = evaluator.ask([json.dumps({**json.loads(line), "query": "sources"})])[0]
-        tries = sampler(case.name)([*answer["allowed"], *answer["unknown"]])
+        tries = sampler(case.name, packet["family"])([*answer["allowed"], *answer["unknown"]])
         packets = [{**packet, "src": source, "sport": 30000 + place} for place, source in enumerate(tries)]
         labels = [label["verdict"] for label in kernel.label(packets)]
         points = {source: "closed" if is_closed(label) else label for source, label in zip(tries, labels, strict=True)}

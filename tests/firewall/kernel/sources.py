@@ -23,20 +23,18 @@ def make_source_case(seed: str) -> Case:
     return replace(case, packets=plain[:3])
 
 
-def sampler(seed: str) -> Callable[[list[str]], list[str]]:
+def sampler(seed: str, family: str) -> Callable[[list[str]], list[str]]:
     """Return what picks sources for an answer: first, last, one before, one after of each interval, and some others."""
     dice = Dice(("sources", seed))
 
     def pick(intervals: list[str]) -> list[str]:
         made: set[str] = set()
-        version = 4
-        for version, first, last in ends(intervals):
-            kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
-            top = 2 ** (32 if version == 4 else 128) - 1
+        kind = ipaddress.IPv4Address if family == "ip" else ipaddress.IPv6Address
+        top = 2 ** (32 if family == "ip" else 128) - 1
+        for _, first, last in ends(intervals):
             near = [first - 1, first, last, last + 1, dice.number(first, last)]
             made |= {str(kind(one)) for one in near if 0 <= one <= top and can_come(kind(one))}
-        pool = SOURCES["ip" if version == 4 else "ip6"]
-        made |= {one for one in pool if can_come(ipaddress.ip_address(one))}
+        made |= {one for one in SOURCES[family] if can_come(ipaddress.ip_address(one))}
         return dice.some(sorted(made), _MOST) if len(made) > _MOST else sorted(made)
 
     return pick
