@@ -90,7 +90,7 @@ firewall-fuzz: $(VENV)/test.stamp ## Try the firewall's verdicts against this ke
 	$(BIN)/python -m tests.firewall.kernel $(ARGS)
 
 .PHONY: firewall-mutants
-firewall-mutants: $(VENV)/test.stamp ## Break the firewall's evaluator in many ways and see whether its tests notice
+firewall-mutants: $(VENV)/test.stamp ## Break the evaluator of firewalls in every place: which mutants do its tests not tell (exit 1: one is not explained)
 	$(BIN)/python -m tests.firewall.mutants $(ARGS)
 
 .PHONY: sample

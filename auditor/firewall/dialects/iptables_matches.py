@@ -28,7 +28,6 @@ from auditor.model.ruleset import (
     Scalar,
 )
 
-_TOP = (1 << 32) - 1
 _STATUS_STATES = {"SNAT": CT_STATUSES["snat"], "DNAT": CT_STATUSES["dnat"]}
 _STATUSES = {"EXPECTED": "expected", "SEEN_REPLY": "seen-reply", "ASSURED": "assured", "CONFIRMED": "confirmed"}
 _FLAGS = {**{name.upper(): bit for name, bit in TCP_FLAGS.items()}, "ALL": 0x3F, "NONE": 0}
