@@ -19,7 +19,8 @@ from tests.lab.test_audit import assert_truth
 
 pytestmark = pytest.mark.lab
 
-DEADLINE = 20
+DEADLINE = 45
+"""Longer than the section that asks for sockets may take by itself."""
 STRUCK = ("crash", "freeze", "poweroff")
 """What happens to a machine: it is in the midst of its answer."""
 # None: the host is assessed all the same.
@@ -85,7 +86,7 @@ def test_every_fault_has_its_reason_and_harms_no_other_host(
     well = tuple(host for host in fleet.hosts if host not in broken.values())
     assert len(well) >= 30
     for fault, host in broken.items():
-        break_host(host, *(("drip", "64") if fault in STRUCK else (fault,)))
+        break_host(host, *(("drip", "64") if fault in (*STRUCK, "drip") else (fault,)))
     began = time.monotonic()
     inventory = inventory_of(fleet.lab, fleet.hosts, tmp_path / "hosts.yml")
     words = command(fleet.lab, inventory, tmp_path, "--deadline", str(DEADLINE))
@@ -115,7 +116,7 @@ def test_every_fault_has_its_reason_and_harms_no_other_host(
     # A program that hangs costs its section; all the rest does no harm, a missing program included.
     hung = {row["id"]: row for row in audited.hosts[broken["hangtool"].name]["sections"]}["sockets.ss"]
     assert hung["outcome"] == "failed"
-    assert hung["reason"].startswith("it did not end within 8 seconds")
+    assert hung["reason"].startswith("it did not end within 30 seconds")
     assert_truth(fleet, audited, tuple(broken[fault] for fault in set(REASONS) - set(DETAILS) - {"hangtool"}))
     for fault in DETAILS:
         assert set(audited.verdicts(broken[fault].name).values()) == {"unknown"}
