@@ -1,39 +1,37 @@
 """``auditor assess``: judge sealed evidence again, offline, one set of it or several merged."""
 
-import os
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from auditor.catalogue.entry import catalogue_of, catalogue_text
-from auditor.catalogue.load import load_catalogue
-from auditor.catalogue.product import Catalogue
 from auditor.cli.audit import check_writable, operator_name
 from auditor.cli.bundling import write_bundle
 from auditor.cli.command import Command
-from auditor.cli.files import read_text
+from auditor.cli.judging import Given, Ruled, judge, judging_of, passing_store, rules_for
 from auditor.cli.report import chosen_formats
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
-from auditor.controls.registry import controls
 from auditor.errors import UsageError
-from auditor.policy.load import parse_exceptions, parse_policy
-from auditor.policy.locate import locate
+from auditor.model.ledger import PassedOverWhy
 from auditor.report.formats import FORMATS
+from auditor.report.rows import instant
 from auditor.report.stored_run import stored_run
+from auditor.report.visible import visible
 from auditor.report.writing import write_report
-from auditor.run.audit import Population, Sealed, exit_code
-from auditor.run.bundle import MANIFEST, Bundle, evidence_format, write_manifest
-from auditor.run.pipeline import Rules
-from auditor.run.readers import Readers
-from auditor.run.reassess import reassess
+from auditor.run.audit import exit_code, history_text
+from auditor.run.bundle import evidence_format
+from auditor.run.manifest import write_manifest
+from auditor.run.merge import in_order
+from auditor.run.open_bundle import Bundle
+from auditor.run.reassess import Judging
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
+
+_MOST = 20
+"""Hosts that one kind of line is printed of; the ledger names all."""
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -52,107 +50,99 @@ def _options(parser: ArgumentParser) -> None:
     add_store_option(parser)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """By what evidence is judged."""
-
-    rules: Rules
-    """The rules, parsed."""
-    sealed: Sealed
-    """Their texts."""
-    sources: bool
-    """Whether it is another run than the one that was sealed: several sets, or other rules."""
-
-
-def rules_for(
-    bundles: Sequence[Bundle], policy: Path | None = None, exceptions: Path | None = None, as_of: datetime | None = None
-) -> Judged:
-    """Return the rules: what is named here, else what one bundle was judged by, else the working folder's."""
-    only = bundles[0] if len(bundles) == 1 and bundles[0].text("policy") is not None else None
-    catalogue = _catalogue(bundles)
-    policy_text, policy_file = _text(policy, only, "policy")
-    exceptions_text, exceptions_file = _text(exceptions, only, "exceptions")
-    parsed = parse_policy(policy_text, policy_file, products=[product.id for product in catalogue.products])
-    excused = parse_exceptions(exceptions_text, exceptions_file, controls=list(controls()), settings=parsed.settings)
-    latest = max(datetime.fromisoformat(str(bundle.run["as_of"])) for bundle in bundles)
-    population = None if only is None else only.text("population")
-    return Judged(
-        rules=Rules(policy=parsed, exceptions=excused, catalogue=catalogue, as_of=as_of or latest),
-        sealed=Sealed(
-            policy=policy_text,
-            exceptions=exceptions_text,
-            catalogue=catalogue_text(catalogue),
-            population=None
-            if population is None or only is None
-            else Population(text=population, comparison=only.text("population_comparison") or ""),
-        ),
-        sources=only is None or not (policy is None and exceptions is None and as_of is None),
-    )
-
-
-def _text(named: Path | None, only: Bundle | None, name: str) -> tuple[str, Path]:
-    sealed = only.text(name) if named is None and only is not None else None
-    if sealed is not None:
-        return sealed, Path(f"{name}.yml")
-    file = locate(f"{name}.yml", named)
-    return read_text(file), file
-
-
-def _catalogue(bundles: Sequence[Bundle]) -> Catalogue:
-    """Return the catalogue that all bundles were judged by, else this version's own."""
-    digests = {bundle.run["inputs"].get("catalogue") for bundle in bundles}
-    text = bundles[0].text("catalogue") if len(digests) == 1 else None
-    if text is None:
-        return load_catalogue()
-    try:
-        return catalogue_of(text)
-    except ValueError as error:
-        raise UsageError(f"{bundles[0].folder}: its catalogue cannot be read by this version: {error}") from error
-
-
-@contextmanager
-def judged(bundles: Sequence[Bundle], by: Judged, operator: str) -> Iterator[tuple[Store, RunRecord]]:
-    """Judge bundles into a store that is gone afterwards."""
-    with (
-        tempfile.TemporaryDirectory(prefix="auditor-assess-") as place,
-        closing(Readers(min(2, os.cpu_count() or 1), by.rules)) as readers,
-        closing(Store(str(Path(place) / "store.sqlite"))) as store,
-    ):
-        run = reassess(
-            store=store,
-            bundles=bundles,
-            rules=by.rules,
-            sealed=by.sealed,
-            operator=operator,
-            readers=readers,
-            sources=by.sources,
-        )
-        yield store, run
-
-
 def _run(options: Namespace) -> int:
     formats = chosen_formats(options.format)
-    as_of = None if options.as_of is None else _instant(options.as_of)
+    given = Given(
+        policy=options.policy,
+        exceptions=options.exceptions,
+        as_of=None if options.as_of is None else _instant(options.as_of),
+    )
     check_writable(options.output)
     with tempfile.TemporaryDirectory(prefix="auditor-evidence-") as place:
-        bundles = [_bundle(name, Path(place) / str(number), options) for number, name in enumerate(options.evidence)]
-        by = rules_for(bundles, options.policy, options.exceptions, as_of)
-        with judged(bundles, by, operator_name()) as (store, run):
-            rows = stored_run(store, run)
-            print_summary(rows, write_bundle(store, run, rows, options.output / run.id, formats), options)
-            others = sorted({str(one.run["tool_version"]) for one in bundles} - {run.tool_version})
-            if others:
-                say(options, f"judged by auditor {run.tool_version}; the evidence is of auditor {', '.join(others)}")
-            return exit_code(run)
+        named = [_bundle(name, Path(place) / str(number), options) for number, name in enumerate(options.evidence)]
+        bundles = in_order(named)
+        _check(bundles)
+        by = rules_for(bundles, given)
+        if by.own is not None:
+            judging = judging_of(bundles, by, "")
+            with passing_store() as store:
+                return _written(store, judge(store, judging, by, operator_name()), judging, formats, options)
+        return _anew(bundles, by, formats, options)
+
+
+def _check(bundles: Sequence[Bundle]) -> None:
+    """Raise UsageError with all that the seals of the sets do not hold: nothing is judged from such a set."""
+    problems = [problem for bundle in bundles for problem in bundle.problems()]
+    if problems:
+        raise UsageError("\n".join([*problems[:_MOST], "nothing is judged from evidence that is not what it was"]))
+
+
+def _anew(bundles: Sequence[Bundle], by: Ruled, formats: tuple[str, ...], options: Namespace) -> int:
+    """Judge evidence that has no verdicts yet, or several sets of it, as a run of the store like any audit."""
+    as_of = instant(by.rules.as_of) or ""
+    with open_store(options) as store:
+        known = history_text(store, [fact for bundle in bundles for fact in bundle.facts.values()], before=as_of)
+        judging = judging_of(bundles, by, known)
+        _say_merge(judging, options)
+        why_not = _why_not_kept(store, judging, as_of, options)
+        if why_not is None:
+            run = judge(store, judging, by, operator_name())
+            code = _written(store, run, judging, formats, options)
+            say(options, f"kept in the store as run {run.id}: findings go on from it")
+            return code
+    with passing_store() as store:
+        code = _written(store, judge(store, judging, by, operator_name()), judging, formats, options)
+    say(options, f"not kept in the store: {why_not}")
+    return code
+
+
+def _why_not_kept(store: Store, judging: Judging, as_of: str, options: Namespace) -> str | None:
+    """Say why findings must not go on from this run; None where they do."""
+    if options.as_of is not None:
+        return "--as-of asks what would be, and no finding goes on from that"
+    last = store.last_judged({fact.key for fact in judging.facts})
+    if last is not None and last[0] >= as_of:
+        return f"run {last[1]} judges hosts of it as of {last[0]}, and this one as of {as_of}, which is not later"
+    return None
+
+
+def _written(store: Store, run: RunRecord, judging: Judging, formats: tuple[str, ...], options: Namespace) -> int:
+    rows = stored_run(store, run)
+    print_summary(rows, write_bundle(store, run, rows, options.output / run.id, formats), options)
+    others = sorted({str(one.run["tool_version"]) for one in judging.bundles} - {run.tool_version})
+    if others:
+        said = ", ".join(map(visible, others))
+        say(options, f"judged by auditor {run.tool_version}; the evidence is of auditor {said}")
+    return exit_code(run)
+
+
+def _say_merge(judging: Judging, options: Namespace) -> None:
+    """Say what each set has the word on, and what a person should look at before trusting the whole."""
+    for bundle in judging.bundles:
+        count = sum(1 for one in judging.hosts if one.bundle is bundle)
+        say(options, f"{visible(bundle.id)}: {len(bundle.facts)} hosts, judged from it {count}")
+        if bundle.text("population") is not None:
+            say(options, f"{visible(bundle.id)}: what its inventory was held against is not carried over")
+    doubts = [f"{visible(one.name)}: {doubt}" for one in judging.hosts for doubt in one.conflicts]
+    silent = [
+        f"{visible(one.name)}: judged from {visible(one.bundle.id)}; asked again for {visible(other.run)}, it did not "
+        f"answer ({other.reason})"
+        for one in judging.hosts
+        for other in one.passed_over[:1]
+        if other.why is PassedOverWhy.NO_ANSWER and not one.is_silent and other.at > one.at
+    ]
+    for lines in (doubts, silent):
+        for line in lines[:_MOST]:
+            say(options, line)
+        if len(lines) > _MOST:
+            say(options, f"… and {len(lines) - _MOST} more, in the ledger")
 
 
 def _bundle(name: str, place: Path, options: Namespace) -> Bundle:
     """Open a folder as a bundle, or write out the evidence of a run that the store keeps."""
     folder = Path(name)
-    if (folder / MANIFEST).is_file():
+    if folder.exists() or "/" in name:
         return Bundle(folder)
-    if folder.is_dir():
-        raise UsageError(f"{name}: is no bundle: it has no {MANIFEST}")
     with open_store(options) as store:
         run = store.run(name)
         rows = stored_run(store, run)
@@ -172,7 +162,9 @@ def _instant(text: str) -> datetime:
 COMMAND = Command(
     help="judge sealed evidence again, offline",
     description="Judge sealed evidence again without asking a host. One run without options gives the verdicts that it "
-    "gave, byte for byte. Several sets of evidence are merged: of a host that two know, the newer evidence counts.\n\n"
+    "gave, byte for byte. Several sets of evidence are merged: of a host that two know, the newer evidence counts, and "
+    "the ledger says what was passed over. Such a run, and one over evidence that has no verdicts yet, is kept in the "
+    "store like an audit, so that findings keep their lives; with --as-of it is not.\n\n"
     "Examples:\n"
     "  auditor assess reports/2026-11-25T220000Z-1a2b              the same verdicts again\n"
     "  auditor assess RUN -p stricter.yml                          by another policy\n"

@@ -179,6 +179,8 @@ def _resumable(store: Store, options: Namespace) -> RunRecord:
     run = store.run(options.resume)
     if run.finished is not None:
         raise UsageError(f"run {run.id} is finished; `auditor report {run.id}` writes its reports")
+    if "patterns" not in run.options:
+        raise UsageError(f"run {run.id} judged evidence that was there, and was ended: `auditor assess` judges it anew")
     if options.patterns or options.inventory or options.limit or options.policy or options.exceptions:
         raise UsageError("--resume goes on with what the run was asked: leave patterns, -i, --limit and -p out")
     if options.population:

@@ -8,7 +8,8 @@ from typing import Any
 from auditor.report.formats import FORMATS
 from auditor.report.run_rows import RunRows
 from auditor.report.writing import write_side_by_side
-from auditor.run.bundle import MANIFEST, evidence_format, write_manifest
+from auditor.run.bundle import evidence_format
+from auditor.run.manifest import MANIFEST, write_manifest
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from auditor.report.run_rows import RunRows
 from auditor.report.writing import write_report
-from auditor.run.bundle import evidence_format, write_manifest
+from auditor.run.bundle import evidence_format
+from auditor.run.manifest import write_manifest
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 

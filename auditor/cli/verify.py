@@ -4,21 +4,24 @@ import json
 import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from auditor import __version__
-from auditor.cli.assess import judged, rules_for
 from auditor.cli.command import Command
+from auditor.cli.judging import Given, judge, judging_of, passing_store, rules_for
 from auditor.cli.terminal import say
 from auditor.errors import UsageError
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
+from auditor.report.visible import visible
 from auditor.report.writing import write_report
-from auditor.run.bundle import Bundle, manifest_problems, read_manifest, seal_of
-from auditor.run.reassess import evidence_problems
+from auditor.run.manifest import SMALL_FILE, manifest_problems, read_manifest
+from auditor.run.open_bundle import Bundle
+from auditor.run.strict_json import strict_json
 
 DOES_NOT_HOLD = 4
 _NOT_COMPARED = ("id", "started", "finished", "operator")
+_BLOCK = 1 << 20
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -31,14 +34,14 @@ def _run(options: Namespace) -> int:
     manifest = read_manifest(folder)
     problems = manifest_problems(folder, manifest)
     if not problems:
-        problems = _problems(folder, manifest, recompute=options.recompute)
+        problems = _problems(folder, recompute=options.recompute)
     for problem in problems:
         print(problem)
     if problems:
-        print(f"{folder}: does NOT hold: {len(problems)} problem{'s' if len(problems) > 1 else ''}")
+        print(f"{visible(str(folder))}: does NOT hold: {len(problems)} problem{'s' if len(problems) > 1 else ''}")
         return DOES_NOT_HOLD
     again = ", its verdicts come out the same" if options.recompute else ""
-    print(f"{folder}: holds: {len(manifest['files'])} files, every seal{again}")
+    print(f"{visible(str(folder))}: holds: {len(manifest['files'])} files, every seal{again}")
     say(
         options,
         "Not shown by this: who wrote it (it is not signed), and that no later run was dropped from the chain. Compare "
@@ -47,13 +50,12 @@ def _run(options: Namespace) -> int:
     return 0
 
 
-def _problems(folder: Path, manifest: dict[str, Any], *, recompute: bool) -> list[str]:
-    bundle = Bundle(folder)
-    previous = manifest["previous"]
-    problems = []
-    if seal_of(folder, None if previous is None else previous["seal"]) != manifest["seal"]:
-        problems.append(f"{folder}: the seal of the run is not over what lies in it")
-    problems += list(evidence_problems(bundle))
+def _problems(folder: Path, *, recompute: bool) -> list[str]:
+    try:
+        bundle = Bundle(folder)
+        problems = list(bundle.problems())
+    except UsageError as error:
+        return str(error).splitlines()
     if recompute and not problems:
         problems += _differences(bundle)
     return problems
@@ -61,46 +63,57 @@ def _problems(folder: Path, manifest: dict[str, Any], *, recompute: bool) -> lis
 
 def _differences(bundle: Bundle) -> list[str]:
     results, lines = bundle.folder / "results.json", bundle.folder / "hosts.jsonl"
-    if not results.is_file():
+    if not bundle.is_judged or not results.is_file():
         raise UsageError(f"{bundle.folder}: holds evidence and no verdicts: there is nothing to recompute")
-    if bundle.run["sources"] is not None:
-        raise UsageError(
-            f"{bundle.folder}: was judged from several sets of evidence or by other rules: verify the sets it names"
-        )
     if bundle.run["tool_version"] != __version__:
         raise UsageError(
-            f"{bundle.folder}: was judged by auditor {bundle.run['tool_version']}, this is {__version__}: `auditor "
-            "assess` judges it by this version"
+            f"{bundle.folder}: was judged by auditor {visible(bundle.run['tool_version'])}, this is {__version__}: "
+            "`auditor assess` judges it by this version"
         )
-    with (
-        tempfile.TemporaryDirectory(prefix="auditor-verify-") as place,
-        judged([bundle], rules_for([bundle]), "verify") as (store, run),
-    ):
+    by = rules_for([bundle], Given())
+    with tempfile.TemporaryDirectory(prefix="auditor-verify-") as place, passing_store() as store:
+        run = judge(store, judging_of([bundle], by, ""), by, "verify")
         write_report(stored_run(store, run), Path(place), [FORMATS["json"]])
-        problems = []
-        if lines.read_bytes() != (Path(place) / "hosts.jsonl").read_bytes():
-            problems.append(
-                f"{lines}: its verdicts come out otherwise: {_first_difference(lines, Path(place) / lines.name)}"
-            )
-        ours, theirs = _comparable(Path(place) / "results.json"), _comparable(results)
-        if ours != theirs:
+        difference = _first_difference(lines, Path(place) / lines.name)
+        problems = [f"{lines}: its verdicts come out otherwise: {difference}"] if difference else []
+        if not _come_out_the_same(Path(place) / results.name, results):
             problems.append(f"{results}: comes out otherwise")
         return problems
 
 
-def _comparable(file: Path) -> tuple[dict[str, Any], str]:
-    """Part the head of results.json, without what no evidence determines, from all the rest."""
-    head, _, rest = file.read_text(encoding="utf-8").partition("\n")
-    run: dict[str, Any] = json.loads(head.removesuffix(",") + "}")["run"]
-    return {key: value for key, value in run.items() if key not in _NOT_COMPARED}, rest
+def _are_equal(one: BinaryIO, other: BinaryIO) -> bool:
+    """Tell whether two files go on with the same bytes."""
+    while True:
+        ours, theirs = one.read(_BLOCK), other.read(_BLOCK)
+        if ours != theirs:
+            return False
+        if not ours:
+            return True
+
+
+def _come_out_the_same(made: Path, stated: Path) -> bool:
+    """Compare results.json, but for what no evidence determines."""
+    with made.open("rb") as one, stated.open("rb") as other:
+        try:
+            return _determined(one) == _determined(other) and _are_equal(one, other)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return False
+
+
+def _determined(results: BinaryIO) -> dict[str, Any]:
+    """Read the first line of results.json, without what no evidence determines."""
+    head = strict_json(results.readline(SMALL_FILE).rstrip(b"\n").removesuffix(b",") + b"}")
+    return {key: value for key, value in head["run"].items() if key not in _NOT_COMPARED}
 
 
 def _first_difference(stated: Path, made: Path) -> str:
-    with stated.open(encoding="utf-8") as one, made.open(encoding="utf-8") as other:
-        for ours, theirs in zip(one, other, strict=False):
-            if ours != theirs:
-                return f"host {json.loads(theirs)['host']}"
-    return "hosts are missing or too many"
+    if not stated.is_file():
+        return "it is missing"
+    with stated.open("rb") as one, made.open("rb") as other:
+        for ours in other:
+            if one.readline(len(ours) + 1) != ours:
+                return f"host {visible(json.loads(ours)['host'])}"
+        return "hosts are too many" if one.read(1) else ""
 
 
 COMMAND = Command(

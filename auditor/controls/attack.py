@@ -26,12 +26,19 @@ class AttackData:
 @cache
 def attack_data() -> AttackData:
     """Read the bundled file."""
-    text = (files("auditor.controls") / "attack.yml").read_text(encoding="utf-8")
-    data = yaml.safe_load(text)
-    return AttackData(
-        version=data["version"],
-        technique_names={key: entry["name"] for key, entry in data["techniques"].items()},
-        mitigation_names=dict(data["mitigations"]),
-        relations={key: tuple(entry["mitigations"]) for key, entry in data["techniques"].items()},
-        text=text,
-    )
+    return attack_of((files("auditor.controls") / "attack.yml").read_text(encoding="utf-8"))
+
+
+def attack_of(text: str) -> AttackData:
+    """Read such a file; ValueError for one that is none."""
+    try:
+        data = yaml.safe_load(text)
+        return AttackData(
+            version=str(data["version"]),
+            technique_names={key: entry["name"] for key, entry in data["techniques"].items()},
+            mitigation_names=dict(data["mitigations"]),
+            relations={key: tuple(entry["mitigations"]) for key, entry in data["techniques"].items()},
+            text=text,
+        )
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not ATT&CK data: {type(error).__name__}: {error}") from error

@@ -1,6 +1,7 @@
 """Every host of the scope with exactly one outcome: it must add up."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from auditor.errors import Reason
@@ -17,6 +18,37 @@ class HostOutcome(StrEnum):
     """None failed, but at least one is unknown."""
     UNREACHABLE = "unreachable"
     """Not assessed: it was not reached, or gave no usable answer."""
+
+
+class PassedOverWhy(StrEnum):
+    """Why another set of evidence does not have the word on a host."""
+
+    OLDER = "older"
+    """Its evidence is older than what was judged."""
+    SAME_INSTANT = "same_instant"
+    """Its evidence is of the same instant, and says something else."""
+    SAME_EVIDENCE = "same_evidence"
+    """Its evidence is the same, to the last byte."""
+    NO_ANSWER = "no_answer"
+    """It has no evidence of the host, which did not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """What one more set of evidence had to say of a host, and why it was not judged."""
+
+    run: str
+    """The set, by its run."""
+    host: str
+    """What the host is called there."""
+    why: PassedOverWhy
+    """Why it does not have the word."""
+    at: datetime
+    """When its evidence was collected; where there is none, when the host was asked."""
+    reason: Reason | None = None
+    """Why there is none."""
+    detail: str | None = None
+    """That reason in one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +75,7 @@ class LedgerRow:
     """Its network place."""
     origin: str | None = None
     """The run whose evidence was judged, where several were judged together."""
+    passed_over: tuple[PassedOver, ...] = ()
+    """What other sets of evidence had to say of it, the newest first."""
+    conflicts: tuple[str, ...] = ()
+    """What the sets disagree on, where it is who the host is: one sentence each."""

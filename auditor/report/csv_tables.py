@@ -108,6 +108,17 @@ _LEDGER = (
     _of_row("site", "its network place"),
     _of_row("attempts", "how many times it was tried; the outcome is that of the last"),
     _of_row("retried_after", "reason that ended the try before the last; empty where there was none"),
+    _of_row("origin", "run whose evidence was judged, where several were judged together"),
+    Column(
+        name="passed_over",
+        meaning="other sets of evidence that knew the host, each with why it was not judged, separated by semicolons",
+        read=lambda row, _host: "; ".join(f"{one['run']} {one['why']}" for one in row["passed_over"]),
+    ),
+    Column(
+        name="conflicts",
+        meaning="what the sets disagree on about who the host is",
+        read=lambda row, _host: "; ".join(row["conflicts"]),
+    ),
 )
 _POPULATION = (
     _of_row("host", "name in the list that has it"),

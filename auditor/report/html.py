@@ -257,6 +257,7 @@ def _templates() -> "Environment":
         "reach": _word_filter(words.REACHABILITY),
         "section_outcome": _word_filter(words.SECTION_OUTCOMES),
         "rights": _word_filter(words.RIGHTS),
+        "passed_over": _word_filter(words.PASSED_OVER),
         "mitigation": _word_filter(attack_data().mitigation_names),
         "when": lambda text: text if text is None else f"{text[:10]} {text[11:16]} UTC",
         "day": lambda text: text if text is None else text[:10],

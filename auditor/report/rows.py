@@ -6,7 +6,7 @@ from typing import Any
 
 from auditor.model.evidence import Proof
 from auditor.model.finding import Finding, fingerprint
-from auditor.model.ledger import LedgerRow
+from auditor.model.ledger import LedgerRow, PassedOver
 from auditor.model.policy import Approval, ExceptionRecord
 from auditor.model.result import HostResult, ProductUse
 from auditor.model.sighting import Exposure, Quote
@@ -48,6 +48,8 @@ def host_row(result: HostResult, controls: dict[str, ControlInfo]) -> Row:
         "attempts": result.ledger.attempts,
         "retried_after": result.ledger.retried_after,
         "origin": result.ledger.origin,
+        "passed_over": [_passed_over_row(one) for one in result.ledger.passed_over],
+        "conflicts": list(result.ledger.conflicts),
         "evidence": None if result.evidence_sha256 is None else {"sha256": result.evidence_sha256},
         "collected_at": instant(result.collected_at),
         "clock_skew": result.clock_skew,
@@ -93,6 +95,19 @@ def ledger_row(row: LedgerRow) -> Row:
         "owner": row.owner,
         "site": row.site,
         "origin": row.origin,
+        "passed_over": [_passed_over_row(one) for one in row.passed_over],
+        "conflicts": list(row.conflicts),
+    }
+
+
+def _passed_over_row(one: PassedOver) -> Row:
+    return {
+        "run": one.run,
+        "host": one.host,
+        "why": one.why,
+        "at": instant(one.at),
+        "reason": one.reason,
+        "detail": one.detail,
     }
 
 

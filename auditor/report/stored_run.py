@@ -10,9 +10,12 @@ from auditor.report.run_rows import RunRows
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
-_LEDGER = ("host", "outcome", "complete", "reason", "detail", "attempts", "retried_after", "owner", "site", "origin")
-_FIRST_TRY = {"attempts": 1, "retried_after": None, "origin": None}
-"""What was true of every host before hosts were tried again, and is not written in rows of that time."""
+_LEDGER = (
+    *("host", "outcome", "complete", "reason", "detail", "attempts", "retried_after", "owner", "site"),
+    *("origin", "passed_over", "conflicts"),
+)
+_FIRST_TRY: Row = {"attempts": 1, "retried_after": None, "origin": None, "passed_over": [], "conflicts": []}
+"""What was true of every host before hosts were tried again and merged, and is not written in rows of that time."""
 
 
 def stored_run(store: Store, record: RunRecord) -> RunRows:

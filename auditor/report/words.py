@@ -24,6 +24,14 @@ VERDICTS: Mapping[str, str] = {
 SEVERITIES: Mapping[str, str] = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Low"}
 """Severities, the gravest first."""
 
+PASSED_OVER: Mapping[str, str] = {
+    "older": "its evidence is older",
+    "same_instant": "its evidence is of the same instant, and says something else",
+    "same_evidence": "its evidence is the same",
+    "no_answer": "no answer",
+}
+"""Why another set of evidence was not judged."""
+
 STATES: Mapping[str, str] = {"running": "Running", "installed": "Installed", "residual": "Residual"}
 """States of a product, the most alive first."""
 

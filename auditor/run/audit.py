@@ -11,7 +11,7 @@ from typing import Any
 from auditor import __version__
 from auditor.collect.probe import sh_call, sh_probe_sha256
 from auditor.collect.seal import canonical
-from auditor.controls.attack import attack_data
+from auditor.controls.attack import attack_data, attack_of
 from auditor.controls.registry import control_infos
 from auditor.errors import HostError, Reason, UsageError
 from auditor.inventory.references import Secrets
@@ -68,6 +68,8 @@ class Sealed:
     """The exceptions file."""
     catalogue: str
     """The catalogue, as ``catalogue_text`` writes it."""
+    attack: str = field(default_factory=lambda: attack_data().text)
+    """The ATT&CK data; this version's own, unless a bundle brings what it was judged with."""
     population: Population | None = None
     """Who should be there, where an export says so."""
 
@@ -77,7 +79,7 @@ class Sealed:
             "policy": digest(self.policy),
             "exceptions": digest(self.exceptions),
             "catalogue": digest(self.catalogue),
-            "attack": digest(attack_data().text),
+            "attack": digest(self.attack),
             "history": digest(history),
         } | {name: digest(text) for name, text in self.population_texts().items()}
 
@@ -126,7 +128,7 @@ def new_run(
         facts=facts,
         source=scope.source,
         sha256=scope.sha256,
-        history=_history_text(store, facts),
+        history=history_text(store, facts),
         operator=operator,
         options=options,
         name=name,
@@ -152,7 +154,7 @@ def begin_run(store: Store, began: "Began", sealed: Sealed, as_of: datetime) -> 
         inputs=sealed.inputs(began.history),
         summary={},
     )
-    texts = [sealed.policy, sealed.exceptions, sealed.catalogue, attack_data().text, began.history]
+    texts = [sealed.policy, sealed.exceptions, sealed.catalogue, sealed.attack, began.history]
     texts += sealed.population_texts().values()
     return store.begin(record, [(fact, _facts_text(fact)) for fact in began.facts], texts)
 
@@ -252,7 +254,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
         "controls": {name: control_row(info) for name, info in control_infos().items()},
         "policy_name": rules.policy.name,
         "catalogue_version": rules.catalogue.version,
-        "attack_version": attack_data().version,
+        "attack_version": attack_of(store.text(run.inputs["attack"])).version,
         "approvals": {approval.id: approval_row(approval) for approval in rules.policy.approvals},
         "exceptions": {record.id: exception_row(record) for record in rules.exceptions},
     }
@@ -288,12 +290,15 @@ def _facts_text(facts: HostFacts) -> str:
     return canonical(asdict(facts)).decode()
 
 
-def _history_text(store: Store, facts: list[HostFacts]) -> str:
-    """Write what earlier runs know of the hosts in scope: an input like any other, sealed as text."""
-    known = store.history()
+def history_text(store: Store, facts: Sequence[HostFacts], before: str | None = None) -> str:
+    """Write what earlier runs know of the hosts in scope: an input like any other, sealed as text.
+
+    ``before`` leaves out the runs that judge at that instant or later.
+    """
+    known = store.history(before)
     keys = {fact.key for fact in facts}
     hosts = {key: known[key] for key in keys if key in known}
-    return canonical({"hosts": hosts, "findings": store.earlier_findings(keys)}).decode()
+    return canonical({"hosts": hosts, "findings": store.earlier_findings(keys, before)}).decode()
 
 
 def histories(text: str) -> dict[str, History]:

@@ -24,6 +24,7 @@ from auditor.firewall.dialects.registry import dialects
 from auditor.model.case import History
 from auditor.model.evidence import Evidence, Outcome, Section
 from auditor.model.host import HostFacts, OsFamily
+from auditor.model.ledger import PassedOver
 from auditor.model.result import HostResult
 from auditor.report.rows import compact, host_row
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
@@ -78,6 +79,10 @@ class ReadJob:
     """Evidence that was sealed before, in place of an answer."""
     origin: str | None = None
     """The run whose evidence it is, where several are judged together."""
+    passed_over: tuple[PassedOver, ...] = ()
+    """What other sets of evidence had to say of it."""
+    conflicts: tuple[str, ...] = ()
+    """What the sets disagree on about who it is."""
 
 
 def warm_up(rules: Rules) -> None:
@@ -143,8 +148,15 @@ def _judged(evidence: Evidence, job: ReadJob, rules: Rules) -> HostRecord:
 
 
 def _tried(result: HostResult, job: ReadJob) -> HostResult:
-    """Put down how often the host was tried: a fact of the run, which no verdict rests on."""
-    row = replace(result.ledger, attempts=job.attempts, retried_after=job.retried_after, origin=job.origin)
+    """Put down how the evidence was come by: facts of the run, which no verdict rests on."""
+    row = replace(
+        result.ledger,
+        attempts=job.attempts,
+        retried_after=job.retried_after,
+        origin=job.origin,
+        passed_over=job.passed_over,
+        conflicts=job.conflicts,
+    )
     return replace(result, ledger=row)
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from auditor.errors import HostError, Reason
@@ -78,6 +79,16 @@ class Readers:
             raise
         self._free.put((pid, channel))
         return made
+
+    def recorded(self, job: ReadJob) -> HostRecord:
+        """Have one host read and judged; of one that breaks its reader, the record says so in place of evidence."""
+        try:
+            return self.read(job)
+        except HostError as error:
+            if error.reason not in (Reason.READER_LIMIT, Reason.READER_FAILED):
+                raise
+            said = HostError(error.reason, error.detail)
+            return self.read(replace(job, answered=None, evidence=None, error=said))
 
     def close(self) -> None:
         """End every reader and the nursery."""

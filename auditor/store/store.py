@@ -106,6 +106,14 @@ class Store:
                 connection.execute(FINDINGS.insert(), rows)
             connection.execute(RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=_json(summary)))
 
+    def forget(self, run: str) -> None:
+        """Drop a run that has not ended, and all that is kept of it alone."""
+        with self._writing() as connection:
+            if connection.execute(sa.select(RUNS.c.id).where(RUNS.c.id == run, RUNS.c.finished.is_(None))).first():
+                for table in (FINDINGS, RESULTS, SCOPE):
+                    connection.execute(table.delete().where(table.c.run == run))
+                connection.execute(RUNS.delete().where(RUNS.c.id == run))
+
     # ---- reading
 
     def runs(self) -> list[RunRecord]:
@@ -166,12 +174,15 @@ class Store:
             rows = [json.loads(text) for (text,) in connection.execute(query)]
         return sorted(rows, key=lambda row: (row["host"], row["control"], row["subject"]))
 
-    def earlier_findings(self, keys: Collection[str]) -> list[dict[str, Any]]:
-        """Return the findings that a run over these hosts goes on from: of each, those of its last finished run."""
+    def earlier_findings(self, keys: Collection[str], before: str | None = None) -> list[dict[str, Any]]:
+        """Return the findings that a run over these hosts goes on from: of each, those of its last finished run.
+
+        ``before`` leaves out the runs that judge at that instant or later.
+        """
         last = (
             sa.select(SCOPE.c.host_key, sa.func.max(RUNS.c.sequence).label("sequence"))
             .join(RUNS, RUNS.c.id == SCOPE.c.run)
-            .where(RUNS.c.finished.is_not(None))
+            .where(*_ended(before))
             .group_by(SCOPE.c.host_key)
             .subquery()
         )
@@ -185,18 +196,36 @@ class Store:
         with self._reading() as connection:
             return [json.loads(text) for key, text in connection.execute(query) if key in keys]
 
-    def history(self) -> dict[str, tuple[str, str | None]]:
-        """Return, for every host key of finished runs: as-of of the first, and of the last with complete evidence."""
+    def history(self, before: str | None = None) -> dict[str, tuple[str, str | None]]:
+        """Return, for every host key of finished runs: as-of of the first, and of the last with complete evidence.
+
+        ``before`` leaves out the runs that judge at that instant or later.
+        """
         complete = sa.func.max(sa.case((RESULTS.c.inventoried, RUNS.c.as_of), else_=None))
         query = (
             sa.select(SCOPE.c.host_key, sa.func.min(RUNS.c.as_of), complete)
             .join(RUNS, RUNS.c.id == SCOPE.c.run)
             .outerjoin(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
-            .where(RUNS.c.finished.is_not(None))
+            .where(*_ended(before))
             .group_by(SCOPE.c.host_key)
         )
         with self._reading() as connection:
             return {key: (first, last) for key, first, last in connection.execute(query)}
+
+    def last_judged(self, keys: Collection[str]) -> tuple[str, str] | None:
+        """Return as-of and id of the finished run that judged one of these hosts at the latest instant."""
+        query = (
+            sa.select(SCOPE.c.host_key, sa.func.max(RUNS.c.as_of))
+            .join(RUNS, RUNS.c.id == SCOPE.c.run)
+            .where(*_ended(None))
+            .group_by(SCOPE.c.host_key)
+        )
+        with self._reading() as connection:
+            latest = max((as_of for key, as_of in connection.execute(query) if key in keys), default=None)
+            if latest is None:
+                return None
+            newest = sa.select(RUNS.c.id).where(*_ended(None), RUNS.c.as_of == latest).order_by(RUNS.c.sequence.desc())
+            return latest, connection.execute(newest).scalars().first() or ""
 
     def answers(self, run: str) -> Iterator[StoredAnswer]:
         """Yield what is kept of every recorded host's evidence, in the ledger's order, a page at a time."""
@@ -277,6 +306,12 @@ class Store:
     def _reading(self) -> Iterator[Connection]:
         with _plain_errors(self.url), self._engine.connect() as connection:
             yield connection.execution_options(auditor_reads=True)
+
+
+def _ended(before: str | None) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return what picks finished runs: all of them, or those that judge before an instant."""
+    ended = RUNS.c.finished.is_not(None)
+    return (ended,) if before is None else (ended, RUNS.c.as_of < before)
 
 
 def digest(text: str) -> str:

@@ -1,0 +1,181 @@
+"""The manifest of a bundle: every file with its size and SHA-256, the run's seal, and the run before it."""
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from auditor.collect.seal import canonical
+from auditor.errors import OutputError, UsageError
+from auditor.report.visible import visible
+from auditor.run.strict_json import strict_json
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+SMALL_FILE = 64 * 1024 * 1024
+"""Bytes that a file which is read as a whole may have: the manifest and every input."""
+_SIGNATURE, _SIGNOFF = "manifest.json.sig", "signoff"
+"""What lies beside the manifest and is signed itself."""
+_UNFINISHED = (".writing-", ".old-")
+"""Beginnings of what a killed run left: never read, cleared away by the next."""
+_NOT_PLAIN = "is not a plain file"
+_BLOCK = 1 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def seal_of(folder: Path, previous: str | None) -> str:
+    """Return the seal of a run: over what it was begun with, what it found, and the seal of the run before it."""
+    run = strict_json((folder / "inputs" / "run.json").read_bytes())
+    results = [folder / name for name in ("hosts.jsonl", "results.json")]
+    evidence = folder / "evidence" / "hosts.jsonl"
+    return hashlib.sha256(
+        canonical(
+            {
+                "previous": previous,
+                "run": run,
+                "hosts": _file_digest(folder / "inputs" / "hosts.json"),
+                "evidence": _file_digest(evidence),
+                "results": [_file_digest(file) for file in results if file.exists()],
+            }
+        )
+    ).hexdigest()
+
+
+def write_manifest(folder: Path, previous: dict[str, Any] | None) -> str:
+    """Name every file of a bundle with its size and digest, and return the run's seal.
+
+    ``previous`` names the run before this one, as ``{"run": id, "seal": sha256}``.
+    """
+    run = strict_json((folder / "inputs" / "run.json").read_bytes())
+    seal = seal_of(folder, None if previous is None else previous["seal"])
+    manifest = {
+        "format": FORMAT_VERSION,
+        "run": run["id"],
+        "sequence": run["sequence"],
+        "tool_version": run["tool_version"],
+        "previous": previous,
+        "seal": seal,
+        "files": list(list_files(folder)),
+    }
+    draft = folder / f".writing-{MANIFEST}"
+    try:
+        draft.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        draft.replace(folder / MANIFEST)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OutputError(f"{folder / MANIFEST}: cannot be written: {error.strerror}") from error
+    return seal
+
+
+def list_files(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield path, size and SHA-256 of every file of a bundle, sorted by path; what is signed apart is left out.
+
+    Nothing is opened but plain files: of a link, a pipe or a device, ``sha256`` says that it is none.
+    """
+    for path in sorted(_paths(folder)):
+        entry = folder / path
+        state = entry.lstat()
+        if stat.S_ISREG(state.st_mode):
+            yield {"path": path, "size": state.st_size, "sha256": _file_digest(entry)}
+        else:
+            yield {"path": path, "size": 0, "sha256": _NOT_PLAIN}
+
+
+def _paths(folder: Path) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        here = Path(place).relative_to(folder)
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        for name in (*files, *links):
+            path = here / name
+            if path.parts[0] not in (MANIFEST, _SIGNATURE, _SIGNOFF) and not path.parts[0].startswith(_UNFINISHED):
+                yield path.as_posix()
+
+
+def _file_digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise UsageError(f"{visible(str(path))}: cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def read_small(file: Path) -> bytes:
+    """Return a file that is read as a whole; ValueError where it is too long for one, or not a plain file."""
+    state = file.lstat()
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError(_NOT_PLAIN)
+    if state.st_size > SMALL_FILE:
+        raise ValueError(f"has {state.st_size} bytes, and none of its kind has more than {SMALL_FILE}")
+    return file.read_bytes()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return a bundle's manifest; UsageError when the folder has none that can be read."""
+    file = folder / MANIFEST
+    if not folder.is_dir():
+        what = "is a file: unpack it first, a bundle is a folder" if folder.exists() else "there is no such folder"
+        raise UsageError(f"{visible(str(folder))}: is no bundle: {what}")
+    try:
+        manifest: dict[str, Any] = strict_json(read_small(file))
+        if manifest["format"] != FORMAT_VERSION:
+            raise UsageError(f"{file}: is of a format that this version does not know: {manifest['format']!r}")
+        _check(manifest)
+    except FileNotFoundError as error:
+        raise UsageError(f"{folder}: is no bundle: it has no {MANIFEST}") from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file}: cannot be read as a manifest: {visible(str(error))}") from error
+    return manifest
+
+
+def _check(manifest: Mapping[str, Any]) -> None:
+    """Raise ValueError or TypeError for a manifest that names what no bundle of ours holds."""
+    if not (isinstance(manifest["run"], str) and isinstance(manifest["tool_version"], str)):
+        raise TypeError("its run has no name")
+    previous = manifest["previous"]
+    seals = [manifest["seal"]] if previous is None else [manifest["seal"], previous["seal"]]
+    if not (all(map(is_digest, seals)) and (previous is None or isinstance(previous["run"], str))):
+        raise ValueError("its seals are none")
+    paths = set()
+    for entry in manifest["files"]:
+        path = entry["path"]
+        if not isinstance(path, str) or path.startswith("/") or {"", ".", ".."}.intersection(path.split("/")):
+            raise ValueError(f"it names {path!r}, which is no path within a bundle")
+        if path in paths:
+            raise ValueError(f"it names {path!r} twice")
+        paths.add(path)
+        if not (type(entry["size"]) is int and isinstance(entry["sha256"], str)):
+            raise ValueError(f"it says no size and SHA-256 of {path!r}")
+
+
+def is_digest(value: object) -> bool:
+    """Tell whether a value is a SHA-256 as we write it."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+def manifest_problems(folder: Path, manifest: Mapping[str, Any], *, only: tuple[str, ...] = ("",)) -> list[str]:
+    """Say how the files of a bundle differ from its manifest; ``only`` narrows the look to paths that begin so."""
+    stated = {entry["path"]: entry for entry in manifest["files"] if entry["path"].startswith(only)}
+    found = {entry["path"]: entry for entry in list_files(folder) if entry["path"].startswith(only)}
+
+    def shown(path: str) -> str:
+        return visible(str(folder / path))
+
+    problems = [f"{shown(path)}: is missing" for path in sorted(stated.keys() - found.keys())]
+    problems += [f"{shown(path)}: is not in the manifest" for path in sorted(found.keys() - stated.keys())]
+    for path in sorted(stated.keys() & found.keys()):
+        here, there = found[path], stated[path]
+        if here["sha256"] == _NOT_PLAIN:
+            problems.append(f"{shown(path)}: {_NOT_PLAIN}: nothing is read through it")
+        elif (here["size"], here["sha256"]) != (there["size"], there["sha256"]):
+            problems.append(
+                f"{shown(path)}: is not what the manifest says (SHA-256 {here['sha256'][:12]}…, and should be "
+                f"{visible(there['sha256'][:12])}…)"
+            )
+    return problems

@@ -1,0 +1,278 @@
+"""A bundle read back: whoever made it, nothing of it is taken that is not what we write, and what its seals say.
+
+A bundle comes from outside as the answers of hosts do. Every file is held to the manifest first; then each value is
+held to its kind, so that nothing which is read later can be a surprise (docs/bundle.md).
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from auditor.collect.seal import evidence_digest, head_from_record, head_record, section_digest
+from auditor.errors import Reason, UsageError
+from auditor.inventory.scope import scope_digest
+from auditor.model.evidence import Evidence, Section
+from auditor.model.host import ConnectionKind, HostFacts
+from auditor.model.ledger import PassedOver
+from auditor.report.visible import visible
+from auditor.run.bundle import INPUT_FILES
+from auditor.run.manifest import is_digest, manifest_problems, read_manifest, read_small, seal_of
+from auditor.run.sealed_rows import check_history, check_population, check_run, optional_text, passed_over_of, texts
+from auditor.run.section_index import SectionIndex, whole_lines
+from auditor.run.strict_json import strict_json
+
+_UNPACKED = 64 * 1024 * 1024
+"""Bytes that all sections of one host may unpack to."""
+_MAY_BE_NULL = ("probe_sha256", "host_key", "privilege_note")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a bundle holds of one host: sealed evidence, or why there is none."""
+
+    facts: HostFacts
+    """The host."""
+    place: int
+    """Byte that its line begins at."""
+    sha256: str | None
+    """Seal of its evidence."""
+    head: dict[str, Any] | None
+    """The evidence's head, as it is hashed."""
+    sections: tuple[str, ...]
+    """Hashes of its sections, in the order of the probe."""
+    reason: Reason | None
+    """Why there is no evidence (ledger)."""
+    detail: str | None
+    """The reason in one sentence."""
+    attempts: int
+    """How often the host was tried."""
+    retried_after: Reason | None
+    """What ended the try before the last."""
+    origin: str | None
+    """The run whose evidence it is, in a bundle that was made of several."""
+    passed_over: tuple[PassedOver, ...]
+    """What else those sets of evidence had to say of it."""
+    conflicts: tuple[str, ...]
+    """What they disagree on, where it is who the host is."""
+
+
+class Bundle:
+    """A bundle that has been checked against its manifest; hosts and sections are read when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a bundle; UsageError with every file that is not what the manifest says."""
+        self.folder = folder
+        self.manifest = read_manifest(folder)
+        problems = manifest_problems(folder, self.manifest, only=("inputs", "evidence"))
+        if problems:
+            raise UsageError("; ".join(problems) + ": nothing is judged from a damaged bundle")
+        evidence = folder / "evidence"
+        self._lines = evidence / "hosts.jsonl"
+        with _reading(folder / "inputs" / "run.json"):
+            self.run: dict[str, Any] = strict_json(read_small(folder / "inputs" / "run.json"))
+            check_run(self.run, self.manifest)
+        with _reading(folder / "inputs" / "hosts.json"):
+            facts = [facts_of(row) for row in strict_json(read_small(folder / "inputs" / "hosts.json"))]
+            self.facts = {one.name: one for one in facts}
+        with _reading(evidence / "sections.jsonl"):
+            self._index = SectionIndex(evidence / "sections.jsonl", evidence / "sections.pack")
+        self._check_scope([one.name for one in facts], len({one.key for one in facts}))
+
+    def _check_scope(self, known: list[str], identities: int) -> None:
+        """Hold the hosts to the scope: each once in every list, none missing, none put in."""
+        told = [answer.facts.name for answer in self.answers()]
+        names, scope = sorted(self.facts), self.run["scope"]
+        is_whole = sorted(told) == names == sorted(known) and len(names) == scope["count"]
+        if not is_whole or scope_digest(names) != scope["sha256"]:
+            raise UsageError(
+                f"{visible(str(self.folder))}: its scope holds {scope['count']} hosts, and it tells of "
+                f"{len(set(told))}: hosts are missing or were put in"
+            )
+        if identities != len(names):
+            raise UsageError(f"{visible(str(self.folder))}: two of its hosts share one identity, and so their findings")
+
+    @property
+    def id(self) -> str:
+        """Return the name of its run."""
+        return str(self.run["id"])
+
+    @property
+    def as_of(self) -> datetime:
+        """Return the instant that it was judged at, or that its hosts were asked at."""
+        return datetime.fromisoformat(self.run["as_of"])
+
+    @property
+    def is_judged(self) -> bool:
+        """Tell whether it holds what its hosts were judged by, or evidence only."""
+        return "policy" in self.run["inputs"]
+
+    def text(self, name: str) -> str | None:
+        """Return an input; None when the run had none."""
+        sha256 = self.run["inputs"].get(name)
+        if sha256 is None:
+            return None
+        file = self.folder / "inputs" / INPUT_FILES[name]
+        with _reading(file):
+            data = read_small(file)
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise UsageError(f"{file}: is not the input that the run names")
+            text = data.decode()
+            if name == "history":
+                check_history(strict_json(data))
+            if name == "population_comparison":
+                check_population(strict_json(data))
+        return text
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield what it holds of each host, in the ledger's order."""
+        at = 0
+        with _reading(self._lines), self._lines.open("rb") as lines:
+            for line in whole_lines(lines):
+                yield self._answer(line, at)
+                at += len(line)
+
+    def answer(self, place: int) -> Answer:
+        """Return what it holds of the host whose line begins at a place that ``answers`` named."""
+        with _reading(self._lines), self._lines.open("rb") as lines:
+            lines.seek(place)
+            return self._answer(next(whole_lines(lines)), place)
+
+    def _answer(self, line: bytes, place: int) -> Answer:
+        row = strict_json(line)
+        head, sha256, reason, after = row["head"], row["sha256"], row["reason"], row["retried_after"]
+        if head is not None:
+            _check_head(head)
+        if (head is None) is not (sha256 is None) or (head is None) is (reason is None):
+            raise ValueError("of a host there is evidence and a reason for none, or neither")
+        if not (sha256 is None or is_digest(sha256)) or not all(map(is_digest, row["sections"])):
+            raise ValueError("a seal is none")
+        attempts = row["attempts"] or 1
+        if type(attempts) is not int:
+            raise ValueError("attempts are no number")
+        return Answer(
+            facts=self.facts[row["host"]],
+            place=place,
+            sha256=sha256,
+            head=head,
+            sections=tuple(row["sections"]),
+            reason=None if reason is None else Reason(reason),
+            detail=optional_text(row["detail"]),
+            attempts=attempts,
+            retried_after=None if after is None else Reason(after),
+            origin=optional_text(row.get("origin")),
+            passed_over=tuple(map(passed_over_of, row.get("passed_over") or ())),
+            conflicts=texts(row.get("conflicts") or ()),
+        )
+
+    def evidence(self, answer: Answer) -> Evidence | None:
+        """Return a host's evidence, every seal of it checked; None where it gave none.
+
+        UsageError names what is wrong.
+        """
+        if answer.head is None:
+            return None
+        host = visible(answer.facts.name)
+        place = f"{visible(str(self.folder / 'evidence'))}: "
+        try:
+            records = self._index.sections(answer.sections)
+        except KeyError as error:
+            raise UsageError(f"{place}section {error.args[0]} of {host} is missing") from error
+        sections, left = [], _UNPACKED
+        for record in records:
+            named = f"{place}section {visible(record.id)} of {host}"
+            try:
+                text = unpacked(record.packed, left)
+            except ValueError as error:
+                raise UsageError(f"{named}: {error}") from error
+            left -= len(text)
+            made = section_digest(
+                section_id=record.id, outcome=record.outcome, reason=record.reason, stderr=record.stderr, text=text
+            )
+            if made != record.sha256:
+                raise UsageError(f"{named} is not what its seal says")
+            sections.append(
+                Section(
+                    id=record.id,
+                    outcome=record.outcome,
+                    reason=record.reason,
+                    stderr=record.stderr,
+                    text=text,
+                    redactions=record.redactions,
+                    sha256=record.sha256,
+                )
+            )
+        head = head_from_record(answer.head)
+        if head.host != answer.facts.name:
+            raise UsageError(f"{place}evidence of {visible(head.host)} stands under {host}")
+        if evidence_digest(head, tuple(sections)) != answer.sha256:
+            raise UsageError(f"{place}evidence of {host} is not what its seal says")
+        return Evidence(head=head, sections=tuple(sections), sha256=answer.sha256 or "")
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with the seals of its run, inputs and evidence, one host in memory at a time."""
+        previous = self.manifest["previous"]
+        if seal_of(self.folder, None if previous is None else previous["seal"]) != self.manifest["seal"]:
+            yield f"{visible(str(self.folder))}: the seal of the run is not over what lies in it"
+        for name in self.run["inputs"]:
+            try:
+                self.text(name)
+            except UsageError as error:
+                yield str(error)
+        for answer in self.answers():
+            try:
+                self.evidence(answer)
+            except UsageError as error:
+                yield str(error)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Say of anything that cannot be read which file it stands in."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        said = str(error) if isinstance(error, ValueError | OSError) else repr(error)
+        raise UsageError(f"{visible(str(file))}: cannot be read as part of a bundle: {visible(said)}") from error
+
+
+def _check_head(record: Mapping[str, Any]) -> None:
+    """Raise ValueError for a head that holds what no head of ours does."""
+    head = head_from_record(dict(record))
+    for name, value in head_record(head).items():
+        wanted = int if name == "redaction" else str
+        if not isinstance(value, wanted) and not (value is None and name in _MAY_BE_NULL):
+            raise ValueError(f"the head of evidence says {name} as {value!r}")
+    if head.clock.tzinfo is None or head.collected_at.tzinfo is None:
+        raise ValueError("the head of evidence holds an instant without its offset from UTC")
+
+
+def facts_of(row: Mapping[str, Any]) -> HostFacts:
+    """Read what is sealed of a host."""
+    named = HostFacts(
+        name=str(row["name"]),
+        key=str(row["key"]),
+        groups=texts(row["groups"]),
+        site=optional_text(row["site"]),
+        owner=optional_text(row["owner"]),
+        connection=ConnectionKind(row["connection"]),
+    )
+    if (named.name, named.key) != (row["name"], row["key"]) or not named.name:
+        raise ValueError("a host has no name")
+    return named
+
+
+def unpacked(packed: bytes, limit: int) -> str:
+    """Return a section's text; ValueError when it is damaged or unpacks beyond the limit."""
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(packed, limit + 1)
+    except zlib.error as error:
+        raise ValueError(f"it is damaged: {error}") from error
+    if len(text) > limit or not unpacker.eof:
+        raise ValueError("it is cut off, or unpacks to more than an answer may have")
+    return text.decode()

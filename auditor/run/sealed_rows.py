@@ -1,0 +1,111 @@
+"""What a bundle says of its run and its hosts, held to its kind before anything rests on it.
+
+Whatever does not fit is a ValueError or a TypeError.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from auditor.errors import Reason
+from auditor.model.ledger import PassedOver, PassedOverWhy
+from auditor.run.bundle import INPUT_FILES
+from auditor.run.findings import finding_from_row
+from auditor.run.manifest import is_digest
+
+_REQUIRED = {"policy", "exceptions", "catalogue", "attack", "history"}
+"""Inputs that verdicts rest on: all of them, or none where there are no verdicts."""
+_RUN_TEXTS = ("id", "started", "operator", "tool_version", "as_of")
+_NAME_LIMIT = 200
+
+
+def check_run(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    """Hold what a run was begun with to what it must be, and to its manifest."""
+    texts(run[name] for name in _RUN_TEXTS)
+    if (run["id"], run["sequence"], run["tool_version"]) != tuple(
+        manifest[name] for name in ("run", "sequence", "tool_version")
+    ):
+        raise ValueError("it is of another run than the manifest")
+    if not 0 < len(run["id"]) <= _NAME_LIMIT or type(run["sequence"]) is not int:
+        raise ValueError("its run has no name, or no number")
+    instant(run["started"])
+    instant(run["as_of"])
+    scope, inputs = run["scope"], run["inputs"]
+    if type(scope["count"]) is not int or not is_digest(scope["sha256"]) or not isinstance(scope["source"], str):
+        raise ValueError("its scope is none")
+    if not set(inputs) <= set(INPUT_FILES) or not all(map(is_digest, inputs.values())):
+        raise ValueError(f"it names inputs that this version does not know: {', '.join(map(repr, sorted(inputs)))}")
+    if inputs and not set(inputs) >= _REQUIRED:
+        raise ValueError(f"it was judged without {', '.join(sorted(_REQUIRED - set(inputs)))}")
+    for one in run["sources"] or ():
+        texts(one[name] for name in ("run", "as_of", "tool_version", "seal"))
+        if not all(type(one[name]) is int for name in ("hosts", "judged")):
+            raise ValueError("a set of evidence has no number of hosts")
+
+
+def check_history(value: Mapping[str, Any]) -> None:
+    """Hold what earlier runs knew to what it must be."""
+    for first, last in value["hosts"].values():
+        instant(first)
+        if last is not None:
+            instant(last)
+    for row in value["findings"]:
+        finding = finding_from_row(row)
+        texts((finding.fingerprint, finding.host, finding.control, finding.subject, finding.severity, finding.reason))
+        for text in (finding.product, finding.exception, finding.owner):
+            optional_text(text)
+        for when in (finding.first_seen, finding.failing_since, finding.due, finding.closed_at):
+            if when is not None and when.tzinfo is None:
+                raise ValueError("a finding holds an instant without its offset from UTC")
+        if not isinstance(finding.first_seen, datetime):
+            raise TypeError("a finding was never seen")
+
+
+def check_population(value: Mapping[str, Any]) -> None:
+    """Hold a comparison with a population to what reports read of it."""
+    texts((value["source"], value["sha256"]))
+    texts(value["only_in_inventory"])
+    texts(value["only_in_population"])
+    for one in value["ambiguous"]:
+        texts((one["population"], *one["inventory"]))
+    if not all(type(value[name]) is int for name in ("count", "out_of_scope")):
+        raise ValueError("a population has no number of hosts")
+
+
+def passed_over_of(row: Mapping[str, Any]) -> PassedOver:
+    """Read what was passed over for other evidence."""
+    reason = row["reason"]
+    texts((row["run"], row["host"]))
+    return PassedOver(
+        run=row["run"],
+        host=row["host"],
+        why=PassedOverWhy(row["why"]),
+        at=instant(row["at"]),
+        reason=None if reason is None else Reason(reason),
+        detail=optional_text(row["detail"]),
+    )
+
+
+def instant(text: str) -> datetime:
+    """Read an instant; ValueError for one that does not say its offset from UTC."""
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError(f"{text} does not say its offset from UTC")
+    return when
+
+
+def texts(values: Iterable[Any]) -> tuple[str, ...]:
+    """Return texts; TypeError where one of them is something else."""
+    if isinstance(values, str | Mapping):
+        raise TypeError("several texts are wanted, and it is something else")
+    found = tuple(values)
+    if not all(isinstance(one, str) for one in found):
+        raise TypeError("a text is wanted, and it is something else")
+    return found
+
+
+def optional_text(value: Any) -> str | None:  # noqa: ANN401 — what JSON held
+    """Return a text or None; TypeError for anything else."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError("a text is wanted, and it is something else")
+    return value
