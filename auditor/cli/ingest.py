@@ -35,12 +35,18 @@ from auditor.store.store import Store
 _MAGIC = b"auditor-probe 1 "
 _KINDS = ("envelope",)
 _NO_EVIDENCE = 3
+_BESIDE = ".stderr"
+_STDERR_LIMIT = 65_536
 
 
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument("kind", choices=_KINDS, help="envelope: what the probe printed on a host")
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="one file a host, named after it: web1.envelope"
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="one file a host, named after it: web1.envelope; standard error beside it as web1.envelope.stderr",
     )
     parser.add_argument(
         "--host", metavar="NAME", help="the host that the one file is of, where its name does not say so"
@@ -71,7 +77,7 @@ def _run(options: Namespace) -> int:
     ):
         run = new_run(store, scope, rules, sealed, operator=operator_name(), options={}, name=name)
         for host in scope.hosts:
-            record = readers.read(_job(host, files[host.name], as_of))
+            record = readers.recorded(_job(host, files[host.name], as_of))
             if record.head is None:
                 refused += 1
                 say(options, f"{files[host.name]}: no evidence of {host.name}: {record.reason}")
@@ -92,6 +98,11 @@ def _named(options: Namespace) -> dict[str, Path]:
         raise UsageError(f"--host {options.host}: names the host of one file, and {len(options.files)} are given")
     files: dict[str, Path] = {}
     for file in options.files:
+        if file.name.endswith(_BESIDE):
+            answer = file.with_name(file.name.removesuffix(_BESIDE))
+            if answer not in options.files:
+                raise UsageError(f"{file}: is what was said beside {answer}: name that one, this is found by itself")
+            continue
         name = options.host or file.name.removesuffix(".gz").rsplit(".", 1)[0]
         if name in files:
             raise UsageError(f"{file}: {files[name]} is of host {name} too: give one of them")
@@ -119,11 +130,15 @@ def _job(host: Host, file: Path, now: datetime) -> ReadJob:
     try:
         data = _read(file, limits.output_bytes)
         token = _token(data, file)
+        beside = file.with_name(file.name + _BESIDE)
+        said, more = _begin(beside) if beside.is_file() else (b"", 0)
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
     except HostError as error:
         return ReadJob(host=facts, history=History(), error=error)
-    raw = RawOutput(stdout=data, stderr=b"", exit_status=None, started=now, finished=now, token=token)
+    raw = RawOutput(
+        stdout=data, stderr=said, stderr_dropped=more, exit_status=None, started=now, finished=now, token=token
+    )
     answered = Answered(
         host=facts,
         raw=raw,
@@ -141,6 +156,13 @@ def _read(file: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise HostError(Reason.OUTPUT_LIMIT, f"{file} is longer than {limit} bytes")
     return data
+
+
+def _begin(file: Path) -> tuple[bytes, int]:
+    """Return what is kept of standard error, as of a host that is asked, and how many bytes are not."""
+    with file.open("rb") as stream:
+        said = stream.read(_STDERR_LIMIT)
+    return said, max(0, file.stat().st_size - len(said))
 
 
 def _token(data: bytes, file: Path) -> str:

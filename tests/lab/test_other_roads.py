@@ -59,9 +59,10 @@ def test_a_file_that_was_carried_says_what_the_host_says(fleet: Fleet, tmp_path:
         host.run(f"cat >/root/probe.sh <<'END-OF-PROBE'\n{sh_probe()}END-OF-PROBE\n")
         file = tmp_path / f"{host.name}.envelope"
         line = f"{number:032x} 20 4000000 90 none"
-        host.run(f"echo '{line}' | sh /root/probe.sh >/root/out 2>/dev/null; rm /root/probe.sh")
+        host.run(f"echo '{line}' | sh /root/probe.sh >/root/out 2>/root/said; rm /root/probe.sh")
         file.write_bytes((host.upper / "root" / "out").read_bytes())
-        host.run("rm /root/out")
+        file.with_name(f"{file.name}.stderr").write_bytes((host.upper / "root" / "said").read_bytes())
+        host.run("rm /root/out /root/said")
         files.append(file)
     inventory = inventory_of(fleet.lab, hosts, tmp_path / "hosts.yml")
     done = auditor(tmp_path, "ingest", "envelope", *files, "-i", inventory, "-o", tmp_path / "evidence")
