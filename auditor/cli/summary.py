@@ -15,6 +15,8 @@ from auditor.report.visible import visible
 Row = dict[str, Any]
 
 _VERDICTS = ("pass", "fail", "unknown", "excepted", "not_applicable")
+_SOFTWARE = ("name", "version", "state", "confidence", "approval")
+_LISTENERS = ("protocol", "port", "process", "reachability", "namespace", "address", "user", "product")
 _MOST = 20
 _REASONS = 5
 
@@ -25,6 +27,7 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
     software: list[Row] = []
     listeners: list[Row] = []
     gaps: Counter[tuple[str, str]] = Counter()
+    single = rows.run["scope"]["count"] == 1
     for host in rows.hosts():
         for verdict in host["verdicts"]:
             verdicts[verdict["control"]][verdict["verdict"]] += 1
@@ -36,9 +39,13 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
                     for gap in row["gaps"]
                 }
             )
-        software.extend({"host": host["host"], **sighting} for sighting in host["sightings"])
-        listeners.extend({"host": host["host"], **listener} for listener in host["listeners"])
-    single = rows.run["scope"]["count"] == 1
+        name = host["host"]
+        software.extend(_picked(name, sighting, _SOFTWARE) for sighting in host["sightings"])
+        listeners.extend(
+            _picked(name, listener, _LISTENERS)
+            for listener in host["listeners"]
+            if single or listener["product"] is not None
+        )
     _verdict_table(rows, verdicts, options, single=single)
     _software_table(software, options, single=single)
     _listener_table(listeners, options, single=single)
@@ -46,6 +53,11 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
     _not_assessed(rows, options)
     _population(rows, options)
     _closing(rows, made, options)
+
+
+def _picked(host: str, row: Row, names: tuple[str, ...]) -> Row:
+    """Keep of a row what is printed: thousands of hosts have many, and most of each is proof."""
+    return {"host": host} | {name: row[name] for name in names}
 
 
 def _print(title: str, body: str, options: Namespace) -> None:
@@ -85,14 +97,13 @@ def _software_table(software: list[Row], options: Namespace, *, single: bool) ->
 
 
 def _listener_table(listeners: list[Row], options: Namespace, *, single: bool) -> None:
-    shown = [row for row in listeners if single or row["product"] is not None]
     title = "Listening ports" if single else "Listening ports of remote-access software"
-    if not shown:
+    if not listeners:
         _print(title, "none found", options)
         return
     # One line for the same port on IPv4 and IPv6, the exposed and the named ones first.
     merged: dict[tuple[Any, ...], Row] = {}
-    for row in shown:
+    for row in listeners:
         key = (row["host"], row["protocol"], row["port"], row["process"], row["reachability"], row["namespace"])
         address = f"[{row['address']}]" if ":" in row["address"] else row["address"]
         if key in merged:

@@ -171,7 +171,8 @@ class Store:
         """Return the findings of a run, sorted by host, then fingerprint."""
         query = sa.select(FINDINGS.c.row).where(FINDINGS.c.run == run)
         with self._reading() as connection:
-            rows = [json.loads(text) for (text,) in connection.execute(query)]
+            # In one piece, so that all rows share the texts of their keys: there may be many of them.
+            rows = json.loads(f"[{','.join(connection.execute(query).scalars())}]")
         return sorted(rows, key=lambda row: (row["host"], row["control"], row["subject"]))
 
     def earlier_findings(self, keys: Collection[str], before: str | None = None) -> list[dict[str, Any]]:
