@@ -15,13 +15,14 @@ from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
 from auditor.report.visible import visible
 from auditor.report.writing import write_report
-from auditor.run.manifest import SMALL_FILE, manifest_problems, read_manifest
+from auditor.run.manifest import SMALL_FILE, manifest_problems, read_manifest, read_small
 from auditor.run.open_bundle import Bundle
 from auditor.run.strict_json import strict_json
 
 DOES_NOT_HOLD = 4
 _NOT_COMPARED = ("id", "started", "finished", "operator")
 _BLOCK = 1 << 20
+_MOST = 20
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -47,7 +48,20 @@ def _run(options: Namespace) -> int:
         "Not shown by this: who wrote it (it is not signed), and that no later run was dropped from the chain. Compare "
         f"the seal with one that was kept elsewhere: {manifest['seal']}",
     )
+    _say_sources(folder, options)
     return 0
+
+
+def _say_sources(folder: Path, options: Namespace) -> None:
+    """Name the sets that a run was judged from: each can be verified, and whether one was left out is not here."""
+    sources = strict_json(read_small(folder / "inputs" / "run.json"))["sources"] or []
+    for one in sources[:_MOST]:
+        say(
+            options,
+            f"judged from {visible(one['run'])}, {one['judged']} hosts of {one['hosts']}: its seal {one['seal']}",
+        )
+    if len(sources) > _MOST:
+        say(options, f"… and {len(sources) - _MOST} more, in run.sources of results.json")
 
 
 def _problems(folder: Path, *, recompute: bool) -> list[str]:

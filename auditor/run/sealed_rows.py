@@ -41,6 +41,8 @@ def check_run(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         texts(one[name] for name in ("run", "as_of", "tool_version", "seal"))
         if not all(type(one[name]) is int for name in ("hosts", "judged")):
             raise ValueError("a set of evidence has no number of hosts")
+        if not is_digest(one["seal"]):
+            raise ValueError("a set of evidence has no seal")
 
 
 def check_history(value: Mapping[str, Any]) -> None:

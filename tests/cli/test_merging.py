@@ -55,7 +55,9 @@ def row_of(folder: Path, host: str) -> Row:
     return dict(row)
 
 
-def test_the_order_in_which_sets_are_named_changes_no_byte(demo: Path, tmp_path: Path) -> None:
+def test_the_order_in_which_sets_are_named_changes_no_byte(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = moved(demo, tmp_path / "first", timedelta(0), lambda name: name < "n")
     second = moved(demo, tmp_path / "second", timedelta(0))
     one, other = assess(first, second), assess(second, first, output="again")
@@ -66,7 +68,10 @@ def test_the_order_in_which_sets_are_named_changes_no_byte(demo: Path, tmp_path:
     assert results(one)["run"]["sources"] == results(other)["run"]["sources"]
     assert results(one)["run"]["scope"] == results(other)["run"]["scope"]
     for made in (one, other):
-        assert main(["verify", str(made), "--recompute", "-q"]) == 0
+        capsys.readouterr()
+        assert main(["verify", str(made), "--recompute"]) == 0
+        seal = Bundle(first).manifest["seal"]
+        assert f"judged from first, 0 hosts of 6: its seal {seal}" in capsys.readouterr().err
 
 
 def test_a_host_that_fell_silent_is_judged_from_what_it_said_before(
@@ -184,6 +189,30 @@ def test_a_merge_that_breaks_off_leaves_no_run(demo: Path, tmp_path: Path, monke
     assert list(Path("out").glob("*")) == []
     with closing(Store(str(tmp_path / "store.sqlite"))) as store:
         assert store.runs() == []
+
+
+def test_a_merge_that_was_killed_is_begun_anew(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a kill leaves in the store counts as no run, and nothing can go on with it."""
+    west = moved(demo, tmp_path / "west", timedelta(0), lambda name: name == "web-1")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("auditor.run.reassess.close_run", killed)
+        patched.setattr(Store, "forget", lambda *_: None)
+        assert main(["assess", str(west), "-o", "out", "-q"]) == 130
+    with closing(Store(str(tmp_path / "store.sqlite"))) as store:
+        (left,) = store.runs()
+    assert left.finished is None
+    assert main(["audit", "--resume", left.id]) == 2
+    assert "`auditor assess` judges it anew" in capsys.readouterr().err
+    made = assess(west)
+    assert results(made)["run"]["as_of"] == left.as_of
+    assert "kept in the store as run" in capsys.readouterr().err
+    assert main(["verify", str(made), "--recompute", "-q"]) == 0
 
 
 @pytest.mark.slow

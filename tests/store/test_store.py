@@ -234,3 +234,38 @@ def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
         store.close()
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def judged(store: Store, name: str, as_of: str) -> None:
+    run = begun(store, a_run(name, as_of))
+    for host in HOSTS:
+        store.record(run.id, a_host(host))
+    finding = {"fingerprint": "f", "host": "a", "control": "c", "subject": "s", "seen_by": name}
+    store.finish(run.id, finished=as_of, summary={}, findings=[finding])
+
+
+def test_what_was_known_before_an_instant_is_what_was_known_then(store: Store) -> None:
+    may, june, july = (f"2026-{month:02}-01T00:00:00Z" for month in (5, 6, 7))
+    judged(store, "may", may)
+    judged(store, "june", june)
+    keys = [f"key-{name}" for name in HOSTS]
+    assert store.history()["key-a"] == (may, june)
+    assert store.history(june)["key-a"] == (may, may)
+    assert store.history(may) == {}
+    assert [[row["seen_by"] for row in store.earlier_findings(keys, at)] for at in (None, july, june, may)] == [
+        *(["june"], ["june"], ["may"], []),
+    ]
+    assert store.last_judged(keys) == (june, "june")
+    assert store.last_judged(["key-of-another"]) is None
+
+
+def test_a_run_that_did_not_end_is_forgotten_and_one_that_did_is_not(store: Store) -> None:
+    judged(store, "may", "2026-05-01T00:00:00Z")
+    run = begun(store, a_run("june", "2026-06-01T00:00:00Z"))
+    store.record(run.id, a_host("a"))
+    for name in ("june", "may", "no-such-run"):
+        store.forget(name)
+    assert [one.id for one in store.runs()] == ["may"]
+    assert store.done("june") == set()
+    # The number of what never was is given again: none is missing.
+    assert begun(store, a_run("july")).sequence == run.sequence
