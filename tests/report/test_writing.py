@@ -110,6 +110,14 @@ def test_a_host_costs_little(fleet_of: Callable[[int], RunRows], tmp_path: Path)
 def test_two_processes_write_what_one_does(sample: RunRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_MANY", 1)
     told: list[str] = []
+    born: list[int] = []
+    fork = os.fork
+
+    def forked() -> int:
+        born.append(fork())
+        return born[-1]
+
+    monkeypatch.setattr(os, "fork", forked)
     formats = list(FORMATS.values())
     alone = write_report(sample, tmp_path / "alone", formats)
     both = write_side_by_side(sample, tmp_path / "both", formats, lambda: told.append("here"))
@@ -119,8 +127,9 @@ def test_two_processes_write_what_one_does(sample: RunRows, tmp_path: Path, monk
     assert all(one.read_bytes() == other.read_bytes() for one, other in zip(alone, both, strict=True))
     # It was told in the process that was made, and that has ended.
     assert told == []
+    assert len(born) == 1
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(born[0], os.WNOHANG)
 
 
 def test_a_full_disk_in_the_other_process_is_said_here(
