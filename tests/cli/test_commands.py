@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -67,21 +69,26 @@ def test_the_results_fit_their_schema(audited: Path) -> None:
     assert [json.loads(line) for line in lines] == data["hosts"]
 
 
-def test_a_rootless_audit_says_how_to_see_more(tmp_path: Path) -> None:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Make a folder that everybody may write; pytest's own are for one user."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def test_a_rootless_audit_says_how_to_see_more(open_folder: Path) -> None:
     words = [sys.executable, "-m", "auditor.cli.main"]
     if os.geteuid() == 0:
         if not _reachable_by_others(Path(sys.executable)):
             pytest.skip("the Python of the tests cannot be reached without root's rights; the lab asks as `plain`")
         words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *words]
-        tmp_path.chmod(0o777)
-        for parent in tmp_path.parents[:2]:
-            parent.chmod(0o755)
     ran = subprocess.run(
         [*words, "audit", "local"],
-        cwd=tmp_path,
+        cwd=open_folder,
         env={
             "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
+            "HOME": str(open_folder),
             "PYTHONPATH": str(Path(__file__).parents[2]),
         },
         capture_output=True,
