@@ -4,7 +4,7 @@
 
 The ports of VNC (5900-5906, 5800-5806, 5500) and those on which products of the catalogue listen. A rule that opens
 such a port to someone outside of the policy's trusted networks needs a listener behind it. A rule that opens every
-port to someone opens none of them in particular: `host_filter` speaks of it, once.
+port of TCP to someone opens none of them in particular: `host_filter` speaks of it, once.
 
 ## Why it matters
 

@@ -101,14 +101,11 @@ def _access(filters: Filters, protocol: Protocol, family: Family, port: int) -> 
 
 def _opened(filters: Filters, catalogue: Catalogue) -> Iterator[Passage]:
     """Yield the ports of remote access that are open, or may be, to sources to whom an ordinary port is not."""
-    ordinary = {
-        (protocol, family): _access(filters, protocol, family, filters.ordinary_port)
-        for protocol in Protocol
-        for family in filters.families
-    }
+    # Of TCP for UDP too: that is what `host_filter` speaks of, so a rule that opens all of UDP has to be told here.
+    ordinary = {family: _access(filters, Protocol.TCP, family, filters.ordinary_port) for family in filters.families}
     for protocol, port in remote_ports(catalogue):
         for family in filters.families:
-            found, usual = _access(filters, protocol, family, port), ordinary[protocol, family]
+            found, usual = _access(filters, protocol, family, port), ordinary[family]
             if found is None or usual is None or found.sources == usual.sources:
                 continue
             allowed = found.sources.allowed - usual.sources.allowed

@@ -137,7 +137,7 @@ class Readers:
             self._nursery.sendall(b"+")
             message, descriptors, _, _ = socket.recv_fds(self._nursery, _PID_BYTES, 1)
         if not descriptors:
-            raise HostError(Reason.READER_FAILED, "no reader process could be started")
+            raise RuntimeError("no reader process could be started: what it said stands above")
         return int.from_bytes(message), socket.socket(fileno=descriptors[0])
 
 

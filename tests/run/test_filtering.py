@@ -62,3 +62,12 @@ def test_openings(objects: Any, openings: tuple[tuple[Reachability, tuple[str, .
     assert [(one.port, one.protocol, one.family, one.reachability, one.networks) for one in found.inbound] == [
         (RDP, Protocol.TCP, Family.IP, *opening) for opening in openings
     ]
+
+
+def test_a_rule_that_opens_all_of_udp_is_told() -> None:
+    everything = into(match({"meta": {"key": "l4proto"}}, "udp"), "accept")
+    filters = Filters(program=Program(read_nft(listing(*CLOSED, everything)), read_host(HOST)))
+    found = filtering_of(filters, load_catalogue(), Networks())
+    assert [one.reachability for one in found.defaults if one.family is Family.IP] == [Reachability.BLOCKED]
+    assert {one.protocol for one in found.inbound} == {Protocol.UDP}
+    assert {one.reachability for one in found.inbound} == {Reachability.FROM_ANYWHERE}

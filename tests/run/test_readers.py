@@ -134,3 +134,20 @@ def _environment(pid: Path) -> bytes:
         return (pid / "environ").read_bytes()
     except OSError:
         return b""
+
+
+def test_readers_that_cannot_get_ready_are_a_fault_of_ours(
+    rules: Rules, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_rules: Rules) -> None:
+        raise ZeroDivisionError("not ready")
+
+    monkeypatch.setattr("auditor.run.readers.warm_up", broken)
+    readers = Readers(1, rules)
+    try:
+        # No host is to be blamed for it, and no exit code of the operator's.
+        with pytest.raises(RuntimeError, match="no reader process"):
+            readers.read(a_job())
+    finally:
+        readers.close()
+    assert "not ready" in capfd.readouterr().err
