@@ -7,6 +7,7 @@ unknown keys and whose search for credentials are not wanted here either.
 import os
 import pwd
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from auditor.transport.known_hosts import DEFAULT_PORT, HostKey, KnownHosts, rea
 from auditor.transport.ssh_connection import FLOOD, FOREVER, SshConnection
 from auditor.transport.ssh_jump import Jumps
 from auditor.transport.ssh_login import Keyring, log_in
-from auditor.transport.ssh_session import converse, open_session
+from auditor.transport.ssh_session import STRAGGLER, converse, open_session
 from auditor.transport.stream import Stream
 
 # sudo speaks the language that the launcher sets.
@@ -61,12 +62,22 @@ class _Turn:
     deadline: Deadline
     withheld: str | None = None
     attempt: Attempt | None = None
+    granted_at: float | None = None
     held: ExitStack = field(default_factory=ExitStack)
 
-    def hear(self, capture: Capture) -> None:
-        """Let others go on as soon as the probe runs with sudo's leave, which it says at its very beginning."""
-        if self.attempt is not None and self._granted in capture.beginning:
-            self._settle(self.attempt, capture, taken=True)
+    def hear(self, capture: Capture) -> bool:
+        """Let others go on as soon as the probe runs with sudo's leave, which it says at its very beginning.
+
+        Return whether to be called again before long even when no more comes: what sudo said went ahead of that, but
+        on the other stream, and may still be on its way.
+        """
+        if self.attempt is None or self._granted not in capture.beginning:
+            return False
+        self.granted_at = self.granted_at or time.monotonic()
+        if _WRONG not in capture.stderr and time.monotonic() - self.granted_at < STRAGGLER:
+            return True
+        self._settle(self.attempt, capture, taken=True)
+        return False
 
     def end(self, capture: Capture) -> None:
         """Tell what came of the password, once all has been said."""

@@ -19,6 +19,8 @@ _PACKET = 32_768
 _WINDOW_WAIT = 0.02
 _NO_STATUS = -1
 _PARTING = 3.0
+STRAGGLER = 0.2
+"""Seconds by which what a host said earlier on one stream may come after what it said later on the other."""
 _SIGN_OF_LIFE = 3.0
 """Seconds that the SSH server of a host that fell silent has to answer us: many round trips of a slow line."""
 
@@ -50,11 +52,11 @@ def converse(
     channel: paramiko.Channel,
     call: ProbeCall,
     deadline: Deadline,
-    hear: Callable[[Capture], None],
+    hear: Callable[[Capture], bool],
 ) -> tuple[Capture, int | None]:
     """Run the launcher, feed it, and return all it says and its exit status, None where the host tells none.
 
-    ``hear`` is called whenever more has come.
+    ``hear`` is called whenever more has come, and every ``STRAGGLER`` seconds as long as it returns True.
 
     Raises HostError: ``deadline``, ``stalled``, ``frozen``, ``vanished``, ``output_limit``, ``malformed``, ``reset``,
     or ``no_session`` when the host refuses to run a command.
@@ -90,7 +92,7 @@ def _exchange(
     call: ProbeCall,
     capture: Capture,
     deadline: Deadline,
-    hear: Callable[[Capture], None],
+    hear: Callable[[Capture], bool],
 ) -> None:
     """Move bytes both ways until the host has no more to say or the time is up."""
     wakeup = _Wakeup()
@@ -102,13 +104,14 @@ def _exchange(
     data = call.input
     sent = 0
     open_for_input = True
+    expecting = False
     while not deadline.passed:
         wakeup.rearm()
         # Read before draining: what came before the end is then surely drained after it.
         ended = bool(channel.eof_received or channel.closed)
         moved = _drain(channel, capture)
-        if moved:
-            hear(capture)
+        if moved or expecting:
+            expecting = hear(capture)
         if ended:
             return
         while sent < len(data) and channel.send_ready() and not channel.closed:
@@ -118,7 +121,8 @@ def _exchange(
             channel.shutdown_write()
             open_for_input = False
         if not moved:
-            wakeup.wait(min(deadline.remaining, _WINDOW_WAIT) if open_for_input else deadline.remaining)
+            patience = _WINDOW_WAIT if open_for_input else STRAGGLER if expecting else deadline.remaining
+            wakeup.wait(min(deadline.remaining, patience))
 
 
 def _drain(channel: paramiko.Channel, capture: Capture) -> bool:

@@ -76,6 +76,12 @@ def test_a_wrong_one_that_was_not_needed_counts_all_the_same(
     assert sent(ask(sshd, transport, asking(make_call, WRONG, "sleep .1", GRANTED), 8)) == 3
 
 
+def test_what_sudo_said_before_may_come_after(sshd: Any, transport: SshTransport, make_call: MakeCall) -> None:
+    """Two streams keep no order: the password was wrong although the probe's own words come first."""
+    late = asking(make_call, ASKED, GRANTED, "sleep .05", WRONG, "sleep .5")
+    assert sent(ask(sshd, transport, late, 8)) == 3
+
+
 def test_hosts_that_ask_for_none_cost_nothing(sshd: Any, transport: SshTransport, make_call: MakeCall) -> None:
     refused = asking(make_call, WRONG, REFUSED)
     assert sent(ask(sshd, transport, refused, 2)) == 2
