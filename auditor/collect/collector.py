@@ -76,6 +76,10 @@ class Collector:
     seconds: int | None = None
     """Time limit of its own on the host; None means the call's ``section_seconds``."""
 
+    apart: bool = False
+    """Whether it has a budget of its own, such as a walk over a disk or a question to a daemon: it is asked after all
+    others, which share 60 ms of a server's CPU, and `make bench` reports it beside them."""
+
     @property
     def systems(self) -> frozenset[OsFamily]:
         """Return the operating systems it can be put to."""

@@ -42,13 +42,17 @@ LAUNCHER = (
 _QUOTED = '"$section_seconds"'
 _READER_CALLS = "\n                # ---- the readers of collectors"
 _READER_FUNCTIONS = "            # ---- the functions of collectors"
-_ORDER = ("system", "processes", "sockets", "software", "services", "accounts", "firewall", "network")
+_ORDER = (
+    "system", "processes", "sockets", "software", "services", "accounts", "firewall", "network",
+    "appcontrol", "remote_config", "containers", "logons",
+)  # fmt: skip
 
 
-def _rank(collector: Collector) -> tuple[int, bool, str]:
+def _rank(collector: Collector) -> tuple[bool, int, bool, str]:
     """Put first what verdicts need most, and what others wait for: a time budget cuts from the end."""
     folder = collector.id.partition(".")[0]
-    return (_ORDER.index(folder) if folder in _ORDER else len(_ORDER), bool(collector.after), collector.id)
+    place = _ORDER.index(folder) if folder in _ORDER else len(_ORDER)
+    return (collector.apart, place, bool(collector.after), collector.id)
 
 
 def _function(collector: Collector, before: str = "section") -> str:
