@@ -7,10 +7,23 @@ own_pid() {
     else own=$(exec /bin/sh -c 'echo "$PPID"'); fi
 }
 
+# A kernel that does not list children tells each process's parent, behind a name that may hold anything.
 children_of() {
-    cat "/proc/$1/task/"*/children 2>/dev/null && return
-    ps -A -o ppid= -o pid= | while read -r parent pid; do
-        [ "$parent" = "$1" ] && printf '%s\n' "$pid"
+    if [ ! -r /proc/self/stat ]; then
+        ps -A -o ppid= -o pid= | while read -r parent pid; do [ "$parent" != "$1" ] || printf '%s\n' "$pid"; done
+        return
+    fi
+    for file in "/proc/$1/task/"*/children; do
+        [ -r "$file" ] || break
+        pid=
+        read -r pid <"$file"
+        printf '%s\n' "$pid"
+    done
+    [ ! -r "$file" ] && [ -e "/proc/$1" ] || return
+    for file in /proc/[0-9]*/stat; do
+        line=
+        read -r line 2>/dev/null <"$file"
+        case ${line##*) } in [A-Za-z]" $1 "*) printf '%s\n' "${line%% *}" ;; esac
     done
 }
 
@@ -65,19 +78,26 @@ everything() {
     clock=0 forked=
     own_pid
     trap 'clock=$((clock + 1))' USR1
-    (
-        trap - USR1
-        trap 'kill "$!"; exit' TERM
-        while :; do sleep 1 & wait "$!"; kill -USR1 "$own" || exit; done
-    ) >/dev/null 2>&1 </dev/null &
-    watch=$!
+    # A sleep that does not sleep is no clock. Without one no section is cut: the caller's deadline ends what hangs.
+    watch=
+    if have sleep; then
+        (
+            trap - USR1
+            trap 'kill "$!"; exit' TERM
+            while :; do
+                sleep 1 & wait "$!" || exit
+                kill -USR1 "$own" || exit
+            done
+        ) >/dev/null 2>&1 </dev/null &
+        watch=$!
+    fi
     printf '%s %s\n' "$token" "$section_bytes"
     printf '\n%s head kernel %s\n' "$token" "$kernel $release"
     printf '\n%s head hostname %s\n' "$token" "$hostname"
     printf '\n%s head uid %s\n' "$token" "$uid"
     printf '\n%s head become %s\n' "$token" "$become"
     sections
-    kill "$watch" 2>/dev/null
+    [ -z "$watch" ] || kill "$watch" 2>/dev/null
     printf '\n%s finish\n' "$token"
 }
 
@@ -113,8 +133,8 @@ prefix() {
                 token = $1 " "; limit = $2 + 0; width = length(token)
                 srand()
                 now = srand()
-                if (now < 1000000000) "date +%s" | getline now
-                printf "@head clock %d\n", now
+                if (now < 1000000000 && ("date +%s" | getline now) < 1) print "@head clock unknown"
+                else printf "@head clock %d\n", now
                 next
             }
             substr($0, 1, width) == token {
@@ -185,12 +205,18 @@ hold() {
     noise=
     while IFS= read -r line; do
         noise="$noise$line$newline"
-        [ ${#noise} -le 60000 ] || { printf '%s' "$noise" >&2; exec cat >/dev/null; }
+        if [ ${#noise} -gt 60000 ]; then
+            printf '%s' "$noise" >&2
+            # What is too much is read and forgotten, so that nobody is ended for saying it.
+            if have cat; then exec cat >/dev/null; fi
+            while read -r line; do :; done
+            return
+        fi
     done
     printf '%s' "$noise$line" >&2
 }
 
-pack() { if have gzip; then exec gzip -1 -c; else exec cat; fi; }
+answer() { if have gzip; then everything 2>&4 | prefix | exec gzip -1 -c; else everything 2>&4 | prefix; fi; }
 
 # Parameters: set by the launcher, or read where the probe is an installed file.
 [ -n "${auditor_p-}" ] || IFS= read -r auditor_p
@@ -232,5 +258,5 @@ if have gzip; then packing=gzip; else packing=plain; fi
 granted=
 [ "$become" != sudo ] || granted="$call head become sudo$newline"
 printf '%sauditor-probe 1 %s %s\n' "$granted" "$call" "$packing"
-{ { everything 2>&4 | prefix | pack; } 4>&1 1>&5 | hold; } 5>&1
+{ answer 4>&1 1>&5 | hold; } 5>&1
 exit 0

@@ -33,7 +33,7 @@ refers() {
     for save; do
         have "$save" || continue
         rules=$("$save") || return 0
-        case $rules in *-set\ * | *"-j SET"*) return 0 ;; *) return 1 ;; esac
+        case $rules in *-set\ * | *"-j SET"*) return 0 ;; *COMMIT*) return 1 ;; *) return 0 ;; esac
     done
     return 0
 }

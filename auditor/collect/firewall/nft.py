@@ -17,6 +17,7 @@ from auditor.model.reading import Parsed
 _LINUX = r"""
 have nft || failed "nft is not installed, and the kernel has nf_tables"
 rules=$(nft -j list ruleset) || failed "nft could not list the ruleset"
+case $rules in *'"nftables"'*) ;; *) failed "nft printed no ruleset, not even an empty one" ;; esac
 printf '%s\n' "$rules"
 holds_iptables() {
     table='"table": {"family": "'$1'", "name": "'
@@ -33,7 +34,8 @@ case $rules in
     *'"xt"'* | *'"dormant"'* | *'"reject"'* | *'"hook": "ingress"'* | *'"hook": "egress"'*) sum=$((sum + 4)) ;;
     *'"flags": ' | *'"flags": '[![]*)
         # Of a set that is one word at times, of a table what nft 1.0.6 garbles, or breaks off at.
-        if ! have grep || printf '%s\n' "$rules" | grep -q '"table": {[^}]*"flags": '; then sum=$((sum + 4)); fi ;;
+        printf '%s\n' "$rules" | grep -q '"table": {[^}]*"flags": ' 2>/dev/null
+        [ $? = 1 ] || sum=$((sum + 4)) ;;
 esac
 tell "$sum"
 """

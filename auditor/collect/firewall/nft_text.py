@@ -23,8 +23,11 @@ absent "nft's JSON loses nothing of this ruleset"
 """
 )
 _LINUX = r"""
+told=${told_firewall_nft-}
 have nft || failed "nft is not installed, and the kernel has nf_tables"
-nft list ruleset || failed "nft could not list the ruleset"
+rules=$(nft list ruleset) || failed "nft could not list the ruleset"
+[ -n "$rules$told" ] || failed "nft printed nothing, and no JSON that would tell an empty ruleset from none"
+printf '%s\n' "$rules"
 """
 
 _IN_TABLE = 1

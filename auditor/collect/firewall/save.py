@@ -10,6 +10,7 @@ from auditor.model.reading import Parsed
 
 _BUILT_IN = frozenset(("INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING"))
 _FAMILY = "# family "
+_LOADED = "# the first of the loaded tables is "
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,6 +20,9 @@ class _Family:
     family: str
     line: int
     table: str | None = None
+    is_loaded: bool = False
+    """Whether the kernel is known to hold a table of it, of which something must be said then."""
+    is_told: bool = False
     opened: int = 0
     policies: dict[tuple[str, str], str] = field(default_factory=dict)
     used: set[tuple[str, str]] = field(default_factory=set)
@@ -76,14 +80,17 @@ def save_parser(engine: Engine, section: str, family: str | None) -> Callable[[s
     """Return the parser of one section: one listing for each ``# family`` line, or one of the family given."""
 
     def parse(text: str) -> Parsed:
-        families = [] if family is None else [_Family(family=family, line=1)]
+        is_loaded = text.startswith(_LOADED)
+        families = [] if family is None else [_Family(family=family, line=1, is_loaded=is_loaded)]
         strange: list[Unread] = []
         lines = list(lines_of(text))
         for number, line in enumerate(lines, 1):
             if family is None and line in (_FAMILY + "ip", _FAMILY + "ip6"):
-                families.append(_Family(family=line.removeprefix(_FAMILY), line=number))
+                families.append(_Family(family=line.removeprefix(_FAMILY), line=number, is_loaded=True))
                 continue
             # A native table beside iptables' own is announced in a comment, and read by firewall.nft.
+            if families and line and not line.startswith(_LOADED):
+                families[-1].is_told = True
             if not line or line.startswith("#"):
                 continue
             try:
@@ -98,9 +105,11 @@ def save_parser(engine: Engine, section: str, family: str | None) -> Callable[[s
             for one in families
             if one.table is not None
         )
+        silent = [one.family for one in families if one.is_loaded and not one.is_told]
         return Parsed(
             facts=tuple((one.line, one.listing(engine, section)) for one in families),
             unread=tuple(sorted(strange, key=lambda one: one.line)),
+            partial=f"tables of {' and '.join(silent)} are loaded, and none is listed" if silent else None,
         )
 
     return parse

@@ -48,6 +48,9 @@ class _Listing:
     boot: int | None = None
     namespace: str | None = None
     part: str = "rows"
+    wants_names: bool = False
+    """Whether ps is to tell names that only a directory knows."""
+    is_named: bool = False
     escaped: bool = True
     nameless: dict[int, list[_Row]] = field(default_factory=dict)
     """Rows whose user is known by number only, by that number."""
@@ -65,6 +68,8 @@ class _Listing:
             self._take_row(number, line)
         elif self.part == "links":
             self._take_link(line)
+        elif line == "names of a directory" and not self.is_named:
+            self.wants_names = True
         else:
             self._take_name(line)
 
@@ -100,6 +105,7 @@ class _Listing:
     def _take_name(self, line: str) -> None:
         """Read a user's number and name, which only a directory knows."""
         uid, _, name = line.strip().partition(" ")
+        self.is_named = True
         for row in self.nameless.pop(_number(uid, "uid"), ()):
             row.user = name.strip()
 
@@ -237,6 +243,10 @@ def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
         doubts.append("no program could be read")
     if blind:
         doubts.append(f"programs that could not be read: {len(blind)} (pid {blind[0]} the first)")
+    nameless = [row for held in listing.nameless.values() for row in held]
+    if listing.wants_names and not listing.is_named and nameless:
+        uids = len(listing.nameless)
+        doubts.append(f"users whom only a directory can name, and ps did not: {uids} (pid {nameless[0].pid} the first)")
     if listing.part != "names":
         doubts.append("the listing ends before its end")
     return "; ".join(doubts) or None

@@ -50,6 +50,7 @@ printf 'running\n'
 """
 _LINUX = r"""
 have systemctl || { partial "systemctl is not installed: what runs is not known"; exit 0; }
+printf 'systemctl\n'
 systemctl list-units --all --full --plain --no-legend --no-pager --type=service,socket,timer,path ||
     partial "systemctl did not answer: what runs is not known"
 """

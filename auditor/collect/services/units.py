@@ -77,11 +77,16 @@ class _Listing:
     strange: list[Unread] = field(default_factory=list)
     drop_ins: list[tuple[str, _Unit, bool]] = field(default_factory=list)
     is_running: bool = False
+    was_asked: bool = False
+    """Whether systemctl was asked, which has something to tell wherever systemd runs."""
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
         if self.is_running:
-            self._take_row(number, line)
+            if line == "systemctl" and not self.was_asked:
+                self.was_asked = True
+            else:
+                self._take_row(number, line)
             return
         word, _, rest = line.partition("\t")
         if word in _KINDS:
@@ -234,6 +239,8 @@ def _doubt(listing: _Listing) -> str | None:
         doubts.append(f"unit files that could not be read: {len(closed)} ({closed[0]} the first)")
     if not listing.is_running:
         doubts.append("the listing ends before what runs")
+    if listing.was_asked and not listing.rows:
+        doubts.append("systemctl told nothing: what runs is not known")
     return "; ".join(doubts) or None
 
 

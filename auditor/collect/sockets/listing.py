@@ -46,6 +46,8 @@ class _Listing:
     describing: int = 0
     has_others: bool = False
     """Whether processes in other network namespaces were found."""
+    has_told: bool = False
+    """Whether anything came from what lists the sockets of our namespace, if only a heading."""
     rows: list[tuple[int, str]] = field(default_factory=list)
     """Rows of ss that are not read yet."""
     spaces: list[tuple[int, str]] = field(default_factory=list)
@@ -62,7 +64,8 @@ class _Listing:
         elif not self.part:
             self._take_head(line)
         elif self.part == "ss":
-            # The heading of an ss that knows no -H says nothing.
+            # Under its heading ss may have nothing to tell.
+            self.has_told = True
             if not line.startswith(("Netid ", "State ")):
                 self.rows.append((line_number, line))
         elif self.part == "files":
@@ -153,6 +156,7 @@ class _Listing:
             message = "not a line of a file in /proc"
             raise ValueError(message)
         owner, _, file = path.removeprefix("/proc/").partition("net/")
+        self.has_told = self.has_told or (not owner and "local_address" in rest)
         asked = None
         if owner:
             pid = number(owner.removesuffix("/"), "pid")
@@ -254,6 +258,8 @@ def _doubt(listing: _Listing, listeners: list[Listener]) -> str | None:
         doubts.append("the listing does not say what the probe could see")
     if not listing.part:
         doubts.append("the listing ends before the sockets")
+    elif not listing.has_told:
+        doubts.append("the sockets of the host's own network namespace are not listed, not even under a heading")
     blind = [one for one in listeners if not one.owners and not one.by_kernel]
     # Without root the collector has said so already.
     if blind and listing.sees != "own":

@@ -36,15 +36,17 @@ fi
 printf 'sees %s\n' "$sees"
 
 descriptors() {
-    # Status 2 says that ls knows -b and that an argument is not there: /proc/- is none. busybox knows no -b.
+    # Status 2 says that ls knows -b and that an argument is not there: /proc/- is none. busybox knows no -b, and names
+    # a folder before what is in it only where it is one of several.
     { ls -lnb /proc/- "$@" 2>/dev/null
-      [ $? = 2 ] || ls -lnb /proc/self/exe >/dev/null 2>&1 || ls -ln "$@" 2>/dev/null
+      [ $? = 2 ] || ls -lnb /proc/self/exe >/dev/null 2>&1 || ls -ln /proc/- "$@" 2>/dev/null
     } | grep -e '^/proc/[0-9]*/fd:$' -e ' -> socket:'
 }
 
 if have ss; then
     printf 'ss\n'
-    ss -HOantupe 2>/dev/null || ss -Hantupe 2>/dev/null || ss -antupe || failed "ss could not list the sockets"
+    # With its heading, which tells an ss that found no socket from one that said nothing.
+    ss -Oantupe 2>/dev/null || ss -antupe || failed "ss could not list the sockets"
 else
     [ -r /proc/net/tcp ] || failed "ss is not installed, and /proc/net/tcp cannot be read"
     need grep ls
