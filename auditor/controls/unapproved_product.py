@@ -19,7 +19,8 @@ Remove the software, or approve it in the policy with a business reason, an owne
 ## What it needs
 
 Software, services, processes and listening sockets. At least one source of installed software must have
-answered: where none that this version reads is found, the verdict is unknown.
+answered: where none that this version reads is found, or a package manager that it knows of and does not
+read, the verdict is unknown.
 """
 
 from auditor.controls.control import Control
@@ -32,8 +33,8 @@ from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Se
 
 _SOURCES = Limit(
     id="software-sources",
-    text="Software that no package manager read by this version lists is seen only while it runs, "
-    "listens or has a service.",
+    text="Software that none of the sources of the section `software` lists is seen only while it runs, listens or "
+    "has a service.",
 )
 
 
@@ -80,6 +81,7 @@ def _violation(use: ProductUse) -> Violation:
 
 
 def _unread_sources(case: Case) -> tuple[Gap, ...]:
+    """Find the gap that no section states: every source is absent, so nothing was listed at all."""
     sources = [section for name, section in case.reading.sections.items() if name.startswith("software.")]
     if any(section.outcome is not Outcome.ABSENT for section in sources):
         return ()
@@ -87,7 +89,7 @@ def _unread_sources(case: Case) -> tuple[Gap, ...]:
         Gap(
             section="software.*",
             outcome=Outcome.FAILED,
-            reason="no source of installed software that this version reads is on the host",
+            reason="nothing that lists installed software and that this version reads is on the host",
             advice="Use a version of the auditor that reads this host's package manager.",
         ),
     )

@@ -57,6 +57,12 @@ SAYS_NOTHING: dict[str, dict[str, Callable[[str], bool]]] = {
         "the script's own mark, said again": _words("links", "names"),
         "a name for a user none of whose processes lacks one": lambda line: line.split(maxsplit=1)[0].isdecimal(),
     },
+    "software.rpm": {
+        "the repository of a package that is not there any more": lambda line: (
+            line.startswith("origin\t") and line.count("\t") == 2
+        ),
+        "a key to verify signatures with": lambda line: line.startswith("package\tgpg-pubkey\t"),
+    },
     "sockets.ss": {"the script's own mark, said again": _words("ss")},
     "system.os": {
         "blanks": _blank,

@@ -45,10 +45,10 @@ class Software:
     identifier: str | None = None
     """Identifier beside the name: bundle id (macOS), product code or package family (Windows)."""
     signer: str | None = None
-    """Who signed it: team id (macOS), certificate subject (Windows); None when not asked."""
+    """Who signed it: team id (macOS), certificate subject (Windows), id of the key (rpm); None when not told."""
     location: str | None = None
     """Folder or bundle path it is installed in."""
     installed_on: str | None = None
-    """Date of installation as the source writes it."""
+    """Day of installation: ``YYYY-MM-DD`` in UTC where the source counts seconds, else as it writes it."""
     origin: str | None = None
     """Repository, store or deployment mechanism it came from."""
