@@ -1,10 +1,11 @@
 """What single facts say for products: each fact that meets an indicator becomes a claim."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from auditor.catalogue.activation import activated_sockets
 from auditor.catalogue.index import Hit, Index
 from auditor.catalogue.product import IndicatorKind, Strength
 from auditor.catalogue.programs import program_of_command, program_of_process
@@ -23,6 +24,8 @@ class Basis(StrEnum):
     PROCESS = "process"
     LISTENER = "listener"
     SERVICE = "service"
+    ACTIVATION = "activation"
+    """A socket that a manager of services holds for a program, which it starts when somebody connects."""
     SIGNER = "signer"
 
 
@@ -59,11 +62,13 @@ _APPLICATION_KINDS = (IndicatorKind.TEAM_ID, IndicatorKind.SIGNER)
 
 def collect_claims(reading: Reading, index: Index) -> list[Claim]:
     """Return every claim of a host's facts, in the order of the facts."""
+    services = list(_service_claims(reading.found(Service), index))
     return [
         *_software_claims(reading.found(Software), index),
         *_process_claims(reading.found(Process), index),
-        *_service_claims(reading.found(Service), index),
+        *services,
         *_listener_claims(reading.found(Listener), index),
+        *_activation_claims(services, reading.found(Service), reading.found(Listener)),
     ]
 
 
@@ -153,6 +158,21 @@ def _listener_claims(facts: Iterable[Found[Listener]], index: Index) -> Iterator
             yield _claim(hit, Basis.LISTENER, SightingState.RUNNING, found, f"{fact.port}/{fact.protocol}")
 
 
+def _activation_claims(
+    claims: Iterable[Claim], services: Sequence[Found[Service]], listeners: Sequence[Found[Listener]]
+) -> Iterator[Claim]:
+    """Give a socket that a manager of services holds to the products whose program it starts."""
+    sockets = activated_sockets([found.fact for found in services], listeners)
+    if not sockets:
+        return
+    best: dict[tuple[str, int], Claim] = {}
+    for claim in claims:
+        best.setdefault((claim.product, id(claim.found.fact)), claim)
+    for (_, service), claim in best.items():
+        for found in sockets.get(service, ()):
+            yield socket_claim(claim, Basis.ACTIVATION, found)
+
+
 def socket_claims(claims: Iterable[Claim], facts: Iterable[Found[Listener]]) -> Iterator[Claim]:
     """Let a TCP socket that a recognised process holds support what its name says.
 
@@ -170,14 +190,13 @@ def socket_claims(claims: Iterable[Claim], facts: Iterable[Found[Listener]]) -> 
             best.setdefault((claim.product, claim.pid), claim)
     for (_, pid), claim in best.items():
         for found in held[pid]:
-            yield _claim(
-                claim.hit,
-                Basis.LISTENER,
-                SightingState.RUNNING,
-                found,
-                f"{found.fact.port}/{found.fact.protocol}",
-                at_most=Strength.SUPPORTING,
-            )
+            yield socket_claim(claim, Basis.LISTENER, found)
+
+
+def socket_claim(claim: Claim, basis: Basis, found: Found[Listener]) -> Claim:
+    """Let what speaks for a product speak for a socket of it too."""
+    text = f"{found.fact.port}/{found.fact.protocol}"
+    return _claim(claim.hit, basis, SightingState.RUNNING, found, text, at_most=Strength.SUPPORTING)
 
 
 def _claim(

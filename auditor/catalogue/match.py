@@ -26,6 +26,7 @@ _ALPHABETS = {
     Alphabet.HEX: frozenset("0123456789abcdefABCDEF"),
     Alphabet.WORD: frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"),
 }
+_SOCKETS = (Basis.LISTENER, Basis.ACTIVATION)
 _BASES = {basis: rank for rank, basis in enumerate(Basis)}
 _STATES = {state: rank for rank, state in enumerate(SightingState)}
 
@@ -161,9 +162,7 @@ def _sighting(
         version=_version(claims),
         tenant=tenant,
         pids=_pids(reading, claims),
-        sockets=tuple(
-            sorted({(claim.found.section, claim.found.line) for claim in claims if claim.basis is Basis.LISTENER})
-        ),
+        sockets=tuple(sorted({(claim.found.section, claim.found.line) for claim in claims if claim.basis in _SOCKETS})),
         proof=tuple(quotes),
     )
 

@@ -34,6 +34,16 @@ _INTERPRETERS = frozenset(
 )
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 _UNIT_PREFIXES = "-@:+!|"
+# Units, crontabs and scripts of a boot or a session hold several commands, as a shell would part them.
+_PARTS = str.maketrans(";&|`", "\n\n\n\n")
+_AROUND = "\"'(){}"
+_KEYWORDS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!", "time", "exec", "exec_always",
+                       "exec-once", "command", "=", "eval", "{", "("})  # fmt: skip
+# What starts what stands behind it; of their options some take a word, so that a few words may be the program.
+_WRAPPERS = frozenset({"chpst", "dbus-launch", "dbus-run-session", "doas", "env", "flock", "ionice", "nice", "nohup",
+                       "runuser", "setpriv", "setsid", "setuidgid", "softlimit", "start-stop-daemon", "stdbuf", "su",
+                       "sudo", "systemd-run", "timeout", "tcpd", "xinit", "startx", "xvfb-run"})  # fmt: skip
+_CANDIDATES = 4
 _ENOUGH = 8192  # characters of a command line that can name its program
 
 
@@ -79,15 +89,33 @@ def program_of_process(executable: str | None, name: str, arguments: str) -> Pro
 
 
 def program_of_command(command: str) -> Program:
-    """Name the program a unit, job or task starts: nothing of it is trusted, for the file may not be there."""
-    words = command[:_ENOUGH].lstrip(_UNIT_PREFIXES).split()
-    if not words:
-        return Program(names={}, paths={})
-    found = [words[0].strip('"')]
-    script, _ = _script(base(found[0]), words)
-    if script:
-        found.append(script)
+    """Name the programs that a unit, job or script starts: nothing of it is trusted, for the file may not be there."""
+    found: dict[str, None] = {}
+    for part in command[:_ENOUGH].translate(_PARTS).split("\n"):
+        found.update(dict.fromkeys(_started(part.split())))
     return Program(names=dict.fromkeys(map(base, found), False), paths=dict.fromkeys(found, False))
+
+
+def _started(words: list[str]) -> list[str]:
+    """Return what one simple command starts: its program, the script of an interpreter, what a wrapper passes on."""
+    at = 0
+    while at < len(words) and (words[at] in _KEYWORDS or "=" in words[at].partition("/")[0]):
+        # A word of the shell, or a variable for the program's environment.
+        at += 1
+    if at == len(words):
+        return []
+    program = words[at].lstrip(_UNIT_PREFIXES).removeprefix("$(").strip(_AROUND)
+    if not program:
+        return []
+    name = base(program)
+    rest = [word.strip(_AROUND) for word in words[at + 1 :]]
+    script, _ = _script(name, [program, *rest])
+    if script:
+        return [program, script]
+    if name in _WRAPPERS:
+        passed_on = [word for word in rest if word and not word.startswith("-")]
+        return [program, *(word for word in passed_on[:_CANDIDATES] if "=" not in word)]
+    return [program]
 
 
 def base(path: str) -> str:

@@ -58,8 +58,12 @@ _AWK = r"""
 function services_systemd(    at) {
     for (at = 2; at <= paths; at++) services_systemd_unit(path[at])
 }
+"""
+UNIT_AWK = r"""
 function services_systemd_unit(file,    line, lines, got, held) {
     unit_resets = unit_installs = unit_user = unit_aliases = unit_command = unit_description = held = ""
+    unit_listens = unit_starts = ""
+    unit_keys = "^(ExecStart|User|Description|(Wanted|Required|Upheld)By|Alias|Listen(Stream|Datagram)|Service)[ \t]*="
     lines = 0
     while ((got = (getline line < file)) > 0) {
         lines++
@@ -67,7 +71,7 @@ function services_systemd_unit(file,    line, lines, got, held) {
             if (line ~ /^[ \t]*[#;]/) continue
             sub(/^[ \t]+/, "", line)
         }
-        else if (line !~ /^(ExecStart|User|Description|WantedBy|RequiredBy|UpheldBy|Alias)[ \t]*=/) continue
+        else if (line !~ unit_keys) continue
         line = held line
         held = ""
         if (line ~ /\\$/) held = substr(line, 1, length(line) - 1)
@@ -76,7 +80,8 @@ function services_systemd_unit(file,    line, lines, got, held) {
     if (held != "") services_systemd_take(held)
     close(file)
     put((got < 0 ? "broken" : (lines ? "unit" : "masked")) "\t" file "\t" unit_resets unit_installs "\t" unit_user \
-        "\t" unit_aliases "\t" unit_command "\t" unit_description)
+        "\t" unit_aliases "\t" unit_command "\t" unit_description \
+        (unit_listens unit_starts == "" ? "" : "\t" unit_listens "\t" unit_starts))
 }
 function services_systemd_take(line,    at, key, value) {
     at = index(line, "=")
@@ -91,6 +96,9 @@ function services_systemd_take(line,    at, key, value) {
         else unit_command = unit_command (unit_command == "" ? "" : " ; ") value
     }
     else if (key == "User") unit_user = value
+    else if (key == "Service") unit_starts = value
+    else if (key ~ /^Listen/)
+        unit_listens = value == "" ? "-" : unit_listens (unit_listens == "" ? "" : " ") key "=" value
     else if (key == "Description") unit_description = value
     else {
         unit_installs = "i"
@@ -98,13 +106,14 @@ function services_systemd_take(line,    at, key, value) {
     }
 }
 """
+"""Functions of awk that make a row of a unit's file: the listing of users' units has a copy under names of its own."""
 
 PLUGIN = Collector(
     id="services.systemd",
     facts=(Service,),
     quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
-    awk=_AWK,
+    awk=_AWK + UNIT_AWK.lstrip(),
     parse=parse_units,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, on a host whose systemd answers `systemctl list-units`.",

@@ -7,9 +7,11 @@ from auditor.model.evidence import Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.reading import Parsed
 
-_TYPES = (".service", ".socket", ".timer", ".path")
+TYPES = (".service", ".socket", ".timer", ".path")
 _KINDS = ("unit", "masked", "broken")
 _ROW = 4
+_COLUMNS, _SOCKET_COLUMNS = 7, 9
+_LISTENS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
 # What may stand before a program's path in ExecStart= (systemd.service(5)).
 _PREFIXES = "-@:+!|"
 # What systemctl puts before a unit that failed or is not found, in a plain listing too where it is old.
@@ -17,7 +19,7 @@ _BULLETS = "*x\u25cf\u25cb\u00d7\u21bb "
 
 
 @dataclass(slots=True, kw_only=True)
-class _Unit:
+class Unit:
     """One unit as its files describe it, drop-ins included."""
 
     name: str
@@ -29,6 +31,10 @@ class _Unit:
     user: str | None = None
     aliases: tuple[str, ...] = ()
     has_install: bool = False
+    listens: tuple[str, ...] = ()
+    """What a socket unit listens on; ``-`` first where a drop-in takes the unit's own away."""
+    starts: str = ""
+    """Unit that a socket unit names to be started."""
 
     @property
     def command(self) -> str:
@@ -36,21 +42,34 @@ class _Unit:
         return " ; ".join(self.commands)
 
     @property
+    def ports(self) -> tuple[str, ...]:
+        """Return the ports of the network it listens on: sockets of the file system have none (systemd.socket(5))."""
+        found: dict[str, None] = {}
+        for one in self.listens:
+            key, _, address = one.partition("=")
+            port = address.rpartition(":")[2]
+            if key in _LISTENS and port.isascii() and port.isdigit() and not address.startswith("vsock:"):
+                found[f"{port}/{_LISTENS[key]}"] = None
+        return tuple(found)
+
+    @property
     def content(self) -> tuple[str, str, str | None]:
         """Return what two names of one file have in common."""
         return self.command, self.description, self.user
 
-    def override(self, drop_in: "_Unit", *, resets: bool) -> None:
+    def override(self, drop_in: "Unit", *, resets: bool) -> None:
         """Take a drop-in's settings in: its commands come after the unit's own, or in their place."""
         if resets:
             self.commands.clear()
         self.commands += drop_in.commands
         self.user = drop_in.user or self.user
+        self.listens = drop_in.listens if "-" in drop_in.listens else self.listens + drop_in.listens
+        self.starts = drop_in.starts or self.starts
         self.description = drop_in.description or self.description
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
+class Row:
     """What the running systemd says of one unit."""
 
     line: int
@@ -66,16 +85,16 @@ class _Row:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Listing:
+class Listing:
     """The listing while it is read."""
 
-    units: dict[str, _Unit] = field(default_factory=dict)
+    units: dict[str, Unit] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
     """Paths of units that are symbolic links."""
-    rows: dict[str, _Row] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
     strange: list[Unread] = field(default_factory=list)
-    drop_ins: list[tuple[str, _Unit, bool]] = field(default_factory=list)
+    drop_ins: list[tuple[str, Unit, bool]] = field(default_factory=list)
     is_running: bool = False
     was_asked: bool = False
     """Whether systemctl was asked, which has something to tell wherever systemd runs."""
@@ -102,10 +121,13 @@ class _Listing:
             raise ValueError(message)
 
     def _take_unit(self, number: int, line: str) -> None:
-        """Read kind, file, flags, user, aliases, command and description."""
-        kind, file, flags, user, aliases, command, description = fields(line, 7)
+        """Read kind, file, flags, user, aliases, command and description; of a socket what it listens on and starts."""
+        columns = line.split("\t")
+        if len(columns) != _SOCKET_COLUMNS:
+            columns = [*fields(line, _COLUMNS), "", ""]
+        kind, file, flags, user, aliases, command, description, listens, starts = columns
         folder, _, name = file.rpartition("/")
-        unit = _Unit(
+        unit = Unit(
             name=name,
             line=number,
             file=file,
@@ -115,11 +137,13 @@ class _Listing:
             user=user or None,
             aliases=tuple(aliases.split()),
             has_install="i" in flags,
+            listens=tuple(listens.split()),
+            starts=starts,
         )
         if folder.endswith(".d"):
             # Drop-ins come after the units of their own folder, and may speak for one of a later folder.
             self.drop_ins.append((folder.rpartition("/")[2].removesuffix(".d"), unit, "r" in flags))
-        elif name.endswith(_TYPES):
+        elif name.endswith(TYPES):
             # Folders come in the order of precedence: the first file of a name is the one that counts.
             self.units.setdefault(name, unit)
         else:
@@ -137,7 +161,7 @@ class _Listing:
         words = line.split(None, _ROW + 1)
         # A bullet is a word of its own.
         words = words[1:] if words and words[0] in _BULLETS else line.split(None, _ROW)
-        if len(words) < _ROW or not words[0].endswith(_TYPES):
+        if len(words) < _ROW or not words[0].endswith(TYPES):
             message = "not a row of systemctl list-units"
             raise ValueError(message)
         name, load, active, sub = words[:_ROW]
@@ -145,10 +169,10 @@ class _Listing:
             message = f"{name[:80]!r} is listed twice"
             raise ValueError(message)
         description = words[_ROW].strip() if len(words) > _ROW else ""
-        self.rows[name] = _Row(line=number, load=load, active=active, sub=sub, description=description)
+        self.rows[name] = Row(line=number, load=load, active=active, sub=sub, description=description)
 
 
-def _template(name: str) -> str:
+def template_of(name: str) -> str:
     """Return the template an instance is made from: ``x@.service`` for ``x@1.service``."""
     stem, at, rest = name.partition("@")
     return f"{stem}@.{rest.rpartition('.')[2]}" if at else name
@@ -160,7 +184,7 @@ def _trigger_names(name: str) -> tuple[str, ...]:
     return (f"{stem}.socket", f"{stem}.timer", f"{stem}.path") if name.endswith(".service") else ()
 
 
-def _start(unit: _Unit, enabled: set[str]) -> StartMode:
+def start_of(unit: Unit, enabled: set[str]) -> StartMode:
     """Tell whether a unit starts by itself, as systemctl(1) is-enabled tells it from files."""
     if unit.kind == "masked":
         return StartMode.MASKED
@@ -173,24 +197,25 @@ def _start(unit: _Unit, enabled: set[str]) -> StartMode:
     return StartMode.DISABLED if unit.has_install else StartMode.MANUAL
 
 
-def _enabled(listing: _Listing) -> set[str]:
+def enabled_of(listing: Listing, administered: tuple[str, ...] = ("/etc/", "/run/")) -> set[str]:
     """Return the names that something pulls in, and templates with an instance that is."""
     names = set(listing.wanted)
-    names.update(_template(name) for name in listing.wanted)
+    names.update(template_of(name) for name in listing.wanted)
     # A link that an administrator's `enable` made for an alias; those that a package ships say nothing.
-    installed = {path.rpartition("/")[2] for path in listing.links if path.startswith(("/etc/", "/run/"))}
+    installed = {path.rpartition("/")[2] for path in listing.links if path.startswith(administered)}
     for unit in listing.units.values():
         if any(alias in installed for alias in unit.aliases):
             names.add(unit.name)
     return names
 
 
-def _is_second_name(unit: _Unit, listing: _Listing, contents: set[object]) -> bool:
+def is_second_name(unit: Unit, listing: Listing, contents: set[object]) -> bool:
     """Tell whether a link only gives another unit one more name."""
     return unit.kind == "unit" and unit.file in listing.links and unit.content in contents
 
 
-def _service(unit: _Unit, name: str, start: StartMode, row: _Row | None, *, asked: bool) -> Service:
+def service_of(unit: Unit, name: str, start: StartMode, row: Row | None = None, *, asked: bool = False) -> Service:
+    """Make a service of what is known of a unit, or of an instance of it."""
     return Service(
         name=name,
         manager=ServiceManager.SYSTEMD,
@@ -201,37 +226,39 @@ def _service(unit: _Unit, name: str, start: StartMode, row: _Row | None, *, aske
         command=unit.command.lstrip(_PREFIXES) or None,
         file=unit.file or None,
         user=unit.user,
+        ports=unit.ports,
+        starts=unit.starts or None,
     )
 
 
-def _services(listing: _Listing) -> list[tuple[int, Service]]:
-    enabled = _enabled(listing)
+def _services(listing: Listing) -> list[tuple[int, Service]]:
+    enabled = enabled_of(listing)
     contents: set[object] = {unit.content for unit in listing.units.values() if unit.file not in listing.links}
     asked = bool(listing.rows)
     found: list[tuple[int, Service]] = []
     for name, unit in listing.units.items():
         row = listing.rows.get(name)
-        if row is None and _is_second_name(unit, listing, contents):
+        if row is None and is_second_name(unit, listing, contents):
             continue
-        start = _start(unit, enabled)
-        found.append((row.line if row else unit.line, _service(unit, name, start, row, asked=asked)))
+        start = start_of(unit, enabled)
+        found.append((row.line if row else unit.line, service_of(unit, name, start, row, asked=asked)))
     # Instances of templates that are wanted or loaded, and units that no file stands for any more.
     others = dict.fromkeys([*sorted(listing.wanted), *listing.rows])
     for name in others:
         row = listing.rows.get(name)
-        if name in listing.units or not name.endswith(_TYPES) or (row is not None and row.load == "not-found"):
+        if name in listing.units or not name.endswith(TYPES) or (row is not None and row.load == "not-found"):
             continue
-        template = listing.units.get(_template(name))
+        template = listing.units.get(template_of(name))
         if template is None and row is None:
             # A link to a unit that is not there any more starts nothing.
             continue
-        unit = template or _Unit(name=name, line=0, file="", kind="unit")
+        unit = template or Unit(name=name, line=0, file="", kind="unit")
         start = StartMode.AUTOMATIC if name in listing.wanted else StartMode.MANUAL
-        found.append((row.line if row else unit.line, _service(unit, name, start, row, asked=asked)))
+        found.append((row.line if row else unit.line, service_of(unit, name, start, row, asked=asked)))
     return found
 
 
-def _doubt(listing: _Listing) -> str | None:
+def _doubt(listing: Listing) -> str | None:
     """Say what the listing lacks although every line was understood."""
     closed = [unit.file for unit in listing.units.values() if unit.kind == "broken" and unit.file not in listing.links]
     doubts = []
@@ -246,7 +273,7 @@ def _doubt(listing: _Listing) -> str | None:
 
 def parse_units(text: str) -> Parsed:
     """Read one service a unit, files and manager joined by its name."""
-    listing = _Listing()
+    listing = Listing()
     take_lines(text, listing.take, listing.strange)
     listing.settle()
     return Parsed(facts=tuple(_services(listing)), unread=tuple(listing.strange), partial=_doubt(listing))

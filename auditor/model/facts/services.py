@@ -12,8 +12,16 @@ class ServiceManager(StrEnum):
     SYSV = "sysv"
     OPENRC = "openrc"
     XINETD = "xinetd"
+    """xinetd, or another superserver that reads ``inetd.conf``."""
+    INITTAB = "inittab"
+    RC_LOCAL = "rc_local"
+    """A script that the boot runs as a whole: ``rc.local`` and its kind."""
+    RUNIT = "runit"
+    """runit, daemontools or s6: a folder with a script ``run``."""
+    UPSTART = "upstart"
     CRON = "cron"
     AUTOSTART = "autostart"
+    """A desktop session: an autostart entry, or a script that the session runs."""
     LAUNCHD = "launchd"
     LOGIN_ITEM = "login_item"
     WINDOWS_SERVICE = "windows_service"
@@ -58,3 +66,7 @@ class Service:
     """File that defines it."""
     user: str | None = None
     """Account it runs as, where the definition names one."""
+    ports: tuple[str, ...] = ()
+    """Ports that its manager listens on for it, as ``5900/tcp``."""
+    starts: str | None = None
+    """Unit that a connection to these ports starts, where it is another one."""

@@ -35,6 +35,7 @@ LAYERS = {
     "tigervnc": Layer(below=("xlibs",), script=f"{_INSTALL} tigervnc-standalone-server tigervnc-tools"),
     "tightvnc": Layer(below=("xlibs",), script=f"{_INSTALL} tightvncserver"),
     "x11vnc": Layer(script=f"{_INSTALL} x11vnc"),
+    "xinetd": Layer(script=f"{_INSTALL} xinetd"),
     "xrdp": Layer(script=f"{_INSTALL} xrdp"),
     # Removed, not purged: configuration stays, dpkg says `rc`.
     "xrdp-removed": Layer(below=("xrdp",), script="apt-get remove -y -qq xrdp"),

@@ -75,5 +75,37 @@ SYSTEMD_ROLES = (
         products=(Planted(product="teamviewer", state=State.RUNNING, approval="teamviewer-helpdesk"),),
         units=(Unit(name="teamviewerd.service", enabled="enabled", active=True),),
     ),
+    Role(
+        id="systemd-sockets",
+        says="TigerVNC behind a socket unit and x11vnc behind xinetd: none of them runs before somebody connects.",
+        layers=("tigervnc", "x11vnc", "xinetd"),
+        programs=(
+            Program(path="/lib/systemd/systemd", sockets=tcp(5901, "0.0.0.0"), is_real=True, product="tigervnc"),
+            Program(
+                path="/usr/sbin/xinetd",
+                sockets=(Socket(family="ip6", address="::", port=5903, dual=True),),
+                is_real=True,
+                product="x11vnc",
+            ),
+        ),
+        files={
+            "/etc/systemd/system/desk.socket": "[Socket]\nListenStream=0.0.0.0:5901\nAccept=yes\n\n"
+            "[Install]\nWantedBy=sockets.target\n",
+            "/etc/systemd/system/desk@.service": "[Service]\nStandardInput=socket\n"
+            "ExecStart=-/usr/bin/Xtigervnc -inetd -SecurityTypes None -geometry 640x480\n",
+            "/etc/xinetd.d/screen": "service screen\n{\n\ttype = UNLISTED\n\tport = 5903\n\tsocket_type = stream\n"
+            "\tprotocol = tcp\n\twait = no\n\tuser = root\n\tserver = /usr/bin/x11vnc\n"
+            "\tserver_args = -inetd -q -display none -rawfb map:/var/lib/lab/framebuffer@8x8x8 -nopw\n}\n",
+            "/var/lib/lab/framebuffer": "\0" * 64,
+        },
+        links={
+            "/etc/systemd/system/sockets.target.wants/desk.socket": "/etc/systemd/system/desk.socket",
+        },
+        products=(
+            Planted(product="tigervnc", state=State.RUNNING),
+            Planted(product="x11vnc", state=State.RUNNING),
+        ),
+        units=(Unit(name="desk.socket", enabled="enabled", active=True),),
+    ),
 )
 """In this order hosts with systemd get their roles."""

@@ -11,6 +11,7 @@ _PACKAGES = {
     "tigervnc": ("tigervnc-standalone-server", "ii"),
     "tightvnc": ("tightvncserver", "ii"),
     "x11vnc": ("x11vnc", "ii"),
+    "xinetd": ("xinetd", "ii"),
     "xrdp": ("xrdp", "ii"),
     "xrdp-removed": ("xrdp", "rc"),
     "vino": ("vino", "ii"),
