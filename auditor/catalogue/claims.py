@@ -9,6 +9,7 @@ from auditor.catalogue.activation import activated_sockets
 from auditor.catalogue.index import Hit, Index
 from auditor.catalogue.product import IndicatorKind, Strength
 from auditor.catalogue.programs import program_of_command, program_of_process
+from auditor.model.facts.containers import Container
 from auditor.model.facts.network import Listener, Protocol
 from auditor.model.facts.processes import Process
 from auditor.model.facts.services import Service, ServiceManager
@@ -27,6 +28,7 @@ class Basis(StrEnum):
     ACTIVATION = "activation"
     """A socket that a manager of services holds for a program, which it starts when somebody connects."""
     SIGNER = "signer"
+    CONTAINER = "container"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +59,9 @@ class Claim:
 # Of processes; what a host says at length is not kept, for it takes the memory that another's needs.
 _KEPT, _KEPT_LENGTH = 4096, 512
 _WITHOUT_SUFFIX = (ServiceManager.SYSV, ServiceManager.OPENRC, ServiceManager.XINETD)
+_PUBLIC_REGISTRIES = frozenset(
+    {"docker.io", "index.docker.io", "ghcr.io", "quay.io", "lscr.io", "registry.gitlab.com", "mcr.microsoft.com"}
+)
 _APPLICATION_KINDS = (IndicatorKind.TEAM_ID, IndicatorKind.SIGNER)
 
 
@@ -69,6 +74,7 @@ def collect_claims(reading: Reading, index: Index) -> list[Claim]:
         *services,
         *_listener_claims(reading.found(Listener), index),
         *_activation_claims(services, reading.found(Service), reading.found(Listener)),
+        *_container_claims(reading.found(Container), index),
     ]
 
 
@@ -171,6 +177,38 @@ def _activation_claims(
     for (_, service), claim in best.items():
         for found in sockets.get(service, ()):
             yield socket_claim(claim, Basis.ACTIVATION, found)
+
+
+def _container_claims(facts: Iterable[Found[Container]], index: Index) -> Iterator[Claim]:
+    for found in facts:
+        fact = found.fact
+        state = SightingState.RUNNING if fact.is_running else SightingState.INSTALLED
+        name, is_public = image_name(fact.image)
+        # A registry of one's own has copies of others' images, most often below a folder of its own.
+        names = [name] if is_public else dict.fromkeys((name, "/".join(name.split("/")[-2:])))
+        for text in names:
+            for hit in index.find(IndicatorKind.IMAGE, text):
+                # What an account says of its own containers makes no other process its product's.
+                pid = fact.pid if fact.user is None else None
+                trust = _trust(is_trusted=is_public)
+                yield _claim(hit, Basis.CONTAINER, state, found, fact.image, pid=pid, at_most=trust)
+
+
+def image_name(image: str) -> tuple[str, bool]:
+    """Return an image's name without registry, tag and digest, and whether it is a public registry's.
+
+    ``registry:5000/a/b:1@sha256:…`` is ``a/b``. What stands before the first slash is a registry where it has a dot or
+    a colon, or is ``localhost`` (distribution/reference); without one Docker Hub is meant, whose ``library`` is left
+    out.
+    """
+    name = image.partition("@")[0]
+    registry, slash, rest = name.partition("/")
+    has_registry = bool(slash) and ("." in registry or ":" in registry or registry == "localhost")
+    path = rest if has_registry else name
+    head, colon, tag = path.rpartition(":")
+    if colon and "/" not in tag:
+        path = head
+    return path.removeprefix("library/"), not has_registry or registry in _PUBLIC_REGISTRIES
 
 
 def socket_claims(claims: Iterable[Claim], facts: Iterable[Found[Listener]]) -> Iterator[Claim]:

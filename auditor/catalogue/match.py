@@ -9,6 +9,7 @@ something else; whose port it is cannot be ruled out by an unknown program's nam
 
 from collections.abc import Iterable, Sequence
 
+from auditor.catalogue.belonging import Belongings
 from auditor.catalogue.claims import Basis, Claim, collect_claims, socket_claims
 from auditor.catalogue.index import index_of
 from auditor.catalogue.product import Alphabet, Catalogue, Product, Strength
@@ -36,7 +37,7 @@ def match(reading: Reading, catalogue: Catalogue) -> tuple[Sighting, ...]:
     claims = collect_claims(reading, index_of(catalogue, reading.os))
     if not claims:
         return ()
-    settled = _without_explained_ports(_settle(claims))
+    settled = _without_explained_ports(_settle(claims), Belongings(reading))
     settled += socket_claims(settled, reading.found(Listener))
     by_product: dict[str, list[Claim]] = {}
     for claim in settled:
@@ -93,8 +94,8 @@ def _winners(rivals: Sequence[Claim], proven: set[str]) -> set[str]:
     return fallbacks or everyone
 
 
-def _without_explained_ports(claims: Sequence[Claim]) -> list[Claim]:
-    """Drop what only a port says of a socket that a recognised process holds.
+def _without_explained_ports(claims: Sequence[Claim], belongings: Belongings) -> list[Claim]:
+    """Drop what only a port says of a socket that a recognised process holds, or that leads to one in a container.
 
     A name that a program gave itself explains a port of its own category only: calling itself by the name of an
     approved agent does not hide a VNC server.
@@ -105,8 +106,8 @@ def _without_explained_ports(claims: Sequence[Claim]) -> list[Claim]:
             recognised.setdefault(claim.pid, []).append(claim)
 
     def is_explained(port: Claim) -> bool:
-        holders = (claim for owner in port.found.fact.owners for claim in recognised.get(owner.pid, ()))
-        return any(_explains(claim, port) for claim in holders)
+        pids = (*(owner.pid for owner in port.found.fact.owners), *belongings.behind(port.found.fact))
+        return any(_explains(claim, port) for pid in pids for claim in recognised.get(pid, ()))
 
     return [claim for claim in claims if claim.basis is not Basis.LISTENER or not is_explained(claim)]
 

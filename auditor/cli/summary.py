@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 _VERDICTS = ("pass", "fail", "unknown", "excepted", "not_applicable")
 _SOFTWARE = ("name", "version", "state", "confidence", "approval")
-_LISTENERS = ("protocol", "port", "process", "reachability", "namespace", "address", "user", "product")
+_LISTENERS = ("protocol", "port", "process", "reachability", "namespace", "address", "user", "product", "container")
 _MOST = 20
 _REASONS = 5
 
@@ -115,8 +115,7 @@ def _listener_table(listeners: list[Row], options: Namespace, *, single: bool) -
         key=lambda row: (row["product"] is None, row["reachability"] == "loopback_only", row["host"], len(row["port"])),
     )
     columns = ["port", "address", "process", "user", "product", "reachability"]
-    if any(row["namespace"] for row in ordered):
-        columns.append("namespace")
+    columns += [name for name in ("container", "namespace") if any(row[name] for row in ordered)]
     _print(title, _table(ordered, columns if single else ["host", *columns], options), options)
 
 

@@ -20,7 +20,7 @@ it, or approve the port and the binding in the policy.
 
 ## What it needs
 
-Listening sockets with their owners, and processes. For a socket that outsiders might reach, the loaded
+Listening sockets with their owners, processes and containers. For a socket that outsiders might reach, the loaded
 packet filters too: while their effect on the socket is undecided, the verdict is unknown, never a pass.
 """
 
@@ -130,7 +130,7 @@ CONTROL = Control(
         "PCI DSS v4": ("1.2.5",),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("sockets.*", "processes.*")},
+    needs={OsFamily.LINUX: ("sockets.*", "processes.*", "containers.*")},
     limits=(_PERIMETER,),
     assess=_assess,
     manual=__doc__,

@@ -18,9 +18,9 @@ Remove the software, or approve it in the policy with a business reason, an owne
 
 ## What it needs
 
-Software, services, processes and listening sockets. At least one source of installed software must have
-answered: where none that this version reads is found, or a package manager that it knows of and does not
-read, the verdict is unknown.
+Software, services, processes, listening sockets and containers. At least one source of installed software
+must have answered: where none that this version reads is found, or a package manager that it knows of and
+does not read, the verdict is unknown.
 """
 
 from auditor.controls.control import Control
@@ -106,7 +106,7 @@ CONTROL = Control(
         "PCI DSS v4": ("1.2.5",),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("software.*", "services.*", "processes.*", "sockets.*")},
+    needs={OsFamily.LINUX: ("software.*", "services.*", "processes.*", "sockets.*", "containers.*")},
     limits=(_SOURCES,),
     assess=_assess,
     manual=__doc__,

@@ -112,8 +112,10 @@ def _reaching(program: Program, space: Space, target: Target, packet: Packet, ru
     allowed = (outside.allowed & mine) - others - unsure
     possible = (outside.allowed | outside.unknown) & (mine | unsure)
     inside = _inside(space, target, packet)
-    # Whose address is translated on the way is not told apart by the namespace's own rules.
-    certain = inside.allowed - hidden if not inside.allowed.is_all else inside.allowed
+    # Whose address is translated on the way is not told apart by the namespace's own rules. Where these stop no source
+    # that there can be, it does not matter: what it is translated to is one (masquerading takes the host's own).
+    is_indifferent = (inside.allowed | inside.refused).is_all and bool(inside.allowed)
+    certain = inside.allowed | hidden if is_indifferent else inside.allowed - hidden
     may = inside.allowed | inside.unknown | hidden if inside.allowed or inside.unknown else inside.unknown
     reached = allowed & certain
     unknown = (possible & may) - reached

@@ -105,6 +105,21 @@ class Reachability(StrEnum):
     """Could not be decided; never to be read as blocked."""
 
 
+class Belonging(StrEnum):
+    """Whose a listening socket is."""
+
+    HOST = "host"
+    """The host's own: a program outside of containers, or the kernel."""
+    CONTAINER = "container"
+    """A container's, in a network of its own or on the host's."""
+    PUBLISHED = "published"
+    """A proxy's that an engine of containers put there: what comes to it goes on into a container."""
+    NAMESPACE = "namespace"
+    """A program's in another network namespace of which no container is known."""
+    UNKNOWN = "unknown"
+    """Nobody's that could be seen: its section is partial."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
     """A listener, whose it is, and who can reach it."""
@@ -143,5 +158,13 @@ class Exposure:
     """Why the approval of its product does not cover this socket; None when there is no such approval."""
     is_suspected: bool = False
     """Whether its product is only suspected."""
+    belongs: Belonging = Belonging.HOST
+    """Whose it is."""
+    container: str | None = None
+    """Name of the container it belongs to or leads into; its identifier, cut, where only that is known."""
+    image: str | None = None
+    """The container's image."""
+    published: tuple[str, ...] = ()
+    """Places of the host, ``address:port``, that its engine publishes a container's socket at."""
     proof: Quote | None = None
     """The line of evidence it was read from."""

@@ -39,6 +39,11 @@ def _of_row(name: str, meaning: str) -> Column:
     return Column(name=name, meaning=meaning, read=lambda row, _host: row[name])
 
 
+def _of_newer(name: str, meaning: str) -> Column:
+    """Read what a run that an earlier version kept in the store does not have."""
+    return Column(name=name, meaning=meaning, read=lambda row, _host: row.get(name))
+
+
 def _of_host(name: str, meaning: str) -> Column:
     return Column(name=name, meaning=meaning, read=lambda _row, host: host[name])
 
@@ -97,6 +102,10 @@ _LISTENERS = (
     _of_row("sources", "networks that reach it, separated by spaces"),
     _of_row("rule", "the rule or fact that decided"),
     _of_row("approval", "approval within whose scope it listens"),
+    _of_newer("belongs", "host, container, published (a proxy into a container), namespace or unknown"),
+    _of_newer("container", "name of the container it belongs to or leads into"),
+    _of_newer("image", "the container's image"),
+    _of_newer("published", "places of the host that lead to a container's socket, separated by spaces"),
 )
 _LEDGER = (
     _of_row("host", "inventory name"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from auditor.catalogue.belonging import Belongings, Owned
 from auditor.catalogue.match import owners
 from auditor.firewall.reach import Decision, Door, Filters, is_loopback
 from auditor.model.facts.network import Listener
@@ -25,13 +26,18 @@ def exposures(
     }
     # Where a port alone speaks, its holder may serve much else: the suspicion is of the socket, not of the process.
     by_port = {place: sighting for sighting in sightings for place in sighting.sockets}
+    belongings = Belongings(reading)
     made = []
     for found in reading.found(Listener):
         pids = [owner.pid for owner in found.fact.owners]
         pid = next((pid for pid in pids if pid in holders), pids[0] if pids else None)
-        sighting = (None if pid is None else holders.get(pid)) or by_port.get((found.section, found.line))
+        # A port that a proxy holds for a container is what listens in there.
+        behind = next((holders[one] for one in sorted(belongings.behind(found.fact)) if one in holders), None)
+        known = None if pid is None else holders.get(pid)
+        sighting = known or behind or by_port.get((found.section, found.line))
         process = None if pid is None else processes.get(pid)
-        made.append(_exposure(reading, found, _decide(filters, found.fact), pid, process, sighting, approve))
+        owned = belongings.of(found.fact, pid)
+        made.append(_exposure(reading, found, _decide(filters, found.fact), pid, process, sighting, owned, approve))
     return tuple(sorted(made, key=_order))
 
 
@@ -56,6 +62,7 @@ def _exposure(
     pid: int | None,
     process: Process | None,
     sighting: Sighting | None,
+    owned: Owned,
     approve: Approve,
 ) -> Exposure:
     socket = found.fact
@@ -80,6 +87,10 @@ def _exposure(
         approval=approval,
         objection=objection,
         is_suspected=sighting is not None and sighting.confidence is Confidence.SUSPECTED,
+        belongs=owned.belongs,
+        container=owned.container,
+        image=owned.image,
+        published=owned.published,
         proof=reading.quote(found),
     )
 

@@ -27,7 +27,8 @@ _OF_AN_INDEX = tuple(
         ("deb", "debian", "org"),
         ("archive", "ubuntu", "com"),
         ("registry", "npmjs", "org"),
-        ("docker", "io"),
+        # Not its short name: that is the first part of images' names on hosts, and a package of Debian's.
+        ("registry-1", "docker", "io"),
     )
 )
 _OPTIONS = tuple("--" + name for name in ("index-url", "extra-index-url", "find-links", "trusted-host"))

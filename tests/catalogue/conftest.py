@@ -8,6 +8,7 @@ import pytest
 from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.product import Catalogue
 from auditor.model.evidence import Outcome, Rights
+from auditor.model.facts.containers import Container, PublishedPort
 from auditor.model.facts.network import Family, Listener, Owner, Protocol
 from auditor.model.facts.processes import Process
 from auditor.model.facts.remote_config import Tenant
@@ -23,6 +24,7 @@ _SECTIONS = {
     Service: "services.systemd",
     Listener: "sockets.ss",
     Tenant: "remote_config.files",
+    Container: "containers.docker",
 }
 
 
@@ -40,8 +42,9 @@ def _software(row: Case) -> Software:
 def _process(row: Case) -> Process:
     return Process(
         pid=row["pid"],
-        parent=1,
+        parent=row.get("parent", 1),
         user=row.get("user", "root"),
+        uid=row.get("uid", 0),
         name=row["name"],
         executable=row.get("exe"),
         deleted=row.get("deleted", False),
@@ -49,6 +52,8 @@ def _process(row: Case) -> Process:
         arguments=row.get("args", ""),
         signer=row.get("signer"),
         original_name=row.get("original_name"),
+        cgroup=row.get("cgroup"),
+        namespace=row.get("space"),
     )
 
 
@@ -70,11 +75,30 @@ def _listener(row: Case) -> Listener:
         address=row.get("address", "0.0.0.0"),
         port=row["port"],
         owners=tuple(Owner(pid=pid, name="said-by-the-host") for pid in row.get("pids", ())),
+        namespace=row.get("space"),
+        by_kernel=row.get("kernel", False),
     )
 
 
 def _tenant(row: Case) -> Tenant:
     return Tenant(product=row["product"], tenant=row["tenant"], file=row["file"])
+
+
+def _container(row: Case) -> Container:
+    return Container(
+        engine="docker",
+        identifier=row.get("id", "4f" * 32),
+        name=row.get("name", "some"),
+        image=row["image"],
+        is_running=row.get("running", True),
+        is_on_host_network=row.get("on_host", False),
+        published=tuple(
+            PublishedPort(protocol="tcp", address="0.0.0.0", host_port=outer, container_port=inner)
+            for outer, inner in row.get("published", ())
+        ),
+        pid=row.get("pid"),
+        user=row.get("account"),
+    )
 
 
 _MAKERS: dict[str, tuple[type, Callable[[Case], Any]]] = {
@@ -83,6 +107,7 @@ _MAKERS: dict[str, tuple[type, Callable[[Case], Any]]] = {
     "service": (Service, _service),
     "listener": (Listener, _listener),
     "tenant": (Tenant, _tenant),
+    "container": (Container, _container),
 }
 
 

@@ -46,6 +46,12 @@ SAYS_NOTHING: dict[str, dict[str, Callable[[str], bool]]] = {
         "a file that no line is of": lambda line: line.startswith("file /"),
     },
     "accounts.users": {"passwd(5) hands over to a directory, said already": lambda line: line.startswith(("+", "-"))},
+    "containers.docker": {
+        "a port that was asked for; a container that runs says which it got": lambda line: "\tPortBindings\t" in line,
+    },
+    "containers.podman": {
+        "a second name: an engine gives one": lambda line: "\tnames\t" in line and "\tnames\t0\t" not in line,
+    },
     "firewall.ip6tables_legacy": _SAVED,
     "firewall.ipset": {"blanks": _blank},
     "firewall.iptables_legacy": _SAVED,

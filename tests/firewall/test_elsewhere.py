@@ -33,6 +33,8 @@ RAW = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 172.17.0.2/32 ! -i docke
 CLOSED = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n{}COMMIT\n"
 TO_IT = "-d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 5900 -j ACCEPT\n"
 FROM_A_NETWORK = f"-A FORWARD -s 203.0.113.0/24 {TO_IT}"
+# As another engine's network beside Docker's has it: of some sources its rules see another address.
+MASKED = NAT.replace("COMMIT", "-A POSTROUTING -s 203.0.113.0/24 -j MASQUERADE\nCOMMIT")
 FROM_ANYWHERE = f"-A FORWARD {TO_IT}"
 HOST = HostNetwork(
     addresses={
@@ -94,6 +96,19 @@ def reach(save: str, *inner: Any, host: HostNetwork = HOST, port: int = 5900, **
         pytest.param(
             NAT + CLOSED.format(FROM_A_NETWORK), (*LOCKED, rule("inet", "in", NET, match(DPORT, 5900), "accept")),
             Reachability.BLOCKED, (), id="who-passes-one-does-not-pass-the-other",
+        ),
+        pytest.param(
+            RAW + MASKED + CLOSED.format(FROM_ANYWHERE), (), Reachability.FROM_ANYWHERE, (),
+            id="masqueraded-sources-are-sources-too",
+        ),
+        pytest.param(
+            RAW + MASKED + CLOSED.format(FROM_ANYWHERE),
+            (*LOCKED, rule("inet", "in", NET, match(DPORT, 5900), "accept")),
+            Reachability.UNDECIDED, ("198.51.100.0/24",), id="masqueraded-where-its-own-rules-ask-for-the-source",
+        ),
+        pytest.param(
+            RAW + MASKED + CLOSED.format(FROM_ANYWHERE), LOCKED, Reachability.BLOCKED, (),
+            id="masqueraded-where-its-own-rules-close-it",
         ),
         pytest.param(
             RAW + NAT.replace("172.17.0.2:5900", "172.17.0.2-172.17.0.9:5900") + CLOSED.format(FROM_ANYWHERE), (),

@@ -13,6 +13,7 @@
     fault h007 hang           break a host (or h001,h002 or all)
     heal h007                 undo its faults (or all)
     delay all 50              50 ms more round trip time (0: off)
+    layer engines             make a shared tree that `up` does not make
     down                      remove everything but base, layers, keys and site/
     down --purge              remove the whole folder
 
@@ -30,6 +31,7 @@ from tests.lab.fleet import faults
 from tests.lab.fleet.background import PROFILES
 from tests.lab.fleet.fleet import down, each, up
 from tests.lab.fleet.host import Host, all_hosts
+from tests.lab.fleet.layers import LAYERS, need_base, need_layers
 from tests.lab.fleet.lock import holding
 from tests.lab.fleet.places import Lab, LabError, lab_here
 
@@ -78,6 +80,14 @@ def _status(lab: Lab, _: argparse.Namespace) -> None:
     print(f"{'HOST':6} {'ADDRESS':13} {'PID':>8} {'SSH':6} {'ROLE':28} FAULTS")
     for row in each(hosts, line, 32):
         print(row)
+
+
+def _layer(lab: Lab, options: argparse.Namespace) -> None:
+    if options.name not in LAYERS:
+        raise LabError(f"there is no layer {options.name}: {', '.join(LAYERS)}")
+    with holding(lab):
+        need_base(lab)
+        need_layers(lab, (options.name,))
 
 
 def _inventory(lab: Lab, options: argparse.Namespace) -> None:
@@ -143,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--systemd", type=int, default=0, metavar="N", help="and N hosts with a real systemd")
     add("down", _down, "remove the fleet").add_argument("--purge", action="store_true")
     add("status", _status, "list the hosts")
+    add("layer", _layer, "make one of the shared trees: engines, which `up` does not make").add_argument("name")
     add("places", _places, "print where key, lists and rules are")
     add("inventory", _inventory, "print an inventory").add_argument(
         "kind", nargs="?", choices=("yml", "ini", "csv"), default="yml"

@@ -43,6 +43,8 @@ LAYERS = {
     "vino": Layer(script=_ALONE.format("vino")),
     "gnome-remote-desktop": Layer(script=_ALONE.format("gnome-remote-desktop")),
     "tigervnc-viewer": Layer(script=_ALONE.format("tigervnc-viewer")),
+    # Engines of containers, large: no role of the fleet needs them, and tests that do are skipped without.
+    "engines": Layer(script=f"{_INSTALL} podman crun netavark slirp4netns rootlesskit uidmap docker.io busybox-static"),
     "systemd": Layer(script=f"{_INSTALL} systemd-sysv dbus && systemctl set-default multi-user.target"),
 }
 

@@ -1,0 +1,1 @@
+"""Containers that an engine of the host knows."""
