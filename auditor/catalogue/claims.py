@@ -12,8 +12,9 @@ from auditor.catalogue.programs import program_of_command, program_of_process
 from auditor.model.facts.containers import Container
 from auditor.model.facts.network import Listener, Protocol
 from auditor.model.facts.processes import Process
+from auditor.model.facts.remote_config import BrowserExtension
 from auditor.model.facts.services import Service, ServiceManager
-from auditor.model.facts.software import InstallState, Software
+from auditor.model.facts.software import InstallState, ProgramFile, Software
 from auditor.model.reading import Found, Reading
 from auditor.model.sighting import SightingState
 
@@ -29,6 +30,8 @@ class Basis(StrEnum):
     """A socket that a manager of services holds for a program, which it starts when somebody connects."""
     SIGNER = "signer"
     CONTAINER = "container"
+    FILE = "file"
+    EXTENSION = "extension"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +78,8 @@ def collect_claims(reading: Reading, index: Index) -> list[Claim]:
         *_listener_claims(reading.found(Listener), index),
         *_activation_claims(services, reading.found(Service), reading.found(Listener)),
         *_container_claims(reading.found(Container), index),
+        *_file_claims(reading.found(ProgramFile), index),
+        *_extension_claims(reading.found(BrowserExtension), index),
     ]
 
 
@@ -209,6 +214,21 @@ def image_name(image: str) -> tuple[str, bool]:
     if colon and "/" not in tag:
         path = head
     return path.removeprefix("library/"), not has_registry or registry in _PUBLIC_REGISTRIES
+
+
+def _file_claims(facts: Iterable[Found[ProgramFile]], index: Index) -> Iterator[Claim]:
+    """Take a file that is as large as a program for the program whose name it bears, and any other for a hint."""
+    for found in facts:
+        fact = found.fact
+        for hit in index.find(IndicatorKind.FILE, fact.name):
+            at_most = _trust(is_trusted=fact.is_large)
+            yield _claim(hit, Basis.FILE, SightingState.INSTALLED, found, fact.path, at_most=at_most)
+
+
+def _extension_claims(facts: Iterable[Found[BrowserExtension]], index: Index) -> Iterator[Claim]:
+    for found in facts:
+        for hit in index.find(IndicatorKind.EXTENSION, found.fact.identifier):
+            yield _claim(hit, Basis.EXTENSION, SightingState.INSTALLED, found, found.fact.identifier)
 
 
 def socket_claims(claims: Iterable[Claim], facts: Iterable[Found[Listener]]) -> Iterator[Claim]:

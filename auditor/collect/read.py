@@ -72,6 +72,7 @@ def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[F
         unread=parsed.unread,
         proof=collector.proof.get(evidence.head.os, Proof.DOCUMENTED),
         advice=collector.advice if outcome.is_gap else "",
+        limits=parsed.limits if _is_by_limits_alone(section, parsed) and cut is None else (),
         lines=tuple(lines_of(text)),
     )
 
@@ -109,9 +110,14 @@ def _parsed_before(collector: str, text: str) -> Parsed:
     return collectors()[collector].parse(text)
 
 
+def _is_by_limits_alone(section: Section, parsed: Parsed) -> bool:
+    """Tell whether a section lacks nothing but what bounds left out."""
+    return section.outcome is Outcome.COLLECTED and parsed.partial is None and not parsed.unread
+
+
 def _judge_outcome(section: Section, parsed: Parsed) -> tuple[Outcome, str | None]:
     """Lower the script's own outcome by what the parser could not read."""
-    doubts = []
+    doubts = [limit.text for limit in parsed.limits]
     if parsed.partial is not None:
         doubts.append(parsed.partial)
     if parsed.unread:

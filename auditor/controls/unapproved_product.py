@@ -34,8 +34,15 @@ from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Se
 _SOURCES = Limit(
     id="software-sources",
     text="Software that none of the sources of the section `software` lists is seen only while it runs, listens or "
-    "has a service.",
+    "has a service, or by its name where portable programs are looked for.",
 )
+_WALK = Limit(
+    id="walk-places",
+    text="Portable programs are looked for by name in people's home folders, /opt, /usr/local, /srv, /tmp, /var/tmp "
+    "and /dev/shm, eight folders deep, not in node_modules, .git or file systems mounted below.",
+)
+# A host that has one of these has a system beneath it, which some package manager installed.
+_BESIDE_A_SYSTEM = ("software.flatpak", "software.npm", "software.portable", "software.pypi", "software.snap")
 
 
 def _assess(case: Case) -> Assessment:
@@ -82,7 +89,11 @@ def _violation(use: ProductUse) -> Violation:
 
 def _unread_sources(case: Case) -> tuple[Gap, ...]:
     """Find the gap that no section states: every source is absent, so nothing was listed at all."""
-    sources = [section for name, section in case.reading.sections.items() if name.startswith("software.")]
+    sources = [
+        section
+        for name, section in case.reading.sections.items()
+        if name.startswith("software.") and name not in _BESIDE_A_SYSTEM
+    ]
     if any(section.outcome is not Outcome.ABSENT for section in sources):
         return ()
     return (
@@ -107,7 +118,7 @@ CONTROL = Control(
     },
     demand=Demand.FORBIDS,
     needs={OsFamily.LINUX: ("software.*", "services.*", "processes.*", "sockets.*", "containers.*")},
-    limits=(_SOURCES,),
+    limits=(_SOURCES, _WALK),
     assess=_assess,
     manual=__doc__,
 )

@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from auditor.model.evidence import Outcome, Proof, Rights, Unread
 from auditor.model.host import OsFamily
 from auditor.model.sighting import Quote
+from auditor.model.verdict import Limit
 
 T = TypeVar("T")
 
@@ -23,6 +24,8 @@ class Parsed:
     """Lines that were not understood: any makes the section *partial*."""
     partial: str | None = None
     """Why the answer lacks rows or columns although every line was understood; None when it lacks nothing."""
+    limits: tuple[Limit, ...] = ()
+    """What a bound of the question left out: the section is *partial* by them."""
 
 
 class Found(NamedTuple, Generic[T]):
@@ -54,6 +57,8 @@ class SectionReading:
     """How well its reader is proven on this operating system."""
     advice: str = ""
     """How the operator gets a complete answer."""
+    limits: tuple[Limit, ...] = ()
+    """What makes it *partial*, where that is limits alone: a policy may accept them."""
     lines: tuple[str, ...] = field(default=(), repr=False)
     """Its text, line by line, for quotes."""
 

@@ -65,7 +65,7 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
         verdict=verdict(claim),
         rests_on=tuple(section.id for section in seen),
         documented=tuple(section.id for section in seen if section.proof is Proof.DOCUMENTED),
-        limits=control.limits,
+        limits=tuple(dict.fromkeys((*control.limits, *(limit for section in seen for limit in section.limits)))),
         violations=violations,
         suspected=suspected,
         gaps=gaps,

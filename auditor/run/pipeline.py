@@ -28,6 +28,7 @@ from auditor.model.verdict import Judgement, Verdict, Violation
 from auditor.policy.approvals import approval_for, listener_approval
 from auditor.policy.exceptions import exception_for
 from auditor.policy.judge import judge, unassessed
+from auditor.policy.limits import accept_limits
 from auditor.run.exposures import Approve, exposures
 from auditor.run.filtering import filtering_of
 from auditor.run.filters import filters_of
@@ -96,7 +97,7 @@ def _with_status(error: HostError, answered: Answered) -> HostError:
 
 def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) -> HostResult:
     """Read evidence and judge it."""
-    reading = read(evidence)
+    reading = accept_limits(read(evidence), rules.policy.accepted_limits, rules.as_of.date())
     sightings = match(reading, rules.catalogue)
     filters = filters_of(reading)
     products = tuple(_use(sighting, host, rules) for sighting in sightings)

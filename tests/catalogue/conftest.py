@@ -11,9 +11,9 @@ from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.containers import Container, PublishedPort
 from auditor.model.facts.network import Family, Listener, Owner, Protocol
 from auditor.model.facts.processes import Process
-from auditor.model.facts.remote_config import Tenant
+from auditor.model.facts.remote_config import BrowserExtension, Tenant
 from auditor.model.facts.services import Service, ServiceManager, StartMode
-from auditor.model.facts.software import InstallState, Software
+from auditor.model.facts.software import InstallState, ProgramFile, Software
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading, SectionReading
 
@@ -25,6 +25,8 @@ _SECTIONS = {
     Listener: "sockets.ss",
     Tenant: "remote_config.files",
     Container: "containers.docker",
+    ProgramFile: "software.portable",
+    BrowserExtension: "remote_config.extensions",
 }
 
 
@@ -101,6 +103,18 @@ def _container(row: Case) -> Container:
     )
 
 
+def _file(row: Case) -> ProgramFile:
+    return ProgramFile(
+        path=row["path"], mode=row.get("mode", 0o755), uid=1000, size=row.get("size"), modified=1_790_000_000
+    )
+
+
+def _extension(row: Case) -> BrowserExtension:
+    return BrowserExtension(
+        browser=row["browser"], identifier=row["identifier"], version=row.get("version", ""), path=row["path"]
+    )
+
+
 _MAKERS: dict[str, tuple[type, Callable[[Case], Any]]] = {
     "software": (Software, _software),
     "process": (Process, _process),
@@ -108,6 +122,8 @@ _MAKERS: dict[str, tuple[type, Callable[[Case], Any]]] = {
     "listener": (Listener, _listener),
     "tenant": (Tenant, _tenant),
     "container": (Container, _container),
+    "file": (ProgramFile, _file),
+    "extension": (BrowserExtension, _extension),
 }
 
 

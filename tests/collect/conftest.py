@@ -101,6 +101,7 @@ def as_record() -> Callable[[Parsed], dict[str, object]]:
             "facts": [{"line": line, "fact": type(fact).__name__, **_record(fact)} for line, fact in parsed.facts],
             "unread": [{"line": one.line, "reason": one.reason} for one in parsed.unread],
             "partial": parsed.partial,
+            **({"limits": [[limit.id, limit.text] for limit in parsed.limits]} if parsed.limits else {}),
         }
 
     return convert
@@ -214,7 +215,13 @@ def dumps(record: dict[str, object]) -> str:
         json.dumps(fact, ensure_ascii=True) + ("," if at < len(facts) else "") for at, fact in enumerate(facts, 1)
     )
     lines.extend(
-        ["],", f'"unread": {json.dumps(record["unread"])},', f'"partial": {json.dumps(record["partial"])}', "}"]
+        [
+            "],",
+            f'"unread": {json.dumps(record["unread"])},',
+            *([f'"limits": {json.dumps(record["limits"])},'] if "limits" in record else []),
+            f'"partial": {json.dumps(record["partial"])}',
+            "}",
+        ]
     )
     return "\n".join(lines) + "\n"
 

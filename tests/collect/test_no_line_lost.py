@@ -69,6 +69,10 @@ SAYS_NOTHING: dict[str, dict[str, Callable[[str], bool]]] = {
         ),
         "a key to verify signatures with": lambda line: line.startswith("package\tgpg-pubkey\t"),
     },
+    "software.portable": {"a folder that the walk began in": lambda line: line.startswith("root\t/")},
+    "software.pypi": {
+        "a package that the distribution lists itself": lambda line: line.startswith("dist\t\t/usr/lib/python3"),
+    },
     "sockets.ss": {"the script's own mark, said again": _words("ss")},
     "system.os": {
         "blanks": _blank,
@@ -92,7 +96,7 @@ def _recorded(name: str) -> list[str]:
 def _read(parsed: Parsed) -> tuple[object, ...]:
     """Return what an answer says, wherever in it that stands."""
     unread = [(one.text, one.reason) for one in parsed.unread]
-    return [fact for _, fact in parsed.facts], unread, parsed.partial
+    return [fact for _, fact in parsed.facts], unread, parsed.partial, parsed.limits
 
 
 def _noise() -> st.SearchStrategy[str]:

@@ -1,7 +1,7 @@
 """The order of verdicts is complete: no other case exists."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,10 +11,11 @@ from auditor.controls.control import Control
 from auditor.model.case import Case, History
 from auditor.model.evidence import EvidenceHead, Outcome, Proof, Rights
 from auditor.model.host import HostFacts, OsFamily
-from auditor.model.policy import Settings
+from auditor.model.policy import AcceptedLimit, Settings
 from auditor.model.reading import Reading, SectionReading
-from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Mitigation, Verdict, Violation
+from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Verdict, Violation
 from auditor.policy.judge import Claim, judge, unassessed, verdict
+from auditor.policy.limits import accept_limits
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 SEEN = Violation(subject="product:x", reason="x is running", proof=(), remediation=("Remove it.",))
@@ -167,3 +168,41 @@ def test_proof_of_not_applicable_stands_in_the_judgement() -> None:
 def test_a_host_without_evidence_has_only_unknown_verdicts() -> None:
     judged = unassessed(a_control(Assessment(violations=(SEEN,))), "refused")
     assert (judged.verdict, judged.gaps[0].reason) == (Verdict.UNKNOWN, "refused")
+
+
+FAR = Limit(id="remote-homes", text="homes on the network were left out")
+WALK = Limit(id="walk-budget", text="the walk was given up")
+CUT = SectionReading(id="a.b", outcome=Outcome.PARTIAL, reason="the walk was given up", limits=(FAR, WALK))
+LAST_DAY = NOW.date()
+
+
+def accepted(limit: str, end: date = LAST_DAY) -> AcceptedLimit:
+    return AcceptedLimit(limit=limit, reason="known", owner="security", end=end)
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        pytest.param((), Verdict.UNKNOWN, id="nobody-accepted-it"),
+        pytest.param((accepted("walk-budget"),), Verdict.UNKNOWN, id="one-of-two-is-not-enough"),
+        pytest.param((accepted("walk-budget"), accepted("remote-homes")), Verdict.PASS, id="both-on-the-last-day"),
+        pytest.param(
+            (accepted("walk-budget", LAST_DAY - timedelta(days=1)), accepted("remote-homes")),
+            Verdict.UNKNOWN,
+            id="the-day-after",
+        ),
+    ],
+)
+def test_a_limit_is_unknown_until_the_policy_accepts_it(entries: tuple[AcceptedLimit, ...], expected: Verdict) -> None:
+    case = a_case(CUT)
+    judged = judge(
+        a_control(Assessment()), replace(case, reading=accept_limits(case.reading, entries, LAST_DAY)), excuse
+    )
+    assert judged.verdict is expected
+    assert judged.limits == ((FAR, WALK) if expected is Verdict.PASS else ())
+
+
+def test_accepting_a_limit_helps_no_section_that_lacks_more() -> None:
+    case = a_case(replace(CUT, limits=()))
+    entries = (accepted("walk-budget"), accepted("remote-homes"))
+    assert accept_limits(case.reading, entries, LAST_DAY) is case.reading

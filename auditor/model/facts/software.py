@@ -52,3 +52,33 @@ class Software:
     """Day of installation: ``YYYY-MM-DD`` in UTC where the source counts seconds, else as it writes it."""
     origin: str | None = None
     """Repository, store or deployment mechanism it came from."""
+
+
+PROGRAM_SIZE = 65_536
+"""Bytes from which a file of a program's name is taken for the program, not for a script that only bears the name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramFile:
+    """A file that can be executed, or an AppImage, where no package manager need know of it."""
+
+    path: str
+    """Where it is."""
+    mode: int | None
+    """Permissions, the lowest twelve bits; None where the host's tools do not tell."""
+    uid: int | None
+    """Number of its owner; None where the host's tools do not tell."""
+    size: int | None
+    """Bytes; 65536 for at least so many, and None for fewer, where the host's tools do not tell."""
+    modified: int | None
+    """When it was last written, seconds since 1970; None where the host's tools do not tell."""
+
+    @property
+    def name(self) -> str:
+        """Return its name without folders."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether it is as large as programs are."""
+        return self.size is not None and self.size >= PROGRAM_SIZE

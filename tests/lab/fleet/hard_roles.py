@@ -158,4 +158,38 @@ _BEHIND = (
     Role(id="egress-filtered", says="Remote access is filtered on the way out, UDP forgotten.", filter="nft-egress"),
 )  # fmt: skip
 
-HARD = (*_SUSPICIONS, *_DECOYS, *_RIGHTS, *_HOSTILE, *_BEHIND)
+_USER = ("dora:x:3002:3002::/home/dora:/bin/bash",)
+_FLATPAK = "/home/dora/.local/share/flatpak/app/com.anydesk.Anydesk/x86_64/stable"
+_UNLISTED = (
+    Role(
+        id="portable", says="A portable AnyDesk and RustDesk's AppImage in a home folder, never started.",
+        accounts=_USER,
+        # Programs of their size; what is inside is not what they are recognised by.
+        copies={
+            "/home/dora/Downloads/anydesk": "/usr/bin/bash",
+            "/home/dora/Applications/rustdesk-1.3.9-x86_64.AppImage": "/usr/bin/bash",
+        },
+        products=(
+            Planted(product="anydesk", state=State.INSTALLED), Planted(product="rustdesk", state=State.INSTALLED),
+        ),
+    ),
+    Role(
+        id="portable-name", says="A small script that bears AnyDesk's name: suspected, no more.",
+        copies={"/opt/tools/anydesk": "/usr/bin/ldd"},
+        products=(Planted(product="anydesk", state=State.INSTALLED, is_suspected=True),),
+    ),
+    Role(
+        id="user-installed", says="A user installed AnyDesk by Flatpak; pip installed websockify for all.",
+        accounts=_USER,
+        links={f"{_FLATPAK}/active": "b1946ac9"},
+        files={
+            "/usr/local/lib/python3.11/dist-packages/websockify-0.13.0.dist-info/INSTALLER": "pip\n",
+            f"{_FLATPAK}/b1946ac9/metadata": "[Application]\n",
+        },
+        products=(
+            Planted(product="anydesk", state=State.INSTALLED), Planted(product="websockify", state=State.INSTALLED),
+        ),
+    ),
+)  # fmt: skip
+
+HARD = (*_SUSPICIONS, *_DECOYS, *_RIGHTS, *_HOSTILE, *_BEHIND, *_UNLISTED)
