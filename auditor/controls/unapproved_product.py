@@ -18,9 +18,9 @@ Remove the software, or approve it in the policy with a business reason, an owne
 
 ## What it needs
 
-Software, services, processes, listening sockets and containers. At least one source of installed software
-must have answered: where none that this version reads is found, or a package manager that it knows of and
-does not read, the verdict is unknown.
+Software, services, processes, listening sockets, containers and browser extensions. At least one source of
+installed software must have answered: where none that this version reads is found, or a package manager that
+it knows of and does not read, the verdict is unknown.
 """
 
 from auditor.controls.control import Control
@@ -117,7 +117,11 @@ CONTROL = Control(
         "PCI DSS v4": ("1.2.5",),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("software.*", "services.*", "processes.*", "sockets.*", "containers.*")},
+    needs={
+        OsFamily.LINUX: (
+            "software.*", "services.*", "processes.*", "sockets.*", "containers.*", "remote_config.extensions",
+        ),
+    },  # fmt: skip
     limits=(_SOURCES, _WALK),
     assess=_assess,
     manual=__doc__,

@@ -69,6 +69,10 @@ SAYS_NOTHING: dict[str, dict[str, Callable[[str], bool]]] = {
         ),
         "a key to verify signatures with": lambda line: line.startswith("package\tgpg-pubkey\t"),
     },
+    "remote_config.extensions": {
+        "the script's own mark, said again": _words("policies"),
+        "a line of a policy file that forces no extension": lambda line: line.startswith("/") and ":" in line,
+    },
     "software.portable": {"a folder that the walk began in": lambda line: line.startswith("root\t/")},
     "software.pypi": {
         "a package that the distribution lists itself": lambda line: line.startswith("dist\t\t/usr/lib/python3"),

@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from auditor.model.facts.remote_config import BrowserExtension
 from auditor.model.facts.software import ProgramFile, Software
 
 Run = Callable[..., Any]
@@ -157,7 +158,13 @@ def test_folders_that_a_user_closed_are_open_to_root_and_a_gap_for_others(tree: 
     (tree / "home/ada/private").chmod(0o700)
     (tree / "home/ada").chmod(0o700)
     assert [one.name for one in _facts(ask("software.portable"), ProgramFile)] == ["anydesk"]
-    for name in ("software.portable", "software.flatpak", "software.pypi", "software.npm"):
+    for name in (
+        "software.portable",
+        "software.flatpak",
+        "software.pypi",
+        "software.npm",
+        "remote_config.extensions",
+    ):
         assert "partial" in ask(name, uid=_NOBODY).words
 
 
@@ -243,3 +250,24 @@ def test_npm_installs_for_all_and_for_one_user(tree: Path, ask: Run, tmp_path: P
         ("plain", "", "ada"),
         ("@scope/tool", "", "ada"),
     }
+
+
+def test_extensions_of_every_profile_are_found(tree: Path, ask: Run) -> None:
+    ada, bob = tree / "home/ada", tree / "home/bob"
+    remote = "inomeogfingihgjfjlpeplalcfajhgai"
+    (ada / f".config/google-chrome/Default/Extensions/{remote}/2.1_0").mkdir(parents=True)
+    (ada / f".config/google-chrome/Profile 1/Extensions/{remote}/2.2_1").mkdir(parents=True)
+    (bob / ".var/app/com.brave.Browser/config/BraveSoftware/Brave-Browser/NativeMessagingHosts").mkdir(parents=True)
+    host = bob / ".var/app/com.brave.Browser/config/BraveSoftware/Brave-Browser/NativeMessagingHosts"
+    (host / "com.google.chrome.remote_desktop.json").symlink_to("/dev/full")
+    profile = bob / "snap/firefox/common/.mozilla/firefox/ab12.default/extensions"
+    profile.mkdir(parents=True)
+    os.mkfifo(profile / "uBlock0@raymondhill.net.xpi")
+    answer = ask("remote_config.extensions")
+    assert {(one.browser, one.identifier, one.version, one.user) for one in _facts(answer, BrowserExtension)} >= {
+        ("chrome", remote, "2.1", "ada"),
+        ("chrome", remote, "2.2", "ada"),
+        ("brave", "com.google.chrome.remote_desktop", "", "bob"),
+        ("firefox", "uBlock0@raymondhill.net", "", "bob"),
+    }
+    assert (answer.words, answer.parsed.unread) == (set(), ())

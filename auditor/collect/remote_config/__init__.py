@@ -1,0 +1,1 @@
+"""How remote-access software and what it rests on are configured."""
