@@ -20,11 +20,9 @@ _RECORDED = Path(__file__).parents[2] / "auditor" / "demo" / "web-1.probe"
 @cache
 def recorded_sections() -> Mapping[str, bytes]:
     """Return what a real host said, section by section."""
-    opening, _, body = _RECORDED.read_bytes().partition(b"\n")
-    assert opening.endswith(b"gzip")
     sections: dict[str, bytes] = {}
     name = ""
-    for line in zlib.decompress(body, 31).split(b"\n"):
+    for line in _recorded_lines():
         if line.startswith(b"@begin "):
             name = line.removeprefix(b"@begin ").decode()
             sections[name] = b""
@@ -33,11 +31,31 @@ def recorded_sections() -> Mapping[str, bytes]:
     return sections
 
 
+@cache
+def _recorded_absences() -> Mapping[str, bytes]:
+    """Return how a real host said of a thing that it is not there, by section."""
+    absences: dict[str, bytes] = {}
+    name = ""
+    for line in _recorded_lines():
+        if line.startswith(b"@begin "):
+            name = line.removeprefix(b"@begin ").decode()
+        elif line.startswith(b"@outcome absent "):
+            absences[name] = line + b"\n"
+    return absences
+
+
+def _recorded_lines() -> list[bytes]:
+    opening, _, body = _RECORDED.read_bytes().partition(b"\n")
+    assert opening.endswith(b"gzip")
+    return zlib.decompress(body, 31).split(b"\n")
+
+
 def body_of(changes: Mapping[str, bytes]) -> bytes:
     """Write an answer's body, some sections said otherwise."""
     parts = [HEAD]
     for name, text in {**recorded_sections(), **changes}.items():
         content = b"|" + text.rstrip(b"\n").replace(b"\n", b"\n|") + b"\n" if text else b""
+        content += b"" if name in changes else _recorded_absences().get(name, b"")
         parts.append(b"@begin %s\n%s@end %s 0\n" % (name.encode(), content, name.encode()))
     return b"".join([*parts, b"@finish\n"])
 

@@ -67,3 +67,41 @@ class InstallerPolicy:
     """Its value as text."""
     allows_users: bool | None
     """Whether it lets users without rights install; None when the value alone does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoasRule:
+    """One rule of doas.conf: of those that match, the last decides."""
+
+    permits: bool
+    """Whether it permits or denies."""
+    principal: str
+    """Who: a user, or ``%group``."""
+    target: str
+    """As whom; empty means anybody, root among them."""
+    command: str = ""
+    """The one command it is about; empty means any."""
+    arguments: tuple[str, ...] | None = None
+    """The arguments that the command must have; None means any."""
+    needs_password: bool = True
+    """Whether a password is asked for."""
+    file: str
+    """File that holds it."""
+    line: int
+    """Line of that file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolkitGrant:
+    """What polkit lets somebody do whom its rules name."""
+
+    principal: str
+    """Who: a user, ``%group``, or ``ALL``."""
+    action: str
+    """Action id; ``*`` where the entry says who counts as administrator, whose password opens every action."""
+    answer: str
+    """``yes``, ``auth_self`` (with the own password) or ``auth_admin`` (with an administrator's, who this one is)."""
+    where: str
+    """From where: ``anywhere``, or ``at the console`` for who sits in front of the host."""
+    file: str
+    """File that says so."""

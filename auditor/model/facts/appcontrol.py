@@ -37,5 +37,7 @@ class WritableProgramPath:
     """Who owns it."""
     mode: str
     """Its permissions as the platform writes them."""
+    group: str = ""
+    """Group it belongs to, where the platform has that."""
     reason: str
-    """Why it matters: in PATH, service folder, start-up folder."""
+    """Why it matters: in PATH, above a folder in PATH, folder of programs, start-up folder."""

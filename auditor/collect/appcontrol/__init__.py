@@ -1,0 +1,1 @@
+"""What keeps unapproved programs from running, and where programs can be put."""
