@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from enum import StrEnum
 
 from auditor.model.pacing import Pacing
 
@@ -101,6 +102,17 @@ class Installers:
     """Group names of the host, not of the inventory."""
 
 
+class ExecutionDemand(StrEnum):
+    """What must keep unapproved programs from running (M1038)."""
+
+    NONE = "none"
+    """Nothing: the control does not apply."""
+    USER_PLACES = "user_places"
+    """Nothing can be started from where ordinary users write."""
+    ALLOWLIST = "allowlist"
+    """Nothing runs that nobody listed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How strict the audit is."""
@@ -119,6 +131,8 @@ class Settings:
     """Who may install software."""
     service_accounts: tuple[str, ...] = ()
     """Accounts of management tools that may hold root rights, such as the auditor's own."""
+    execution_control: ExecutionDemand = ExecutionDemand.NONE
+    """What must keep unapproved programs from running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,13 +64,18 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
         control=control.id,
         verdict=verdict(claim),
         rests_on=tuple(section.id for section in seen),
-        documented=tuple(section.id for section in seen if section.proof is Proof.DOCUMENTED),
+        documented=tuple(section.id for section in seen if _is_only_documented(section)),
         limits=tuple(dict.fromkeys((*control.limits, *(limit for section in seen for limit in section.limits)))),
         violations=violations,
         suspected=suspected,
         gaps=gaps,
         inapplicable=found.inapplicable,
     )
+
+
+def _is_only_documented(section: SectionReading) -> bool:
+    """Tell whether a section went through a reader that is proven by manual pages alone; none reads what is absent."""
+    return section.proof is Proof.DOCUMENTED and section.outcome is not Outcome.ABSENT
 
 
 def unassessed(control: Control, reason: str) -> Judgement:

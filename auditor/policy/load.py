@@ -17,6 +17,7 @@ from auditor.model.policy import (
     AcceptedLimit,
     Approval,
     ExceptionRecord,
+    ExecutionDemand,
     Installers,
     ListenScope,
     Networks,
@@ -275,6 +276,8 @@ def _settings(data: Mapping[str, Any]) -> Settings:
         given["service_accounts"] = tuple(given["service_accounts"])
     if "installers" in given:
         given["installers"] = Installers(**{key: tuple(names) for key, names in given["installers"].items()})
+    if "execution_control" in given:
+        given["execution_control"] = ExecutionDemand(given["execution_control"])
     return Settings(**given)
 
 

@@ -1,11 +1,16 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from auditor.controls.software_installers import CONTROL
-from auditor.model.facts.accounts import Account, Group, SudoRule
+from auditor.model.evidence import Outcome, Rights
+from auditor.model.facts.accounts import Account, DoasRule, Group, PolkitGrant, SudoRule
+from auditor.model.facts.processes import Process
+from auditor.model.facts.software import Software
 from auditor.model.policy import Installers, Settings
+from auditor.model.verdict import Severity
 
 Make = Callable[..., Any]
 
@@ -72,3 +77,82 @@ def test_a_host_list_that_cannot_be_told_is_a_gap(a_case: Make) -> None:
 def test_one_person_is_one_finding_however_many_ways_there_are(a_case: Make) -> None:
     facts = (ALICE, Group(name="sudo", gid=27, members=("alice",)), a_rule("%sudo"), a_rule("alice"))
     assert len(CONTROL.assess(a_case(*facts)).violations) == 1
+
+
+DISK = Group(name="disk", gid=6, members=("alice",))
+DOCKER = Group(name="docker", gid=998, members=("alice",))
+DOCKERD = Process(pid=7, parent=1, user="root", uid=0, name="dockerd", executable="/usr/bin/dockerd")
+
+
+def doas(principal: str, *, permits: bool = True, command: str = "", target: str = "") -> DoasRule:
+    return DoasRule(permits=permits, principal=principal, target=target, command=command, file="/etc/doas.conf", line=1)
+
+
+def polkit(principal: str, action: str = "org.freedesktop.packagekit.package-install", where: str = "anywhere") -> Any:
+    answer = "auth_admin" if action == "*" else "yes"
+    return PolkitGrant(
+        principal=principal, action=action, answer=answer, where=where, file="/etc/polkit-1/rules.d/a.rules"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "principals"),
+    [
+        pytest.param([doas("alice")], ["alice"], id="doas-any-command"),
+        pytest.param([doas("alice", target="postgres")], [], id="doas-as-somebody-else"),
+        pytest.param([doas("alice", command="/usr/bin/systemctl")], [], id="doas-one-harmless-command"),
+        pytest.param([doas("alice", command="/sbin/apk")], ["alice"], id="doas-a-package-manager"),
+        pytest.param([Group(name="wheel", members=("alice",)), doas("%wheel")], ["alice"], id="doas-a-group"),
+        pytest.param([doas("alice"), doas("alice", permits=False)], [], id="doas-the-last-rule-decides"),
+        pytest.param([doas("alice", permits=False), doas("alice")], ["alice"], id="doas-a-denial-before-it-does-not"),
+        pytest.param(
+            [doas("alice"), doas("alice", permits=False, command="/bin/sh")], ["alice"], id="doas-one-command-less"
+        ),
+        pytest.param(
+            [Group(name="wheel", members=("alice", "bob")), doas("%wheel"), doas("bob", permits=False)], ["alice"],
+            id="doas-a-member-less",
+        ),
+        pytest.param([polkit("alice")], ["alice"], id="polkit-a-user"),
+        pytest.param([polkit("ALL", where="at the console")], ["ALL"], id="polkit-everybody"),
+        pytest.param([Group(name="ops", members=("alice",)), polkit("%ops")], ["alice"], id="polkit-a-group"),
+        pytest.param([Group(name="sudo", members=("alice",)), polkit("%sudo", "*")], ["alice"], id="polkit-admins"),
+        pytest.param([Group(name="sudo"), polkit("%sudo", "*")], [], id="polkit-admins-that-are-none"),
+        pytest.param([ALICE, polkit("#1000", "*")], ["alice"], id="polkit-by-number"),
+        pytest.param([DISK], ["alice"], id="the-disks-are-always-there"),
+        pytest.param([DOCKER], [], id="docker-was-removed-and-left-its-group"),
+        pytest.param([DOCKER, DOCKERD], ["alice"], id="docker-runs"),
+        pytest.param(
+            [DOCKER, Software(name="docker-ce", version="28", source="software.dpkg")], ["alice"],
+            id="docker-is-installed",
+        ),
+        pytest.param([Group(name="docker", gid=998), DOCKERD], [], id="docker-for-nobody"),
+    ],
+)  # fmt: skip
+def test_who_may_install_without_sudo(a_case: Make, facts: list[object], principals: list[str]) -> None:
+    found = CONTROL.assess(a_case(*facts))
+    assert ([violation.subject for violation in found.violations], found.gaps) == (
+        [f"principal:{name}" for name in principals],
+        (),
+    )
+
+
+def test_a_group_of_what_was_not_seen_is_a_gap(a_case: Make, a_section: Make) -> None:
+    found = CONTROL.assess(a_case(DOCKER, sections=(a_section("software.dpkg", Outcome.FAILED),)))
+    assert (found.violations, [gap.section for gap in found.gaps]) == ((), ["software.*"])
+
+
+def test_an_approved_group_opens_nothing(a_case: Make) -> None:
+    settings = Settings(installers=Installers(groups=("docker", "ops")))
+    facts = (DOCKER, DOCKERD, Group(name="ops", members=("bob",)), polkit("%ops"), doas("%ops"))
+    assert CONTROL.assess(a_case(*facts, settings=settings)).violations == ()
+
+
+def test_who_sits_at_the_console_matters_less(a_case: Make) -> None:
+    (violation,) = CONTROL.assess(a_case(polkit("ALL", where="at the console"))).violations
+    assert violation.severity is Severity.LOW
+    assert violation.reason.startswith("everybody is let use org.freedesktop.packagekit.package-install of polkit")
+
+
+def test_without_rights_polkit_is_not_accused(a_case: Make) -> None:
+    case = a_case(polkit("alice"))
+    assert CONTROL.assess(replace(case, head=replace(case.head, rights=Rights.USER))).violations == ()

@@ -338,4 +338,6 @@ def test_the_command_tells_the_truth_of_a_host() -> None:
         "product_egress": "not_applicable",
         "complete_inventory": "pass",
         "software_installers": "pass",
+        "writable_program_path": "pass",
+        "execution_control": "not_applicable",
     }

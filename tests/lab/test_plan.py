@@ -83,12 +83,14 @@ def test_a_filter_says_who_reaches_a_socket(name: str, socket: Socket, expected:
         pytest.param("several", "fail", "fail", "pass", id="one-of-three-approved"),
         pytest.param("sudo-aliases", "pass", "pass", "fail", id="who-may-install"),
         pytest.param("sudo-limited", "pass", "pass", "pass", id="who-may-not"),
+        pytest.param("polkit-rule", "pass", "pass", "fail", id="through-polkit"),
+        pytest.param("docker-left", "pass", "pass", "pass", id="through-a-group-of-nothing"),
     ],
 )
 def test_the_truth_follows_from_what_was_planted(role: str, product: str, listener: str, installers: str) -> None:
     verdicts = {control: given["verdict"] for control, given in _truth(role)["verdicts"].items()}
-    for filtered in ("host_filter", "unused_opening", "product_egress"):
-        del verdicts[filtered]
+    for of_others in ("host_filter", "unused_opening", "product_egress", "execution_control", "writable_program_path"):
+        del verdicts[of_others]
     assert verdicts == {
         "unapproved_product": product,
         "exposed_listener": listener,
@@ -110,6 +112,24 @@ def test_the_truth_about_a_filter_follows_from_its_rules(role: str, host_filter:
     verdicts = _truth(role)["verdicts"]
     assert verdicts["host_filter"]["verdict"] == host_filter
     assert verdicts["unused_opening"]["verdict"] == unused_opening
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "allowlist", "places"),
+    [
+        pytest.param("clean", "pass", "fail", "fail", id="nothing-there"),
+        pytest.param("open-path", "fail", "fail", "fail", id="a-folder-of-path"),
+        pytest.param("allowlist", "pass", "pass", "pass", id="an-allowlist-is-more"),
+        pytest.param("noexec", "pass", "fail", "pass", id="noexec-is-less"),
+    ],
+)
+def test_the_truth_about_execution_follows_from_what_was_planted(
+    role: str, path: str, allowlist: str, places: str
+) -> None:
+    truth = _truth(role)
+    assert truth["verdicts"]["writable_program_path"]["verdict"] == path
+    assert truth["verdicts"]["execution_control"]["verdict"] == "not_applicable"
+    assert truth["execution"] == {"allowlist": allowlist, "user_places": places}
 
 
 def test_every_filter_that_a_role_names_is_there() -> None:

@@ -133,8 +133,10 @@ DENIED = SectionReading(id="a.d", outcome=Outcome.DENIED, reason="needs root", a
 
 
 def test_a_pass_says_what_it_rests_on_and_what_of_it_is_only_documented() -> None:
-    judged = judge(a_control(Assessment()), a_case(COLLECTED, ABSENT), excuse)
-    assert (judged.verdict, judged.rests_on, judged.documented) == (Verdict.PASS, ("a.b", "a.c"), ("a.c",))
+    read = SectionReading(id="a.e", outcome=Outcome.COLLECTED, proof=Proof.DOCUMENTED)
+    judged = judge(a_control(Assessment()), a_case(COLLECTED, ABSENT, read), excuse)
+    # What is absent went through no reader.
+    assert (judged.verdict, judged.rests_on, judged.documented) == (Verdict.PASS, ("a.b", "a.c", "a.e"), ("a.e",))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PARTIAL, Outcome.DENIED, Outcome.FAILED, Outcome.TRUNCATED])

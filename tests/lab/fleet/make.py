@@ -95,6 +95,7 @@ def _write_accounts(host: Host, role: Role, background: Background, layers: tupl
     passwd += role.accounts
     shadow += [f"{account.partition(':')[0]}:*:19800:0:99999:7:::" for account in role.accounts]
     group.append(f"{OPS_GROUP}:x:{_OPS_GID}:{','.join(background.installers)}")
+    group += role.unix_groups
     for name, members in role.members.items():
         group = [f"{row}{','.join(members)}" if row.startswith(f"{name}:") else row for row in group]
     for name, rows, mode in (("passwd", passwd, 0o644), ("shadow", shadow, 0o640), ("group", group, 0o644)):
@@ -137,6 +138,12 @@ def _write_planted(host: Host, role: Role, layers: tuple[str, ...]) -> None:
         link = _inside(host, path)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(target)
+    for path, (mode, owner, owning) in role.modes.items():
+        place = _inside(host, path)
+        if path not in role.files:
+            place.mkdir(parents=True, exist_ok=True)
+        os.chown(place, owner, owning)
+        place.chmod(mode)
     for path, source in role.copies.items():
         write(_inside(host, path), _file_of_layer(host.lab, layers, source).read_bytes(), 0o755)
     for path in role.hidden:

@@ -156,6 +156,16 @@ class Role:
     """Further passwd rows."""
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Group to further members."""
+    unix_groups: tuple[str, ...] = ()
+    """Further group rows."""
+    modes: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Path to its permissions, owner and group; what is no file of the role is a folder."""
+    open_paths: tuple[str, ...] = ()
+    """Folders of programs that others than administrators may write to."""
+    undecided: tuple[str, ...] = ()
+    """Sections that hold what an auditor cannot work out."""
+    execution: dict[str, str] = field(default_factory=dict)
+    """Verdict on execution control for what a policy may demand; what is left out is ``fail``."""
     installers: tuple[str, ...] = ()
     """Principals who may install software although the policy does not say so."""
     sudo_password: str | None = None

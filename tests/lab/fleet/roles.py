@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tests.lab.fleet.control_roles import CONTROLLED
 from tests.lab.fleet.hard_roles import HARD
 from tests.lab.fleet.plan import Planted, Program, Role, Socket, State, tcp
 from tests.lab.fleet.vendors import (
@@ -235,5 +236,5 @@ _VENDORS = (
     ),
 )  # fmt: skip
 
-ROLES = (*_CLEAN, *_TIGERVNC, *_X11VNC, *_RDP, *_VENDORS, *HARD)
+ROLES = (*_CLEAN, *_TIGERVNC, *_X11VNC, *_RDP, *_VENDORS, *HARD, *CONTROLLED)
 """In this order hosts get their roles; a fleet larger than this goes on with ordinary hosts."""

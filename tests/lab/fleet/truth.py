@@ -54,6 +54,7 @@ def tell(name: str, address: str, role: Role, background: Background, *, has_sys
         "installers": sorted(role.installers),
         "services": [{"name": unit.name, "enabled": unit.enabled, "active": unit.active} for unit in role.units],
         "verdicts": _verdicts(role, listeners, loaded),
+        "execution": {demand: role.execution.get(demand, "fail") for demand in ("allowlist", "user_places")},
     }
 
 
@@ -108,13 +109,22 @@ def _verdicts(role: Role, listeners: list[dict[str, Any]], loaded: Filter) -> di
         "host_filter": _verdict("pass" if loaded.closes_both else "fail"),
         "unused_opening": _verdict("fail" if _unused(listeners, loaded) else "pass"),
         "product_egress": _verdict("not_applicable"),
-        "complete_inventory": _verdict("pass"),
-        "software_installers": _verdict("fail" if role.installers else "pass"),
+        "complete_inventory": _seen(role, "pass"),
+        "software_installers": _verdict("fail") if role.installers else _seen(role, "pass"),
+        "writable_program_path": _verdict("fail" if role.open_paths else "pass"),
+        "execution_control": _verdict("not_applicable"),
     }
 
 
 def _verdict(word: str, because: str | None = None) -> dict[str, str | None]:
     return {"verdict": word, "because": because}
+
+
+def _seen(role: Role, word: str) -> dict[str, str | None]:
+    """Return a verdict that rests on sections which hold what no auditor can work out, where there are such."""
+    return (
+        _verdict("unknown", f"{', '.join(role.undecided)} cannot be worked out") if role.undecided else _verdict(word)
+    )
 
 
 def _unused(listeners: list[dict[str, Any]], loaded: Filter) -> set[int]:
