@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from auditor.collect.firewall.nft_text import _OBJECTS, _PROPERTIES
 from auditor.collect.registry import collectors
 from auditor.model.reading import Parsed
 
@@ -57,7 +58,12 @@ SAYS_NOTHING: dict[str, dict[str, Callable[[str], bool]]] = {
     "firewall.iptables_legacy": _SAVED,
     "firewall.iptables_nft": _SAVED,
     "firewall.nft": {"blanks between the words of JSON": _blank},
-    "firewall.nft_text": {"blanks": _blank, "a comment": _comment, "the end of a block that is open": _words("}")},
+    "firewall.nft_text": {
+        "blanks": _blank,
+        "a comment": _comment,
+        "the end of a block that is open": _words("}"),
+        "a property of a set or of another object: rules and hooks are counted": _words(*_OBJECTS, *_PROPERTIES),
+    },
     "network.interfaces": {"blanks": _blank},
     "processes.procfs": {
         "the script's own mark, said again": _words("links", "names"),
