@@ -26,12 +26,6 @@ _COLUMNS: Mapping[str, str] = {
     "replay": "auditor_replay",
 }
 _HOST, _GROUPS = "host", "groups"
-_WINRM = frozenset({
-    "ansible_winrm_transport",
-    "ansible_winrm_scheme",
-    "ansible_winrm_ca_trust_path",
-    "ansible_winrm_server_cert_validation",
-})  # fmt: skip
 COLUMNS = (_HOST, *_COLUMNS, _GROUPS)
 """Columns in the order of the documentation; Ansible's names of the same are understood too."""
 
@@ -55,7 +49,7 @@ def column_problem(name: str) -> str | None:
             f"{name}: secrets do not belong into this file; use a key (private_key) or an agent, or write where it "
             f"stands into the columns {', '.join(REFERENCES)}: {FORMS}"
         )
-    known = {*COLUMNS, *VARIABLES, *_WINRM} - SECRETS
+    known = {*COLUMNS, *VARIABLES} - SECRETS
     return None if name in known else f"unknown column {name!r}{did_you_mean(name, sorted(known))}"
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from auditor.inventory.jumps import read_jumps
 from auditor.inventory.references import from_folder, reference_problem
 from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
-from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings
+from auditor.inventory.winrm_variables import PASSWORD, PORT, USER, WINRM_VARIABLES, read_winrm
+from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings, WinRmSettings
 from auditor.model.probe import sudo_password_problem
 
 _SSH_WORDS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.netcommon.libssh"})
@@ -52,11 +53,9 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 SSH_ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 """Variables that hold arguments of ssh."""
 
-SECRETS = frozenset(name for key in REFERENCES for name in _NAMES[key])
+SECRETS = frozenset((*(name for key in REFERENCES for name in _NAMES[key]), *PASSWORD))
 """Variables that hold secrets."""
-VARIABLES = (
-    frozenset(name for names in _NAMES.values() for name in names) | set(SSH_ARGUMENTS) | set(REFERENCES.values())
-)
+VARIABLES = WINRM_VARIABLES.union(SSH_ARGUMENTS, REFERENCES.values(), *_NAMES.values())
 """Every variable that says something to the auditor."""
 
 
@@ -82,10 +81,17 @@ class _Said:
     """A host's variables while they are read, and what is wrong with them."""
 
     variables: Mapping[str, object]
+    first: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names that go before the usual ones."""
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def name_of(self, key: str) -> str | None:
-        return next((name for name in _NAMES[key] if self.variables.get(name) not in (None, "")), None)
+        names = (*self.first.get(key, ()), *_NAMES[key])
+        return next((name for name in names if self.variables.get(name) not in (None, "")), None)
+
+    def text_of(self, name: str) -> str | None:
+        """Return the text of one variable by its own name."""
+        return self.plain(name) if self.variables.get(name) not in (None, "") else None
 
     def text(self, key: str) -> str | None:
         """Return a variable's text; what is encrypted or still a template is a problem, never a value."""
@@ -121,21 +127,25 @@ def host_from(
     said = _Said(variables=variables)
     arguments = _ssh_arguments(said)
     kind = _connection(said)
+    if kind is ConnectionKind.WINRM:
+        said.first = {"user": USER, "password": PASSWORD, "port": PORT}
     key = said.text("private_key") or arguments.identity_file
     user = said.text("user") or arguments.user
     replay = said.text("replay")
     if kind is ConnectionKind.REPLAY and replay is None:
         said.problems.append(("ansible_connection", "a replay needs auditor_replay, the recorded answer"))
-    _check_become(said)
+    if kind is not ConnectionKind.WINRM:
+        _check_become(said)
     known_hosts = tuple(_path(file, folder) for file in arguments.known_hosts)
     jumps = _jumps(said, arguments, known_hosts)
     references = _references(said, folder)
     by_reference = {secret for secret, _ in references}
     become_password = None if "become_password" in by_reference else _sudo_password(said)
+    port = _port(said, arguments)
     host = Host(
         name=name,
         address=said.text("address") or ("localhost" if kind is ConnectionKind.LOCAL else name),
-        port=_port(said, arguments),
+        port=port,
         connection=kind,
         credentials=Credentials(
             user=user,
@@ -143,7 +153,8 @@ def host_from(
             private_key=None if key is None else _path(key, folder),
             passphrase=None if "passphrase" in by_reference else said.text("passphrase"),
             certificate=None if arguments.certificate_file is None else _path(arguments.certificate_file, folder),
-            become=_boolean(said, "become"),
+            # Over WinRM the account's rights are all there is.
+            become=_boolean(said, "become") and kind is not ConnectionKind.WINRM,
             become_password=become_password,
             references=references,
         ),
@@ -153,6 +164,7 @@ def host_from(
             jumps=jumps,
             ignored=arguments.ignored,
         ),
+        winrm=_winrm(said, port, folder) if kind is ConnectionKind.WINRM else WinRmSettings(),
         groups=groups,
         site=said.text("site"),
         owner=said.text("owner"),
@@ -161,6 +173,12 @@ def host_from(
         replay=None if replay is None else _path(replay, folder),
     )
     return host, said.problems
+
+
+def _winrm(said: _Said, port: int | None, folder: Path) -> WinRmSettings:
+    settings, problems = read_winrm(said.text_of, port, lambda text: _path(text, folder))
+    said.problems += problems
+    return settings
 
 
 def _sudo_password(said: _Said) -> str | None:
@@ -176,7 +194,7 @@ def _references(said: _Said, folder: Path) -> tuple[tuple[str, str], ...]:
     """Read where secrets stand; a reference goes before what Ansible's own variable of the same holds."""
     found = []
     for secret, name in REFERENCES.items():
-        text = said.plain(name) if said.variables.get(name) not in (None, "") else None
+        text = said.text_of(name)
         if text is None:
             continue
         problem = reference_problem(text)

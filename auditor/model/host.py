@@ -58,6 +58,41 @@ class SshSettings:
     """Arguments of ssh that change nothing here and might in ssh."""
 
 
+class WinRmLogin(StrEnum):
+    """How to log in over WinRM; the words are Ansible's (``ansible_winrm_transport``)."""
+
+    NTLM = "ntlm"
+    KERBEROS = "kerberos"
+    CERTIFICATE = "certificate"
+    BASIC = "basic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WinRmSettings:
+    """What Ansible's ``ansible_winrm_*`` variables say that concerns us."""
+
+    login: WinRmLogin = WinRmLogin.NTLM
+    """How to log in."""
+    is_https: bool = True
+    """Whether TLS lies below; without it NTLM and Kerberos seal each message themselves."""
+    path: str = "/wsman"
+    """Path of the service."""
+    authorities: Path | None = None
+    """File of certificate authorities to trust; None means the system's."""
+    fingerprint: str | None = None
+    """SHA-256 of the only certificate to trust, lower-case hexadecimal, in place of any authority."""
+    is_validated: bool = True
+    """Whether the host's certificate is checked at all; reports name hosts where it is not."""
+    certificate: Path | None = None
+    """Certificate to log in with (PEM)."""
+    certificate_key: Path | None = None
+    """Its private key (PEM)."""
+    service: str = "HTTP"
+    """First part of the host's Kerberos service name."""
+    kerberos_host: str | None = None
+    """Host name to ask a Kerberos ticket for; None means the address."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """A machine in scope, as the inventory describes it."""
@@ -67,13 +102,15 @@ class Host:
     address: str
     """Name or address that is connected to."""
     port: int | None = None
-    """TCP port; None means the connection's default (22 for SSH)."""
+    """TCP port; None means the connection's default (22 for SSH, 5986 for WinRM, 5985 without TLS)."""
     connection: ConnectionKind = ConnectionKind.SSH
     """How it is reached."""
     credentials: Credentials = field(default_factory=Credentials)
     """How to log in."""
     ssh: SshSettings = field(default_factory=SshSettings)
     """Settings of the SSH connection."""
+    winrm: WinRmSettings = field(default_factory=WinRmSettings)
+    """Settings of the WinRM connection."""
     groups: tuple[str, ...] = ()
     """Inventory groups, sorted, ``all`` and ``ungrouped`` left out."""
     site: str | None = None

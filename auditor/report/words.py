@@ -110,6 +110,22 @@ REASONS: Mapping[str, tuple[str, str]] = {
     Reason.VARIABLES: ("Inventory incomplete", "Correct the host's variables in the inventory."),
     Reason.PRIVILEGE: ("Rights not gained", "Allow the auditing account to run the probe through sudo."),
     Reason.NO_SESSION: ("No session", "Give the auditing account a shell that may run commands."),
+    Reason.NOT_WINRM: (
+        "No WinRM service answers",
+        "Correct the port in the inventory, or see which proxy answers in the host's place.",
+    ),
+    Reason.UNENCRYPTED: (
+        "Encryption refused",
+        "Use NTLM or Kerberos, which seal every message, or WinRM over HTTPS: never allow unencrypted WinRM.",
+    ),
+    Reason.ACCESS_DENIED: (
+        "Rights for WinRM refused",
+        "Let the auditing account use remote shells; a local administrator needs LocalAccountTokenFilterPolicy.",
+    ),
+    Reason.QUOTA: (
+        "WinRM's quota used up",
+        "Close the shells that were left open on the host, or raise MaxShellsPerUser.",
+    ),
     Reason.TLS: ("TLS failed", "Install the certificate authority, or renew the host's certificate."),
     Reason.RESET: ("Connection lost", "Audit the host again; if it happens again, look at its logs."),
     Reason.DEADLINE: ("Ran out of time", "Look at the host's load, or raise `auditor_deadline` for it."),

@@ -16,7 +16,7 @@ from auditor.controls.registry import control_infos
 from auditor.errors import HostError, Reason, UsageError
 from auditor.inventory.references import Secrets
 from auditor.model.case import History
-from auditor.model.host import Host, HostFacts, Scope, host_facts
+from auditor.model.host import ConnectionKind, Host, HostFacts, Scope, host_facts
 from auditor.model.ledger import HostOutcome
 from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
 from auditor.policy.lifecycle import Observation, follow
@@ -277,6 +277,8 @@ def exit_code(run: RunRecord) -> int:
 
 
 def _call(host: Host, limits: Limits) -> ProbeCall:
+    if host.connection is ConnectionKind.WINRM:
+        raise HostError(Reason.UNSUPPORTED, "Windows hosts cannot be audited yet: this version has no probe for them")
     return sh_call(
         limits=limits.probe,
         deadline=host.deadline or limits.deadline,

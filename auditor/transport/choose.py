@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from auditor.errors import HostError, Reason
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
@@ -40,7 +39,7 @@ class Transports:
             transport.close()
 
     def transport_for(self, kind: ConnectionKind) -> Transport:
-        """Return the transport of a kind of connection; HostError ``unsupported`` where there is none yet."""
+        """Return the transport of a kind of connection, made when it is first asked for."""
         with self._lock:
             if kind not in self._made:
                 self._made[kind] = _make(kind, self._pacing, self._climbed)
@@ -75,7 +74,6 @@ def _make(kind: ConnectionKind, pacing: Pacing, climbed: Climbed) -> Transport:
             password_failures=pacing.password_failures,
             climbed=climbed,
         )
-    raise HostError(
-        Reason.UNSUPPORTED,
-        f"connection {kind.value!r} is not supported by this version: Windows hosts cannot be audited over WinRM yet",
-    )
+    from auditor.transport.winrm import WinRmTransport  # noqa: PLC0415 — a fleet without Windows does without it
+
+    return WinRmTransport(connect=pacing.connect_timeout, password_failures=pacing.password_failures, climbed=climbed)

@@ -17,10 +17,21 @@ _DOORS = {
     "paramiko": ("transport/ssh",),  # ssh.py and the files beside it that carry its name
     "sqlalchemy": ("store/",),
     "tabulate": ("cli/",),
-    "winrm": ("transport/winrm.py",),
+    "winrm": ("transport/winrm",),  # winrm.py and the files beside it that carry its name
+    # What pywinrm stands on, held to our bounds.
+    "requests": ("transport/winrm",),
+    "requests_ntlm": ("transport/winrm",),
+    "spnego": ("transport/winrm",),
+    "urllib3": ("transport/winrm",),
     "yaml": ("",),
 }
-_DISTRIBUTIONS = {"ansible_runner": "ansible-runner", "winrm": "pywinrm", "yaml": "pyyaml"}
+_DISTRIBUTIONS = {
+    "ansible_runner": "ansible-runner",
+    "requests_ntlm": "requests-ntlm",
+    "spnego": "pyspnego",
+    "winrm": "pywinrm",
+    "yaml": "pyyaml",
+}
 
 
 def _imported(module: ast.Module) -> Iterator[str]:

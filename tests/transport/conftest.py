@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings
+from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings, WinRmSettings
 from auditor.model.probe import ProbeCall
+from tests.winrm.server import PASSWORD, USER
 
 SSHD = Path("/usr/sbin/sshd")
 TOKEN = "00112233445566778899aabbccddeeff"
@@ -210,6 +212,25 @@ def _nothing_left() -> Iterator[None]:
 def nothing_left() -> Callable[[], object]:
     """Give a block that must leave no thread, file, socket or child process behind."""
     return _nothing_left
+
+
+@pytest.fixture(scope="session")
+def windows_host() -> Iterator[Host]:
+    """Describe a WS-Man host that runs in a process of its own."""
+    command = [sys.executable, "-m", "tests.winrm"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    ) as peer:
+        assert peer.stdout is not None
+        port = int(peer.stdout.readline())
+        yield Host(
+            name="win-1",
+            address="127.0.0.1",
+            port=port,
+            connection=ConnectionKind.WINRM,
+            credentials=Credentials(user=USER, password=PASSWORD),
+            winrm=WinRmSettings(is_https=False),
+        )
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import HostError, Reason
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.probe import ProbeCall
 from auditor.transport.choose import Transports
@@ -17,7 +16,7 @@ from auditor.transport.local import LocalTransport
 
 def test_a_transport_is_made_once_and_shared() -> None:
     transports = Transports()
-    for kind in (ConnectionKind.SSH, ConnectionKind.LOCAL, ConnectionKind.REPLAY):
+    for kind in ConnectionKind:
         assert transports.transport_for(kind) is transports.transport_for(kind)
 
 
@@ -30,14 +29,6 @@ def test_a_host_is_asked_over_its_own_connection(
     transports = Transports()
     assert transports.collect(local_host, call).stdout == b"live\n"
     assert transports.collect(recorded, call).stdout == b"recorded"
-
-
-def test_windows_is_refused_in_words(make_call: Callable[..., ProbeCall]) -> None:
-    host = Host(name="w", address="w", connection=ConnectionKind.WINRM)
-    with pytest.raises(HostError) as raised:
-        Transports().collect(host, make_call(""))
-    assert raised.value.reason is Reason.UNSUPPORTED
-    assert "WinRM" in raised.value.detail
 
 
 def test_a_local_audit_does_not_pay_for_ssh() -> None:
