@@ -10,6 +10,7 @@ from auditor.cli.command import Command
 from auditor.cli.files import read_text
 from auditor.cli.terminal import say
 from auditor.collect.probe import INSTALLED, LAUNCHER, entry_script, sh_probe, sh_probe_sha256
+from auditor.collect.ps_probe import PS_LAUNCHER, ps_probe
 from auditor.errors import UsageError
 
 _NAME = re.compile(r"%?[a-z0-9_][\w.@-]*", re.ASCII)
@@ -20,10 +21,10 @@ _KEY = re.compile(r"(ssh|ecdsa|sk)-[\w@.-]+ AAAA[\w+/=]+( [^\n\r]*)?", re.ASCII)
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument("action", choices=["show"], help="what to do")
     parser.add_argument(
-        "kind", choices=["sh", "entry"], help="sh: Linux and macOS; entry: what a pinned key runs beside it"
+        "kind", choices=["sh", "windows", "entry"], help="sh: Linux and macOS; entry: what a pinned key runs beside it"
     )
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--launcher", action="store_true", help="show the launcher that SSH executes instead")
+    shown.add_argument("--launcher", action="store_true", help="show the launcher that SSH or WinRM executes instead")
     shown.add_argument("--sudoers", metavar="USER", help="show the lines of sudoers that grant USER this probe alone")
     shown.add_argument(
         "--authorized-keys",
@@ -50,7 +51,9 @@ def _text(options: Namespace) -> str:
     if options.authorized_keys is not None:
         return f'command="{INSTALLED}-entry",restrict {_public_key(options.authorized_keys)}\n'
     if options.launcher:
-        return f"{LAUNCHER}\n"
+        return f"{PS_LAUNCHER if options.kind == 'windows' else LAUNCHER}\n"
+    if options.kind == "windows":
+        return ps_probe()
     return entry_script() if options.kind == "entry" else sh_probe()
 
 
@@ -69,6 +72,7 @@ COMMAND = Command(
     "Examples:\n"
     "  auditor probe show sh                                   the probe: install it as " + INSTALLED + "\n"
     "  auditor probe show sh --sudoers auditor                 its digest, for sudoers\n"
+    "  auditor probe show windows                              the probe for Windows, which is run over WinRM\n"
     "  auditor probe show entry                                what a pinned key runs: install it beside, as "
     "auditor-probe-entry\n"
     "  auditor probe show sh --authorized-keys id_ed25519.pub  the line for authorized_keys\n",

@@ -26,6 +26,11 @@ A fragment of ``quick`` runs before it, in the shell of the probe itself: builti
 ``cd`` and no ``set -f`` that it does not undo, and a word that ends the section is followed by ``return``, since it
 cannot exit there. Where it ends with status 0 the section is answered; else the fragment of ``scripts`` goes on.
 
+A fragment for Windows is PowerShell 5.1 that a constrained language takes (``collect/head.ps1``): cmdlets, operators,
+strings and properties, no type that is called. ``Row FIELD...`` prints a row of fields parted by tabs, in printable
+ASCII; ``Absent``, ``Denied``, ``Failed`` end the section and ``Partial`` does not, each with a reason; ``Have NAME``
+tells whether a command is there. What it throws makes the section *failed*, or *denied* where rights were missing.
+
 Starting processes is what costs a host. ``show`` and ``scan`` start none: the probe's one ``awk``, through which all
 output runs, reads the files. A shell reads a file a byte at a time and searches a long text slowly: what several
 sections need of one is ``shared``. What one section learned from a costly command it can ``tell``.

@@ -3,6 +3,7 @@
 import zlib
 from dataclasses import dataclass, field
 
+from auditor.collect.ascii_form import from_ascii
 from auditor.errors import HostError, Reason
 from auditor.model.evidence import Outcome
 from auditor.model.probe import is_text
@@ -89,11 +90,11 @@ def _unpack(stdout: bytes, token: str, limit: int) -> bytes:
     line, ended, body = stdout[start:].partition(b"\n")
     if not ended:
         raise HostError(Reason.CUT_SHORT, "the answer is not whole: it ends in its first line")
-    packing = line.rsplit(b" ", 1)[-1]
-    if packing == b"plain":
+    packing = line.rstrip(b"\r").rsplit(b" ", 1)[-1]
+    if packing in (b"plain", b"ascii"):
         if len(body) > limit:
             raise HostError(Reason.OUTPUT_LIMIT, f"the answer is longer than {limit} bytes")
-        return body
+        return body if packing == b"plain" else from_ascii(body)
     if packing != b"gzip":
         raise HostError(Reason.MALFORMED, "the answer is packed in a way this version does not know")
     unpacker = zlib.decompressobj(wbits=31)

@@ -48,7 +48,7 @@ _ORDER = (
 )  # fmt: skip
 
 
-def _rank(collector: Collector) -> tuple[bool, int, bool, str]:
+def rank(collector: Collector) -> tuple[bool, int, bool, str]:
     """Put first what verdicts need most, and what others wait for: a time budget cuts from the end."""
     folder = collector.id.partition(".")[0]
     place = _ORDER.index(folder) if folder in _ORDER else len(_ORDER)
@@ -107,7 +107,7 @@ def sh_probe() -> str:
 def assemble(chosen: Iterable[Collector]) -> str:
     """Put the fragments of collectors between the head and the tail of the script."""
     source = files("auditor.collect")
-    posix = sorted((one for one in chosen if one.systems - {OsFamily.WINDOWS}), key=_rank)
+    posix = sorted((one for one in chosen if one.systems - {OsFamily.WINDOWS}), key=rank)
     texts = dict.fromkeys(text for one in posix for text in one.shared)
     preludes = {text: f"shared_{number}" for number, text in enumerate(texts, 1)}
     shared = [f"{name}() {{\n{text.strip()}\n}}\n" for text, name in preludes.items()]
@@ -146,7 +146,7 @@ def entry_script() -> str:
 @cache
 def sections_of(os: OsFamily) -> tuple[str, ...]:
     """Return the ids of the sections that the probe puts to an operating system, in its order."""
-    return tuple(one.id for one in sorted(collectors().values(), key=_rank) if os in one.systems)
+    return tuple(one.id for one in sorted(collectors().values(), key=rank) if os in one.systems)
 
 
 def sh_call(

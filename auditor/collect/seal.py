@@ -13,7 +13,7 @@ from auditor.errors import HostError, Reason
 from auditor.model.evidence import Delivery, Evidence, EvidenceHead, Rights, Section
 from auditor.model.host import OsFamily
 
-_FAMILIES = {"Linux": OsFamily.LINUX, "Darwin": OsFamily.MACOS}
+_FAMILIES = {"Linux": OsFamily.LINUX, "Darwin": OsFamily.MACOS, "Windows_NT": OsFamily.WINDOWS}
 _NOTE_LIMIT = 300
 _WRONG = "incorrect password attempt"
 
@@ -116,6 +116,8 @@ def seal(  # noqa: PLR0913 — keyword-only
 
 
 def _rights(said: dict[str, str]) -> Rights:
+    if said.get("uid") == "administrator":
+        return Rights.ROOT  # Windows: the account's token is whole
     if said.get("uid") != "0":
         return Rights.USER
     return Rights.SUDO if said.get("become") == "sudo" else Rights.ROOT

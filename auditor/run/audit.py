@@ -278,7 +278,7 @@ def exit_code(run: RunRecord) -> int:
 
 def _call(host: Host, limits: Limits) -> ProbeCall:
     if host.connection is ConnectionKind.WINRM:
-        raise HostError(Reason.UNSUPPORTED, "Windows hosts cannot be audited yet: this version has no probe for them")
+        raise HostError(Reason.UNSUPPORTED, "Windows hosts cannot be judged yet: this version has no controls for them")
     return sh_call(
         limits=limits.probe,
         deadline=host.deadline or limits.deadline,

@@ -1,0 +1,44 @@
+# The auditor's probe for Windows: one bounded question to one host.
+# It only reads: it changes nothing and leaves no file and no process behind.
+# PowerShell 5.1, also where the language is constrained (AppLocker, WDAC): cmdlets, operators, strings and
+# properties only; no type is called, no object made.
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$WarningPreference = 'SilentlyContinue'
+$VerbosePreference = 'SilentlyContinue'
+$words = @($auditor_p -split ' ')
+$token = $words[0]
+$sectionBytes = [int]$words[2]
+$totalSeconds = [int]$words[3]
+$begun = Get-Date
+$tab = "`t"
+
+# ---- the words of a section (documented in auditor/collect/collector.py)
+
+# Each ends the section, Partial apart.
+function Absent([string]$reason) { throw "auditor absent $reason" }
+function Denied([string]$reason) { throw "auditor denied $reason" }
+function Failed([string]$reason) { throw "auditor failed $reason" }
+function Partial([string]$reason) { "outcome partial $reason" }
+
+# Only printable ASCII crosses the line, whatever the host's code page: ^u0041 stands for a character by its number.
+# ^ itself and what controls a terminal are written so, too. The tab parts fields.
+function Plain([string]$text) {
+    if ($text -cmatch '^[\x20-\x5d\x5f-\x7e]*\z') { return $text }
+    $parts = foreach ($letter in $text.ToCharArray()) {
+        $code = [int]$letter
+        if ($code -ge 32 -and $code -le 126 -and $code -ne 94) { [string]$letter } else { '^u{0:x4}' -f $code }
+    }
+    return ($parts -join '')
+}
+
+# One row: its fields, parted by tabs. A field of null is an empty one.
+function Row {
+    $fields = foreach ($field in $args) { Plain ([string]$field) }
+    '|' + ($fields -join $tab)
+}
+function Have([string]$name) {
+    return [bool](Get-Command -Name $name -ErrorAction SilentlyContinue)
+}
+
+# ---- the sections
