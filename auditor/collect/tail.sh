@@ -107,7 +107,7 @@ everything() {
 # A marker "read" names files whose lines are content, as they are or after the file's name; or whose lines a
 # collector's own function makes content of. A file that is gone by now is none.
 # The clock is what srand() took as its seed, as the next srand() tells: awk runs anyway, date would be one more.
-# An awk that seeds itself with anything else is not believed, and date is asked.
+# An awk that seeds itself with anything else (mawk since 2023 with nanoseconds) is not believed, and date is asked.
 prefix() {
     if have awk; then
         exec awk '
@@ -133,7 +133,7 @@ prefix() {
                 token = $1 " "; limit = $2 + 0; width = length(token)
                 srand()
                 now = srand()
-                if (now < 1000000000 && ("date +%s" | getline now) < 1) print "@head clock unknown"
+                if ((now < 1000000000 || now > 99999999999) && ("date +%s" | getline now) < 1) print "@head clock unknown"
                 else printf "@head clock %d\n", now
                 next
             }

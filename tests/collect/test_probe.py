@@ -377,3 +377,26 @@ def test_an_entry_passes_on_a_call_and_nothing_else(tmp_path: Path) -> None:
         assert answer(script + b"@@p:" + words + b"@@w:") == b"auditor-probe got no call\n", words
     for stdin in (b"", b"id", b"@@@@", b"\0\n@@p:\n@@w:", script):
         assert answer(stdin) == b"auditor-probe got no call\n", stdin
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param("1795701913655729664", id="nanoseconds-as-mawk-of-debian-13"),
+        pytest.param("0", id="always-the-same"),
+        pytest.param('"#srandom1795701913.655730#"', id="no-number"),
+    ],
+)
+def test_a_seed_that_is_no_clock_is_not_taken_for_one(seed: str) -> None:
+    script = assemble([a_collector("x", "echo asked")])
+    assert script.count("now = srand()") == 1
+    call = sh_call(
+        limits=ProbeLimits(),
+        deadline=9,
+        output_limit=10**6,
+        become=False,
+        become_password=None,
+        script=script.replace("now = srand()", f"now = {seed}"),
+    )
+    envelope, _ = run(call, ["dash"])
+    assert abs(int(envelope.head["clock"]) - time.time()) < 60

@@ -3,6 +3,7 @@
 
     up 50                     make (or complete) a fleet; what is there already stays
     up 60 --systemd 3         the same with three hosts whose first process is systemd
+    up 0 --kinds 15           hosts of other kinds: other releases, other init systems, an embedded one
     status                    one line a host
     inventory                 the Ansible inventory on standard output (files: see `places`)
     places                    where inventory, policy, exceptions, key and known_hosts are
@@ -59,6 +60,7 @@ def _up(lab: Lab, options: argparse.Namespace) -> None:
             seed=options.seed,
             is_planted=not options.plain,
             systemd=options.systemd,
+            kinds=options.kinds,
         )
     print(f"{len(hosts)} hosts answer on port 22 after {time.monotonic() - begin:.1f} s; state in {lab.home}")
 
@@ -151,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", default="1")
     command.add_argument("--plain", action="store_true", help="plant nothing: ordinary hosts only")
     command.add_argument("--systemd", type=int, default=0, metavar="N", help="and N hosts with a real systemd")
+    command.add_argument("--kinds", type=int, default=0, metavar="N", help="and N hosts of other kinds")
     add("down", _down, "remove the fleet").add_argument("--purge", action="store_true")
     add("status", _status, "list the hosts")
     add("layer", _layer, "make one of the shared trees: engines, which `up` does not make").add_argument("name")

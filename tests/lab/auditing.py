@@ -11,6 +11,15 @@ from typing import Any
 
 import yaml
 
+from auditor.collect.envelope import open_envelope
+from auditor.collect.probe import sh_call
+from auditor.collect.read import read
+from auditor.collect.seal import seal
+from auditor.model.host import Credentials, SshSettings
+from auditor.model.host import Host as Target
+from auditor.model.probe import ProbeLimits
+from auditor.model.reading import Reading
+from auditor.transport.choose import Transports
 from tests.lab.fleet.host import Host
 from tests.lab.fleet.places import Lab
 
@@ -94,3 +103,27 @@ def finished(status: int, folder: Path, printed: str, said: str) -> Audited:
     assert runs, f"no results; exit status {status}: {said}"
     results = json.loads(runs[-1].read_text())
     return Audited(status=status, folder=runs[-1].parent, results=results, printed=printed, said=said)
+
+
+def ask(lab: Lab, host: Host, *, user: str = "root") -> Reading:
+    """Put the probe to one host and read what it answers."""
+    target = Target(
+        name=host.name,
+        address=host.address,
+        credentials=Credentials(user=user, private_key=lab.key),
+        ssh=SshSettings(known_hosts=(lab.known_hosts,), identities_only=True),
+    )
+    call = sh_call(limits=ProbeLimits(), deadline=60, output_limit=1 << 24, become=False, become_password=None)
+    answer = Transports().collect(target, call)
+    envelope = open_envelope(stdout=answer.stdout, stderr=answer.stderr, token=call.token, limit=1 << 24)
+    return read(
+        seal(
+            envelope,
+            host=host.name,
+            user=user,
+            collected_at=answer.finished,
+            probe_sha256=call.script_sha256,
+            tool_version="lab",
+            host_key=answer.host_key,
+        )
+    )

@@ -11,7 +11,8 @@ import pytest
 
 from tests.lab.fleet import faults
 from tests.lab.fleet.fleet import down, up
-from tests.lab.fleet.host import Host, all_hosts
+from tests.lab.fleet.host import Host, Series, all_hosts
+from tests.lab.fleet.kind_roles import KIND_ROLES
 from tests.lab.fleet.layers import can_overlay
 from tests.lab.fleet.lock import holding
 from tests.lab.fleet.places import Lab, lab_here
@@ -28,11 +29,13 @@ class Fleet:
     """One host for each role, in the order of ``ROLES``; group ``fleet`` of the inventory."""
     with_systemd: tuple[Host, ...]
     """Hosts whose first process is systemd; group ``systemd`` of the inventory."""
+    kinds: tuple[Host, ...]
+    """Hosts of other kinds, in the order of ``KIND_ROLES``; group ``kinds`` of the inventory."""
 
     @property
     def hosts(self) -> tuple[Host, ...]:
         """Every host of the inventory."""
-        return (*self.planted, *self.with_systemd)
+        return (*self.planted, *self.with_systemd, *self.kinds)
 
     def host(self, role: str) -> Host:
         """Return the host with this role."""
@@ -65,17 +68,19 @@ def fleet() -> Iterator[Fleet]:
     if reason:
         pytest.skip(reason)
     lab = lab_here()
-    systemd = len(SYSTEMD_ROLES) if shutil.which("systemd-nspawn") else 0
+    can_boot = shutil.which("systemd-nspawn") is not None
     with holding(lab):
         if all_hosts(lab):
             down(lab)  # of a session that was killed, with its faults
         try:
-            hosts = up(lab, len(ROLES), systemd=systemd)
-            yield Fleet(
-                lab=lab,
-                planted=tuple(host for host in hosts if not host.has_systemd),
-                with_systemd=tuple(host for host in hosts if host.has_systemd),
+            hosts = up(
+                lab,
+                len(ROLES),
+                systemd=len(SYSTEMD_ROLES) if can_boot else 0,
+                kinds=len(KIND_ROLES) if can_boot else 0,
             )
+            planted, with_systemd, kinds = (tuple(host for host in hosts if host.series is series) for series in Series)
+            yield Fleet(lab=lab, planted=planted, with_systemd=with_systemd, kinds=kinds)
         finally:
             down(lab)
 
@@ -86,6 +91,14 @@ def systemd_hosts(fleet: Fleet) -> tuple[Host, ...]:
     if not fleet.with_systemd:
         pytest.skip("hosts with systemd need systemd-nspawn (tests/lab/debian-packages.txt)")
     return fleet.with_systemd
+
+
+@pytest.fixture(scope="session")
+def other_kinds(fleet: Fleet) -> tuple[Host, ...]:
+    """Return the hosts of other kinds."""
+    if not fleet.kinds:
+        pytest.skip("hosts of other kinds need systemd-nspawn (tests/lab/debian-packages.txt)")
+    return fleet.kinds
 
 
 Break = Callable[..., None]

@@ -17,7 +17,10 @@ import yaml
 from tests.lab.fleet import faults
 from tests.lab.fleet.fleet import remains, up
 from tests.lab.fleet.host import Host
+from tests.lab.fleet.layers import EMBEDDED
+from tests.lab.fleet.lists import SERIES
 from tests.lab.fleet.places import HOME_VARIABLE, OWNER_FILE
+from tests.lab.fleet.shell import sh
 
 if TYPE_CHECKING:
     from tests.lab.conftest import Break, Fleet
@@ -30,7 +33,9 @@ _ROOT = Path(__file__).parents[2]
 def _listening(host: Host) -> Counter[_Row]:
     """Read what `ss` prints inside: protocol, family, address, port, process."""
     rows: Counter[_Row] = Counter()
-    for line in host.run("ss -Htulnp").split("\n"):
+    is_embedded = host.state()["truth"]["base"] == EMBEDDED
+    listing = sh("ip", "netns", "exec", host.namespace, "ss", "-Htulnp") if is_embedded else host.run("ss -Htulnp")
+    for line in listing.split("\n"):
         if not line:
             continue
         protocol, _, _, _, local = line.split(None, 5)[:5]
@@ -85,6 +90,8 @@ def test_dpkg_says_of_every_host_what_its_truth_says(fleet: "Fleet") -> None:
     wrong = {}
     for host in fleet.hosts:
         truth = fleet.truth(host)
+        if truth["base"] == EMBEDDED:
+            continue
         listing = host.run("dpkg-query -W -f='${db:Status-Abbrev}\\t${Package}\\t${Version}\\n'")
         rows = [line.split("\t") for line in listing.splitlines()]
         states = {name: state.strip() for state, name, _ in rows}
@@ -179,7 +186,7 @@ def test_three_inventories_name_the_same_hosts(fleet: "Fleet") -> None:
     groups = yaml.safe_load(fleet.lab.inventory("yml").read_text())["all"]["children"]
     in_yaml = {
         name: given["ansible_host"]
-        for group in ("fleet", "systemd")
+        for group in SERIES
         for name, given in groups.get(group, {"hosts": {}})["hosts"].items()
     }
     with fleet.lab.inventory("csv").open(newline="") as rows:
@@ -292,7 +299,7 @@ def test_a_host_whose_power_went_boots_again(fleet: "Fleet", break_host: "Break"
 
 
 def test_a_removed_host_leaves_nothing_and_up_makes_it_again(fleet: "Fleet") -> None:
-    lost = [fleet.planted[-1], *fleet.with_systemd[-1:]]
+    lost = [fleet.planted[-1], *fleet.with_systemd[-1:], *fleet.kinds[:1]]
     before = [fleet.truth(host) for host in lost]
     for host in lost:
         host.remove()
@@ -302,7 +309,7 @@ def test_a_removed_host_leaves_nothing_and_up_makes_it_again(fleet: "Fleet") -> 
     assert [
         process.name for process in Path("/proc").iterdir() if any(name in _mounts(process) for name in folders)
     ] == []
-    again = up(fleet.lab, len(fleet.planted), systemd=len(fleet.with_systemd))
+    again = up(fleet.lab, len(fleet.planted), systemd=len(fleet.with_systemd), kinds=len(fleet.kinds))
     assert [fleet.truth(host) for host in lost] == before
     assert len(again) == len(fleet.hosts)
 

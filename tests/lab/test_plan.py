@@ -12,6 +12,7 @@ from tests.lab.fleet import lock
 from tests.lab.fleet.allowed import exceptions_text, policy_text
 from tests.lab.fleet.background import PROFILES, Background, make_background
 from tests.lab.fleet.filters import FILTERS
+from tests.lab.fleet.kind_roles import KIND_ROLES
 from tests.lab.fleet.pause import pause_program
 from tests.lab.fleet.places import Lab, LabError
 from tests.lab.fleet.plan import Socket, tcp, udp
@@ -19,16 +20,16 @@ from tests.lab.fleet.roles import ROLES
 from tests.lab.fleet.systemd_roles import SYSTEMD_ROLES
 from tests.lab.fleet.truth import Truth, tell
 
-_ROLES = {role.id: role for role in (*ROLES, *SYSTEMD_ROLES)}
+_ROLES = {role.id: role for role in (*ROLES, *SYSTEMD_ROLES, *KIND_ROLES)}
 
 
 def _truth(role: str) -> Truth:
-    return tell("h001", "10.77.1.1", _ROLES[role], Background(), has_systemd=False)
+    return tell("h001", "10.77.1.1", _ROLES[role], Background())
 
 
 def test_a_fleet_of_fifty_is_planted_and_every_role_has_its_own_name() -> None:
     assert len(ROLES) >= 50
-    assert len(_ROLES) == len(ROLES) + len(SYSTEMD_ROLES)
+    assert len(_ROLES) == len(ROLES) + len(SYSTEMD_ROLES) + len(KIND_ROLES)
 
 
 def test_the_pause_program_runs_under_any_name_and_argument(tmp_path: Path) -> None:

@@ -66,6 +66,9 @@ function processes_procfs(    at, line, text, got, words) {
     getline line < "/proc/self/cmdline"
     close("/proc/self/cmdline")
     process_whole = length(line) > 3
+    # To busybox a NUL as a pattern is an empty one, and what its shell runs without exec has the name of the shell.
+    gsub(/\000/, " ", line)
+    if (substr(line, 1, 1) == " ") process_whole = 0
     if (!process_whole) processes_procfs_arguments()
     for (at = 2; at <= paths; at++) {
         text = ""

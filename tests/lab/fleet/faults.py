@@ -7,7 +7,7 @@ import signal
 import time
 
 from tests.lab.fleet import delays
-from tests.lab.fleet.host import Host, all_hosts
+from tests.lab.fleet.host import Host, Series, all_hosts
 from tests.lab.fleet.places import BRIDGE, BRIDGE_ADDRESS, Lab, LabError
 from tests.lab.fleet.shell import attempt, sh, write
 
@@ -110,8 +110,8 @@ def break_host(host: Host, kind: str, argument: str = "") -> None:
     """Put one fault into force, in place of one that cannot stand beside it; raise LabError for an unknown kind."""
     if kind not in FAULTS:
         raise LabError(f"no such fault: {kind}; `python -m tests.lab fault list` names them")
-    if host.has_systemd and kind in _EXCLUSIVE:
-        raise LabError(f"{host.name} has a systemd that looks after sshd: {kind} works on hosts without")
+    if host.series is not Series.PLANTED and kind in _EXCLUSIVE:
+        raise LabError(f"the init system of {host.name} looks after its SSH server: {kind} works on h001 and its like")
     argument = argument or _DEFAULTS.get(kind, "")
     faults = in_force(host)
     for old in [name for name in faults if name == kind or {name, kind} <= _EXCLUSIVE]:

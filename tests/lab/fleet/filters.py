@@ -54,7 +54,7 @@ table inet filter {
 		type filter hook input priority filter; policy drop;
 		ct state established,related accept
 		iif lo accept
-		meta l4proto { icmp, ipv6-icmp } accept
+		meta l4proto { 1, 58 } accept
 """
 _NFT_TAIL = "\t}\n}\n"
 

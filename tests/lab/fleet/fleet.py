@@ -13,8 +13,9 @@ from typing import TypeVar
 from tests.lab.fleet import delays, faults
 from tests.lab.fleet.allowed import exceptions_text, policy_text
 from tests.lab.fleet.background import PROFILES, Archive, make_background
-from tests.lab.fleet.host import Host, all_hosts
-from tests.lab.fleet.layers import digest, need_base, need_layers
+from tests.lab.fleet.host import Host, Series, all_hosts
+from tests.lab.fleet.kind_roles import KIND_ROLES
+from tests.lab.fleet.layers import SUITE, digest, need_base, need_bases, need_layers
 from tests.lab.fleet.lists import write_lists
 from tests.lab.fleet.lock import claim, release
 from tests.lab.fleet.make import layers_of, make
@@ -28,13 +29,15 @@ from tests.lab.fleet.places import (
     Lab,
     LabError,
 )
-from tests.lab.fleet.plan import Role
+from tests.lab.fleet.plan import Boot, Role
 from tests.lab.fleet.roles import ROLES
 from tests.lab.fleet.shell import attempt, sh, write
 from tests.lab.fleet.systemd_roles import SYSTEMD_ROLES
 
 _T = TypeVar("_T")
 _ORDINARY = Role(id="ordinary", says="Nothing planted; the profile's own packet filter.", filter="profile")
+_INITS_AT_ONCE = 3
+_BOOT_SECONDS = 20
 # Neighbours the kernel keeps by default are fewer than a big fleet has.
 _NEIGHBOURS = (("gc_thresh1", 4096), ("gc_thresh2", 8192), ("gc_thresh3", 16384))
 
@@ -47,13 +50,22 @@ def each(hosts: list[Host], act: Callable[[Host], _T], workers: int = 8) -> list
 
 def role_of(host: Host, *, is_planted: bool) -> Role:
     """Return what a host with this number is planted with."""
-    if host.has_systemd:
+    if host.series is Series.SYSTEMD:
         return SYSTEMD_ROLES[host.number - 1]
+    if host.series is Series.KINDS:
+        return KIND_ROLES[host.number - 1]
     return ROLES[host.number - 1] if is_planted and host.number <= len(ROLES) else _ORDINARY
 
 
 def up(
-    lab: Lab, count: int, *, profile: str = "server", seed: str = "1", is_planted: bool = True, systemd: int = 0
+    lab: Lab,
+    count: int,
+    *,
+    profile: str = "server",
+    seed: str = "1",
+    is_planted: bool = True,
+    systemd: int = 0,
+    kinds: int = 0,
 ) -> list[Host]:
     """Make and boot exactly these hosts, removing others; return them when every one answers.
 
@@ -61,12 +73,15 @@ def up(
     """
     if not 0 <= systemd <= len(SYSTEMD_ROLES):
         raise LabError(f"there are {len(SYSTEMD_ROLES)} hosts with systemd at the most, not {systemd}")
+    if not 0 <= kinds <= len(KIND_ROLES):
+        raise LabError(f"there are {len(KIND_ROLES)} hosts of other kinds at the most, not {kinds}")
     need_base(lab)
     need_keys(lab)
     claim(lab)
     _need_bridge()
     hosts = [Host(lab=lab, number=number) for number in range(1, count + 1)]
-    hosts += [Host(lab=lab, number=number, has_systemd=True) for number in range(1, systemd + 1)]
+    hosts += [Host(lab=lab, number=number, series=Series.SYSTEMD) for number in range(1, systemd + 1)]
+    hosts += [Host(lab=lab, number=number, series=Series.KINDS) for number in range(1, kinds + 1)]
     roles = {host: role_of(host, is_planted=is_planted) for host in hosts}
     for host in all_hosts(lab):
         if host not in roles:
@@ -74,14 +89,28 @@ def up(
     _make_missing(lab, roles, profile, seed)
     write_lists(lab, hosts)
     _write_rules(lab, roles)
-    each(hosts, Host.start)
+    each([host for host in hosts if host.state()["boot"] == Boot.NAMESPACES], Host.start)
+    # An init system starts much at once: with many of them, what it starts does not come up in the time it has.
+    each([host for host in hosts if host.state()["boot"] == Boot.NSPAWN], _boot, _INITS_AT_ONCE)
     late = [
         host.name for host, came in zip(hosts, each(hosts, Host.wait_until_it_answers, 16), strict=True) if not came
     ]
     if late:
         raise LabError(f"no SSH banner from {' '.join(late)}: faults in force? else see {lab.hosts}/*/boot.log")
-    each([host for host in hosts if host.has_systemd], _start_what_failed)
+    each([host for host in hosts if _has_systemd(host)], _start_what_failed)
     return hosts
+
+
+def _boot(host: Host) -> None:
+    """Start a host with an init system of its own, and again where it does not come up."""
+    host.start()
+    if not host.wait_until_it_answers(_BOOT_SECONDS):
+        host.stop()
+        host.start()
+
+
+def _has_systemd(host: Host) -> bool:
+    return host.state()["boot"] == Boot.NSPAWN and host.run("cat /proc/1/comm").strip() == "systemd"
 
 
 def _start_what_failed(host: Host) -> None:
@@ -91,7 +120,7 @@ def _start_what_failed(host: Host) -> None:
 
 
 def _make_missing(lab: Lab, roles: dict[Host, Role], profile: str, seed: str) -> None:
-    ordinary = [host for host in roles if not host.has_systemd]
+    ordinary = [host for host in roles if host.series is Series.PLANTED]
     identities = {
         host: hashlib.sha256(
             f"{profile} {seed} {len(ordinary)} {role!r} {digest(layers_of(host, role))}".encode()
@@ -100,12 +129,13 @@ def _make_missing(lab: Lab, roles: dict[Host, Role], profile: str, seed: str) ->
     }
     wrong = [host for host in roles if not host.is_made or host.state()["identity"] != identities[host]]
     each(wrong, Host.remove)
+    need_bases(lab, {roles[host].base for host in wrong} - {SUITE})
     layers = {name for host in wrong for name in layers_of(host, roles[host])}
     need_layers(lab, tuple(sorted(layers)))
     archive = Archive(lab) if wrong and PROFILES[profile].packages else None
 
     def make_one(host: Host) -> None:
-        has_life = roles[host].has_background and not host.has_systemd
+        has_life = roles[host].has_background and host.series is Series.PLANTED
         background = make_background(
             profile=PROFILES[profile if has_life else "minimal"],
             number=host.number,
@@ -178,7 +208,7 @@ def down(lab: Lab, *, purge: bool = False) -> int:
 def remains(lab: Lab) -> list[str]:
     """Return what a lab has on this machine beside its folder: hosts, interfaces, mounts, processes."""
     left = [f"host {host.name}" for host in all_hosts(lab)]
-    ours = (BRIDGE, f"{LINK_PREFIX}h", f"{LINK_PREFIX}s")
+    ours = (BRIDGE, *(f"{LINK_PREFIX}{series}" for series in Series))
     left += [f"interface {path.name}" for path in Path("/sys/class/net").iterdir() if path.name.startswith(ours)]
     left += [f"mount {row.split()[1]}" for row in _lines(Path("/proc/mounts")) if str(lab.home) in row]
     for process in Path("/proc").iterdir():

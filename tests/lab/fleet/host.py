@@ -7,10 +7,11 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tests.lab.fleet.inside import BOOT_SYSTEMD, ENTER
+from tests.lab.fleet.inside import BOOT_NSPAWN, ENTER
 from tests.lab.fleet.places import (
     BRIDGE,
     BRIDGE_ADDRESS,
@@ -21,10 +22,22 @@ from tests.lab.fleet.places import (
     Lab,
     LabError,
 )
+from tests.lab.fleet.plan import Boot
 from tests.lab.fleet.shell import attempt, sh, start_detached, write
 
 HOSTS_A_NETWORK = 250
-_SYSTEMD_NETWORK = 250
+
+
+class Series(StrEnum):
+    """Which list a host's role stands in, and the letter its name begins with."""
+
+    PLANTED = "h"
+    SYSTEMD = "s"
+    KINDS = "k"
+
+
+# The third byte of the address, unless the number alone says it.
+_NETWORKS = {Series.SYSTEMD: 250, Series.KINDS: 251}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -34,31 +47,31 @@ class Host:
 
     lab: Lab
     number: int
-    """Counted from 1 among the hosts of its kind."""
-    has_systemd: bool = False
-    """Whether its first process is a real systemd."""
+    """Counted from 1 among the hosts of its series."""
+    series: Series = Series.PLANTED
 
     @property
     def name(self) -> str:
-        """Its name in the inventory: ``h001``, or ``s001`` with systemd."""
-        return f"{'s' if self.has_systemd else 'h'}{self.number:03d}"
+        """Its name in the inventory: ``h001``, ``s001`` with systemd, ``k001`` of another kind."""
+        return f"{self.series}{self.number:03d}"
 
     @property
     def address(self) -> str:
         """Its IPv4 address."""
         network, rest = divmod(self.number - 1, HOSTS_A_NETWORK)
-        return f"10.77.{_SYSTEMD_NETWORK if self.has_systemd else network + 1}.{rest + 1}"
+        return f"10.77.{_NETWORKS.get(self.series, network + 1)}.{rest + 1}"
 
     @property
     def address6(self) -> str:
         """Its IPv6 address, one that is unique to this lab's network (RFC 4193)."""
         network, rest = divmod(self.number - 1, HOSTS_A_NETWORK)
-        return f"fd77::{_SYSTEMD_NETWORK if self.has_systemd else network + 1:x}:{rest + 1:x}"
+        return f"fd77::{_NETWORKS.get(self.series, network + 1):x}:{rest + 1:x}"
 
     @property
     def mac(self) -> str:
         """The address of its network card."""
-        return f"02:77:00:{int(self.has_systemd):02x}:{self.number >> 8:02x}:{self.number & 255:02x}"
+        series = list(Series).index(self.series)
+        return f"02:77:00:{series:02x}:{self.number >> 8:02x}:{self.number & 255:02x}"
 
     @property
     def namespace(self) -> str:
@@ -149,17 +162,18 @@ class Host:
         if self.pid() is not None:
             return
         self._plug_in()
-        lower = ":".join(self.state()["lower"])
+        state = self.state()
         environment = {
             "PATH": os.environ["PATH"],
             "HOST_DIR": str(self.folder),
-            "HOST_NAME": self.state()["hostname"],
+            "HOST_NAME": state["hostname"],
             "MACHINE": self.name,
             "NAMESPACE": f"/run/netns/{self.namespace}",
-            "LOWER": lower,
+            "LOWER": ":".join(state["lower"]),
+            "PROC_OPTIONS": state["proc_options"] or "rw",
         }
-        command = ["unshare", "--mount", "sh", "-c", BOOT_SYSTEMD]
-        if not self.has_systemd:
+        command = ["unshare", "--mount", "sh", "-c", BOOT_NSPAWN]
+        if state["boot"] == Boot.NAMESPACES:
             enter = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER]
             command = ["nsenter", f"--net=/run/netns/{self.namespace}", *enter]
         outer = start_detached(command, log=self.folder / "boot.log", environment=environment)
@@ -209,8 +223,7 @@ class Host:
         self.stop()
         attempt("ip", "link", "del", self.link)
         attempt("ip", "netns", "del", self.namespace)
-        if self.has_systemd:
-            shutil.rmtree(f"/run/systemd/nspawn/propagate/{self.name}", ignore_errors=True)
+        shutil.rmtree(f"/run/systemd/nspawn/propagate/{self.name}", ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -230,9 +243,9 @@ def _kill(pid: int) -> None:
 
 def all_hosts(lab: Lab) -> list[Host]:
     """Return every host of which anything is left: files, namespace or process."""
-    names = {path.name for path in lab.hosts.glob("[hs]*")} if lab.hosts.is_dir() else set()
+    names = {path.name for path in lab.hosts.glob("[hsk]*")} if lab.hosts.is_dir() else set()
     namespaces = Path("/run/netns")
     if namespaces.is_dir():
-        names |= {path.name.removeprefix(NAMESPACE_PREFIX) for path in namespaces.glob(f"{NAMESPACE_PREFIX}[hs]*")}
+        names |= {path.name.removeprefix(NAMESPACE_PREFIX) for path in namespaces.glob(f"{NAMESPACE_PREFIX}[hsk]*")}
     wanted = sorted(name for name in names if name[1:].isdigit())
-    return [Host(lab=lab, number=int(name[1:]), has_systemd=name.startswith("s")) for name in wanted]
+    return [Host(lab=lab, number=int(name[1:]), series=Series(name[0])) for name in wanted]

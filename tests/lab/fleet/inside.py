@@ -6,7 +6,7 @@ set -e
 cd "$HOST_DIR"
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$HOST_DIR/upper,workdir=$HOST_DIR/work" root
 cd root
-mount -t proc proc proc
+mount -t proc -o "$PROC_OPTIONS" proc proc
 mount -t sysfs -o ro sysfs sys
 mount -t tmpfs -o mode=755,size=16m tmpfs run
 mount -t tmpfs -o mode=755,size=1m tmpfs dev
@@ -20,7 +20,8 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 printf %s "$HOST_NAME" >/proc/sys/kernel/hostname
 pivot_root . mnt
-exec chroot . /bin/sh -c 'umount -l /mnt; exec env -i /usr/local/lib/fleet/init </dev/null'
+exec chroot . /bin/sh -c 'umount -l /mnt; first=/usr/local/lib/fleet/init; [ -x $first ] || first=/sbin/init
+exec env -i $first </dev/null'
 """
 
 INIT = r"""#!/bin/sh
@@ -34,8 +35,10 @@ rm -rf /tmp/.X*-lock /tmp/.X11-unix
 [ -x /etc/fleet/filter ] && /etc/fleet/filter
 python3 /usr/local/lib/fleet/programs.py /etc/fleet/programs.json || exit 1
 for f in /etc/fleet/rc.d/*; do [ -x "$f" ] && "$f"; done
-/usr/sbin/sshd
 touch /run/fleet.ready
+[ -e /etc/fleet/first-is-sshd ] && exec /usr/sbin/sshd -D
+/usr/sbin/sshd
+[ -e /etc/fleet/read-only ] && mount -o remount,ro /
 while :; do sleep 86400 & wait $!; done
 """
 
@@ -118,7 +121,7 @@ for item in items:
 """
 
 # Runs as root in a mount namespace of its own, which takes the root along when it ends.
-BOOT_SYSTEMD = r"""
+BOOT_NSPAWN = r"""
 set -e
 cd "$HOST_DIR"
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$HOST_DIR/upper,workdir=$HOST_DIR/work" root

@@ -5,16 +5,25 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.lab.fleet.carve import CARVE
 from tests.lab.fleet.places import Lab, LabError
 from tests.lab.fleet.shell import attempt
 
 SUITE = "bookworm"
+EMBEDDED = "embedded"
+"""A tree of busybox and dropbear, and nothing else."""
 _BASE_PACKAGES = "openssh-server,iproute2,nftables,iptables,procps,python3-minimal,python3-apt,sudo,ca-certificates"
 _INSTALL = "apt-get install -y -qq --no-install-recommends"
+# Hosts of these have a systemd of their own, and nothing of the lab's runs inside.
+_SYSTEMD_PACKAGES = "systemd-sysv,dbus,openssh-server,iproute2,nftables,procps,sudo"
 _ALONE = "cd /run && apt-get download -qq {0} && dpkg --force-depends -i {0}_*.deb"
+
+
+_INITTAB = "grep -v getty /usr/share/sysvinit/inittab >/etc/inittab"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +33,8 @@ class Layer:
     below: tuple[str, ...] = ()
     """Layers under it, topmost first; the base is always last."""
     script: str
+    base: str = field(default=SUITE, repr=False)
+    """The tree at the bottom."""
 
 
 LAYERS = {
@@ -46,6 +57,17 @@ LAYERS = {
     # Engines of containers, large: no role of the fleet needs them, and tests that do are skipped without.
     "engines": Layer(script=f"{_INSTALL} podman crun netavark slirp4netns rootlesskit uidmap docker.io busybox-static"),
     "systemd": Layer(script=f"{_INSTALL} systemd-sysv dbus && systemctl set-default multi-user.target"),
+    "bullseye-x11vnc": Layer(base="bullseye", script=f"{_INSTALL} x11vnc"),
+    "trixie-x11vnc": Layer(base="trixie", script=f"{_INSTALL} x11vnc"),
+    # Their inittab is the package's own, without the terminals that a host of the lab has not.
+    "sysvinit": Layer(script=f"{_INSTALL} sysvinit-core sysv-rc initscripts && {_INITTAB}"),
+    "openrc": Layer(script=f"{_INSTALL} sysvinit-core initscripts openrc && {_INITTAB} && rc-update add ssh default"),
+    "locales": Layer(
+        script=f"{_INSTALL} locales && localedef -i de_DE -f UTF-8 de_DE.UTF-8 && localedef -i ja_JP -f EUC-JP ja_JP"
+    ),
+    "doas": Layer(
+        script=f"{_INSTALL} opendoas && SUDO_FORCE_REMOVE=yes apt-get remove -y -qq sudo && rm -rf /etc/sudoers*"
+    ),
 }
 
 _MAKE = r"""
@@ -78,20 +100,50 @@ rm -rf var/cache/apt/archives/*.deb var/cache/apt/*.bin var/log/apt var/lib/dpkg
 
 def need_base(lab: Lab) -> None:
     """Make the base unless it is there: a Debian of about 190 packages with an SSH server."""
-    if (lab.base / "usr/sbin/sshd").exists():
-        return
+    if not (lab.base / "usr/sbin/sshd").exists():
+        _debootstrap(lab, SUITE, _BASE_PACKAGES, lab.base)
+
+
+def need_bases(lab: Lab, names: set[str]) -> None:
+    """Make the trees named beside the base unless they are there, all at once."""
+    missing = sorted(name for name in names if not base_folder(lab, name).exists())
+    with ThreadPoolExecutor(max(1, len(missing))) as pool:
+        list(pool.map(lambda name: _make_base(lab, name), missing))
+
+
+def base_folder(lab: Lab, name: str) -> Path:
+    """Return where a base stands."""
+    return lab.base if name == SUITE else lab.bases / name
+
+
+def _make_base(lab: Lab, name: str) -> None:
+    if name == EMBEDDED:
+        _carve(lab)
+    else:
+        _debootstrap(lab, name, _SYSTEMD_PACKAGES, base_folder(lab, name))
+
+
+def _debootstrap(lab: Lab, suite: str, packages: str, into: Path) -> None:
     if shutil.which("debootstrap") is None:
-        raise LabError("debootstrap is not installed, and there is no base yet: apt-get install debootstrap")
-    new = lab.home / "base.new"
+        raise LabError(f"debootstrap is not installed, and there is no {suite} yet: apt-get install debootstrap")
+    new = into.with_name(f"{into.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    lab.home.mkdir(parents=True, exist_ok=True)
-    _say(f"debootstrap {SUITE} to {lab.base} (about a minute, once)")
+    into.parent.mkdir(parents=True, exist_ok=True)
+    _say(f"debootstrap {suite} to {into} (about a minute, once)")
     _logged(
-        ["debootstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}", SUITE, str(new)],
-        log=lab.home / "debootstrap.log",
+        ["debootstrap", "--variant=minbase", f"--include={packages}", suite, str(new)],
+        log=lab.home / f"debootstrap.{suite}.log",
         environment=dict(os.environ),
     )
-    new.rename(lab.base)
+    new.rename(into)
+
+
+def _carve(lab: Lab) -> None:
+    """Make the tree of an embedded host out of programs of Debian's, with the libraries that these load."""
+    folder = _built(lab, EMBEDDED, CARVE, (lab.base,))
+    lab.bases.mkdir(parents=True, exist_ok=True)
+    (folder / "upper/srv/root").rename(base_folder(lab, EMBEDDED))
+    shutil.rmtree(folder)
 
 
 def need_layers(lab: Lab, names: tuple[str, ...]) -> None:
@@ -111,22 +163,30 @@ def digest(names: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(recipes).encode()).hexdigest()
 
 
-def lower_folders(lab: Lab, names: tuple[str, ...]) -> tuple[Path, ...]:
+def lower_folders(lab: Lab, names: tuple[str, ...], base: str = SUITE) -> tuple[Path, ...]:
     """Return the read-only trees of a host that has these layers, topmost first, the base last."""
     ordered: list[str] = []
     for name in names:
         ordered += [each for each in (name, *LAYERS[name].below) if each not in ordered]
     # What stands on another layer must lie over it, whoever named it first.
     ordered.sort(key=lambda name: len(LAYERS[name].below), reverse=True)
-    return (*(lab.layers / name for name in ordered), lab.base)
+    return (*(lab.layers / name for name in ordered), base_folder(lab, base))
 
 
 def _make(lab: Lab, name: str, layer: Layer) -> None:
+    new = _built(lab, name, layer.script, lower_folders(lab, layer.below, layer.base))
+    lab.layers.mkdir(exist_ok=True)
+    shutil.rmtree(lab.layers / name, ignore_errors=True)
+    (new / "upper").rename(lab.layers / name)
+    shutil.rmtree(new)
+
+
+def _built(lab: Lab, name: str, script: str, below: tuple[Path, ...]) -> Path:
+    """Run a script as root over trees, and return the folder whose ``upper`` holds what it changed."""
     new = lab.home / f"layer.{name}.new"
     shutil.rmtree(new, ignore_errors=True)
     for folder in ("upper", "work", "root"):
         (new / folder).mkdir(parents=True)
-    below = lower_folders(lab, layer.below)
     _say(f"making the layer {name} (once)")
     _logged(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _MAKE],
@@ -135,13 +195,10 @@ def _make(lab: Lab, name: str, layer: Layer) -> None:
             "PATH": os.environ["PATH"],
             "NEW": str(new),
             "BELOW": ":".join(str(folder) for folder in below),
-            "SCRIPT": layer.script,
+            "SCRIPT": script,
         },
     )
-    lab.layers.mkdir(exist_ok=True)
-    shutil.rmtree(lab.layers / name, ignore_errors=True)
-    (new / "upper").rename(lab.layers / name)
-    shutil.rmtree(new)
+    return new
 
 
 def _logged(command: list[str], *, log: Path, environment: dict[str, str]) -> None:
@@ -169,19 +226,21 @@ def dpkg_stanzas(tree: Path) -> dict[str, str]:
     return stanzas
 
 
-def merged_stanzas(lab: Lab, names: tuple[str, ...]) -> dict[str, str]:
+def merged_stanzas(lab: Lab, names: tuple[str, ...], base: str) -> dict[str, str]:
     """Return the dpkg rows of a host with these layers: the base's, changed and added to by each layer."""
-    base = dpkg_stanzas(lab.base)
-    merged = dict(base)
-    for tree in reversed(lower_folders(lab, names)[:-1]):
-        merged |= {name: text for name, text in dpkg_stanzas(tree).items() if base.get(name) != text}
+    *layers, bottom = lower_folders(lab, names, base)
+    own = dpkg_stanzas(bottom)
+    merged = dict(own)
+    for tree in reversed(layers):
+        changed = dpkg_stanzas(tree)
+        merged |= {name: text for name, text in changed.items() if own.get(name) != text}
     return merged
 
 
-def merged_accounts(lab: Lab, names: tuple[str, ...], file: str) -> list[str]:
+def merged_accounts(lab: Lab, names: tuple[str, ...], base: str, file: str) -> list[str]:
     """Return the rows of ``passwd``, ``shadow`` or ``group`` with the accounts that the layers brought."""
     rows: dict[str, str] = {}
-    for tree in reversed(lower_folders(lab, names)):
+    for tree in reversed(lower_folders(lab, names, base)):
         path = tree / "etc" / file
         if path.exists():
             for row in path.read_text().splitlines():

@@ -6,10 +6,12 @@ from typing import Any
 
 import yaml
 
-from tests.lab.fleet.host import Host
+from tests.lab.fleet.host import Host, Series
 from tests.lab.fleet.places import Lab
 from tests.lab.fleet.shell import write
 
+SERIES = {"fleet": Series.PLANTED, "systemd": Series.SYSTEMD, "kinds": Series.KINDS}
+"""Groups that every host is in one of."""
 _SITE_SIZE = 20
 """Hosts that share a site."""
 
@@ -44,8 +46,7 @@ def _own_variables(host: Host) -> dict[str, str]:
 
 
 def _groups(hosts: list[Host]) -> dict[str, list[Host]]:
-    groups: dict[str, list[Host]] = {"fleet": [host for host in hosts if not host.has_systemd]}
-    groups["systemd"] = [host for host in hosts if host.has_systemd]
+    groups = {name: [host for host in hosts if host.series is series] for name, series in SERIES.items()}
     for host in hosts:
         for name in host.state()["groups"]:
             groups.setdefault(name, []).append(host)
@@ -71,7 +72,7 @@ def _ssh_config(lab: Lab, hosts: list[Host]) -> str:
 def _yaml(lab: Lab, hosts: list[Host]) -> str:
     children: dict[str, Any] = {}
     for name, members in _groups(hosts).items():
-        first = name in ("fleet", "systemd")
+        first = name in SERIES
         children[name] = {"hosts": {host.name: _own_variables(host) if first else {} for host in members}}
     return yaml.safe_dump({"all": {"vars": variables(lab), "children": children}}, sort_keys=False)
 
@@ -82,7 +83,7 @@ def _ini(lab: Lab, hosts: list[Host]) -> str:
         lines.append(f"[{name}]")
         for host in members:
             words = [f"{key}={value}" for key, value in _own_variables(host).items()]
-            lines.append(" ".join([host.name, *(words if name in ("fleet", "systemd") else [])]))
+            lines.append(" ".join([host.name, *(words if name in SERIES else [])]))
         lines.append("")
     lines.append("[all:vars]")
     lines += [f"{key}={value}" for key, value in variables(lab).items()]

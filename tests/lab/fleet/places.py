@@ -35,8 +35,13 @@ class Lab:
 
     @property
     def base(self) -> Path:
-        """The shared read-only root of every host."""
+        """The shared read-only root of most hosts."""
         return self.home / "base"
+
+    @property
+    def bases(self) -> Path:
+        """The same for hosts of other kinds, one folder each."""
+        return self.home / "bases"
 
     @property
     def layers(self) -> Path:

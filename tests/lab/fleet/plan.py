@@ -124,6 +124,24 @@ class Unit:
     active: bool
 
 
+class Boot(StrEnum):
+    """How a host comes to life."""
+
+    NAMESPACES = "namespaces"
+    """Its first process is the lab's own script."""
+    NSPAWN = "nspawn"
+    """Its first process is the init system of its own root."""
+
+
+class Become(StrEnum):
+    """How ``auditor`` becomes root."""
+
+    SUDO = "sudo"
+    DOAS = "doas"
+    NOTHING = ""
+    """It does not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
     """One kind of planted host."""
@@ -177,4 +195,15 @@ class Role:
     has_background: bool = True
     """Whether the profile's ordinary programs run on it too."""
     units: tuple[Unit, ...] = ()
-    """Services of a host with systemd."""
+    """Services that an init system manages; units of hosts with systemd."""
+    boot: Boot = Boot.NAMESPACES
+    base: str = "bookworm"
+    """The tree under its layers, by its name in ``layers.py``."""
+    become: Become = Become.SUDO
+    ssh_server: str = "/usr/sbin/sshd"
+    proc_options: str = ""
+    """Options that its ``/proc`` is mounted with."""
+    is_read_only: bool = False
+    """Whether its root is mounted read-only once it runs."""
+    is_first_sshd: bool = False
+    """Whether its first process is the SSH server itself."""

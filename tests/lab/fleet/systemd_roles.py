@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.lab.fleet.plan import Planted, Program, Role, Socket, State, Unit, tcp
+from tests.lab.fleet.plan import Boot, Planted, Program, Role, Socket, State, Unit, tcp
 from tests.lab.fleet.vendors import TEAMVIEWER
 
 _WANTS = "/etc/systemd/system/multi-user.target.wants"
@@ -24,7 +24,7 @@ _XRDP = (
     ),
 )
 
-SYSTEMD_ROLES = (
+_ROLES = (
     Role(
         id="systemd-xrdp",
         says="xrdp as Debian ships it: enabled and running; x11vnc installed with a masked unit.",
@@ -108,4 +108,5 @@ SYSTEMD_ROLES = (
         units=(Unit(name="desk.socket", enabled="enabled", active=True),),
     ),
 )
+SYSTEMD_ROLES = tuple(replace(role, boot=Boot.NSPAWN) for role in _ROLES)
 """In this order hosts with systemd get their roles."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.lab.fleet.background import Background
 from tests.lab.fleet.filters import FILTERS, PROFILE, Filter
+from tests.lab.fleet.layers import EMBEDDED
 from tests.lab.fleet.plan import Planted, Program, Role, Socket, State
 
 Truth = dict[str, Any]
@@ -12,6 +13,8 @@ _PACKAGES = {
     "tightvnc": ("tightvncserver", "ii"),
     "x11vnc": ("x11vnc", "ii"),
     "xinetd": ("xinetd", "ii"),
+    "bullseye-x11vnc": ("x11vnc", "ii"),
+    "trixie-x11vnc": ("x11vnc", "ii"),
     "xrdp": ("xrdp", "ii"),
     "xrdp-removed": ("xrdp", "rc"),
     "vino": ("vino", "ii"),
@@ -23,7 +26,7 @@ _REMOTE_ACCESS = (3389, 5900)
 _SSH = (Socket(port=22), Socket(family="ip6", address="::", port=22))
 
 
-def tell(name: str, address: str, role: Role, background: Background, *, has_systemd: bool) -> Truth:
+def tell(name: str, address: str, role: Role, background: Background) -> Truth:
     """Return the truth about a host as plain data."""
     loaded = PROFILE if role.filter == "profile" and background.nftables else FILTERS[_filter_name(role)]
     planted = {item.product: item for item in role.products}
@@ -38,10 +41,12 @@ def tell(name: str, address: str, role: Role, background: Background, *, has_sys
         "role": role.id,
         "says": role.says,
         "hostname": role.hostname or name,
-        "has_systemd": has_systemd,
+        "base": role.base,
+        "boot": role.boot.value,
+        "become": role.become.value,
         "users": {
             "root": "logs in as root",
-            "auditor": "sudo without password" if role.sudo_password is None else "sudo asks for sudo_password",
+            "auditor": _rights(role),
             "plain": "no sudo",
         },
         "sudo_password": role.sudo_password,
@@ -58,9 +63,15 @@ def tell(name: str, address: str, role: Role, background: Background, *, has_sys
     }
 
 
+def _rights(role: Role) -> str:
+    if role.sudo_password is not None:
+        return "sudo asks for sudo_password"
+    return f"{role.become.value} without password" if role.become else "no way to root"
+
+
 def _product_packages(role: Role) -> dict[str, str]:
     """Return what dpkg must say of the packages that were planted: ``ii`` installed, ``rc`` removed."""
-    states = dict(_PACKAGES[layer] for layer in role.layers if layer not in role.without)
+    states = dict(_PACKAGES[layer] for layer in role.layers if layer in _PACKAGES and layer not in role.without)
     for row in role.packages:
         name = row.partition("Package: ")[2].partition("\n")[0]
         states[name] = "rc" if "Status: deinstall" in row else "ii"
@@ -72,7 +83,7 @@ def _filter_name(role: Role) -> str:
 
 
 def _listening(role: Role, background: Background) -> tuple[Program, ...]:
-    return (Program(path="/usr/sbin/sshd", sockets=_SSH), *background.programs, *role.programs)
+    return (Program(path=role.ssh_server, sockets=_SSH), *background.programs, *role.programs)
 
 
 def _listener(socket: Socket, program: Program, planted: dict[str, Planted], loaded: Filter) -> dict[str, Any]:
@@ -140,6 +151,8 @@ def _of_products(role: Role) -> dict[str, str | None]:
         return _verdict("fail")
     if len(violations) < len(present):
         return _verdict("unknown", "the product is suspected only")
+    if role.base == EMBEDDED and not violations:
+        return _verdict("unknown", "nothing on it says what is installed")
     return _verdict("excepted" if violations else "pass")
 
 
