@@ -40,7 +40,7 @@ class Surroundings:
     def _sort(self, family: Family) -> None:
         """Sort all addresses of a family by their type; those that may be a broadcast address apart."""
         mine = [one for addresses in self.host.addresses.values() for one in addresses if one[0] is family]
-        top = (1 << BITS[family]) - 1
+        top = everything(family).top
         local = Region.of([network_interval(_LOCAL[family]), *((one[1], one[1]) for one in mine)], top)
         types = {ADDRESS_TYPES["local"]: local}
         left = local.rest
@@ -111,7 +111,7 @@ class Surroundings:
 
     def connected(self, family: Family) -> list[tuple[Region, str]]:
         """Return the networks that interfaces are in, as far as their prefixes are known."""
-        top = (1 << BITS[family]) - 1
+        top = everything(family).top
         return [
             (Region.of([(address >> (BITS[family] - length) << (BITS[family] - length),
                          address | ((1 << (BITS[family] - length)) - 1))], top), name)
@@ -155,7 +155,6 @@ class Surroundings:
         left, here = everything(family), nothing(family)
         if family is Family.IP6:  # the way to a link-local address is looked up on the link it came by
             here = Region.of([network_interval("fe80::/10")], left.top)
-            left -= here
         for _, (low, high), route in self._routes[family]:
             region = Region.of([(low, high)], left.top) & left
             if route.interface == interface:

@@ -1,14 +1,16 @@
 """Chains as the evaluators walk them: rules compiled, and those that cannot concern a packet left out beforehand."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from auditor.firewall.compiled import NO, YES, Compiler, Test, Value
 from auditor.firewall.lookup import Index
-from auditor.model.ruleset import Action, AnyOf, Condition, Doubt, Effect, Field, Lookup, Match, Rule, Verb
+from auditor.model.ruleset import Action, AnyOf, Condition, Doubt, Effect, Field, Forget, Lookup, Match, Rule, Verb
 
-# What stays the same while a packet passes a chain and has few values: rules are sorted out by it once.
+# What stays the same while a packet passes a chain, unless a rule rewrites it, and has few values: rules are sorted out
+# by it once.
 _CLASS = (
     Field.FAMILY, Field.L4PROTO, Field.IIF, Field.OIF, Field.CT_STATE, Field.CT_DIRECTION, Field.CT_STATUS,
     Field.TCP_FLAGS, Field.ICMP_TYPE, Field.ICMP_CODE, Field.PKTTYPE, Field.FRAGMENT, Field.DSCP, Field.CT_OPEN,
@@ -108,12 +110,12 @@ def compile_rule(rule: Rule, at: int, compiler: Compiler) -> Compiled:
 class _Class:
     """The rules of a chain that can concern one class of packets, sorted out further by destination port."""
 
-    def __init__(self, rules: Sequence[Compiled]) -> None:
+    def __init__(self, rules: Sequence[Compiled], *, keeps_port: bool) -> None:
         self.rules = rules
         cuts: set[int] = set()
         for rule in rules:
             for one in rule.conditions:
-                if _is_of_port(one):
+                if keeps_port and _is_of_port(one):
                     for box, _ in one.match.keys.entries:  # type: ignore[union-attr]
                         cuts.update((box[0][0], box[0][1] + 1))  # type: ignore[operator,arg-type]
         self.cuts = sorted(cuts)
@@ -144,12 +146,15 @@ def _is_of_source(condition: Condition) -> bool:
     return isinstance(condition, Match) and not _OF_SOURCE.isdisjoint(condition.fields)
 
 
-def _is_of_class(one: Tested) -> bool:
+def _is_of(kept: frozenset[Field], one: Tested) -> bool:
+    """Tell whether a condition looks at nothing but fields that stay the same."""
     matches = one.match.options if isinstance(one.match, AnyOf) else (one.match,)
-    return all(isinstance(match, Match) and _CLASS_SET.issuperset(match.fields) for match in matches)
+    return all(isinstance(match, Match) and kept.issuperset(match.fields) for match in matches)
 
 
-def _settle(rules: Sequence[Compiled], values: Sequence[Value], concerns: Value) -> tuple[Compiled, ...]:
+def _settle(
+    rules: Sequence[Compiled], values: Sequence[Value], concerns: Callable[[Tested], bool]
+) -> tuple[Compiled, ...]:
     """Leave out the rules that a packet cannot match, and of the others the conditions that it meets."""
     kept: list[Compiled] = []
     for rule in rules:
@@ -176,6 +181,12 @@ class Chains:
         self._compiled: dict[str, tuple[Compiled, ...]] = {}
         self._classes: dict[str, dict[tuple[Value, ...], _Class]] = {}
 
+    @cached_property
+    def _rewritten(self) -> frozenset[Field]:
+        """Fields that some rule rewrites, while a packet passes a chain or one that calls it."""
+        steps = (step for rules in self._chains.values() for rule in rules for step in rule.steps)
+        return frozenset(field for step in steps if isinstance(step, Forget) for field in step.fields)
+
     def compiled(self, key: str) -> tuple[Compiled, ...]:
         """Return all rules of a chain."""
         known = self._compiled.get(key)
@@ -195,5 +206,6 @@ class Chains:
         if found is None:
             if len(classes) > _CLASSES:
                 classes.clear()
-            found = classes[name] = _Class(_settle(self.compiled(key), values, _is_of_class))
+            kept = _settle(self.compiled(key), values, partial(_is_of, _CLASS_SET - self._rewritten))
+            found = classes[name] = _Class(kept, keeps_port=Field.DPORT not in self._rewritten)
         return found.of(values)

@@ -16,12 +16,6 @@ class Unknown:
     def __repr__(self) -> str:
         return "UNKNOWN"
 
-    def __lt__(self, other: object) -> bool:
-        return False
-
-    def __le__(self, other: object) -> bool:
-        return False
-
 
 UNKNOWN: Final = Unknown()
 
@@ -151,7 +145,7 @@ def _among(at: int, members: frozenset[Any], hit: int, miss: int, missing: int) 
 
 def _truth(found: Truth | None, hit: int, miss: int) -> int:
     if found is None or found is Truth.NO:
-        return miss if found is None else (YES if hit == NO else NO)
+        return miss
     return hit if found is Truth.YES else MAYBE
 
 

@@ -23,10 +23,8 @@ _SEEN_REPLY, _ASSURED, _CONFIRMED = (CT_STATUSES[name] for name in ("seen-reply"
 # ICMP trackers, and the generic one that ESP and AH are left to, never call a connection assured.
 _NEVER_ASSURED = frozenset((ICMP, ICMPV6, 50, 51))
 _COUNTED = _FIN | _SYN | _RST | _ACK | _URG
-# The combinations that a TCP tracker does not refuse outright (tcp_valid_flags).
-_VALID = frozenset(
-    (_SYN, _SYN | _URG, _SYN | _ACK, _RST, _RST | _ACK, _FIN | _ACK, _FIN | _ACK | _URG, _ACK, _ACK | _URG)
-)
+# The combinations that a TCP tracker does not refuse outright (tcp_valid_flags), but for those that end a connection.
+_VALID = frozenset((_SYN, _SYN | _URG, _SYN | _ACK, _ACK, _ACK | _URG))
 _ICMP_NEW = frozenset((8, 13, 15, 17))
 _ICMPV6_NEW = frozenset((128, 139))
 # Multicast listener and neighbour discovery are never tracked.
@@ -52,7 +50,7 @@ def _tcp(flags: int | None, *, is_loose: bool | None) -> str | None:
     if flags is None:
         return None
     counted = flags & _COUNTED
-    if counted not in _VALID or counted & (_RST | _FIN):
+    if counted not in _VALID:
         return "invalid"
     if counted & _SYN:
         return "invalid" if counted & _ACK else "new"

@@ -70,10 +70,11 @@ class Walk:
 
         With a truth of MAYBE the chain may not see the packet at all.
         """
-        self.possible, self.forks, self.depth = [], int(truth == MAYBE), 0
+        is_certain = truth == YES and base.is_certain
+        self.possible, self.forks, self.depth = [], int(not is_certain), 0
         self.seen.clear()  # what was possible in another base chain was kept there
         ending = self._chain(base.chain) or Ending(base.policy.verb, base.text, base.policy.answer)
-        if (truth == MAYBE or not base.is_certain) and ending.verb is not Verb.ACCEPT:
+        if not is_certain and ending.verb is not Verb.ACCEPT:
             self._maybe(ending, f"{base.text} (whether it sees the packet is not known)")
             return Ending(Verb.ACCEPT, base.text)
         return ending

@@ -13,6 +13,8 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 _VECTORS = Path(__file__).parent / "vectors"
 _CLOSED = {"drop", "reject"}
+_ASKED_FOR_ALL = 4
+"""Of so many packets of a row, all sources are asked about at once as well."""
 PACKETS, SOURCES = "packets.jsonl.xz", "sources.jsonl.xz"
 
 
@@ -20,6 +22,12 @@ def rows(name: str) -> list[Row]:
     """Return the rows of a file."""
     with lzma.open(_VECTORS / name, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
+
+
+def write(name: str, judged: Iterable[Row]) -> None:
+    """Write the rows of a file anew."""
+    with lzma.open(_VECTORS / name, "wt", encoding="utf-8", preset=9) as lines:
+        lines.writelines(json.dumps(row) + "\n" for row in judged)
 
 
 def asked(row: Row) -> int:
@@ -43,6 +51,12 @@ def _of_packets(row: Row, shared: Row, answer: Answer) -> Iterator[str]:
         # Which of iptables and nft is asked first at the same priority stands in no listing.
         if said != seen and not _is_only_told_otherwise(row, said, seen):
             yield f"{row['name']} packet {number}: {packet}: kernel {seen}, we {said} ({given.get('rule')})"
+        if number >= _ASKED_FOR_ALL:
+            continue
+        # What is said of all sources at once is said of this one, too.
+        member = _membership(answer({**shared, "packet": packet, "query": "sources"}), packet["src"])
+        if member != ("closed" if seen in _CLOSED else seen):
+            yield f"{row['name']} packet {number}: {packet}: kernel {seen}, but its source is {member}"
 
 
 def _is_only_told_otherwise(row: Row, said: str, seen: str) -> bool:
@@ -56,12 +70,17 @@ def _of_sources(row: Row, shared: Row, answer: Answer) -> Iterator[str]:
     if "error" in given:
         yield f"{row['name']}: {given['error']}"
         return
-    allowed, unknown = (intervals(given[name]) for name in ("allowed", "unknown"))
     for source, seen in row["points"].items():
-        address = _number(source)
-        said = "accept" if _holds(allowed, address) else "unknown" if _holds(unknown, address) else "closed"
+        said = _membership(given, source)
         if said != seen and not (said == "unknown" and source in row["unknown"]):
             yield f"{row['name']} {source}: kernel {seen}, we {said}"
+
+
+def _membership(given: Row, source: str) -> str:
+    """Say which of the sets of an answer holds a source."""
+    allowed, unknown = (intervals(given[name]) for name in ("allowed", "unknown"))
+    address = _number(source)
+    return "accept" if _holds(allowed, address) else "unknown" if _holds(unknown, address) else "closed"
 
 
 @lru_cache(maxsize=65536)

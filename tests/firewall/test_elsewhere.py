@@ -7,7 +7,10 @@ import pytest
 
 from auditor.firewall.dialects.iptables_save import read_iptables
 from auditor.firewall.dialects.nft_json import read_nft
+from auditor.firewall.elsewhere import Target, arrivals
 from auditor.firewall.reach import Decision, Door, Filters
+from auditor.firewall.regions import Region
+from auditor.firewall.source_states import Sources
 from auditor.firewall.spaces import Space, ways
 from auditor.firewall.way import Program
 from auditor.model.facts.network import Family, Link, NetworkSpace, Protocol, Route
@@ -179,8 +182,14 @@ def test_a_namespace_that_was_not_looked_into_is_undecided() -> None:
         pytest.param((CARD, BRIDGE, END), replace(LINK, kind="", peer=None), 3, "", "card", id="a-card-of-its-own"),
         pytest.param((CARD, BRIDGE, END), replace(LINK, is_up=False), 3, "", "", id="switched-off"),
         pytest.param((CARD, BRIDGE, replace(END, is_up=False)), LINK, 3, "", "", id="pulled-out"),
+        pytest.param((CARD, replace(BRIDGE, is_up=False), END), LINK, 3, "", "", id="its-bridge-is-switched-off"),
+        pytest.param((CARD, END), LINK, 3, "", "docker0, which is not known", id="its-bridge-is-not-listed"),
+        pytest.param(
+            (replace(END, name="x", index=9, peer_space=4), replace(END, name="y", peer=8, peer_space=4), BRIDGE, END),
+            LINK, 3, "docker0", "", id="others-have-one-of-its-numbers",
+        ),
     ],
-)
+)  # fmt: skip
 def test_ways_in(links: tuple[Link, ...], link: Link, number: int | None, way: str, doubt: str) -> None:
     found, doubts = ways(NetworkSpace(id=ID, number=number, links=(link,)), links)
     assert [outer for _, outer in found] == ([way] if way else [])
@@ -192,3 +201,97 @@ def test_a_name_in_run_netns_stands_for_the_number() -> None:
     named = replace(END, peer_space=None, peer_space_name="blue")
     assert ways(NetworkSpace(id=ID, names=("blue",), links=(LINK,)), (BRIDGE, named))[0] == (("eth0", "docker0"),)
     assert ways(NetworkSpace(id=ID, names=("red",), links=(LINK,)), (BRIDGE, named))[0] == ()
+
+
+def test_loopback_leads_nowhere_and_hides_nothing() -> None:
+    loopback = Link(name="lo", index=1, is_up=True)
+    down = replace(LINK, name="eth9", is_up=False)
+    found, doubts = ways(NetworkSpace(id=ID, number=3, links=(loopback, down, LINK)), (BRIDGE, END))
+    assert (found, doubts) == ((("eth0", "docker0"),), ())
+
+
+# ---- which sources come by which interface, and which of them are let through to it
+
+TO_OTHER = PUBLISHED.replace("172.17.0.2:5900", "172.17.0.3:5900")
+TO_SEVERAL = PUBLISHED.replace("172.17.0.2:5900", "172.17.0.2-172.17.0.9:5900")
+ALL_ON = CLOSED.format("-A FORWARD -o docker0 -j ACCEPT\n")
+HIDDEN = NAT.replace("COMMIT", "-A POSTROUTING -o docker0 -j MASQUERADE\nCOMMIT")
+TEST_NET = Region([203 << 24 | 113 << 8], [203 << 24 | 113 << 8 | 255], 2**32 - 1)
+
+
+def published(*rules: str) -> str:
+    return NAT.replace(PUBLISHED, "\n".join(rules))
+
+
+def found_by(save: str, *inner: Any, host: HostNetwork = HOST) -> dict[str, list[tuple[Region, Sources]]]:
+    """Return what comes of each way to the target, by the rule that says so."""
+    space = Space(program=Program(read_nft(listing(*inner)), INSIDE), ways=(("eth0", "docker0"),))
+    target = Target(protocol=Protocol.TCP, family=Family.IP, inner="eth0", outer="docker0", address=INNER, port=5900)
+    made: dict[str, list[tuple[Region, Sources]]] = {}
+    names = [name for name in host.addresses if name != "lo"]
+    for share, is_whole, sources in arrivals(
+        Program(read_iptables(save, Family.IP), host), space, target, names, (40000,)
+    ):
+        assert is_whole
+        made.setdefault("published" if "published" in sources.accepting else "direct", []).append((share, sources))
+    return made
+
+
+def test_who_is_sent_to_another_does_not_come_to_it() -> None:
+    other = TO_OTHER.replace("-A DOCKER", "-A DOCKER -s 203.0.113.0/24")
+    (_, sources), *_ = found_by(RAW + published(other, PUBLISHED) + ALL_ON)["published"]
+    assert not sources.allowed & TEST_NET
+    assert sources.allowed
+    assert not sources.unknown
+    assert sources.blocked == sources.allowed.rest
+    limited = TO_OTHER.replace("-A DOCKER", "-A DOCKER -m limit --limit 1/hour")
+    (_, sources), *_ = found_by(RAW + published(limited, PUBLISHED) + ALL_ON)["published"]
+    assert not sources.allowed
+    assert TEST_NET & sources.unknown == TEST_NET
+    assert "--to-destination 172.17.0.2:5900" in sources.doubt
+    assert sources.blocked == sources.unknown.rest
+
+
+def test_who_is_translated_is_not_told_apart_by_its_own_rules() -> None:
+    inner = (*LOCKED, rule("inet", "in", NET, "accept"))
+    (_, sources), *_ = found_by(RAW + HIDDEN + ALL_ON, *inner)["published"]
+    assert not sources.allowed
+    assert TEST_NET & sources.unknown == TEST_NET
+    (_, sources), *_ = found_by(RAW + HIDDEN + ALL_ON)["published"]
+    assert not sources.allowed
+    (_, sources), *_ = found_by(RAW + HIDDEN + ALL_ON, *LOCKED)["published"]
+    assert not sources.allowed
+    assert not sources.unknown
+
+
+def test_what_is_published_to_one_of_several_does_not_hide_other_ways() -> None:
+    found = reach(published(TO_SEVERAL) + ALL_ON)
+    assert (found.reachability, found.sources) == (Reachability.FROM_ANYWHERE, ())
+    found = reach(RAW + published(TO_SEVERAL.replace("5901", "5902"), PUBLISHED) + ALL_ON)
+    assert found.reachability is Reachability.FROM_ANYWHERE
+
+
+def test_what_stops_and_what_is_in_doubt_is_named() -> None:
+    (_, sources) = found_by(CLOSED.format(""))["direct"][0]
+    assert sources.blocking == "iptables filter: policy DROP of FORWARD"
+    (_, sources) = found_by(ALL_ON, *LOCKED)["direct"][0]
+    assert sources.blocking == "inet t in: policy drop"
+    (_, sources) = found_by(ALL_ON)["direct"][0]
+    assert "route_localnet" in sources.blocking or "source" in sources.blocking
+    limit = {"limit": {"rate": 5, "burst": 1, "per": "minute"}}
+    (_, sources) = found_by(ALL_ON, *LOCKED, rule("inet", "in", limit, "accept"))["direct"][0]
+    assert "limit rate" in sources.doubt
+    (_, sources) = found_by(CLOSED.format("-A FORWARD -m limit --limit 1/hour -j ACCEPT\n"))["direct"][0]
+    assert "--limit 1/hour" in sources.doubt
+
+
+def test_sources_come_by_the_interface_that_leads_back_to_them() -> None:
+    second = replace(
+        HOST,
+        addresses={**HOST.addresses, "eth1": ((Family.IP, 10 << 24 | 20 << 16 | 5, 16),)},
+        routes=(*(HOST.routes or ()), Route(family=Family.IP, destination="10.20.0.0/16", interface="eth1")),
+    )
+    shares = {bool(10 << 24 | 20 << 16 | 9 in share): share for share, _ in found_by(ALL_ON, host=second)["direct"]}
+    assert shares[True] == Region([10 << 24 | 20 << 16], [10 << 24 | 20 << 16 | 0xFFFF], 2**32 - 1)
+    assert TEST_NET & shares[False] == TEST_NET
+    assert not any(INNER + 5 in share for share in shares.values())

@@ -166,3 +166,32 @@ def test_the_rule_that_could_not_be_read_is_told(ask: Ask) -> None:
 )
 def test_a_listing_that_is_not_whole_is_an_error_not_an_empty_ruleset(ask: Ask, ruleset: str) -> None:
     assert set(ask(ruleset)) == {"id", "error"}
+
+
+@pytest.mark.parametrize("text", ["[]", "5", '{"nftables": {}}', '{"nftables": null}', "{}"])
+def test_what_is_no_listing_is_an_error(ask: Ask, text: str) -> None:
+    assert "error" in ask(text)
+
+
+def test_an_entry_that_is_no_object_leaves_everything_open(ask: Ask) -> None:
+    objects = (table("ip"), chain("ip", "in", "input"))
+    entries: tuple[Any, ...] = (5, {}, {"one": {}, "two": {}})
+    for entry in entries:
+        assert ask(listing(*objects, entry))["verdict"] == "unknown"
+
+
+def test_an_object_of_no_family_is_passed_over(ask: Ask) -> None:
+    assert (
+        ask(listing({"new": {"name": "x"}}, table("ip"), chain("ip", "in", "input", policy="drop")))["verdict"]
+        == "drop"
+    )
+
+
+def test_a_text_may_name_chains_that_the_listing_has_not(ask: Ask) -> None:
+    base = 'type filter hook ingress device "eth1" priority filter; policy drop;'
+    text = "".join(
+        f"table netdev {name} {{\n\tchain {inner} {{\n\t\t{base}\n\t}}\n}}\n"
+        for name, inner in (("t", "gone"), ("u", "in"))
+    )
+    ruleset = listing(table("netdev"), chain("netdev", "in", "ingress", policy="drop", dev="eth0"))
+    assert ask(ruleset, ruleset_text=text)["verdict"] == "drop"

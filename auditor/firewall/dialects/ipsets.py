@@ -36,7 +36,7 @@ class IpSet:
     options: Mapping[str, str]
     """Options of its creation."""
     elements: list[tuple[str, Truth]] = field(default_factory=list)
-    """Elements as listed; NO for those marked ``nomatch``."""
+    """Elements as listed, with ``LAST_NAME`` behind those marked ``wildcard``; NO for those marked ``nomatch``."""
     is_open: bool = False
     """Whether a rule adds to it."""
     is_shrinking: bool = False
@@ -58,7 +58,7 @@ def read_ipsets(text: str) -> dict[str, IpSet]:
             known = sets[words[1]]
             rest = words[3:]
             truth = Truth.NO if "nomatch" in rest else Truth.YES
-            known.elements.append((words[2], truth))
+            known.elements.append((words[2] + LAST_NAME * ("wildcard" in rest), truth))
         else:
             raise ValueError(f"not a line of ipset save: {line[:60]!r}")
     return sets
@@ -72,7 +72,7 @@ def _created(words: Sequence[str]) -> IpSet:
         options[name] = rest.pop(0) if rest and name not in ("counters", "comment", "skbinfo", "forceadd") else ""
     kind = words[2]
     family = None if kind in _UNSPECIFIC else Family.IP6 if options.get("family") == "inet6" else Family.IP
-    problem = "" if not {"bitmask", "wildcard"} & set(options) else "an option that is not modelled"
+    problem = "an option that is not modelled" if "bitmask" in options else ""
     return IpSet(kind=kind, family=family, options=options, problem=problem)
 
 
@@ -156,7 +156,7 @@ def _box(one: IpSet, element: str) -> tuple[Box, tuple[int, ...]]:
             name = value.removeprefix("physdev:")
             if name != value:
                 raise ValueError("a port of a bridge is not modelled")
-            box.append((name[:-1], name[:-1] + LAST_NAME) if name.endswith("+") else (name, name))
+            box.append((name.removesuffix(LAST_NAME), name))
         else:
             low = number(value)
             box.append((low, low))
@@ -175,9 +175,7 @@ def _port(value: str, family: Family | None) -> list[tuple[Scalar, Scalar]]:
     name, colon, port = value.partition(":")
     if not colon:
         name, port = "tcp", value
-    protocol = PROTOCOLS.get(name.lower(), -1)
-    if protocol < 0:
-        protocol = number(name)
+    protocol = PROTOCOLS[name.lower()] if name.lower() in PROTOCOLS else number(name)
     names = _ICMPV6_NAMES if family is Family.IP6 else _ICMP_NAMES
     if protocol in (1, 58) and port in names:
         kind, code = names[port]

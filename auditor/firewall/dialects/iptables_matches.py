@@ -169,9 +169,9 @@ def _transport(option: Option, _: Setting) -> Condition:
     negated = option.is_negated
     if option.name in ("--sport", "--source-port", "--dport", "--destination-port"):
         low, high = _interval(option.words[0])
-        return within(Field.SPORT if "s" in option.name[2:3] else Field.DPORT, low, high, negated=negated)
+        return within(Field.SPORT if option.name.startswith("--s") else Field.DPORT, low, high, negated=negated)
     if option.name == "--tcp-flags":
-        mask, wanted = (_flags(word) for word in option.words[:2])
+        mask, wanted = (_flags(word) for word in option.words)
         return Match(fields=(Field.TCP_FLAGS,), keys=keys(((wanted, wanted),)), mask=mask, is_negated=negated)
     if option.name == "--syn":
         syn = TCP_FLAGS["syn"]
@@ -291,7 +291,6 @@ def _addrtype(module: Module, setting: Setting) -> list[Condition]:
 def _addrtype6(types: Sequence[str], *, is_source: bool, negated: bool) -> list[Condition]:
     """Read types of IPv6 addresses: all that are named must hold (xt_addrtype's match_type6)."""
     address = Field.SADDR if is_source else Field.DADDR
-    everything = (1 << 128) - 1
     mapped = network_interval("::ffff:0:0/96")
     regions = {
         "multicast": [network_interval("ff00::/8")],
@@ -307,7 +306,7 @@ def _addrtype6(types: Sequence[str], *, is_source: bool, negated: bool) -> list[
     if looked_up:
         parts.append(among(Field.SADDR_TYPE if is_source else Field.DADDR_TYPE, looked_up, negated=negated))
     if not parts:
-        return [within(address, 0, everything, negated=negated)]
+        return [_NEVER] if negated else []
     return [AnyOf(options=tuple(parts))] if negated else list(parts)
 
 
@@ -336,14 +335,14 @@ def _set(module: Module, setting: Setting) -> list[Condition]:
     if [option.name for option in module.options] != ["--match-set"]:
         raise ValueError("options that are not modelled")
     (option,) = module.options
-    name, directions = option.words[:2]
+    name, directions = option.words
     return [set_condition(setting.sets, name, directions.split(","), setting.family, negated=option.is_negated)]
 
 
 def _recent(module: Module, _: Setting) -> list[Condition]:
     """Read recent: to note an address always holds, to look one up needs the kernel's memory."""
     names = {option.name: option.is_negated for option in module.options}
-    if "--set" in names and not {"--rcheck", "--update", "--remove"} & set(names):
+    if "--set" in names:  # which none of the others can stand beside
         return [_NEVER] if names["--set"] else []
     return [Doubt(text="-m recent")]
 
@@ -353,7 +352,7 @@ def _helper(module: Module, _: Setting) -> list[Condition]:
     if any(option.is_negated for option in module.options):
         return [Doubt(text="-m helper")]
     return [
-        Match(fields=(Field.CT_STATE,), keys=keys(((CT_STATES["new"],) * 2,)), is_negated=True),
+        among(Field.CT_STATE, [CT_STATES["new"]], negated=True),
         Doubt(text="-m helper"),
     ]
 

@@ -1,5 +1,6 @@
 """Read ``iptables-save`` and ``ip6tables-save`` of both backends, and the sets of ``ipset save`` they refer to."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,10 +19,12 @@ _HOOKS = {
     "POSTROUTING": Hook.POSTROUTING,
 }  # fmt: skip
 _PRIORITIES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
+_NAT_SOURCE = 100
 _SHORT = {
     "--source": "-s", "--src": "-s", "--destination": "-d", "--dst": "-d", "--in-interface": "-i",
     "--out-interface": "-o", "--protocol": "-p", "--fragment": "-f", "--jump": "-j", "--goto": "-g", "--match": "-m",
 }  # fmt: skip
+_TOUCHES = re.compile(r" --(add|del)-set (\S+)")
 _PLAIN = frozenset(("-s", "-d", "-i", "-o", "-p", "-f"))
 
 
@@ -84,12 +87,13 @@ class _Reader:
         if self.table not in _PRIORITIES:
             self.doubts.append(f"{self.tool} has a table {self.table}, which is not modelled")
             return
-        # PREROUTING and OUTPUT of nat come before the filter, INPUT and POSTROUTING after it.
         is_nat = self.table == "nat"
+        # PREROUTING and OUTPUT of nat come before the filter, INPUT and POSTROUTING after it.
+        is_late = is_nat and chain in ("INPUT", "POSTROUTING")
         self.bases.append(
             Base(
                 hook=_HOOKS[chain],
-                priority=_PRIORITIES[self.table],
+                priority=_NAT_SOURCE if is_late else _PRIORITIES[self.table],
                 order=(self.order, len(self.bases)),
                 families=(self.number,),
                 is_nat=is_nat,
@@ -110,14 +114,14 @@ class _Reader:
         """Part a rule into conditions and target; ValueError for a word that stands where none can."""
         conditions: list[Step] = []
         modules: list[Module] = []
-        target, goes = "", False
+        target: Option | None = None
         of_target: dict[str, tuple[str, ...]] = {}
         for option in _options(words[2:]):
             if option.name in ("-j", "-g"):
-                target, goes = option.words[0], option.name == "-g"
+                target = option
             elif option.name == "-m":
                 modules.append(Module(name=option.words[0]))
-            elif target:
+            elif target is not None:
                 of_target[option.name] = option.words
             elif option.name in _PLAIN:
                 conditions += plain(option)
@@ -127,11 +131,11 @@ class _Reader:
                 conditions.append(Doubt(text=option.name))
         for module in modules:
             conditions += read_module(module, self.setting)
-        if not target:
+        if target is None:
             return Rule(steps=tuple(conditions), text=text)
         effects, action = read_target(
-            target, of_target, chains=self.rules.keys(), prefix=self._prefix(), goes=goes
-        )  # fmt: skip
+            target.words[0], of_target, chains=self.rules.keys(), prefix=self._prefix(), goes=target.name == "-g"
+        )
         return Rule(steps=(*conditions, *effects), action=action, text=text)
 
 
@@ -167,13 +171,11 @@ def _is_option(word: str) -> bool:
 def _touch(sets: Mapping[str, IpSet], text: str) -> None:
     """Mark the sets that rules add to or take from."""
     for line in text.split("\n"):
-        if "-j SET " in line:
-            words = line.split()
-            for at, word in enumerate(words[:-1]):
-                if word in ("--add-set", "--map-set") and words[at + 1] in sets:
-                    sets[words[at + 1]].is_open = True
-                elif word == "--del-set" and words[at + 1] in sets:
-                    sets[words[at + 1]].is_shrinking = True
+        for how, name in _TOUCHES.findall(line) if "-j SET " in line else ():
+            if name in sets and how == "add":
+                sets[name].is_open = True
+            elif name in sets:
+                sets[name].is_shrinking = True
 
 
 def read_iptables(text: str, family: Family, *, sets: str = "", backend: str = "legacy") -> Ruleset:

@@ -12,7 +12,7 @@ _VERDICTS = {"ACCEPT": Verb.ACCEPT, "DROP": Verb.DROP, "RETURN": Verb.RETURN, "R
 _HARMLESS = frozenset(
     (
         "LOG", "NFLOG", "ULOG", "AUDIT", "TRACE", "CHECKSUM", "TCPMSS", "CLASSIFY", "SECMARK", "CONNSECMARK", "RATEEST",
-        "LED", "IDLETIMER", "SET", "TEE", "ECN", "TCPOPTSTRIP", "ACCOUNT", "CONTINUE",
+        "LED", "IDLETIMER", "TEE", "ECN", "TCPOPTSTRIP", "ACCOUNT", "CONTINUE",
     )
 )  # fmt: skip
 _FORGETS = {"DSCP": (Field.DSCP,), "TOS": (Field.DSCP,), "TTL": (Field.TTL,), "HL": (Field.TTL,)}
@@ -41,7 +41,7 @@ def read_target(  # noqa: PLR0911 — one return a kind of target
         return (Forget(fields=_REWRITTEN, text=name),), Action(verb=Verb.UNREAD)
     if name in _FORGETS:
         return (Forget(fields=_FORGETS[name], text=name),), Action(verb=Verb.CONTINUE)
-    return (), Action(verb=Verb.UNREAD)
+    return (Forget(fields=_REWRITTEN, text=name),), Action(verb=Verb.UNREAD)
 
 
 _REWRITTEN = (Field.SADDR, Field.DADDR, Field.SPORT, Field.DPORT, Field.MARK, Field.CT_MARK)
@@ -86,12 +86,18 @@ def _ct(options: Options) -> tuple[Effect, ...]:
     raise ValueError("a zone of connections")
 
 
+def _set(options: Options) -> tuple[Effect, ...]:
+    """Read SET: it changes members, which are looked at elsewhere, and may write what a member says of the mark."""
+    return (Forget(fields=(Field.MARK,), text="a mark out of a set"),) if "--map-mark" in options else ()
+
+
 def _notrack(_: Options) -> tuple[Effect, ...]:
     return (Untrack(),)
 
 
 _EFFECTS: dict[str, Callable[[Options], tuple[Effect, ...]]] = {
     "MARK": _mark(Field.MARK), "CONNMARK": _mark(Field.CT_MARK), "CT": _ct, "NOTRACK": _notrack,
+    "SET": _set,
 }  # fmt: skip
 
 
@@ -112,7 +118,7 @@ def _destination(options: Options) -> Translate:
 
 def _where(words: Sequence[str]) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
     """Read ``address[-address][:port[-port]]``, addresses of IPv6 in brackets where a port follows."""
-    (word,) = words[:1]
+    word = words[0]
     if word.startswith("["):
         addresses, _, ports = word[1:].partition("]")
         ports = ports.removeprefix(":")

@@ -94,7 +94,7 @@ def _dormant(listing: str) -> set[TableKey]:
     table: TableKey | None = None
     for line in listing.split("\n"):
         words = line.split()
-        if line.startswith("table ") and len(words) >= len(("table", "family", "name")):
+        if line.startswith("table ") and len(words) == len(("table", "family", "name", "{")):
             table = (words[1], words[2])
         elif words[:1] == ["flags"] and table is not None and line.startswith("\tflags"):
             if "dormant" in line.replace(",", " ").split():

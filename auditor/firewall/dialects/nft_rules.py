@@ -29,6 +29,7 @@ from auditor.model.ruleset import (
 _WORD = (1 << 32) - 1
 _LOOPBACK = "lo"
 _TYPES = {"iiftype": "iifname", "oiftype": "oifname"}
+_UNREAD = Action(verb=Verb.UNREAD)
 _VERDICTS = {"accept": Verb.ACCEPT, "drop": Verb.DROP, "continue": Verb.CONTINUE, "return": Verb.RETURN}
 # They change nothing that a later rule of ours looks at.
 _HARMLESS = frozenset(("counter", "log", "ct helper", "ct timeout", "ct expectation", "flow", "dup", "comment", "last"))
@@ -59,10 +60,13 @@ class RuleReader:
         text = rule_text(f"{self.family} {self.table} {chain}", listed)
         self._steps, self._action = [], None
         for expression in listed:
+            before = self._action
             try:
                 self._take(expression)
             except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
                 self._strange(expression, str(error))
+            if before == _UNREAD:  # what comes after it may never be reached
+                self._action = before
         return Rule(steps=tuple(self._steps), action=self._action, text=text)
 
     def _strange(self, expression: Json, reason: str) -> None:
@@ -73,7 +77,7 @@ class RuleReader:
         elif kind == "mangle":
             self._steps.append(Forget(fields=tuple(Field), text=reason))
         else:
-            self._action = Action(verb=Verb.UNREAD)
+            self._action = _UNREAD
 
     def _take(self, expression: Json) -> None:  # noqa: C901 — one branch a statement
         kind, body = only(expression)
@@ -88,7 +92,7 @@ class RuleReader:
             self._steps.extend(left.needs)
             self._action = self._lookup(left, body["data"])
         elif kind == "xt" and isinstance(body, dict) and body.get("type") == "target":
-            self._action = Action(verb=Verb.UNREAD)
+            self._action = _UNREAD
         elif kind in _CONDITIONS:
             self._steps.append(Doubt(text=kind))
         elif kind == "notrack":
@@ -99,7 +103,7 @@ class RuleReader:
             self._steps.append(_translate(kind, body or {}))
             self._action = Action(verb=Verb.ACCEPT)
         elif kind not in _HARMLESS:
-            self._action = Action(verb=Verb.UNREAD)
+            self._action = _UNREAD
 
     def action(self, expression: Json) -> Action:
         """Read a verdict; ValueError when it is none."""
@@ -124,9 +128,7 @@ class RuleReader:
         return Lookup(fields=left.fields, entries=pairs(data["set"], left.fields, self.action, left.names))
 
     def _named(self, name: str) -> NamedSet:
-        if not name.startswith("@") or name[1:] not in self.sets:
-            raise ValueError(f"no set {name[:40]}")
-        return self.sets[name[1:]]
+        return self.sets[name.removeprefix("@")]
 
     def _match(self, body: Json) -> None:
         kind, asked = only(body["left"])
@@ -177,8 +179,8 @@ class RuleReader:
             raise ValueError(f"operator {operator} on flags is not modelled")
 
     def _reject(self, body: Json) -> None:
-        kind = (body or {}).get("type")
-        answer = (body or {}).get("expr") or "port-unreachable"
+        said = body or {}
+        kind, answer = said.get("type"), str(said.get("expr"))
         if kind == "tcp reset":
             self._steps.append(is_value(Field.L4PROTO, TCP))
             answer = "tcp-reset"

@@ -191,7 +191,7 @@ def interval(field: Field, value: Json, names: dict[str, int] | None = None) -> 
         if kind == "range":
             return scalar(field, body[0], names), scalar(field, body[1], names)
         if kind == "prefix":
-            bits = _address_bits(body["addr"]) if field in ADDRESSES else _BITS.get(field, 32)
+            bits = _address_bits(body["addr"]) if field in ADDRESSES else _BITS[field]
             return prefix_interval(scalar(field, body["addr"], names), int(body["len"]), bits)
         if kind == "|":
             low = constant(Left(fields=(field,), names=names), value)

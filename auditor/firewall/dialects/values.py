@@ -105,7 +105,7 @@ def prefix_interval(value: int, length: int, bits: int) -> tuple[int, int]:
 
 
 def network_interval(text: str) -> tuple[int, int]:
-    """Return first and last address of an address, a network (prefix or mask), or ``first-last``."""
+    """Return first and last address of an address, a network with its prefix length, or ``first-last``."""
     first, dash, last = text.partition("-")
     if dash:
         return int(ipaddress.ip_address(first)), int(ipaddress.ip_address(last))
@@ -114,15 +114,7 @@ def network_interval(text: str) -> tuple[int, int]:
     bits = address.max_prefixlen
     if not slash:
         return int(address), int(address)
-    return prefix_interval(int(address), int(mask) if mask.isdigit() else _mask_length(mask, bits), bits)
-
-
-def _mask_length(text: str, bits: int) -> int:
-    """Return the length of a mask whose bits lead; ValueError for any other."""
-    rest = ~int(ipaddress.ip_address(text)) & ((1 << bits) - 1)
-    if rest & (rest + 1):
-        raise ValueError(f"a mask whose bits do not lead: {text}")
-    return bits - rest.bit_length()
+    return prefix_interval(int(address), int(mask), bits)
 
 
 def keys(*boxes: Box) -> Keys:

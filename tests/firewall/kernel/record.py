@@ -1,10 +1,12 @@
-"""``python -m tests.firewall.kernel.record``: write ``tests/firewall/vectors`` anew, judged by this kernel."""
+"""``python -m tests.firewall.kernel.record``: rulesets of chance with this kernel's verdicts, for the vectors."""
 
 import argparse
 import json
 import lzma
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,11 @@ def source_rows(kernel: Kernel, evaluator: Evaluator, case: Case, loaded: Loaded
         tries = sampler(case.name, packet["family"])([*answer["allowed"], *answer["unknown"]])
         packets = [{**packet, "src": source, "sport": 30000 + place} for place, source in enumerate(tries)]
         labels = [label["verdict"] for label in kernel.label(packets)]
-        points = {source: "closed" if is_closed(label) else label for source, label in zip(tries, labels, strict=True)}
+        points = {
+            source: "closed" if is_closed(label) else label
+            for source, label in zip(tries, labels, strict=True)
+            if label != "unstable"
+        }
         for source, label in points.items():
             if said_of(answer, source) not in ("unknown", label):
                 print(f"{case.name}: kernel {label}, evaluator {said_of(answer, source)}: {source}", file=sys.stderr)
@@ -58,33 +64,45 @@ def source_rows(kernel: Kernel, evaluator: Evaluator, case: Case, loaded: Loaded
         }  # fmt: skip
 
 
+def _packet_rows(kernel: Kernel, evaluator: Evaluator, seed: str, count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        case = make_case(f"{seed}.{number}", 14)
+        with suppress(RefusedError):
+            yield packet_row(kernel, evaluator, case, kernel.load(case.script))
+
+
+def _source_rows(kernel: Kernel, evaluator: Evaluator, seed: str, count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        case = make_source_case(f"{seed}.s{number}")
+        with suppress(RefusedError):
+            yield from source_rows(kernel, evaluator, case, kernel.load(case.script))
+
+
 def main() -> None:
     """Record both files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", default="vectors")
     parser.add_argument("--rulesets", type=int, default=300, help="for packets; a fifth of it for sources")
+    parser.add_argument(
+        "--into", type=Path, help="write both to this file (.xz) instead, as tests.firewall.mutants.hunt reads"
+    )
     options = parser.parse_args()
     kernel, evaluator = Kernel(), Evaluator()
-    FOLDER.mkdir(exist_ok=True)
-    with lzma.open(PACKETS, "wt", encoding="utf-8", preset=9) as lines:
-        for number in range(options.rulesets):
-            case = make_case(f"{options.seed}.{number}", 14)
-            try:
-                loaded = kernel.load(case.script)
-            except RefusedError:
-                continue
-            lines.write(json.dumps(packet_row(kernel, evaluator, case, loaded)) + "\n")
-    with lzma.open(SOURCES, "wt", encoding="utf-8", preset=9) as lines:
-        for number in range(options.rulesets // 5):
-            case = make_source_case(f"{options.seed}.s{number}")
-            try:
-                loaded = kernel.load(case.script)
-            except RefusedError:
-                continue
-            for row in source_rows(kernel, evaluator, case, loaded):
-                lines.write(json.dumps(row) + "\n")
+    packets = _packet_rows(kernel, evaluator, options.seed, options.rulesets)
+    sources = _source_rows(kernel, evaluator, options.seed, options.rulesets // 5)
+    if options.into is None:
+        FOLDER.mkdir(exist_ok=True)
+        _write(PACKETS, packets)
+        _write(SOURCES, sources)
+    else:
+        _write(options.into, chain(packets, sources))
     evaluator.close()
     kernel.close()
+
+
+def _write(file: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with lzma.open(file, "wt", encoding="utf-8", preset=9) as lines:
+        lines.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from tests.firewall.mutants.places import Mutant, every_mutant
-from tests.firewall.mutants.survivors import explained, gone
+from tests.firewall.mutants.survivors import explained, gone, survived
 from tests.firewall.mutants.trial import Trials, arguments
 
 
@@ -35,6 +36,8 @@ class Session:
         every, reasons = every_mutant(), explained()
         self.bad += [f"explained, but no mutant any more: {entry}" for entry in gone(every)]
         trials = Trials(session.items)
+        if trials.wrong:
+            raise pytest.UsageError(f"wrong on the evaluator as it is: {', '.join(trials.wrong)}")
         end = time.monotonic() + self.options.minutes * 60
         counted: Counter[str] = Counter()
         for mutant in _chosen(every, self.options):
@@ -59,6 +62,9 @@ class Session:
 
 def _chosen(every: Sequence[Mutant], options: argparse.Namespace) -> list[Mutant]:
     chosen = [one for one in every if not options.file or one.path.name in options.file]
+    if options.survived is not None:
+        named = survived(options.survived.read_text())
+        chosen = [one for one in chosen if one.key[0::2] in named]
     random.Random(options.seed).shuffle(chosen)  # noqa: S311 — the same every time, on purpose
     return chosen[: options.count] if options.count else chosen
 
@@ -70,6 +76,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=0, help="how many; 0 for all")
     parser.add_argument("--minutes", type=float, default=600, help="stop after so long")
     parser.add_argument("--file", action="append", default=[], help="only mutants of this file, such as way.py")
+    parser.add_argument("--survived", type=Path, help="only mutants that this earlier output says have survived")
     parser.add_argument("--killers", action="store_true", help="print what told each mutant")
     session = Session(parser.parse_args(given))
     status = pytest.main(arguments(), plugins=[session])

@@ -38,6 +38,8 @@ class Mutant:
     """Its line, counted from 1."""
     function: int
     """Line at which the innermost function that holds it begins, decorators included; 0 outside of any."""
+    statement: range
+    """Lines of the statement that holds it, those of statements inside of that left out."""
     text: str
     """The line, without its indent."""
     before: str
@@ -165,13 +167,26 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
     breaker, tree = _Breaker(), ast.parse(text)
     functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
     spans = [(one.body[0].lineno, one.end_lineno or 0, _beginning(one)) for one in functions]
+    statements = [_lines(one) for one in ast.walk(tree) if isinstance(one, ast.stmt)]
     breaker.visit(tree)
     for number, (line, before, after) in enumerate(breaker.places):
-        function = max((begins for first, last, begins in spans if first <= line <= last), default=0)
-        shown = lines[line - 1].strip()
         yield Mutant(
-            path=path, number=number, line=line, function=function, text=shown, before=before, after=after
-        )  # fmt: skip
+            path=path,
+            number=number,
+            line=line,
+            function=max((begins for first, last, begins in spans if first <= line <= last), default=0),
+            statement=max((one for one in statements if line in one), key=lambda one: (one.start, -one.stop)),
+            text=lines[line - 1].strip(),
+            before=before,
+            after=after,
+        )
+
+
+def _lines(statement: ast.stmt) -> range:
+    """Return the lines of a statement; of one that holds others, its head."""
+    body = getattr(statement, "body", None)
+    end = body[0].lineno - 1 if body else statement.end_lineno or 0
+    return range(statement.lineno, max(end, statement.lineno) + 1)
 
 
 def _beginning(function: ast.FunctionDef) -> int:

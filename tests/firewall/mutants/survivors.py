@@ -1,5 +1,6 @@
 """Mutants that no test can tell, each with its reason: survivors.yml beside this file."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import yaml
 from tests.firewall.mutants.places import Mutant
 
 FILE = Path(__file__).parent / "survivors.yml"
+_SURVIVED = re.compile(r"^survived: (\S+):\d+: (.*)$", re.MULTILINE)
 Key = tuple[str, str, str]
 
 
@@ -26,3 +28,8 @@ def gone(mutants: Iterable[Mutant]) -> list[str]:
     """Return entries whose mutant is no more: their line was changed, so their reason has to be thought over."""
     here = {mutant.key for mutant in mutants}
     return [" | ".join(key) for key in explained() if key not in here]
+
+
+def survived(output: str) -> set[tuple[str, str]]:
+    """Return the mutants that an output says have survived, by file and what was broken, wherever their line is now."""
+    return {(file, what) for file, what in _SURVIVED.findall(output)}

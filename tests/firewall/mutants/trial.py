@@ -1,8 +1,8 @@
 """Trying mutants: each in a process of its own, by the rulesets that a kernel has judged and the tests beside them.
 
-What does not call the broken function cannot tell it: every ruleset and test is watched once. Of those that do, what
-told most mutants of the same file comes first; the first difference ends it. The laws are left out: with the few
-examples there would be time for, they told no mutant that the others did not.
+What does not run the broken statement cannot tell it: every ruleset and test is watched once. Of those that do, what
+told most mutants of the same file comes first, and then what runs the fewest lines; the first difference ends it. The
+laws are left out: with the few examples there would be time for, they told no mutant that the others did not.
 """
 
 import gc
@@ -11,14 +11,15 @@ import pickle
 import signal
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Callable, Iterable, Iterator
+from functools import _lru_cache_wrapper
+from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.firewall.judged import PACKETS, SOURCES, complaints, rows
+from tests.firewall.judged import PACKETS, SOURCES, Row, complaints, rows
 from tests.firewall.mutants.broken import exchange, functions, import_anew
 from tests.firewall.mutants.places import PACKAGE, ROOT, Mutant
 
@@ -28,7 +29,9 @@ _SECONDS = 20
 """Processor time that the tests may take; a mutant that takes more is told by it."""
 _STREAM = 1 << 16
 
-Calls: TypeAlias = frozenset[tuple[str, int]]
+Lines: TypeAlias = frozenset[tuple[str, int]]
+"""Lines of the evaluator, by the path of their file."""
+Watch: TypeAlias = Callable[[FrameType, str, object], Any]
 Trial: TypeAlias = Callable[[], bool]
 """Says whether all is as it should be."""
 
@@ -44,10 +47,11 @@ def arguments() -> list[str]:
 class Trials:
     """Tries mutants, and learns what tells them."""
 
-    def __init__(self, items: list[pytest.Item]) -> None:
+    def __init__(self, items: list[pytest.Item], judged: Iterable[Row] | None = None) -> None:
         from auditor.firewall.protocol import Answers  # noqa: PLC0415 — what is broken may have to be imported anew
 
-        self._rows = {str(row["name"]): row for row in _mixed(rows(PACKETS), rows(SOURCES))}
+        made = _mixed(rows(PACKETS), rows(SOURCES)) if judged is None else judged
+        self._rows = {str(row["name"]): row for row in made}
         self._trials: dict[str, Trial] = {
             name: lambda row=row: next(complaints(row, Answers().answer), None) is None  # type: ignore[misc]
             for name, row in self._rows.items()
@@ -55,25 +59,24 @@ class Trials:
         self._trials |= {item.nodeid: lambda item=item: _passes(item) for item in items}  # type: ignore[misc]
         self._functions = functions()
         gc.freeze()
-        self._calls: dict[str, Calls | None] = _apart(self._watched, 20 * _SECONDS)
-        if failed := [name for name, calls in self._calls.items() if calls is None]:
-            raise RuntimeError(f"wrong on the evaluator as it is: {', '.join(failed)}")
+        self._runs: dict[str, Lines | None] = _apart(self._watched, 60 * _SECONDS)
+        self.wrong = [name for name, lines in self._runs.items() if lines is None]
+        """What is not as it should be on the evaluator as it is."""
         self._told: dict[str, Counter[str]] = defaultdict(Counter)
 
-    def killer(self, mutant: Mutant) -> str:
+    def killer(self, mutant: Mutant, *, seconds: float = _SECONDS) -> str:
         """Return what told a mutant from the evaluator as it is; empty when nothing did."""
         told = self._told[mutant.file]
-        called = (str(mutant.path), mutant.function)
-        order = sorted(
-            (name for name in self._trials if called in (self._calls[name] or ())), key=lambda name: -told[name]
-        )
-        found = str(_apart(lambda: self._first_to_tell(mutant, order)))
+        lines = {(str(mutant.path), line) for line in mutant.statement}
+        runs = {name: runs for name, runs in self._runs.items() if runs and not lines.isdisjoint(runs)}
+        order = sorted(runs, key=lambda name: (-told[name], len(runs[name])))
+        found = str(_apart(lambda: self._first_to_tell(mutant, order), seconds))
         told[found] += 1
         return found
 
     def _first_to_tell(self, mutant: Mutant, order: list[str]) -> str:
         if not exchange(mutant, self._functions):
-            return _told_anew(mutant, list(self._rows.values()))
+            return _told_anew(mutant, list(self._rows.values()), tests=len(self._trials) > len(self._rows))
         for name in order:
             try:
                 if not self._trials[name]():
@@ -82,42 +85,61 @@ class Trials:
                 return f"{name}: {type(error).__name__}"
         return ""
 
-    def _watched(self) -> dict[str, Calls | None]:
-        """Return the functions of the evaluator that each ruleset and test calls; None for one that fails."""
-        made: dict[str, Calls | None] = {}
+    def _watched(self) -> dict[str, Lines | None]:
+        """Return the lines of the evaluator that each ruleset and test runs; None for one that fails."""
+        remembering = [one for one in gc.get_objects() if isinstance(one, _lru_cache_wrapper)]
+        made: dict[str, Lines | None] = {}
         for name, trial in self._trials.items():
-            seen: set[tuple[str, int]] = set()
-            sys.settrace(_watcher(seen))
+            for one in remembering:
+                one.cache_clear()  # what is remembered is not run
+            watcher = _Watcher()
+            sys.settrace(watcher.of_call)
             try:
                 is_well = trial()
             finally:
                 sys.settrace(None)
-            made[name] = frozenset(seen) if is_well else None
+            made[name] = frozenset(watcher.seen) if is_well else None
         return made
 
 
-def _watcher(seen: set[tuple[str, int]]) -> Callable[[FrameType, str, object], None]:
-    folder = str(PACKAGE)
+class _Watcher:
+    """Notes which lines of the evaluator run."""
 
-    def of_call(frame: FrameType, _: str, __: object) -> None:
+    def __init__(self) -> None:
+        self.seen: set[tuple[str, int]] = set()
+        self._folder = str(PACKAGE)
+        self._left: dict[CodeType, set[int]] = {}
+
+    def of_call(self, frame: FrameType, _: str, __: object) -> "Watch | None":
+        """Watch a function of the evaluator until all its lines have run."""
         code = frame.f_code
-        if code.co_filename.startswith(folder):
-            seen.add((code.co_filename, code.co_firstlineno))
+        if not code.co_filename.startswith(self._folder):
+            return None
+        left = self._left.get(code)
+        if left is None:
+            left = self._left[code] = {line for _, _, line in code.co_lines() if line}
+        return self._of_line if left else None
 
-    return of_call
+    def _of_line(self, frame: FrameType, _: str, __: object) -> "Watch | None":
+        code, line = frame.f_code, frame.f_lineno
+        left = self._left[code]
+        if line in left:
+            left.discard(line)
+            self.seen.add((code.co_filename, line))
+        return self._of_line if left else None
 
 
 def _passes(item: pytest.Item) -> bool:
     return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _mixed(*lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _mixed(*lists: list[Row]) -> list[Row]:
     """Put rows of every kind at the beginning."""
     made = [row for each in lists for row in each]
     return sorted(made, key=lambda row: int(row["name"].rpartition(".")[2].partition("/")[0].lstrip("s")))
 
 
-def _told_anew(mutant: Mutant, judged: list[dict[str, Any]]) -> str:
+def _told_anew(mutant: Mutant, judged: list[Row], *, tests: bool) -> str:
     """Try a mutant of what runs when a module is imported: by everything, with modules read anew."""
     import_anew(mutant)
     try:
@@ -128,6 +150,8 @@ def _told_anew(mutant: Mutant, judged: list[dict[str, Any]]) -> str:
                 return str(row["name"])
     except Exception as error:  # noqa: BLE001 — whatever a broken evaluator raises tells it
         return f"{type(error).__name__} {error}"[:200]
+    if not tests:
+        return ""
     for name in [one for one in sys.modules if one.startswith("tests.firewall.")]:
         if "mutants" not in name:
             del sys.modules[name]
