@@ -119,9 +119,14 @@ CONTROL = Control(
     demand=Demand.FORBIDS,
     needs={
         OsFamily.LINUX: (
-            "software.*", "services.*", "processes.*", "sockets.*", "containers.*", "remote_config.extensions",
+            "software.*",
+            "services.*",
+            "processes.*",
+            "sockets.*",
+            "containers.*",
+            "remote_config.extensions",
         ),
-    },  # fmt: skip
+    },
     limits=(_SOURCES, _WALK),
     assess=_assess,
     manual=__doc__,
