@@ -32,6 +32,12 @@ FILES = {
     "/etc/sudoers.d/alice": "alice ALL=(root) NOPASSWD: /usr/bin/id\n",
     "/etc/sudoers.more/bob": "bob ALL=(ALL) ALL\n",
     "/etc/ufw/ufw.conf": "ENABLED=no\n",
+    "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service": "[D-BUS Service]\n",
+    "/usr/share/polkit-1/actions/org.example.guard.policy": (
+        '<?xml version="1.0"?>\n<policyconfig>\n<action id="org.example.guard">\n<defaults>\n'
+        "<allow_any>no</allow_any>\n<allow_inactive>no</allow_inactive>\n<allow_active>auth_admin</allow_active>\n"
+        "</defaults>\n</action>\n</policyconfig>\n"
+    ),
     "/usr/lib/systemd/system/guard.service": "[Service]\nExecStart=/usr/bin/guard\n",
     "/usr/lib/systemd/system/vncserver.socket": "[Socket]\nListenStream=5900\n",
     "/var/lib/dpkg/status": "".join(
@@ -42,6 +48,7 @@ FILES = {
 """What the host's files hold; a collector of another kind of software adds the database that it reads."""
 
 STAND_INS = {
+    "pkexec": "exit 1",
     "ps": "case $* in '-e -o'*) printf '%10s %s\\n' 1234 carol ;; *) exit 1 ;; esac",
     "systemctl": (
         "printf '%s\\n' 'guard.service loaded active running Guard' "
@@ -50,7 +57,8 @@ STAND_INS = {
 }
 """What commands say that would answer on another kind of host; each lies over the real one, where there is one."""
 
-_LINKS = {"/run/systemd/system": "/", "/etc/systemd/system/multi-user.target.wants/guard.service": "/usr/lib/guard"}
+NOT_THERE = ("crio", "dockerd", "dockerd-rootless.sh", "podman")
+"""Commands that are what is asked about, and of this machine: the host has none of them."""
 
 _SET_UP = r"""
 set -e
@@ -78,6 +86,12 @@ cp -a tools/stand-ins/. usr/local/bin
 for stand_in in usr/local/bin/*; do
     real=usr/bin/${stand_in##*/}
     if [ -e "$real" ]; then mount --bind "$stand_in" "$real"; fi
+done
+: >run/nothing
+for name in $NOT_THERE; do
+    for file in usr/sbin/$name usr/bin/$name; do
+        if [ -e "$file" ]; then mount --bind run/nothing "$file"; fi
+    done
 done
 mount -t proc proc proc
 mount -t sysfs sysfs sys
@@ -154,7 +168,8 @@ class Scene:
 
     def where(self, command: str) -> Path | None:
         """Return the file that a command of the host is, seen from the host; None where it has none."""
-        for folder in ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"):
+        folders = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
+        for folder in () if command in NOT_THERE else folders:
             path = Path(folder, command)
             if Path(f"/proc/{self.pid}/root{path}").exists() or path.is_symlink():
                 return path
@@ -201,7 +216,7 @@ def a_scene(place: Path) -> Iterator[Scene]:
             "-c",
             _SET_UP,
         )
-        holder = _started(stack, words, {"ROOT": str(root), "TOOLS": str(tools)})
+        holder = _started(stack, words, {"ROOT": str(root), "TOOLS": str(tools), "NOT_THERE": " ".join(NOT_THERE)})
         pid = int(Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text())
         enter = ("nsenter", f"--target={pid}", "--pid", "--uts", "--ipc")
         other = f"--net=/proc/{pid}/root/run/netns/other"

@@ -15,11 +15,14 @@ _SEPARATORS = frozenset((";", "&", "&&", "||", "|", "\n", "(", ")", ";;"))
 _OPERATORS = (";;", "&&", "||", "<<", ">>", "<&", ">&", "<>", ">|", ";", "&", "|", "(", ")", "<", ">", "\n")
 _BLANK = " \t"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_COMMAND = re.compile(r"[a-z_][a-z0-9_.+-]*|/bin/[a-z]+")
 _DESCRIPTOR = re.compile(r"[0-9]+(?=[<>])")
 _EXPANDED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _AWK_STRING = r'"(?:[^"\\\n]|\\.)*"'
-# Words after which another command stands: options, and as many operands as are told, come before it.
-_BEFORE_ANOTHER = {"exec": 0, "nsenter": 0, "env": 0, "nice": 0, "timeout": 1, "setsid": 0, "command": 0, "xargs": 0}
+# Words after which another command stands, behind options and what is no command's name: seconds, a folder.
+_BEFORE_ANOTHER = frozenset((
+    "chroot", "command", "env", "exec", "nice", "nsenter", "setpriv", "setsid", "timeout", "xargs",
+))  # fmt: skip
 _ASKS = frozenset(("have", "need"))
 _SHELLS = frozenset(("sh", "/bin/sh"))
 _AWKS = frozenset(("awk",))
@@ -224,20 +227,28 @@ class _Reader:
         if word in _ASKS or (word == "command" and rest and rest[0].literal == "-v"):
             self.found.commands |= {one.literal or one.raw for one in rest if one.literal != "-v"}
         elif word in _BEFORE_ANOTHER:
-            self._keep_next(rest, _BEFORE_ANOTHER[word])
+            self._keep_next(rest)
         elif word in _SHELLS:
             self._keep_script(rest)
+        elif (
+            word == "set"
+            and rest
+            and rest[0].literal == "--"
+            and _COMMAND.fullmatch((rest[1:] or rest)[0].literal or "")
+        ):
+            # A command that is put together, and run as "$@".
+            self._keep(rest[1:])
         elif word == "trap" and rest and rest[0].literal not in (None, "-"):
             self.found.add(rest[0].literal or "")
         elif word in _AWKS:
             for one in rest:
                 self._keep_awk(one.literal or "")
 
-    def _keep_next(self, rest: list[_Word], operands: int) -> None:
-        while rest and rest[0].raw.startswith("-"):
+    def _keep_next(self, rest: list[_Word]) -> None:
+        while rest and not _COMMAND.fullmatch(rest[0].literal or ""):
             rest = rest[1:]
-        if rest[operands:]:
-            self._keep(rest[operands:])
+        if rest:
+            self._keep(rest)
 
     def _keep_script(self, rest: list[_Word]) -> None:
         options = [one.literal for one in rest]
@@ -259,9 +270,9 @@ class _Reader:
 
 
 def _awk_text(expression: str) -> str:
-    """Return what an expression of strings and variables makes, an ``x`` for each variable; nothing without strings."""
+    """Return what an expression of strings and variables makes, ``x`` for each variable; a string begins it."""
     parts = re.findall(rf"{_AWK_STRING}|\w+", expression)
-    if not any(part.startswith('"') for part in parts):
+    if not parts or not parts[0].startswith('"'):
         return ""
     whole = "".join(part[1:-1] if part.startswith('"') else "x" for part in parts)
     return re.sub(r"\\(047|.)", lambda found: "'" if found[1] == "047" else found[1], whole)
