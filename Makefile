@@ -73,6 +73,10 @@ docs: $(VENV)/test.stamp ## Write the generated parts of the docs anew
 bench: $(VENV)/test.stamp ## Measure hosts a second, CPU a host and memory on the lab fleet (as root)
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
+.PHONY: probe-bench
+probe-bench: $(VENV)/test.stamp ## Measure what the probe costs a host, section by section, and Ansible beside it (as root)
+	$(BIN)/python -m tests.bench.probe $(ARGS)
+
 .PHONY: firewall-bench
 firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against its goals: verdicts a second, reachability
 	$(BIN)/python -m tests.bench.firewall
@@ -103,6 +107,7 @@ pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, 
 	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --group build -o constraints.txt
 	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --group test -c constraints.txt -o constraints-test.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group fuzz -o constraints-fuzz.txt
+	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --no-deps --group bench -o constraints-bench.txt
 
 # One version for every Python that is supported; no index, host or path of this machine in the file.
 PIN_OPTIONS := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

@@ -31,6 +31,7 @@ _OF_AN_INDEX = tuple(
         ("registry-1", "docker", "io"),
     )
 )
+_PINNED = [f"constraints{use}.txt" for use in ("", "-test", "-fuzz", "-bench")]
 _OPTIONS = tuple("--" + name for name in ("index-url", "extra-index-url", "find-links", "trusted-host"))
 
 
@@ -50,7 +51,7 @@ def test_no_file_names_a_package_index(root: Path, tree: tuple[Path, ...]) -> No
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "constraints-test.txt", "constraints-fuzz.txt"])
+@pytest.mark.parametrize("name", _PINNED)
 def test_every_pin_is_exact_and_hashed(root: Path, name: str) -> None:
     rows = _text(root / name).replace("\\\n", " ").splitlines()
     assert rows
@@ -76,6 +77,7 @@ def test_all_that_is_declared_is_pinned(root: Path) -> None:
     assert runtime | _names(groups["build"]) <= set(_pins(root, "constraints.txt"))
     assert _names(groups["test"]) <= set(_pins(root, "constraints-test.txt"))
     assert _names(groups["fuzz"]) <= set(_pins(root, "constraints-fuzz.txt"))
+    assert _names(groups["bench"]) <= set(_pins(root, "constraints-bench.txt"))
 
 
 def test_tests_run_with_the_versions_that_users_get(root: Path) -> None:
