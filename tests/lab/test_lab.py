@@ -86,13 +86,23 @@ def test_every_host_runs_the_processes_its_truth_names(fleet: "Fleet") -> None:
     assert missing == {}
 
 
-def test_dpkg_says_of_every_host_what_its_truth_says(fleet: "Fleet") -> None:
+_LISTINGS = {
+    "dpkg": "dpkg-query -W -f='${db:Status-Abbrev}\\t${Package}\\t${Version}\\n'",
+    "rpm": "rpm -qa --qf 'ii\\t%{NAME}\\t%{VERSION}\\n'",
+    "pacman": "pacman -Q | sed 's/^/ii /' | tr ' ' '\\t'",
+    # Debian has no apk: its database is written by hand.
+    "apk": 'awk \'/^P:/ { name = substr($0, 3) } /^V:/ { print "ii\\t" name "\\t" substr($0, 3) }\' '
+    "/lib/apk/db/installed",
+}
+
+
+def test_the_package_manager_says_of_every_host_what_its_truth_says(fleet: "Fleet") -> None:
     wrong = {}
     for host in fleet.hosts:
         truth = fleet.truth(host)
         if truth["base"] == EMBEDDED:
             continue
-        listing = host.run("dpkg-query -W -f='${db:Status-Abbrev}\\t${Package}\\t${Version}\\n'")
+        listing = host.run(_LISTINGS[truth["manager"]])
         rows = [line.split("\t") for line in listing.splitlines()]
         states = {name: state.strip() for state, name, _ in rows}
         versions = {name: version for _, name, version in rows}
@@ -101,10 +111,17 @@ def test_dpkg_says_of_every_host_what_its_truth_says(fleet: "Fleet") -> None:
         differs |= {name for name, version in truth["packages"].items() if versions.get(name) not in (version, None)}
         # What nobody planted must not be remote access.
         servers = {"tigervnc-standalone-server", "tightvncserver", "x11vnc", "xrdp", "vino", "anydesk", "rustdesk"}
+        servers |= {"tigervnc-server"} if truth["manager"] == "rpm" else {"tigervnc"}
         differs |= {name for name in servers & states.keys() if name not in truth["product_packages"]}
         if differs:
             wrong[host.name] = differs
     assert wrong == {}
+
+
+def test_a_host_of_another_family_has_no_database_of_dpkg(fleet: "Fleet") -> None:
+    others = [host for host in fleet.hosts if fleet.truth(host)["manager"] != "dpkg"]
+    assert len(others) >= 6
+    assert [host.name for host in others if host.run("ls -d /var/lib/dpkg 2>/dev/null || :")] == []
 
 
 def test_who_reaches_a_port_is_what_the_filter_was_planned_to_let_through(fleet: "Fleet") -> None:

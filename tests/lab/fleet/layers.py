@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.lab.fleet.carve import CARVE
+from tests.lab.fleet.package_layers import PACKAGE_LAYERS
 from tests.lab.fleet.places import Lab, LabError
 from tests.lab.fleet.shell import attempt
 
@@ -68,6 +69,7 @@ LAYERS = {
     "doas": Layer(
         script=f"{_INSTALL} opendoas && SUDO_FORCE_REMOVE=yes apt-get remove -y -qq sudo && rm -rf /etc/sudoers*"
     ),
+    **{name: Layer(below=below, script=script) for name, (below, script) in PACKAGE_LAYERS.items()},
 }
 
 _MAKE = r"""

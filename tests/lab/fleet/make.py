@@ -150,6 +150,9 @@ def _write_filter(host: Host, role: Role, background: Background) -> None:
 def _write_packages(host: Host, role: Role, background: Background, layers: tuple[str, ...]) -> None:
     if role.base == EMBEDDED:
         return
+    if role.manager != "dpkg":
+        _hide(host, "/var/lib/dpkg")
+        return
     stanzas = merged_stanzas(host.lab, layers, role.base)
     rows = [text for name, text in stanzas.items() if name not in role.without]
     # A library of a layer and of the profile is one package.
@@ -175,9 +178,13 @@ def _write_planted(host: Host, role: Role, layers: tuple[str, ...]) -> None:
             _inside(host, path), _file_of_layer(lower_folders(host.lab, layers, role.base), source).read_bytes(), 0o755
         )
     for path in role.hidden:
-        whiteout = _inside(host, path)
-        whiteout.parent.mkdir(parents=True, exist_ok=True)
-        os.mknod(whiteout, stat.S_IFCHR, os.makedev(0, 0))  # how overlayfs says that a file is gone
+        _hide(host, path)
+
+
+def _hide(host: Host, path: str) -> None:
+    whiteout = _inside(host, path)
+    whiteout.parent.mkdir(parents=True, exist_ok=True)
+    os.mknod(whiteout, stat.S_IFCHR, os.makedev(0, 0))  # how overlayfs says that a file or folder is gone
 
 
 def _file_of_layer(trees: tuple[Path, ...], path: str) -> Path:

@@ -157,6 +157,10 @@ class Role:
     programs: tuple[Program, ...] = ()
     packages: tuple[str, ...] = ()
     """Further dpkg rows."""
+    manager: str = "dpkg"
+    """Package manager whose database it has; with another than dpkg it has none of dpkg's."""
+    listed: tuple[str, ...] = ()
+    """Packages of products that such another manager lists."""
     files: dict[str, str] = field(default_factory=dict)
     """Path to content."""
     links: dict[str, str] = field(default_factory=dict)

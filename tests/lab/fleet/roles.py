@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tests.lab.fleet.control_roles import CONTROLLED
 from tests.lab.fleet.hard_roles import HARD
+from tests.lab.fleet.package_roles import PACKAGES
 from tests.lab.fleet.plan import Planted, Program, Role, Socket, State, tcp
 from tests.lab.fleet.vendors import (
     ANYDESK,
@@ -236,5 +237,5 @@ _VENDORS = (
     ),
 )  # fmt: skip
 
-ROLES = (*_CLEAN, *_TIGERVNC, *_X11VNC, *_RDP, *_VENDORS, *HARD, *CONTROLLED)
+ROLES = (*_CLEAN, *_TIGERVNC, *_X11VNC, *_RDP, *_VENDORS, *HARD, *CONTROLLED, *PACKAGES)
 """In this order hosts get their roles; a fleet larger than this goes on with ordinary hosts."""

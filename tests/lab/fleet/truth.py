@@ -54,7 +54,8 @@ def tell(name: str, address: str, role: Role, background: Background) -> Truth:
         "sightings": [_sighting(item) for item in sorted(role.products, key=lambda item: item.product)],
         "listeners": sorted(listeners, key=lambda row: (row["protocol"], row["port"], row["family"], row["process"])),
         "processes": sorted(program.name for program in (*background.programs, *role.programs)),
-        "packages": background.packages,
+        "manager": role.manager,
+        "packages": background.packages if role.manager == "dpkg" else {},
         "product_packages": _product_packages(role),
         "installers": sorted(role.installers),
         "services": [{"name": unit.name, "enabled": unit.enabled, "active": unit.active} for unit in role.units],
@@ -70,7 +71,9 @@ def _rights(role: Role) -> str:
 
 
 def _product_packages(role: Role) -> dict[str, str]:
-    """Return what dpkg must say of the packages that were planted: ``ii`` installed, ``rc`` removed."""
+    """Return what the package manager must say of packages that were planted: ``ii`` installed, ``rc`` removed."""
+    if role.manager != "dpkg":
+        return dict.fromkeys(role.listed, "ii")
     states = dict(_PACKAGES[layer] for layer in role.layers if layer in _PACKAGES and layer not in role.without)
     for row in role.packages:
         name = row.partition("Package: ")[2].partition("\n")[0]
