@@ -17,6 +17,8 @@ from auditor.model.reading import Reading
 from auditor.model.sighting import Belonging
 
 _PROXIES = frozenset({"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "pasta.avx2"})
+_ENGINES = frozenset({"dockerd"})
+"""Who holds published ports itself where there is no proxy (``userland-proxy``), beside ports of its own."""
 _WATCHES = ("libpod-conmon-", "crio-conmon-")
 _IDENTIFIER = 64
 _SHORT = 12
@@ -56,7 +58,10 @@ class Belongings:
         self._processes = {process.pid: process for process in reading.of(Process)}
         self._accounts = {account.name: account.uid for account in reading.of(Account)}
         self._running = [one for one in reading.of(Container) if one.is_running]
-        self._by_id = {one.identifier: one for one in self._running}
+        # An account can give a container of its own any identifier, another's too.
+        self._by_id: dict[str, list[Container]] = {}
+        for one in self._running:
+            self._by_id.setdefault(one.identifier, []).append(one)
         self._by_pid: dict[int, Container] = {}
         self._watches: dict[int, Container] = {}
         self._spaces: dict[str, list[Container]] = {}
@@ -87,9 +92,9 @@ class Belongings:
 
     def _by_process(self, socket: Listener, process: Process) -> Owned | None:
         """Say whose a socket is by the process that holds it; None where that is of no container."""
-        watched = self._watched(process)
-        if watched is not None or _is_proxy(process):
-            return _owned(Belonging.PUBLISHED, watched or self._published(socket, process))
+        into = self._watched(process) or self._proxied(socket, process)
+        if into is not None or _is_one_of(process, _PROXIES):
+            return _owned(Belonging.PUBLISHED, into)
         known = self._container(process)
         if known is not None:
             return self._in(known, socket)
@@ -112,20 +117,20 @@ class Belongings:
         ports = {place.container_port for place in into.published if _is_at(place, socket)}
         return frozenset(
             owner.pid
-            for inner, owner in self._inside.get(into.identifier, ())
+            for inner, owner in self._inside.get(into, ())
             if inner.protocol is socket.protocol and (not into.published or inner.port in ports)
         )
 
     @cached_property
-    def _inside(self) -> dict[str, list[tuple[Listener, Owner]]]:
-        """The sockets that listen in each container, by its identifier, with who holds them."""
-        found: dict[str, list[tuple[Listener, Owner]]] = {}
+    def _inside(self) -> dict[Container, list[tuple[Listener, Owner]]]:
+        """The sockets that listen in each container, with who holds them."""
+        found: dict[Container, list[tuple[Listener, Owner]]] = {}
         for inner in self._reading.of(Listener):
             for owner in inner.owners:
                 process = self._processes.get(owner.pid)
                 known = None if process is None else self._container(process)
                 if known is not None:
-                    found.setdefault(known.identifier, []).append((inner, owner))
+                    found.setdefault(known, []).append((inner, owner))
         return found
 
     @cached_property
@@ -138,7 +143,9 @@ class Belongings:
         return found
 
     def _proxied(self, socket: Listener, process: Process) -> Container | None:
-        return self._published(socket, process) if _is_proxy(process) else None
+        if not _is_one_of(process, _PROXIES | _ENGINES):
+            return None
+        return self._published(socket, process) or self._entered(process)
 
     def _in(self, container: Container, socket: Listener) -> Owned:
         places = tuple(
@@ -161,17 +168,20 @@ class Belongings:
     def _watched(self, process: Process) -> Container | None:
         """Return the container that a process watches over, holding its published ports."""
         known = self._watches.get(process.pid)
-        if known is not None and (process.uid == 0 if known.user is None else process.user == known.user):
+        if known is not None and _is_of(process, known):
             return known
         group = _group(process.cgroup)
-        known = None if group is None or not group.is_watch else self._by_id.get(group.identifier)
-        return known if known is not None and self._is_by_whom(process, known) else None
+        return self._named(process, group) if group is not None and group.is_watch else None
+
+    def _named(self, process: Process, group: _Group) -> Container | None:
+        """Return the container that a process's control group names, where it is one that can have the process."""
+        return next((one for one in self._by_id.get(group.identifier, ()) if self._is_by_whom(process, one)), None)
 
     def _container(self, process: Process) -> Container | None:
         """Return the container a process belongs to."""
         group = _group(process.cgroup)
-        known = None if group is None or group.is_watch else self._by_id.get(group.identifier)
-        if known is not None and self._is_by_whom(process, known):
+        known = None if group is None or group.is_watch else self._named(process, group)
+        if known is not None:
             return known
         return next((self._by_pid[pid] for pid in self._line(process) if pid in self._by_pid), None)
 
@@ -188,15 +198,20 @@ class Belongings:
     def _published(self, socket: Listener, proxy: Process) -> Container | None:
         """Return the container whose port a proxy holds."""
         fits = {
-            one.identifier: one
+            one: None
             for one, place in self._places.get((socket.protocol.value, socket.port), ())
-            if (proxy.uid == 0 if one.user is None else proxy.user == one.user) and _is_at(place, socket)
+            if _is_of(proxy, one) and _is_at(place, socket)
         }
-        return next(iter(fits.values())) if len(fits) == 1 else None
+        return next(iter(fits)) if len(fits) == 1 else None
+
+    def _entered(self, proxy: Process) -> Container | None:
+        """Return the container whose network a proxy stands in: rootlessport opens its sockets before it goes there."""
+        there = self._spaces.get(proxy.namespace or "", [])
+        return there[0] if len(there) == 1 and _is_of(proxy, there[0]) else None
 
 
-def _is_proxy(process: Process) -> bool:
-    return process.name in _PROXIES or (process.executable or "").rpartition("/")[2] in _PROXIES
+def _is_one_of(process: Process, programs: frozenset[str]) -> bool:
+    return process.name in programs or (process.executable or "").rpartition("/")[2] in programs
 
 
 def _is_at(place: PublishedPort, socket: Listener) -> bool:
@@ -205,6 +220,11 @@ def _is_at(place: PublishedPort, socket: Listener) -> bool:
         and place.protocol == socket.protocol.value
         and (place.address == socket.address or place.address in _ANYWHERE or socket.address in _ANYWHERE)
     )
+
+
+def _is_of(proxy: Process, container: Container) -> bool:
+    """Tell whether a proxy runs with the rights of a container's engine."""
+    return proxy.uid == 0 if container.user is None else proxy.user == container.user
 
 
 def _owned(belongs: Belonging, container: Container | None, published: tuple[str, ...] = ()) -> Owned:

@@ -4,13 +4,17 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from auditor.catalogue.belonging import Belongings, Owned
 from auditor.firewall.decide import decide
 from auditor.firewall.reach import Access, Door, Filters
 from auditor.firewall.regions import region_texts
+from auditor.model.facts.containers import Container
 from auditor.model.facts.firewall import FirewallFrontend
 from auditor.model.facts.network import Family, Listener, Protocol
+from auditor.model.facts.processes import Process
 from auditor.model.reading import Reading
 from auditor.model.ruleset import Verb
+from auditor.model.sighting import Belonging
 
 Row = dict[str, Any]
 
@@ -64,15 +68,45 @@ def explain_source(filters: Filters, protocol: Protocol, port: int, source: str)
     return rows
 
 
+def _nobody(socket: Listener) -> str:
+    return "the kernel" if socket.by_kernel else "a process that was not seen"
+
+
+def _called(name: str | None, image: str | None) -> str:
+    called = f"container {name}" if name else "a container"
+    return f"{called} ({image})" if image else called
+
+
+def _whose(owned: Owned) -> str:
+    """Say whose a socket is, as the end of a sentence."""
+    called = _called(owned.container, owned.image)
+    at = f", published at {' and '.join(owned.published)}" if owned.published else ""
+    return {
+        Belonging.CONTAINER: f" in {called}{at}",
+        Belonging.PUBLISHED: f" for {called}",
+        Belonging.NAMESPACE: " in another network namespace",
+    }.get(owned.belongs, "")
+
+
 def surroundings(reading: Reading, protocol: Protocol, port: int) -> list[str]:
     """Return sentences about what stands around the filters: who listens there, and which program loads the rules."""
-    listening = [one for one in reading.of(Listener) if (one.protocol, one.port) == (protocol, port)]
-    said = [
-        f"{owner} listens on {one.address} port {one.port}"
-        for one in listening
-        for owner in [one.owners[0].name if one.owners else "a process that was not seen"]
-    ]
+    belongings = Belongings(reading)
+    names = {process.pid: process.name for process in reading.of(Process)}
+    said: list[str] = []
+    for one in reading.of(Listener):
+        if (one.protocol, one.port) != (protocol, port):
+            continue
+        pid = next((owner.pid for owner in one.owners), None)
+        holder = one.owners[0].name or names.get(pid or 0, "") or f"process {pid}" if one.owners else _nobody(one)
+        said.append(f"{holder} listens on {one.address} port {one.port}{_whose(belongings.of(one, pid))}")
     said = said or [f"nothing listens on {port}/{protocol}"]
+    said += [
+        f"{container.engine} publishes port {place.container_port} of {_called(container.name, container.image)} there"
+        for container in reading.of(Container)
+        if container.is_running
+        for place in container.published
+        if (place.protocol, place.host_port) == (protocol.value, port) and ":" not in place.address
+    ]
     for front in reading.of(FirewallFrontend):
         said.append(f"{front.name} says of itself that it is {'on' if front.is_enabled else 'off'} ({front.detail})")
     return said

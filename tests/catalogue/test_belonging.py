@@ -110,6 +110,16 @@ CASES = [
         id="an account's program of that name leads into no container of the system's",
     ),
     pytest.param(
+        {"container": [WEB], "process": [{"pid": 9, "name": "dockerd"}], "pids": [9], "port": 8080},
+        ("published", "web"),
+        id="Docker itself, where it has no proxy",
+    ),
+    pytest.param(
+        {"container": [WEB], "process": [{"pid": 9, "name": "dockerd"}], "pids": [9], "port": 2375},
+        ("host", None),
+        id="Docker's own port",
+    ),
+    pytest.param(
         {"container": [WEB], "process": [FIRST, {"pid": 50, "name": "conmon"}], "pids": [50]},
         ("published", "web"),
         id="conmon holds the ports of podman's containers",
@@ -124,6 +134,29 @@ CASES = [
     ),
     pytest.param(
         {"container": [ANNS], "process": [{**FIRST, **ANN}], "pids": [60]}, ("container", "anns"), id="an account's own"
+    ),
+    pytest.param(
+        {
+            "container": [ANNS],
+            "process": [{**FIRST, **ANN}, {"pid": 9, "name": "rootlessport", "space": "net:[7]", **ANN}],
+            "pids": [9],
+        },
+        ("published", "anns"),
+        id="the proxy of an account's container, which has gone into its network",
+    ),
+    pytest.param(
+        {
+            "container": [WEB],
+            "process": [FIRST, {"pid": 9, "name": "rootlessport", "space": "net:[7]", **ANN}],
+            "pids": [9],
+        },
+        ("published", None),
+        id="an account's proxy leads into no container of the system's",
+    ),
+    pytest.param(
+        {"container": [WEB, {**ANNS, "pid": 61}], "process": [IN_IT], "pids": [70]},
+        ("container", "web"),
+        id="an account's container that has the identifier of the system's",
     ),
     pytest.param(
         {"container": [ANNS], "process": [FIRST], "pids": [60]},

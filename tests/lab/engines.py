@@ -48,18 +48,23 @@ mount -t tmpfs -o mode=755 tmpfs dev
 for d in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
   set -- $d; mknod -m 666 dev/$1 c $2 $3
 done
-mkdir dev/pts dev/shm dev/net
+mkdir dev/pts dev/net
+mkdir -m 1777 dev/shm
 mknod -m 666 dev/net/tun c 10 200
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 hostname engines
 ip link set lo up
 echo 1 >/proc/sys/net/ipv4/ip_forward
-exec chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+# Not chroot: in one no user namespace can be made.
+pivot_root . mnt
+cd /
+umount -l /mnt
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
     sh -c 'echo ready; while read -r line; do :; done'
 """
-# An image of one program, and the engines: each a web server in a network of its own with published ports, one on the
-# host's network, and one that never ran. The secret is there to be looked for afterwards.
+# An image of one program, and the engines, podman as an account too: each a web server in a network of its own with
+# published ports, one on the host's network, and one that never ran. The secret is there to be looked for afterwards.
 _FILL = r"""
 set -e
 mkdir -p /run/image/bin /run/image/tmp
@@ -77,6 +82,20 @@ podman run -d --name relay -p 8080:80 -p 127.0.0.1:8443:443 -e TOKEN=hunter2 \
     localhost/rustdesk/rustdesk-server:1 /bin/busybox httpd -f -p 80
 podman run -d --name hostnet --network host localhost/rustdesk/rustdesk-server:1 /bin/busybox httpd -f -p 7001
 podman create --name idle -p 8081:81 localhost/rustdesk/rustdesk-server:1 /bin/busybox sleep 5
+useradd -m -s /bin/sh ann
+mkdir -p /run/user/1000
+chown ann:ann /run/user/1000
+chmod 700 /run/user/1000
+chmod 644 /run/image.tar
+printf '[storage]\ndriver = "vfs"\n' >/home/ann/storage.conf
+cat >/run/ann.sh <<'END'
+cd
+podman import -q /run/image.tar localhost/hers:3
+podman run -d --name hers -p 18080:80 -e TOKEN=hunter2 localhost/hers:3 /bin/busybox httpd -f -p 80
+podman run -d --name hers-on-host --network host localhost/hers:3 /bin/busybox httpd -f -p 17001
+END
+env HOME=/home/ann XDG_RUNTIME_DIR=/run/user/1000 CONTAINERS_STORAGE_CONF=/home/ann/storage.conf \
+    setpriv --reuid=1000 --regid=1000 --init-groups sh -e /run/ann.sh
 dockerd >/run/dockerd.log 2>&1 &
 tries=0
 until docker version >/dev/null 2>&1; do

@@ -76,6 +76,10 @@ def test_each_socket_belongs_to_whom_it_belongs(row: Row) -> None:
         # On the host's network.
         ("::", 7001, "hostnet"): ("container", RELAY, []),
         ("::", 7002, "on-host"): ("container", "web/web:2", []),
+        # Of an account.
+        ("::", 80, "hers"): ("container", "localhost/hers:3", []),
+        ("::", 17001, "hers-on-host"): ("container", "localhost/hers:3", []),
+        ("::", 18080, "hers"): ("published", "localhost/hers:3", []),
         # Held for a container, by conmon and by Docker's proxy.
         ("0.0.0.0", 8080, "relay"): ("published", RELAY, []),
         ("127.0.0.1", 8443, "relay"): ("published", RELAY, []),
@@ -87,10 +91,36 @@ def test_each_socket_belongs_to_whom_it_belongs(row: Row) -> None:
 def test_who_reaches_each_is_what_a_stranger_finds(host: Engines, row: Row) -> None:
     """A port of the host that a container is published at is reached through it, and so it is said."""
     reaches = {one["port"]: host.reaches(one["port"]) for one in row["listeners"] if one["namespace"] is None}
-    assert reaches == {7001: True, 7002: True, 8080: True, 9080: True, 8443: False}
+    assert reaches == {7001: True, 7002: True, 8080: True, 9080: True, 17001: True, 18080: True, 8443: False}
     for one in row["listeners"]:
+        if one["container"] == "hers" and one["namespace"]:
+            # Its only way out is a program (slirp4netns), and that is not followed.
+            assert one["reachability"] == "undecided"
+            continue
         expected = reaches.get(one["port"], True)
         assert (one["reachability"] == "from_anywhere") is expected, one
+
+
+def test_a_port_without_a_proxy_is_reached_and_told(host: Engines, tmp_path: Path) -> None:
+    """Docker told to leave its proxy out translates the port, and holds it so that nobody else takes it."""
+    host.run("""
+        kill "$(cat /run/docker.pid)"
+        while [ -e /run/docker.pid ]; do sleep 0.1; done
+        dockerd --userland-proxy=false >/run/dockerd.log 2>&1 &
+        until docker version >/dev/null 2>&1; do sleep 0.2; done
+        docker start web
+    """)
+    row = audit(host, tmp_path)
+    outer = [one for one in row["listeners"] if one["port"] == 9080]
+    assert {(one["process"], one["belongs"], one["container"]) for one in outer} == {("dockerd", "published", "web")}
+    (inner,) = [one for one in row["listeners"] if one["container"] == "web" and one["namespace"]]
+    assert (inner["reachability"], inner["published"]) == ("from_anywhere", ["0.0.0.0:9080"])
+    assert host.reaches(9080)
+    (folder,) = tmp_path.glob("reports/*")
+    said = auditor(tmp_path, "firewall", "explain", "engines", "--to", "9080/tcp")
+    assert folder.name in said
+    assert "docker publishes port 80 of container web (web/web:2) there" in said
+    assert "anywhere" in said
 
 
 def test_what_stopped_is_not_running_though_its_engine_died(host: Engines, tmp_path: Path) -> None:

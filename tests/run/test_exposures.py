@@ -1,5 +1,6 @@
 """Whose a socket is and who reaches it: a suspicion of a port stays with its socket, whoever holds it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,13 +9,15 @@ from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.match import match as recognise
 from auditor.collect.registry import collectors
 from auditor.model.evidence import Outcome, Rights
+from auditor.model.facts.containers import Container, PublishedPort
 from auditor.model.facts.network import Family, InterfaceAddress, Listener, Owner, Protocol, Route
 from auditor.model.facts.processes import Process
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading, SectionReading
-from auditor.model.sighting import Exposure, Reachability
+from auditor.model.sighting import Belonging, Exposure, Reachability
 from auditor.run.exposures import exposures
 from auditor.run.filters import filters_of
+from auditor.run.firewall_answer import surroundings
 from tests.firewall.conftest import chain, listing, match, payload, rule, table
 
 FILTERS = ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")
@@ -40,6 +43,7 @@ def a_reading(*facts: Any, filters: Outcome = Outcome.COLLECTED, rules: str = NO
         Process: "processes.procfs",
         InterfaceAddress: "network.interfaces",
         Route: "network.interfaces",
+        Container: "containers.docker",
     }
     by_type: dict[type, list[Found[Any]]] = {}
     for number, fact in enumerate(facts, 1):
@@ -134,3 +138,41 @@ def test_addresses_that_were_not_seen_whole_decide_nothing(outcome: Outcome, exp
 
 def test_the_sections_that_are_asked_for_are_there() -> None:
     assert {"network.interfaces", "network.sysctls"} <= set(collectors())
+
+
+SPACE = "net:[4026532999]"
+DESK = Container(
+    engine="docker", identifier="4f" * 32, name="desk", image="some/desk:1", is_running=True, pid=60,
+    published=(PublishedPort(protocol="tcp", address="0.0.0.0", host_port=15900, container_port=5900),),
+)  # fmt: skip
+IN_DESK = Process(pid=61, parent=60, user="root", uid=0, name="x11vnc", executable="/usr/bin/x11vnc", namespace=SPACE,
+                  cgroup=f"/system.slice/docker-{'4f' * 32}.scope")  # fmt: skip
+PROXY = Process(pid=9, parent=1, user="root", uid=0, name="docker-proxy", executable="/usr/bin/docker-proxy")
+SOCKETS = (a_listener(15900, 9), replace(a_listener(5900, 61), namespace=SPACE))
+
+
+def test_what_a_proxy_holds_is_judged_as_what_listens_behind_it() -> None:
+    seen = exposed(a_reading(DESK, PROXY, IN_DESK, *SOCKETS))
+    outer, inner = seen[15900], seen[5900]
+    assert (outer.process, outer.product, outer.is_suspected) == ("docker-proxy", "x11vnc", False)
+    assert (outer.belongs, outer.container, outer.image) == (Belonging.PUBLISHED, "desk", "some/desk:1")
+    assert (inner.belongs, inner.product, inner.published) == (Belonging.CONTAINER, "x11vnc", ("0.0.0.0:15900",))
+
+
+def test_whose_a_port_is_stands_beside_who_reaches_it() -> None:
+    reading = a_reading(DESK, PROXY, IN_DESK, *SOCKETS)
+    assert surroundings(reading, Protocol.TCP, 15900) == [
+        "x listens on 0.0.0.0 port 15900 for container desk (some/desk:1)",
+        "docker publishes port 5900 of container desk (some/desk:1) there",
+    ]
+    assert surroundings(reading, Protocol.TCP, 5900) == [
+        "x listens on 0.0.0.0 port 5900 in container desk (some/desk:1), published at 0.0.0.0:15900"
+    ]
+
+
+def test_a_port_that_only_a_translation_publishes_names_its_container() -> None:
+    """Without a proxy nothing of the host's listens there."""
+    assert surroundings(a_reading(DESK, IN_DESK, SOCKETS[1]), Protocol.TCP, 15900) == [
+        "nothing listens on 15900/tcp",
+        "docker publishes port 5900 of container desk (some/desk:1) there",
+    ]

@@ -13,8 +13,9 @@ an engine of their own (rootless) have theirs.
 
 from dataclasses import dataclass, field
 
+from auditor.collect.accounts.homes import HOMES
 from auditor.collect.collector import Collector, take_lines, unread
-from auditor.collect.containers.leaves import ACCOUNTS, LEAVES, Leaf, read_leaf
+from auditor.collect.containers.leaves import ACCOUNTS, LEAVES, Leaf, of_home, read_leaf
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.containers import Container, PublishedPort
 from auditor.model.host import OsFamily
@@ -75,35 +76,44 @@ add_root /var/snap/docker/common/var-lib-docker
 engines=$(printf '%s' "$roots" | while IFS= read -r root; do
     [ ! -d "$root" ] || printf 'engine\t%s\n' "$root"
 done)
-users=$(homes .local/share/docker)
-if [ -z "$engines$users" ]; then
+[ -z "$engines" ] || printf '%s\n' "$engines"
+docker_wanted=ID,Name,Config.Image,State.Running,State.Pid,NetworkSettings.Ports,NetworkMode,PortBindings
+# Of an account that runs an engine of its own, with the account's rights.
+docker_of() {
+    home_has "$4" .local/share/docker || return 0
+    # shellcheck disable=SC2016 # for the shell that reads it
+    read_as "$1" "$2" "$3" "$4" '
+        program=$1 wanted=$2
+        shift 2
+        [ -d .local/share/docker ] || exit 0
+        printf "engine\n"
+        for folder in .local/share/docker/containers/*; do
+            for file in "$folder/config.v2.json" "$folder/hostconfig.json"; do
+                [ ! -f "$file" ] || [ "$#" -ge 400 ] || set -- "$@" "$PWD/$file"
+            done
+        done
+        [ "$#" = 0 ] || awk -v wanted="$wanted" -v states=yes "$program" "$@"
+    ' "$json_program" "$docker_wanted"
+}
+each_home docker_of
+if [ -z "$engines$home_read" ]; then
     if [ -e /run/docker.sock ] && [ ! -L /run/docker.sock ]; then
         failed "a Docker engine runs, and where it keeps its containers is not known"
     fi
     absent "Docker is installed and has no data: it has never run"
 fi
-[ -z "$engines" ] || printf '%s\n' "$engines"
-[ -z "$users" ] || printf '%s\n' "$users" | while IFS=$tab read -r name home; do
-    printf 'engine\t%s\t%s\n' "$home/.local/share/docker" "$name"
-done
-list() {
-    for root; do
-        for folder in "$root"/containers/* "$root"/[0-9]*.[0-9]*/containers/*; do
-            for file in "$folder/config.v2.json" "$folder/hostconfig.json"; do
-                # What an account puts into its own home: no pipe, and no link to what only root may read.
-                if [ -f "$file" ] && [ ! -L "$file" ]; then printf '%s\n' "$file"; fi
-            done
-        done
-    done
-}
 IFS=$newline
 set -f
 # shellcheck disable=SC2086 # one line a word
 set -- $roots
-for line in $users; do set -- "$@" "${line#*"$tab"}/.local/share/docker"; done
 set +f
 unset -v IFS
-files=$(list "$@")
+files=$(for root; do
+    for file in "$root"/containers/*/config.v2.json "$root"/containers/*/hostconfig.json \
+        "$root"/[0-9]*.[0-9]*/containers/*/config.v2.json "$root"/[0-9]*.[0-9]*/containers/*/hostconfig.json; do
+        [ ! -f "$file" ] || printf '%s\n' "$file"
+    done
+done)
 IFS=$newline
 set -f
 # shellcheck disable=SC2086 # as above
@@ -114,8 +124,7 @@ if [ "$#" -gt 2000 ]; then
     partial "more than 1000 containers: 1000 of them are told of"
     while [ "$#" -gt 2000 ]; do shift; done
 fi
-[ "$#" = 0 ] || states=yes json_leaves \
-    ID,Name,Config.Image,State.Running,State.Pid,NetworkSettings.Ports,NetworkMode,PortBindings "$@"
+[ "$#" = 0 ] || states=yes json_leaves "$docker_wanted" "$@"
 """
 _ALL = ("0.0.0.0", "::")  # noqa: S104 — read, not bound
 _NEEDED = (("ID",), ("Name",), ("Config", "Image"), ("State", "Running"), ("State", "Pid"), ("NetworkMode",))
@@ -143,25 +152,30 @@ class _Answer:
 
     engines: dict[str, str | None] = field(default_factory=dict)
     folders: dict[str, _Folder] = field(default_factory=dict)
-    lives: set[tuple[int, str]] = field(default_factory=set)
+    lives: set[tuple[str | None, int, str]] = field(default_factory=set)
+    """Account, process and identifier of those that run."""
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
+        user, home, line = of_home(line)
         word, _, rest = line.partition("\t")
         if word == "engine":
-            root, _, user = rest.partition("\t")
-            if not root.startswith("/") or root in self.engines:
+            root = rest if user is None else f"{home}/.local/share/docker"
+            if not root.startswith("/") or root in self.engines or (user and rest):
                 message = "not a data folder of an engine, or told of already"
                 raise ValueError(message)
-            self.engines[root] = user or None
+            self.engines[root] = user
         elif word == "lives":
             pid, _, identifier = rest.partition("\t")
-            if not pid.isdecimal() or not identifier or (int(pid), identifier) in self.lives:
+            if not pid.isdecimal() or not identifier or (user, int(pid), identifier) in self.lives:
                 message = "not the process of a container, or told of already"
                 raise ValueError(message)
-            self.lives.add((int(pid), identifier))
+            self.lives.add((user, int(pid), identifier))
         else:
             leaf = read_leaf(number, line)
+            if user is not None and not leaf.file.startswith(f"{home}/.local/share/docker/"):
+                message = "an account tells of what is not its own"
+                raise ValueError(message)
             folder = self.folders.setdefault(leaf.file.rpartition("/")[0], _Folder(line=number))
             if leaf.keys in folder.said:
                 message = f"{leaf.keys[-1][:60]} is said twice"
@@ -206,7 +220,7 @@ def _container(name: str, folder: _Folder, answer: _Answer, strange: list[Unread
     identifier = folder.text("ID") or name.rpartition("/")[2]
     state, pid = folder.said.get(("State", "Running")), folder.said.get(("State", "Pid"))
     number = pid.value if pid is not None and isinstance(pid.value, int) else 0
-    runs = state is not None and state.value is True and (number, identifier) in answer.lives
+    runs = state is not None and state.value is True and (answer.user(name), number, identifier) in answer.lives
     asked, given = _ports(folder, ("PortBindings",), strange), _ports(folder, ("NetworkSettings", "Ports"), strange)
     return Container(
         engine="docker",
@@ -232,7 +246,7 @@ def parse_docker(text: str) -> Parsed:
         if any(keys not in folder.said for keys in _NEEDED) or (not answer.user(name) and not _is_below(name, answer))
     ]
     partial = f"containers that are told of in part: {len(half)} ({half[0]} the first)" if half else None
-    if not answer.engines:
+    if text and not answer.engines:
         partial = "the answer names no data folder"
     return Parsed(facts=tuple(facts), unread=tuple(sorted(strange, key=lambda one: one.line)), partial=partial)
 
@@ -246,7 +260,7 @@ PLUGIN = Collector(
     facts=(Container,),
     quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
-    shared=(LEAVES, ACCOUNTS),
+    shared=(HOMES, LEAVES, ACCOUNTS),
     parse=parse_docker,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: Docker's folder of containers is closed to everybody else.",

@@ -8,8 +8,7 @@ LEAVES = r"""
 # Keys of WANTED are parted by a dot, and its paths by a comma; an element of a list is *, and has its number for a key.
 # Where STATES is set, and a file says of its container that it has a process, it is asked whether the process is the
 # container's: its control group has its identifier.
-json_leaves() {
-awk -v wanted="$1" -v states="${states-}" '
+json_program='
 function broken(why) {
     print file "\t!" why
     return 0
@@ -118,10 +117,14 @@ BEGIN {
         }
     }
 }
-' "$@"
+'
+json_leaves() {
+    wanted=$1
+    shift
+    awk -v wanted="$wanted" -v states="${states-}" "$json_program" "$@"
 }
 """
-"""Shared: ``json_leaves``."""
+"""Shared: ``json_leaves``, and ``json_program`` for a shell with the rights of an account."""
 
 
 ACCOUNTS = r"""
@@ -132,15 +135,8 @@ sessions_hidden() {
     done
     return 1
 }
-# homes FOLDER: name and home of every account that has this folder in its home. A home may hang: the clock ends that.
-homes() {
-    while IFS=: read -r name _ _ _ _ home _; do
-        case $home in /?*) ;; *) continue ;; esac
-        [ ! -d "$home/$1" ] || printf '%s\t%s\n' "$name" "$home"
-    done </etc/passwd
-}
 """
-"""Shared: ``homes`` and ``sessions_hidden``, for engines that accounts run on their own."""
+"""Shared: ``sessions_hidden``, for engines that accounts run on their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,3 +166,15 @@ def read_leaf(number: int, line: str) -> Leaf:
         message = "not a single value"
         raise ValueError(message)
     return Leaf(line=number, file=file, keys=tuple(keys), value=value)
+
+
+def of_home(line: str) -> tuple[str | None, str, str]:
+    """Return the account in whose home a line was read, the home, and the line; no account for one of the system's."""
+    if not line.startswith("home\t"):
+        return None, "", line
+    name, _, rest = line.removeprefix("home\t").partition("\t")
+    home, _, said = rest.partition("\t")
+    if not name or not home.startswith("/"):
+        message = "not the home of an account"
+        raise ValueError(message)
+    return name, home, said

@@ -17,8 +17,9 @@ of their own (rootless).
 import json
 from dataclasses import dataclass, field
 
+from auditor.collect.accounts.homes import HOMES
 from auditor.collect.collector import Collector, take_lines, unread
-from auditor.collect.containers.leaves import ACCOUNTS, LEAVES, Leaf, read_leaf
+from auditor.collect.containers.leaves import ACCOUNTS, LEAVES, Leaf, of_home, read_leaf
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.containers import Container
 from auditor.model.host import OsFamily
@@ -55,37 +56,21 @@ for file in /usr/share/containers/storage.conf /etc/containers/storage.conf; do
         case $key in graphroot) graph=$value ;; runroot) runs=$value ;; esac
     done <"$file"
 done
-users=$(homes .local/share/containers/storage)
-stores=$(
-    store() {
-        [ ! -d "$1" ] || printf '%s\t%s\t%s\n' "$1" "$2" "$3"
-    }
-    store "${graph:-/var/lib/containers/storage}" "${runs:-/run/containers/storage}" ''
-    [ -z "$graph" ] || [ "$graph" = /var/lib/containers/storage ] || store /var/lib/containers/storage \
-        /run/containers/storage ''
-    [ -z "$users" ] || printf '%s\n' "$users" | while IFS=$tab read -r name home; do
-        number=
-        while IFS=: read -r account _ number _; do [ "$account" != "$name" ] || break; done </etc/passwd
-        below=/run/user/$number/containers
-        [ -d "$below" ] || below=/tmp/storage-run-$number/containers
-        [ -d "$below" ] || below=/tmp/containers-user-$number/containers
-        store "$home/.local/share/containers/storage" "$below" "$name"
-    done
-)
-[ -n "$stores" ] || absent "podman is installed and has no storage: it has never run"
-# Tells of a process that is the container's: conmon is its parent, or its control group has the identifier.
+# Said in the probe's own shell, and for what accounts have in one with the account's rights.
+# shellcheck disable=SC2016 # for the shell that reads it
+podman_reads='
+# told FOLDER IDENTIFIER: whether a process is the container: conmon is its parent, or its control group says so.
 told() {
-    first='' watch='' parent='' group=''
+    first="" watch="" parent="" group=""
     for file in "$1/pidfile" "$1/conmon.pid"; do
-        # What an account puts there: no pipe, and no link.
-        if [ ! -f "$file" ] || [ -L "$file" ]; then continue; fi
-        number=
+        [ -f "$file" ] || continue
+        number=""
         read -r number _ <"$file" || :
-        case $number in '' | *[!0-9]*) continue ;; esac
+        case $number in "" | *[!0-9]*) continue ;; esac
         case $file in */pidfile) first=$number ;; *) watch=$number ;; esac
     done
     if [ -z "$first" ] || [ ! -r "/proc/$first/stat" ]; then return; fi
-    line=
+    line=""
     read -r line 2>/dev/null <"/proc/$first/stat" || :
     line=${line##*) }
     line=${line#* }
@@ -96,34 +81,67 @@ told() {
         done 2>/dev/null <"/proc/$first/cgroup"
     fi
     if [ -n "$group" ] || { [ -n "$parent" ] && [ "$parent" = "$watch" ]; }; then
-        printf 'lives\t%s\t%s\n' "$first" "$2"
+        printf "lives\t%s\t%s\n" "$first" "$2"
     fi
 }
-printf '%s\n' "$stores" | while IFS=$tab read -r root below name; do
-    printf 'engine\t%s%s\n' "$root" "${name:+$tab$name}"
+# read_store STORE BELOW: the containers of a storage, and what is below /run of them.
+read_store() {
+    store=$1 below=$2 part=$(printf "\t")
     set --
-    for file in "$root"/*-containers/containers.json "$root"/*-containers/volatile-containers.json \
+    for file in "$store"/*-containers/containers.json "$store"/*-containers/volatile-containers.json \
         "$below"/*-containers/volatile-containers.json; do
-        if [ -f "$file" ] && [ ! -L "$file" ]; then set -- "$@" "$file"; fi
+        [ ! -f "$file" ] || set -- "$@" "$file"
     done
-    [ "$#" = 0 ] || json_leaves '*.id,*.names,*.metadata' "$@"
+    [ "$#" = 0 ] || awk -v wanted="*.id,*.names,*.metadata" "$json_program" "$@"
     set --
-    for file in "$root"/*-containers/*/userdata/config.json; do
-        if [ -f "$file" ] && [ ! -L "$file" ]; then set -- "$@" "$file"; fi
+    for file in "$store"/*-containers/*/userdata/config.json; do
+        [ ! -f "$file" ] || set -- "$@" "$file"
     done
     if [ "$#" -gt 1000 ]; then
-        partial "more than 1000 containers in $root: the network of 1000 is told"
+        printf "more\n"
         while [ "$#" -gt 1000 ]; do shift; done
     fi
-    [ "$#" = 0 ] || json_leaves 'ociVersion,linux.namespaces.*.type' "$@" |
-        grep -e "${tab}ociVersion$tab" -e "$tab\"network\"$" -e "$tab!" || :
+    [ "$#" = 0 ] || awk -v wanted="ociVersion,linux.namespaces.*.type" "$json_program" "$@" |
+        grep -e "${part}ociVersion$part" -e "$part\"network\"\$" -e "$part!" || :
     for file in "$below"/*-containers/*/userdata; do
         identifier=${file%/userdata}
         [ ! -d "$file" ] || told "$file" "${identifier##*/}"
     done
-done
+}
+'
+eval "$podman_reads"
+podman_found=''
+podman_store() {
+    [ -d "$1" ] || return 0
+    podman_found=yes
+    printf 'engine\t%s\n' "$1"
+    read_store "$1" "$2"
+}
+podman_store "${graph:-/var/lib/containers/storage}" "${runs:-/run/containers/storage}"
+case $graph in
+    '' | /var/lib/containers/storage) ;;
+    *) podman_store /var/lib/containers/storage /run/containers/storage ;;
+esac
+podman_of() {
+    home_has "$4" .local/share/containers/storage || return 0
+    # shellcheck disable=SC2016 # for the shell that reads it
+    read_as "$1" "$2" "$3" "$4" '
+        [ -d .local/share/containers/storage ] || exit 0
+        json_program=$1
+        eval "$2"
+        printf "engine\n"
+        number=$(id -u)
+        below=/run/user/$number/containers
+        [ -d "$below" ] || below=/tmp/storage-run-$number/containers
+        [ -d "$below" ] || below=/tmp/containers-user-$number/containers
+        read_store "$PWD/.local/share/containers/storage" "$below"
+    ' "$json_program" "$podman_reads"
+}
+each_home podman_of
+[ -n "$podman_found$home_read" ] || absent "podman is installed and has no storage: it has never run"
 """
-_Keys = tuple[str, ...]
+_Whose = tuple[str | None, str]
+"""An account, None for the system's engine, and the identifier of a container."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,50 +162,50 @@ class _Answer:
     """The answer while it is read, line by line."""
 
     engines: dict[str, str | None] = field(default_factory=dict)
-    user: str | None = None
-    """Of the store that is told of now."""
-    entries: dict[tuple[str, str], _Entry] = field(default_factory=dict)
-    """By the list's file and the number in it."""
-    owners: dict[str, str | None] = field(default_factory=dict)
-    """Account of each list."""
-    orders: dict[str, int] = field(default_factory=dict)
+    more: list[str] = field(default_factory=list)
+    """Storages with more containers than are told of."""
+    entries: dict[tuple[str | None, str, str], _Entry] = field(default_factory=dict)
+    """By account, the list's file and the number in it."""
+    orders: dict[_Whose, int] = field(default_factory=dict)
     """Containers whose order to the runtime is known, with the line."""
-    networks: dict[str, int] = field(default_factory=dict)
+    networks: dict[_Whose, int] = field(default_factory=dict)
     """Those that have a network namespace."""
-    lives: dict[str, int] = field(default_factory=dict)
+    lives: dict[_Whose, int] = field(default_factory=dict)
     """Those that run: their first process."""
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
+        user, home, line = of_home(line)
         word, _, rest = line.partition("\t")
         if word == "engine":
-            root, _, user = rest.partition("\t")
-            if not root.startswith("/") or root in self.engines:
+            root = rest if user is None else f"{home}/.local/share/containers/storage"
+            if not root.startswith("/") or root in self.engines or (user and rest):
                 message = "not a storage of containers, or told of already"
                 raise ValueError(message)
-            self.user = self.engines[root] = user or None
+            self.engines[root] = user
+        elif line == "more":
+            self.more.append(user or "the system")
         elif word == "lives":
             pid, _, identifier = rest.partition("\t")
-            if not pid.isdecimal() or not identifier or identifier in self.lives:
+            if not pid.isdecimal() or not identifier or (user, identifier) in self.lives:
                 message = "not the process of a container, or told of already"
                 raise ValueError(message)
-            self.lives[identifier] = int(pid)
+            self.lives[user, identifier] = int(pid)
         else:
-            self._take_leaf(read_leaf(number, line))
+            self._take_leaf(user, read_leaf(number, line))
 
-    def _take_leaf(self, leaf: Leaf) -> None:
+    def _take_leaf(self, user: str | None, leaf: Leaf) -> None:
         folder, _, file = leaf.file.rpartition("/")
         if file == "config.json":
-            identifier = folder.removesuffix("/userdata").rpartition("/")[2]
+            whose = user, folder.removesuffix("/userdata").rpartition("/")[2]
             kept = self.orders if leaf.keys == ("ociVersion",) else self.networks
-            if identifier in kept or (kept is self.networks and leaf.value != "network"):
+            if whose in kept or (kept is self.networks and leaf.value != "network"):
                 message = "not a namespace, or told of already"
                 raise ValueError(message)
-            kept[identifier] = leaf.line
+            kept[whose] = leaf.line
             return
         number, *keys = leaf.keys
-        entry = self.entries.setdefault((leaf.file, number), _Entry(line=leaf.line))
-        self.owners.setdefault(leaf.file, self.user)
+        entry = self.entries.setdefault((user, leaf.file, number), _Entry(line=leaf.line))
         key = ".".join(keys)
         if key in entry.said:
             message = f"{key[:60]} is said twice"
@@ -214,14 +232,15 @@ def _container(entry: _Entry, user: str | None, answer: _Answer, strange: list[U
     except (ValueError, RecursionError) as error:
         strange.append(unread(entry.said["metadata"].line, entry.text("metadata"), error))
         beside = {}
-    pid = answer.lives.get(identifier)
+    whose = user, identifier
+    pid = answer.lives.get(whose)
     return Container(
         engine="cri-o" if "pod-id" in beside else "podman",
         identifier=identifier,
         name=entry.text("names.0") or beside.get("name", ""),
         image=beside.get("image-name", ""),
         is_running=pid is not None,
-        is_on_host_network=identifier in answer.orders and identifier not in answer.networks,
+        is_on_host_network=whose in answer.orders and whose not in answer.networks,
         pid=pid,
         user=user,
     )
@@ -231,21 +250,20 @@ def parse_podman(text: str) -> Parsed:
     """Read one container an entry of the lists; what is not told of one makes the answer partial."""
     answer, strange = _Answer(), []  # type: _Answer, list[Unread]
     take_lines(text, answer.take, strange)
-    facts = [
-        (entry.line, _container(entry, answer.owners[file], answer, strange))
-        for (file, _), entry in answer.entries.items()
-    ]
-    doubts = [] if answer.engines else ["the answer names no storage"]
-    known = {entry.text("id") for entry in answer.entries.values()}
+    facts = [(entry.line, _container(entry, user, answer, strange)) for (user, _, _), entry in answer.entries.items()]
+    doubts = [] if answer.engines or not text else ["the answer names no storage"]
+    doubts += [f"more than 1000 containers of {name}: the network of 1000 is told" for name in answer.more]
+    known = {(one.user, one.identifier) for _, one in facts}
     half = [
         one.identifier or "one without an identifier"
         for _, one in facts
-        if not (one.identifier and one.name) or (one.is_running and one.identifier not in answer.orders)
+        if not (one.identifier and one.name) or (one.is_running and (one.user, one.identifier) not in answer.orders)
     ]
     half += [
-        one for one in dict.fromkeys((*answer.orders, *answer.networks, *answer.lives))
-        if one not in known or (one in answer.networks and one not in answer.orders)
-    ]  # fmt: skip
+        whose[1]
+        for whose in dict.fromkeys((*answer.orders, *answer.networks, *answer.lives))
+        if whose not in known or (whose in answer.networks and whose not in answer.orders)
+    ]
     if half:
         doubts.append(f"containers that are told of in part: {len(half)} ({half[0]} the first)")
     return Parsed(
@@ -260,7 +278,7 @@ PLUGIN = Collector(
     facts=(Container,),
     quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
-    shared=(LEAVES, ACCOUNTS),
+    shared=(HOMES, LEAVES, ACCOUNTS),
     parse=parse_podman,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: the storage of containers is closed to everybody else.",
