@@ -25,6 +25,8 @@ class _Listing:
     star_is_v6: bool
     part: str = ""
     sees: str | None = None
+    kernel: dict[tuple[Protocol, str], None] | None = None
+    """Parts of the kernel that open sockets, by protocol and module; None where they were not asked for."""
     hidden: list[int] = field(default_factory=list)
     sockets: list[Socket] = field(default_factory=list)
     strange: list[Unread] = field(default_factory=list)
@@ -83,9 +85,28 @@ class _Listing:
             self.hidden.append(number(value, "pid"))
         elif word == "sees" and value in _SIGHTS and self.sees is None:
             self.sees = value
+        elif word == "kernel":
+            self._take_kernel(value)
         else:
             message = "not a line of the listing's head"
             raise ValueError(message)
+
+    def _take_kernel(self, value: str) -> None:
+        """Read ``tcp nfsd`` after a line that says no more than that it was asked."""
+        protocol, _, module = value.partition(" ")
+        part = (Protocol(protocol), module) if value else None
+        if (part is None) is (self.kernel is not None) or (part and (not module or part in (self.kernel or ()))):
+            message = "not a part of the kernel that opens sockets, or told of already"
+            raise ValueError(message)
+        self.kernel = self.kernel or {}
+        if part is not None:
+            self.kernel[part] = None
+
+    def may_be_of_kernel(self, socket: Socket) -> bool:
+        """Tell whether a socket that no process holds is the kernel's own."""
+        if self.sees != "all" or socket.owners or socket.uid != 0:
+            return False
+        return self.kernel is None or any(protocol is socket.protocol for protocol, _ in self.kernel)
 
     def settle(self, coming: str = "") -> None:
         """End a part: sockets of another namespace count where the process that showed them was still in it after."""
@@ -219,7 +240,7 @@ def _ends(socket: Socket) -> tuple[object, ...]:
     return (socket.local, socket.local_port, socket.remote, socket.remote_port)
 
 
-def _fact(socket: Socket, *, sees_all: bool) -> Listener | Connection | None:
+def _fact(socket: Socket, *, by_kernel: bool) -> Listener | Connection | None:
     """Make the fact; None for a TCP socket that neither listens nor is connected."""
     if socket.state in LISTENING:
         if socket.protocol is Protocol.TCP and socket.state != "listen":
@@ -235,7 +256,7 @@ def _fact(socket: Socket, *, sees_all: bool) -> Listener | Connection | None:
             inode=socket.inode,
             namespace=socket.namespace,
             is_v6only=socket.is_v6only,
-            by_kernel=sees_all and not socket.owners and socket.uid == 0,
+            by_kernel=by_kernel,
         )
     return Connection(
         protocol=socket.protocol,
@@ -291,7 +312,7 @@ def parse_listing(text: str) -> Parsed:
     for socket in listing.sockets:
         if not socket.owners and socket.inode:
             socket.owners = tuple(Owner(pid=pid, name="") for pid in listing.holders.get(socket.inode, ()))
-        fact = _fact(socket, sees_all=listing.sees == "all")
+        fact = _fact(socket, by_kernel=listing.may_be_of_kernel(socket))
         if fact is not None:
             facts.append((socket.line, fact))
     listeners = [fact for _, fact in facts if isinstance(fact, Listener)]

@@ -16,7 +16,9 @@ from auditor.model.facts.network import Connection, Listener, NetworkSpace
 from auditor.model.host import OsFamily
 
 # `sees` tells whether a socket without an owner can only be the kernel's: root, the machine's first pid
-# namespace (pid 2 is kthreadd there), and every process let us look.
+# namespace (pid 2 is kthreadd there), and every process let us look. What of the kernel opens sockets of its own is
+# named too, by the modules that are loaded: a socket can also be on its way between two processes (SCM_RIGHTS), held by
+# io_uring, or by a thread with descriptors of its own, and then nobody is seen to hold it either.
 _LINUX = (
     r"""
 sees=all
@@ -34,6 +36,18 @@ else
     partial "not root: who holds the sockets of other users is not shown, nor are other network namespaces"
 fi
 printf 'sees %s\n' "$sees"
+if [ "$sees" = all ] && [ -d /sys/module ]; then
+    printf 'kernel\n'
+    # NFS, its lock manager and call-backs, SMB, block devices over the network, clusters, SMC, iWARP.
+    for module in nfsd lockd nfsv4 ksmbd iscsi_target_mod nvmet_tcp drbd dlm ocfs2_nodemanager rds_tcp smc siw; do
+        [ ! -d "/sys/module/$module" ] || printf 'kernel tcp %s\n' "$module"
+    done
+    # NFS, tunnels, AFS, RoCE, IPVS, SCTP over UDP.
+    for module in nfsd lockd wireguard vxlan geneve bareudp fou gtp pfcp amt l2tp_core tipc rxrpc rdma_rxe ip_vs \
+        sctp; do
+        [ ! -d "/sys/module/$module" ] || printf 'kernel udp %s\n' "$module"
+    done
+fi
 
 descriptors() {
     # Status 2 says that ls knows -b and that an argument is not there: /proc/- is none. busybox knows no -b, and names
