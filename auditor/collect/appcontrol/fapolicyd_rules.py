@@ -42,6 +42,7 @@ class _Answer:
     state_line: int = 0
     permissive: str | None = None
     permissive_line: int = 0
+    trust: str = ""
     sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rules: list[_Rule] = field(default_factory=list)
 
@@ -71,6 +72,8 @@ class _Answer:
             if value not in ("0", "1"):
                 raise ValueError("permissive is 0 or 1")
             self.permissive, self.permissive_line = value, number
+        elif key == "trust":
+            self.trust = value
         # The other settings tune the daemon; none of them lets a program run that is refused.
 
     def _take_rule(self, number: int, text: str) -> None:
@@ -154,6 +157,8 @@ def _whole(answer: _Answer) -> tuple[int, ExecutionControl]:
         mode, detail = "auditing", "permissive: it logs what it would refuse"
     else:
         mode, detail = "enforcing", "it runs, and is not permissive"
+    if answer.trust:
+        detail = f"{detail}; it trusts what is listed in {answer.trust}"
     number = answer.permissive_line if mode == "auditing" and answer.permissive == "1" else answer.state_line
     return number, ExecutionControl(mechanism="fapolicyd", mode=mode, detail=detail)
 
