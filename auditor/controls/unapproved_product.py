@@ -79,12 +79,18 @@ def _violation(use: ProductUse) -> Violation:
         remediation=(
             f"Ask the owner of the host whether {seen.name} is needed, and by whom.",
             *stop,
-            f"If it is not needed, remove {seen.name} with the package manager or its own uninstaller.",
+            f"If it is not needed, {_removal(use)}.",
             f"If it is needed, add an approval for `{seen.product}` to the policy: reason, owner, review date.",
         ),
         severity=Severity.HIGH if running else Severity.MEDIUM,
         product=seen.product,
     )
+
+
+def _removal(use: ProductUse) -> str:
+    if {quote.section for quote in use.sighting.proof} == {"software.portable"}:
+        return "delete the files that the proof names, after keeping what an investigation may ask for"
+    return f"remove {use.sighting.name} with the package manager or its own uninstaller"
 
 
 def _unread_sources(case: Case) -> tuple[Gap, ...]:

@@ -1,14 +1,17 @@
 """Software that no distribution lists is found where the real tools put it, and walks keep to their bounds."""
 
+import hashlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from auditor.model.facts.remote_config import BrowserExtension
 from auditor.model.facts.software import ProgramFile, Software
@@ -43,6 +46,10 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def _inside(tree: Path, enter: str = _ENTER) -> tuple[str, ...]:
+    return ("unshare", "-m", "--propagation", "private", "sh", "-c", enter, "sh", str(tree))
+
+
 @pytest.fixture
 def ask(tree: Path, run_fragment: Run) -> Run:
     """Return what runs a fragment on that host."""
@@ -51,8 +58,7 @@ def ask(tree: Path, run_fragment: Run) -> Run:
         pytest.skip("no mount namespace can be made here")
 
     def run(name: str, **more: Any) -> Any:
-        inside = ("unshare", "-m", "--propagation", "private", "sh", "-c", _ENTER, "sh", str(tree))
-        return run_fragment(name, inside=inside, **more)
+        return run_fragment(name, inside=_inside(tree), **more)
 
     return run
 
@@ -143,12 +149,12 @@ def test_links_and_pipes_are_neither_followed_nor_opened(tree: Path, ask: Run) -
 def test_a_walk_beyond_its_budget_says_how_far_it_came(tree: Path, ask: Run) -> None:
     many = tree / "home/ada/many"
     many.mkdir()
-    for number in range(2600):
+    for number in range(5100):
         (many / f"run{number}").touch(0o755)
     _program(tree / "opt/anydesk")
     answer = ask("software.portable")
     assert [limit.id for limit in answer.parsed.limits] == ["walk-budget"]
-    assert "2500 program files in /home/ada" in answer.parsed.limits[0].text
+    assert "5000 program files in /home/ada" in answer.parsed.limits[0].text
     # Another walk has a budget of its own.
     assert "/opt/anydesk" in {one.path for one in _facts(answer, ProgramFile)}
 
@@ -168,21 +174,63 @@ def test_folders_that_a_user_closed_are_open_to_root_and_a_gap_for_others(tree: 
         assert "partial" in ask(name, uid=_NOBODY).words
 
 
-def test_homes_on_file_systems_of_the_network_are_not_touched(tree: Path, run_fragment: Run) -> None:
+@pytest.mark.parametrize(
+    ("mounts", "shell"),
+    [
+        (0, "dash"),
+        # More than a shell reads itself, as on a host of containers.
+        (220, "dash"),
+        *(pytest.param(220, name, marks=pytest.mark.slow) for name in ("bash", "busybox", "mksh", "zsh")),
+    ],
+)
+def test_homes_on_file_systems_of_the_network_are_not_touched(
+    tree: Path, run_fragment: Run, mounts: int, shell: str
+) -> None:
     # A FUSE mount of nobody's daemon stands for a server that does not answer: whoever looks at it waits for ever.
     enter = _ENTER.replace(
         'exec "$@"',
+        f"for one in $(seq {mounts}); do mount -t tmpfs none /mnt; done\n"
         'exec 9<>/dev/fuse && mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0 none /home/bob\nexec "$@"',
     )
     _program(tree / "home/ada/anydesk")
-    inside = ("unshare", "-m", "--propagation", "private", "sh", "-c", enter, "sh", str(tree))
     if not Path("/dev/fuse").exists():
         pytest.skip("this kernel has no FUSE")
-    answer = run_fragment("software.portable", inside=inside)
+    answer = run_fragment("software.portable", inside=_inside(tree, enter), interpreter=shell)
     assert [one.path for one in _facts(answer, ProgramFile)] == ["/home/ada/anydesk"]
     assert [(limit.id, limit.text) for limit in answer.parsed.limits] == [
         ("remote-homes", "1 home folders on network file systems were left out, /home/bob among them")
     ]
+
+
+_SNAPS = """
+mount -t tmpfs none /var/lib
+mkdir -p /var/lib/snapd/snaps
+for snap in novnc/8/1.4.0 novnc/9/1.5.0 core22/1748/20241001; do
+    place=/var/lib/snapd/snap/${snap%/*}
+    mkdir -p "$place/meta"
+    name=${snap%%/*} revision=${snap#*/}
+    printf 'name: %s\\nversion: %s\\napps:\\n  x:\\n    version: 0\\n' "$name" "${snap##*/}" >"$place/meta/snap.yaml"
+    ln -sfn "${revision%/*}" "/var/lib/snapd/snap/$name/current"
+    : >"/var/lib/snapd/snaps/${name}_${revision%/*}.snap"
+done
+ln -sfn 8 /var/lib/snapd/snap/novnc/current
+: >/var/lib/snapd/snaps/off_x2.snap
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("shell", ["dash", "busybox"])
+def test_snaps_are_those_in_use(run_fragment: Run, shell: str) -> None:
+    # snapd does not run here: its folders are laid out as snapd 2.66 does on Fedora, without the mounted images.
+    if Path("/snap").exists():
+        pytest.skip("this machine has snaps of its own")
+    inside = ("unshare", "-m", "--propagation", "private", "sh", "-c", _SNAPS, "sh")
+    found = _facts(run_fragment("software.snap", inside=inside, interpreter=shell), Software)
+    assert {(one.name, one.version, one.identifier, one.origin) for one in found} == {
+        ("core22", "20241001", "core22_1748", "store"),
+        ("novnc", "1.4.0", "novnc_8", "store"),
+        ("off", "", "off_x2", "local file"),
+    }
 
 
 def test_flatpak_installs_for_all_and_for_one_user(tree: Path, ask: Run, tmp_path: Path) -> None:
@@ -271,3 +319,43 @@ def test_extensions_of_every_profile_are_found(tree: Path, ask: Run) -> None:
         ("firefox", "uBlock0@raymondhill.net", "", "bob"),
     }
     assert (answer.words, answer.parsed.unread) == (set(), ())
+
+
+_CHROMIUM = """
+mount -t tmpfs none /usr/share/chromium
+mkdir /usr/share/chromium/extensions
+printf '{"external_crx": "/srv/probe.crx", "external_version": "1.2"}' >"/usr/share/chromium/extensions/$1.json"
+HOME=/home/ada exec timeout 60 chromium --headless=new --no-sandbox --disable-gpu --no-first-run \
+    --disable-background-networking --remote-debugging-port=0 --user-data-dir=/home/ada/.config/chromium about:blank
+"""
+
+
+@pytest.mark.browser
+def test_an_extension_that_chromium_installed_is_found(tree: Path, ask: Run, tmp_path: Path) -> None:
+    if shutil.which("chromium") is None or not Path("/usr/share/chromium").is_dir():
+        pytest.skip("chromium is not installed")
+    source = tmp_path / "probe"
+    source.mkdir()
+    (source / "manifest.json").write_text('{"manifest_version": 3, "name": "Probe", "version": "1.2"}', "utf-8")
+    pack = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/packing")
+    subprocess.run([*pack, f"--pack-extension={source}"], capture_output=True, check=False, timeout=60)
+    key = load_pem_private_key((tmp_path / "probe.pem").read_bytes(), None).public_key()
+    public = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    # An extension is named by the digest of its key, in letters from a to p.
+    name = "".join(chr(ord("a") + int(digit, 16)) for digit in hashlib.sha256(public).hexdigest()[:32])
+    shutil.copy(tmp_path / "probe.crx", tree / "srv/probe.crx")
+    browser = subprocess.Popen(
+        [*_inside(tree), "sh", "-c", _CHROMIUM, "sh", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        installed = tree / f"home/ada/.config/chromium/Default/Extensions/{name}/1.2_0"
+        deadline = time.monotonic() + 45
+        while not installed.exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        answer = ask("remote_config.extensions")
+    finally:
+        browser.terminate()
+        browser.wait()
+    assert [(one.browser, one.identifier, one.version, one.user) for one in _facts(answer, BrowserExtension)] == [
+        ("chromium", name, "1.2", "ada")
+    ]

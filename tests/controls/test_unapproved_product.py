@@ -9,7 +9,7 @@ from auditor.model.evidence import Outcome
 from auditor.model.policy import Settings
 from auditor.model.reading import SectionReading
 from auditor.model.result import ProductUse
-from auditor.model.sighting import Confidence, Role, SightingState
+from auditor.model.sighting import Confidence, Quote, Role, SightingState
 
 Make = Callable[..., Any]
 
@@ -66,3 +66,15 @@ def test_a_host_whose_software_no_reader_lists_is_a_gap(
     found = CONTROL.assess(a_case(sections=(a_section("software.dpkg", Outcome.ABSENT),)))
     assert [gap.section for gap in found.gaps] == ["software.*"]
     assert CONTROL.assess(a_case()).gaps == ()
+    # What users and vendors add stands beside a system that something else installed.
+    beside = tuple(a_section(f"software.{name}") for name in ("snap", "flatpak", "pypi", "npm", "portable"))
+    found = CONTROL.assess(a_case(sections=(a_section("software.dpkg", Outcome.ABSENT), *beside)))
+    assert [gap.section for gap in found.gaps] == ["software.*"]
+
+
+@pytest.mark.parametrize(
+    ("section", "step"), [("software.portable", "delete the files"), ("software.dpkg", "remove x")]
+)
+def test_a_portable_program_is_removed_by_hand(a_case: Make, a_use: Make, section: str, step: str) -> None:
+    (violation,) = CONTROL.assess(a_case(products=(a_use(proof=(Quote(section=section, quote="x11vnc"),)),))).violations
+    assert any(step in one for one in violation.remediation)

@@ -30,7 +30,7 @@ tell() {
 # Profiles and hosts of a Chromium's folder of data, and of a Firefox's.
 chromium() {
     [ -d "$2" ] || return 0
-    tell extension "$1" "$2"/*/Extensions/*/*
+    tell extension "$1" "$2"/*/Extensions/[a-p]*/*
     tell host "$1" "$2"/NativeMessagingHosts/*.json
 }
 firefox() {
@@ -142,7 +142,7 @@ PLUGIN = Collector(
     scripts={OsFamily.LINUX: _LINUX},
     shared=(HOMES,),
     parse=_parse,
-    proof={OsFamily.LINUX: Proof.DOCUMENTED},
+    proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root: browsers keep extensions in home folders.",
     apart=True,
 )

@@ -64,7 +64,7 @@ complaints() {
 } 2>/dev/null
 
 rows() {
-    awk -v walk="$walk" -v most_folders=30000 -v most_files=2500 -v most_seconds=5 '
+    awk -v walk="$walk" -v most_folders=30000 -v most_files=5000 -v most_seconds=5 '
         function now() { srand(); return srand() }
         function give_up(why) {
             is_over = 1

@@ -61,7 +61,7 @@ function software_pypi(    at, line) {
     }
 }
 """
-_DISTRIBUTIONS = ("rpm", "dpkg", "debian", "apk", "pacman", "portage", "installer", "flit", "")
+_DISTRIBUTIONS = ("rpm", "dpkg", "debian", "apk", "pacman", "portage", "gpep517", "installer", "flit", "")
 """What distributions leave in INSTALLER, or the tool that they build their packages with."""
 _OWN = ("/usr/lib/", "/usr/lib64/")
 
