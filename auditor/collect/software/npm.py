@@ -1,4 +1,4 @@
-"""Packages that npm, yarn or pnpm installed globally: for all users, or for one."""
+"""Packages that npm, yarn or pnpm installed for all users or for one, not those of projects."""
 
 from auditor.collect.collector import Collector, fields
 from auditor.collect.homes import HOMES, parse_rows
@@ -10,6 +10,7 @@ from auditor.model.reading import Parsed
 # A global package is a folder PREFIX/lib/node_modules/NAME or @SCOPE/NAME there (npm-folders(5)); a link is a package
 # that somebody develops (npm-link(1)). Its version stands in package.json, read below /usr alone: elsewhere others
 # than root may own it. Prefixes: nodejs.org's and NodeSource's, nvm, n, volta, ~/.npm-global as npm's manual advises.
+# Servers of npm's are often unpacked into a folder of /opt instead, and lie there with all that they need.
 _LINUX = r"""
 found='' files=''
 modules_in() {
@@ -29,7 +30,7 @@ modules_in() {
 }
 for dir in /usr/local/lib/node_modules /usr/lib/node_modules /usr/lib64/node_modules \
     /usr/local/share/.config/yarn/global/node_modules /usr/local/nvm/versions/node/*/lib/node_modules \
-    /opt/*/lib/node_modules; do
+    /opt/*/lib/node_modules /opt/*/node_modules; do
     modules_in '' "$dir"
 done
 users_modules() {
@@ -43,7 +44,7 @@ users_modules() {
 find_homes
 in_homes users_modules
 [ -z "$files" ] || scan_listed "$files"
-[ -n "$found$left" ] || absent "there is no package that npm, yarn or pnpm installed globally"
+[ -n "$found$left" ] || absent "there is no package that npm, yarn or pnpm installed for users"
 """
 # Packages name their version in a line of its own, as npm writes them; the first is the package's.
 _AWK = r"""
