@@ -72,7 +72,7 @@ class Compiler:
             low, high = step.keys.entries[0][0][0]
             return _between(int(step.fields[0]), low, high, hit, miss, missing)
         if plain and not index.ranged:
-            members = frozenset(box[0][0] for box, _ in step.keys.entries)
+            members = frozenset(low for ((low, _),), _ in step.keys.entries)
             return _among(int(step.fields[0]), members, hit, miss, missing)
         return _found(int(step.fields[0]), index, hit, miss, missing)
 

@@ -13,12 +13,12 @@ from auditor.model.ruleset import ADDRESS_TYPES, Field, Verb
 _LOOPBACK = "lo"
 _BROADCAST = ADDRESS_TYPES["broadcast"]
 _LOOSE = 2
-_TOP4 = (1 << 32) - 1
+_TOP4, _TOP6 = (everything(family).top for family in (Family.IP, Family.IP6))
 _LOOPBACK_NET = Region.of([(127 << 24, (128 << 24) - 1)], _TOP4)
 _THIS_NETWORK = Region.of([(0, (1 << 24) - 1)], _TOP4)
 _NO_SOURCE = Region.of([(224 << 24, (240 << 24) - 1), (_TOP4, _TOP4)], _TOP4)
-_LINK_LOCAL6 = Region.of([(0xFE80 << 112, (0xFEC0 << 112) - 1)], (1 << 128) - 1)
-_NO_SOURCE6 = Region.of([(1, 1), (0xFF << 120, (1 << 128) - 1)], (1 << 128) - 1)
+_LINK_LOCAL6 = Region.of([(0xFE80 << 112, (0xFEC0 << 112) - 1)], _TOP6)
+_NO_SOURCE6 = Region.of([(1, 1), (0xFF << 120, _TOP6)], _TOP6)
 
 
 def _setting(by_interface: Mapping[str, Value], interface: str) -> Value:

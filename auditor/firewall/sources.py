@@ -194,7 +194,7 @@ class Fan:
         walk = way.walk
         state = State(tuple(walk.values), walk.untracked, walk.translated)
         summary = self._chain(base.chain, state)
-        self.doubts += [(region & one, text) for one, text in summary.doubts if region & one]
+        self.doubts += [(here, text) for one, text in summary.doubts if (here := region & one)]
         passed: list[tuple[Way, Region]] = []
         if truth == MAYBE or not base.is_certain:
             self.doubts.append((region, f"{base.text} (whether it sees the packet is not known)"))
@@ -315,7 +315,7 @@ class Fan:
             onward[state] = onward.get(state, self.none) | taken
         elif verb in (Verb.JUMP, Verb.GOTO):
             inner = self._chain(action.target, state)
-            summary.doubts += [(part & taken, why) for part, why in inner.doubts if part & taken]
+            summary.doubts += [(here, why) for part, why in inner.doubts if (here := part & taken)]
             summary.endings += [
                 ended._replace(region=here) for ended in inner.endings if (here := ended.region & taken)
             ]

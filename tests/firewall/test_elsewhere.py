@@ -271,6 +271,19 @@ def test_what_is_published_to_one_of_several_does_not_hide_other_ways() -> None:
     assert found.reachability is Reachability.FROM_ANYWHERE
 
 
+def test_a_rule_that_names_no_port_leaves_open_what_is_sent_to_it() -> None:
+    any_port = "-A DOCKER -s 203.0.113.0/24 -d 192.0.2.10/32 -p tcp -j DNAT --to-destination 172.17.0.2-172.17.0.9"
+    parts = found_by(RAW + published(any_port, PUBLISHED) + ALL_ON)
+    assert any(sources.unknown.is_all and "172.17.0.9" in sources.doubt for _, sources in parts["direct"])
+    assert any(sources.allowed and not sources.allowed & TEST_NET for _, sources in parts["published"])
+
+
+def test_where_all_are_sent_to_another_its_own_rules_stop_nobody() -> None:
+    (_, sources), *_ = found_by(RAW + published(TO_OTHER, PUBLISHED) + ALL_ON, *LOCKED)["published"]
+    assert not sources.allowed
+    assert "inet t" not in sources.blocking
+
+
 def test_what_stops_and_what_is_in_doubt_is_named() -> None:
     (_, sources) = found_by(CLOSED.format(""))["direct"][0]
     assert sources.blocking == "iptables filter: policy DROP of FORWARD"

@@ -143,6 +143,20 @@ def test_in_a_chain_only_what_concerns_those_that_come_to_it_is_in_doubt() -> No
     assert found.doubt == _text("ip saddr 10.0.0.0/8 limit rate 5/minute counter")
 
 
+def test_of_those_that_come_to_a_chain_only_what_concerns_them_is_in_doubt() -> None:
+    both = {"jump": {"target": "c"}}
+    inner = (chain("ip", "c"), one(TEN, LIMIT, "accept", name="c"), one(TEN, both), one(TEST, both))
+    found = closed(*inner, TEN_IN, one(TEST, LIMIT, "accept"))
+    assert found.doubt == _text("ip saddr 203.0.113.0/24 limit rate 5/minute")
+    some = match(
+        SADDR, {"set": [{"prefix": {"addr": "10.0.0.0", "len": 8}}, {"prefix": {"addr": "203.0.113.0", "len": 24}}]}
+    )
+    found = closed(
+        chain("ip", "c"), one(TEN, LIMIT, "accept", name="c"), one(some, both), TEN_IN, one(TEST, LIMIT, "accept")
+    )
+    assert found.doubt == _text("ip saddr 203.0.113.0/24 limit rate 5/minute")
+
+
 def test_a_limit_after_an_effect_is_in_doubt() -> None:
     marks = {"mangle": {"key": MARK, "value": 1}}
     found = closed(one(marks, TEST, LIMIT, "accept"))

@@ -334,6 +334,18 @@ def test_answers_are_shared_between_hosts_only_where_no_rule_asks_for_the_host(s
     assert Loaded(read_nft(ruleset)).is_of_host is depends
 
 
+def test_a_packet_filter_right_before_the_place_of_translation_sees_the_old_destination(ask: Ask) -> None:
+    for priority, verdict in ((-101, "drop"), (-99, "accept")):
+        ruleset = listing(
+            table("ip"),
+            chain("ip", "nat", "prerouting", -100, type="nat"),
+            rule("ip", "nat", {"dnat": {"addr": "10.20.0.5"}}),
+            chain("ip", "early", "prerouting", priority),
+            rule("ip", "early", match(DADDR, "192.0.2.10"), "drop"),
+        )
+        assert ask(ruleset)["verdict"] == verdict
+
+
 def test_a_packet_filter_right_after_the_place_of_translation_sees_the_new_source(ask: Ask) -> None:
     out = {**SYN, "direction": "out", "src": "192.0.2.10", "dst": "9.9.9.9"}
     for priority, verdict in ((99, "accept"), (101, "drop")):

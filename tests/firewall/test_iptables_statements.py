@@ -223,44 +223,49 @@ def test_rules_are_called_by_the_tool_that_lists_them(ask: Ask) -> None:
     assert six["rule"] == "ip6tables filter: -A INPUT -j DROP"
 
 
+BEFORE = pytest.mark.parametrize("before", [(), (table("ip", "before"),)], ids=["first", "second"])
+
+
+@BEFORE
 @pytest.mark.parametrize("name", ["raw", "mangle", "filter", "security"])
-def test_tables_stand_at_their_priorities(ask: Ask, name: str) -> None:
+def test_tables_stand_at_their_priorities(ask: Ask, name: str, before: Any) -> None:
     """A chain of nft one step before or after sets the mark that the table drops (linux/netfilter_ipv4.h)."""
     priority = {"raw": -300, "mangle": -150, "filter": 0, "security": 50}[name]
     hook = CHAINS[name].split()[0]
     text = saved(f"-A {hook} -m mark --mark 0x1 -j DROP", name=name)
     for step, expected in ((-1, "drop"), (1, "accept")):
         ruleset = listing(
-            table("ip", "before"),
+            *before,
             table("ip"),
             chain("ip", "c", hook.lower(), priority + step),
             rule("ip", "c", {"mangle": {"key": meta("mark"), "value": 1}}),
         )
-        more = {"form": "mixed", "backend": "nft", "nft": ruleset}
-        assert ask(text, **more)["verdict"] == expected, step
+        assert ask(text, form="mixed", backend="nft", nft=ruleset)["verdict"] == expected, step
 
 
-def test_the_table_of_translations_stands_at_its_priority(ask: Ask) -> None:
+@BEFORE
+def test_the_table_of_translations_stands_at_its_priority(ask: Ask, before: Any) -> None:
     text = saved("-A PREROUTING -p tcp -j REDIRECT --to-ports 23", name="nat")
     for step, port in ((-1, 22), (1, 23)):
         ruleset = listing(
-            table("ip", "before"),
+            *before,
             table("ip"),
             chain("ip", "n", "prerouting", -100 + step, type="nat"),
             rule("ip", "n", match(DPORT, 5900), {"redirect": {"port": 22}}),
             chain("ip", "in", "input"),
             rule("ip", "in", match(DPORT, port), "drop"),
         )
-        more = {"form": "mixed", "backend": "nft", "nft": ruleset}
-        assert ask(text, **more)["verdict"] == "drop", step
+        assert ask(text, form="mixed", backend="nft", nft=ruleset)["verdict"] == "drop", step
 
 
-def test_sources_are_translated_after_the_filter(ask: Ask) -> None:
+@BEFORE
+def test_sources_are_translated_after_the_filter(ask: Ask, before: Any) -> None:
     """A chain of nft one step before is asked, one after is not any more: the packet is bound (NF_IP_PRI_NAT_SRC)."""
     text = saved("-A POSTROUTING -j MASQUERADE", name="nat")
     out = {**SYN, "direction": "out", "src": "192.0.2.10", "dst": "9.9.9.9"}
     for step, expected in ((-1, "drop"), (1, "accept")):
         ruleset = listing(
+            *before,
             table("ip"),
             chain("ip", "n", "postrouting", 100 + step, type="nat"),
             rule("ip", "n", match(DPORT, 5900), "drop"),

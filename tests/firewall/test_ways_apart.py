@@ -65,6 +65,11 @@ CLOSED_LATER = chain("ip", "later", "input", 10, policy="drop")
             id="after-the-chain-all-are-one-again",
         ),
         pytest.param((IN, C, one(LIMIT, jump()), MARKED, c(marks(1))), {}, "unknown", id="nor-who-may-not-have-gone"),
+        pytest.param(
+            (IN, C, chain("ip", "d"), one(jump("d")), one(LIMIT, jump()), MARKED, c(marks(1)),
+             one(LIMIT, "return", name="d")),
+            {}, "unknown", id="whatever-may-have-returned-before",
+        ),
         pytest.param((IN, C, one(LIMIT, jump()), c("drop")), {}, "unknown", id="nor-is-dropped-for-certain"),
         pytest.param((IN, C, one(LIMIT, jump()), one("drop"), c("accept")), {}, "unknown", id="nor-accepted"),
         pytest.param((IN, C, one(jump()), c("drop")), {}, "drop", id="who-has-gone-is"),
@@ -243,6 +248,7 @@ def test_a_redirect_of_ipv6_is_to_its_loopback_address(ask: Ask) -> None:
     [
         ("expected", SYN, "accept"),
         ("expected", ESTABLISHED, "accept"),
+        ("expected", {**SYN, "ct_state": "related"}, "unknown"),
         ("expected", {**ESTABLISHED, "ct_status": ["assured"]}, "accept"),
         ("expected", {**SYN, "proto": "udp", "ct_state": "established"}, "accept"),
         ("expected", {**SYN, "proto": "icmp", "icmp_type": 3, "icmp_code": 3, "ct_state": "related"}, "accept"),
@@ -376,3 +382,26 @@ def test_chains_one_after_the_other_are_not_deep(ask: Ask) -> None:
     ruleset = listing(table("ip"), IN, *inner, *many, *calls, *more)
     assert ask(ruleset, {**SYN, "length": 1000})["verdict"] == "accept"
     assert ask(ruleset, {**SYN, "length": 1000}, query="sources")["unknown"] == ()
+
+
+def test_a_chain_that_ended_a_packet_is_left() -> None:
+    calls = [one(match(SADDR, "203.0.113.7"), LIMIT, jump()) for _ in range(200)]
+    walked = _way(chain("ip", "in", "input", policy="drop"), C, c("drop"), *calls)
+    assert walked.program.evaluate(walked.packet).verdict == "drop"
+
+
+@pytest.mark.parametrize(
+    ("objects", "packet"),
+    [
+        pytest.param((table("netdev"), chain("netdev", "c", "ingress", policy="drop", dev="eth0")), {}, id="ingress"),
+        pytest.param((table("ip"), chain("ip", "c", "prerouting", policy="drop")), {}, id="before-routing"),
+        pytest.param((), {"src": "127.0.0.1"}, id="routing"),
+        pytest.param((), {"dst": "10.20.0.77"}, id="it-is-not-sent-on"),
+        pytest.param((table("ip"), chain("ip", "c", "input", policy="drop")), {}, id="input"),
+    ],
+)
+def test_where_a_packet_ends_nothing_follows(objects: Any, packet: Any) -> None:
+    """The walk of one packet tells it by itself: the sources need not be followed apart."""
+    program = Program(read_nft(listing(*objects)), read_host(HOST))
+    outcome = program.evaluate(read_packet({**SYN, **packet}, wants_sources=False))
+    assert (outcome.verdict, len(outcome.endings)) == ("drop", 1)

@@ -197,7 +197,7 @@ class RuleReader:
             isinstance(step, Match)
             and step.fields == (Field.FAMILY,)
             and not step.is_negated
-            and all(box[0][0] == box[0][1] for box, _ in step.keys.entries)
+            and all(low == high for ((low, high),), _ in step.keys.entries)
             and len(step.keys.entries) == 1
             for step in self._steps
         )
@@ -208,7 +208,7 @@ class RuleReader:
             isinstance(step, Match)
             and step.fields == (Field.L4PROTO,)
             and not step.is_negated
-            and all(box[0][0] == box[0][1] and box[0][0] in WITH_PORTS for box, _ in step.keys.entries)
+            and all(low == high and low in WITH_PORTS for ((low, high),), _ in step.keys.entries)
             for step in self._steps
         )
 
