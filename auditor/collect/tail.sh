@@ -61,9 +61,19 @@ beside() {
     (forked=yes; "$1") </dev/null &
     running=$!
     while :; do
+        ticks=$clock
         wait "$running"
         status=$?
-        if [ "$status" -le 128 ] || ! kill -0 "$running" 2>/dev/null; then break; fi
+        [ "$status" -gt 128 ] || break
+        if ! kill -0 "$running" 2>/dev/null; then
+            # Where the clock struck as it ended, that was the clock's status; some shells have put its own aside.
+            if [ "$clock" != "$ticks" ]; then
+                wait "$running"
+                last=$?
+                [ "$last" = 127 ] || status=$last
+            fi
+            break
+        fi
         if [ $((clock - started)) -gt "$2" ]; then
             kill_tree "$running"
             wait "$running"

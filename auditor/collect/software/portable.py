@@ -22,6 +22,8 @@ from auditor.model.reading import Parsed
 # seconds. For each awk: srand() tells the seed before, which is the time.
 _LINUX = r"""
 need find awk
+# A find that does not find the root finds nothing else, and nobody would see it.
+[ "$(find / -prune 2>/dev/null)" = / ] || failed "find does not work: it does not find the root folder"
 find_homes
 is_gnu=''
 find / -maxdepth 0 -printf '' >/dev/null 2>&1 && is_gnu=1
