@@ -64,9 +64,8 @@ class Surroundings:
         known: list[tuple[int, int]] = []
         guessed: list[tuple[int, int]] = []
         for _, address, length in mine:
-            if address >> 24 == 127:  # noqa: PLR2004 — 127.0.0.0/8 is local as a whole
-                continue
-            lengths = range(1, _SMALLEST + 1) if length is None else [length] if length <= _SMALLEST else []
+            # The last address of a network of a bit or none is of loopback, or the last of all.
+            lengths = range(2, _SMALLEST + 1) if length is None else [length] if length <= _SMALLEST else []
             for bits in lengths:
                 last = address | ((1 << (32 - bits)) - 1)
                 (guessed if length is None else known).append((last, last))

@@ -234,9 +234,9 @@ class Fan:
         if self._depth > _DEPTH:
             raise BudgetError
         summary = Summary()
-        waiting: list[tuple[int, int, State]] = [(0, 0, state)]
-        regions: dict[tuple[int, State], Region] = {(0, state): self.all}
         count = 0
+        waiting: list[tuple[int, int, State]] = [(0, count, state)]
+        regions: dict[tuple[int, State], Region] = {(0, state): self.all}
         while waiting:
             at, _, now = heapq.heappop(waiting)
             region = regions.pop((at, now))

@@ -101,7 +101,7 @@ def _needs_tracking(step: Step, family: int, rule: Rule) -> bool:
         # `dnat ip6 to` is of one family although its chain is of both; redirect and masquerade are of the chain's.
         families = [one for one in rule.steps if isinstance(one, Match) and one.fields == (Field.FAMILY,)]
         return step.address is None or all(
-            one.is_negated or any(box[0][0] == family for box, _ in one.keys.entries) for one in families
+            one.is_negated or any(low == family for ((low, _),), _ in one.keys.entries) for one in families
         )
     if isinstance(step, SetMark):
         return Field.CT_MARK in (step.source, step.target)

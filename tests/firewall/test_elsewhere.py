@@ -286,6 +286,12 @@ def test_where_all_are_sent_to_another_its_own_rules_stop_nobody() -> None:
     assert "inet t" not in sources.blocking
 
 
+def test_where_the_routes_lead_elsewhere_all_is_open() -> None:
+    ((share, sources),) = found_by(ALL_ON, host=replace(HOST, routes=()))["direct"]
+    assert share.is_all
+    assert sources.unknown.is_all
+
+
 def test_what_stops_and_what_is_in_doubt_is_named() -> None:
     (_, sources) = found_by(CLOSED.format(""))["direct"][0]
     assert sources.blocking == "iptables filter: policy DROP of FORWARD"

@@ -362,4 +362,5 @@ def test_so_many_rules_may_be_met() -> None:
         found = made.ask()
         assert made.is_exhausted is is_exhausted
         assert found.unknown.is_all is is_exhausted
+        assert found.is_by_policy is not is_exhausted
         assert ("more steps" in found.doubt) is is_exhausted

@@ -9,7 +9,7 @@ from auditor.firewall.addresses import Surroundings
 from auditor.firewall.decide import decide
 from auditor.firewall.dialects.nft_json import read_nft
 from auditor.firewall.loaded import Loaded
-from auditor.firewall.protocol import Answers
+from auditor.firewall.protocol import Answers, read_host, read_packet
 from auditor.firewall.sources import Fan
 from auditor.firewall.way import Program
 from auditor.model.facts.network import Family, Route
@@ -57,6 +57,11 @@ def test_the_last_address_of_a_network_is_its_broadcast_address(
     assert all(kinds[name] == ADDRESS_TYPES["unicast"] for name in others)
     assert around.type_of(Family.IP, number(address)) == ADDRESS_TYPES["local"]
     assert around.type_of(Family.IP, number("127.255.255.255")) == ADDRESS_TYPES["local"]
+
+
+def test_of_the_largest_networks_too() -> None:
+    host = HostNetwork(addresses={"eth0": ((Family.IP, number("10.0.0.1"), None),)})
+    assert Surroundings(host=host).type_of(Family.IP, number("63.255.255.255")) is None
 
 
 def test_of_an_address_without_its_prefix_any_broadcast_address_may_be_one() -> None:
@@ -181,6 +186,10 @@ def test_the_sources_that_come_from_the_wire_to_the_last_address() -> None:
     localnet = {**HOST, "sysctl": {"rp_filter": 0, "route_localnet": 1}}
     assert allowed(OPEN, host=localnet)[1:3] == ("10.20.0.6-192.0.2.9", "192.0.2.11-223.255.255.255")
     assert allowed(OPEN, {**SYN, "iface": "lo"}) == ("0.0.0.0/0",)
+    for text, packet in ((OPEN, SYN), (OPEN6, SYN6)):
+        found = Fan(Program(read_nft(text), read_host(HOST)), read_packet(packet, wants_sources=True)).ask()
+        assert not found.unknown
+        assert found.refused == found.allowed.rest
     assert allowed(OPEN6, SYN6) == ("::/128", "::2-feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 
 

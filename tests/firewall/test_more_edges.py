@@ -184,9 +184,8 @@ def test_loopback_addresses_do_not_come_from_the_wire_whatever_was_asked_before(
 
 def test_a_table_is_asleep_wherever_its_text_says_so(ask: Ask) -> None:
     ruleset = listing(table("ip"), CLOSED)
-    text = (
-        'table ip t {\n\tcomment "x"\n\tflags dormant\n\n\tchain in {\n\t\ttype filter hook input priority 0;\n\t}\n}\n'
-    )
+    text = 'table ip t {\n\tcomment "one two three"\n\tflags dormant\n'
+    text += "\n\tchain in {\n\t\ttype filter hook input priority 0;\n\t}\n}\n"
     assert ask(ruleset, ruleset_text=text)["verdict"] == "accept"
     assert ask(ruleset, ruleset_text=text.replace("\tflags dormant\n", ""))["verdict"] == "drop"
 

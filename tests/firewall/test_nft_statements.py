@@ -225,6 +225,7 @@ def test_fields_that_are_compared_together(ask: Ask, right: Any, operator: str, 
     [
         (payload("ip6", "saddr"), "2001:db8::1"),
         (payload("tcp", "window"), 1),
+        (payload("ether", "saddr"), "02:00:00:00:00:01"),
         (payload("ip", "sport"), 1),
         (payload("ip6", "ttl"), 1),
         (payload("icmp", "dport"), 1),

@@ -352,19 +352,21 @@ def test_a_packet_that_meets_more_is_undecided(monkeypatch: pytest.MonkeyPatch) 
     assert "more steps" in outcome.rule
 
 
-def _nested(depth: int) -> str:
-    """Write chains inside of each other, the last of which drops."""
+def _nested(depth: int, *before: Any) -> str:
+    """Write chains inside of each other, the last of which drops, and what stands before the first call."""
     inner = [chain("ip", f"c{number}") for number in range(1, depth)]
     names = ["in", *(f"c{number}" for number in range(1, depth))]
     calls = [one(jump(after), name=before) for before, after in itertools.pairwise(names)]
-    return listing(table("ip"), IN, *inner, *calls, one("drop", name=names[-1]))
+    return listing(table("ip"), IN, *before, *inner, *calls, one("drop", name=names[-1]))
 
 
 def test_chains_may_be_so_deep() -> None:
     for depth, expected in ((128, "drop"), (129, "unknown")):
-        program = Program(read_nft(_nested(depth)), read_host(HOST))
-        verdict = program.evaluate(read_packet(SYN, wants_sources=False)).verdict
-        assert (verdict or "unknown") == expected
+        falls, ends = (C, one(jump())), (C, c("drop"), one(match(SADDR, "203.0.113.7"), LIMIT, jump()))
+        for before in ((), falls, ends):
+            program = Program(read_nft(_nested(depth, *before)), read_host(HOST))
+            verdict = program.evaluate(read_packet(SYN, wants_sources=False)).verdict
+            assert (verdict or "unknown") == expected
         question = {"format": "nft-json", "ruleset": _nested(depth), "host": HOST, "packet": SYN}
         assert Answers().answer(question)["verdict"] == expected
         found = Answers().answer({**question, "query": "sources"})
@@ -381,6 +383,8 @@ def test_chains_one_after_the_other_are_not_deep(ask: Ask) -> None:
     more = [one(jump(f"d{number}")) for number in range(300)]
     ruleset = listing(table("ip"), IN, *inner, *many, *calls, *more)
     assert ask(ruleset, {**SYN, "length": 1000})["verdict"] == "accept"
+    packet = read_packet({**SYN, "length": 1000}, wants_sources=False)
+    assert Program(read_nft(ruleset), read_host(HOST)).evaluate(packet).verdict == "accept"
     assert ask(ruleset, {**SYN, "length": 1000}, query="sources")["unknown"] == ()
 
 

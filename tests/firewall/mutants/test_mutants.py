@@ -21,4 +21,4 @@ def test_every_mutant_of_the_last_decision_is_told_or_explained() -> None:
     command = [sys.executable, "-m", "tests.firewall.mutants", "--file", "decide.py", "--killers"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout
-    assert "5 killed, 1 survived and explained" in done.stdout
+    assert done.stdout.rstrip().endswith("mutants tried: 6 killed")
