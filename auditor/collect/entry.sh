@@ -25,10 +25,12 @@ set -- ${1#p:}
 [ $# = 5 ] || refuse 'got no call'
 case $1 in *[!0-9a-f]* | '') refuse 'got no call' ;; esac
 case $2$3$4 in *[!0-9]*) refuse 'got no call' ;; esac
-case $5 in sudo | none) ;; *) refuse 'got no call' ;; esac
+case $5 in sudo | doas | none) ;; *) refuse 'got no call' ;; esac
 [ "$(cat "$probe" && echo x)" = "${asked%@@p:*}x" ] || refuse outdated
-if [ "$5" = sudo ] && [ "$(id -u)" != 0 ]; then
-    printf '%s\n' "$*" | sudo -n -- "$probe"
+if [ "$5" != none ] && [ "$(id -u)" != 0 ]; then
+    have() { command -v "$1" >/dev/null 2>&1; }
+    if [ "$5" = sudo ] && ! have sudo && have doas; then set -- "$1" "$2" "$3" "$4" doas; fi
+    printf '%s\n' "$*" | "$5" -n -- "$probe"
     status=$?
     case $status in 1 | 126 | 127) ;; *) exit "$status" ;; esac
     set -- "$1" "$2" "$3" "$4" refused

@@ -9,7 +9,7 @@ from importlib.resources import files
 from auditor.collect.collector import Collector
 from auditor.collect.registry import collectors
 from auditor.errors import HostError, Reason
-from auditor.model.host import OsFamily
+from auditor.model.host import BecomeMethod, OsFamily
 from auditor.model.probe import SUDO_ASKS, ProbeCall, ProbeLimits, sudo_password_problem
 
 INSTALLED = "/usr/local/libexec/auditor-probe"
@@ -20,6 +20,7 @@ INSTALLED = "/usr/local/libexec/auditor-probe"
 # Parameters are taken from behind the last @ by splitting: ${a##*@@p:} would search the script once for each of
 # their characters.
 # Where this very script is installed, sudo is asked for it first: a sudoers file may grant it by its digest alone.
+# Where there is no sudo, doas is asked, which takes a password from a terminal only, and so from nobody here.
 # A password is checked once with `sudo -v`: a wrong one costs one failed attempt, not three. Its prompt on standard
 # error says that one was asked for at all.
 LAUNCHER = (
@@ -27,10 +28,13 @@ LAUNCHER = (
     "LC_ALL=C;export LC_ALL;a=$(cat);w=${a##*@@w:};a=${a%@@w:*};"
     "set -f;IFS=@;set -- $a;shift $(($#-1));p=${1#p:};unset IFS;set +f;a=${a%@@p:*};"
     'e="a=\\$(cat);eval \\"auditor_p=\\${a#*auditor_p=}\\"";'
-    's(){ m=$1;shift;{ [ $m = -S ]&&printf "%s\\n" "$w";printf "$b" "$p" "$a";}|sudo $m -p "" -- "$@";};'
+    's(){ m=$1;shift;{ [ $m = -S ]&&printf "%s\\n" "$w";printf "$b" "$p" "$a";}|'
+    'case $p in *\\ doas)doas -n -- "$@";;*)sudo $m -p "" -- "$@";;esac;};'
     'g(){ s -n "$@";r=$?;if [ $r = 1 ]&&[ $v = 0 ];then s -S "$@";r=$?;fi;case $r in 1|126|127);;*)exit $r;;esac;};'
-    'case $p in *\\ sudo)if [ "$(id -u)" != 0 ];then v=1;'
+    'case $p in *\\ none);;*)if [ "$(id -u)" != 0 ];then v=1;'
+    "case $p in *\\ sudo)if command -v sudo >/dev/null;then "
     f'if [ -n "$w" ];then printf "%s\\n" "$w"|sudo -S -p {SUDO_ASKS} -v;v=$?;fi;'
+    'elif command -v doas >/dev/null;then p="${p% *} doas";fi;esac;'
     f"o=refused;f={INSTALLED};"
     'if [ -r $f ];then if [ "$(cat $f;echo x)" = "${a}x" ];then b="%s\\n%.0s";g $f;else o=outdated;fi;fi;'
     'b="auditor_p=\\"%s\\"\\n%s\\n";g /bin/sh -c "$e" auditor-probe;'
@@ -156,11 +160,12 @@ def sh_call(
     output_limit: int,
     become: bool,
     become_password: str | None,
+    method: BecomeMethod = BecomeMethod.SUDO,
     script: str | None = None,
 ) -> ProbeCall:
     """Make one call to one POSIX host, with a fresh token; the script is this version's unless another is given.
 
-    Raises HostError ``variables`` for a sudo password that cannot travel with it.
+    A password is sent for sudo only. Raises HostError ``variables`` for a sudo password that cannot travel with it.
     """
     token = secrets.token_hex(16)
     problem = sudo_password_problem(become_password or "")
@@ -172,7 +177,7 @@ def sh_call(
             str(limits.section_seconds),
             str(limits.section_bytes),
             str(limits.total_seconds),
-            "sudo" if become else "none",
+            method.value if become else "none",
         ]
     )
     script = sh_probe() if script is None else script
@@ -183,7 +188,7 @@ def sh_call(
         script=script,
         script_sha256=_sha256(script),
         stdin=stdin.encode(),
-        secret=(become_password or "").encode(errors="surrogateescape"),
+        secret=(become_password or "").encode(errors="surrogateescape") if method is BecomeMethod.SUDO else b"",
         deadline=deadline,
         output_limit=output_limit,
     )

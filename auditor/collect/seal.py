@@ -16,6 +16,13 @@ from auditor.model.host import OsFamily
 _FAMILIES = {"Linux": OsFamily.LINUX, "Darwin": OsFamily.MACOS, "Windows_NT": OsFamily.WINDOWS}
 _NOTE_LIMIT = 300
 _WRONG = "incorrect password attempt"
+# As dash and busybox say it, bash, mksh, zsh.
+_NOT_FOUND = tuple(
+    said.format(tool)
+    for tool in ("sudo", "doas")
+    for said in (": {}: not found", ": {}: command not found", ": {}: inaccessible or not found", "not found: {}")
+)
+_GAINED = {"sudo": Rights.SUDO, "doas": Rights.DOAS}
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 — whatever JSON can hold
@@ -120,7 +127,7 @@ def _rights(said: dict[str, str]) -> Rights:
         return Rights.ROOT  # Windows: the account's token is whole
     if said.get("uid") != "0":
         return Rights.USER
-    return Rights.SUDO if said.get("become") == "sudo" else Rights.ROOT
+    return _GAINED.get(said.get("become", ""), Rights.ROOT)
 
 
 def _clock(text: str) -> datetime:
@@ -137,11 +144,17 @@ def _privilege_note(envelope: Envelope) -> str | None:
             f"the probe installed as {INSTALLED} is another version's, and sudo grants no other: "
             "install what `auditor probe show sh` prints, and renew its digest in sudoers"
         )
-    said = [line for line in envelope.preamble_stderr.splitlines() if line.startswith("sudo:")]
+    lines = envelope.preamble_stderr.splitlines()
+    said = [line for line in lines if line.startswith(("sudo:", "doas:"))]
     # Behind a wrong password sudo first says that no other one came, and only then that it was wrong.
     said.sort(key=lambda line: _WRONG not in line)
-    detail = redact(said[0])[0] if said else "sudo did not say why"
-    return f"sudo was refused ({detail})"[:_NOTE_LIMIT]
+    tool = said[0].partition(":")[0] if said else "sudo"
+    # A shell says so behind its own name and the number of a line.
+    missing = [line for line in lines if line.endswith(_NOT_FOUND)]
+    if missing and not said:
+        return "sudo was refused (neither sudo nor doas was found on the host)"
+    detail = redact(said[0])[0] if said else f"{tool} did not say why"
+    return f"{tool} was refused ({detail})"[:_NOTE_LIMIT]
 
 
 def _section(answer: Answer) -> Section:

@@ -238,7 +238,7 @@ call=${1-} section_seconds=${2-} section_bytes=${3-} total_seconds=${4-} become=
 case $call in *[!0-9a-f]* | '') printf 'auditor-probe: no parameters\n' >&2; exit 64 ;; esac
 # Where the probe is installed, whoever may run it by sudo says these; some shells would evaluate more than digits.
 case $section_seconds$section_bytes$total_seconds in *[!0-9]* | '') exit 64 ;; esac
-case $become in sudo | none | refused | outdated) ;; *) exit 64 ;; esac
+case $become in sudo | doas | none | refused | outdated) ;; *) exit 64 ;; esac
 exec </dev/null
 # They may also write the token of their call into names that sections print. Markers carry one that nobody knows.
 if [ -r /proc/sys/kernel/random/uuid ]; then read -r token </proc/sys/kernel/random/uuid
@@ -266,7 +266,7 @@ fi
 if have gzip; then packing=gzip; else packing=plain; fi
 # Who waits for sudo's word on a password hears it at once: the head comes packed, and packed is late.
 granted=
-[ "$become" != sudo ] || granted="$call head become sudo$newline"
+case $become in sudo | doas) granted="$call head become $become$newline" ;; esac
 printf '%sauditor-probe 1 %s %s\n' "$granted" "$call" "$packing"
 { answer 4>&1 1>&5 | hold; } 5>&1
 exit 0

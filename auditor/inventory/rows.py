@@ -18,6 +18,7 @@ _COLUMNS: Mapping[str, str] = {
     "private_key": "ansible_ssh_private_key_file",
     "ssh_args": "ansible_ssh_common_args",
     "become": "ansible_become",
+    "become_method": "ansible_become_method",
     **REFERENCES,
     "site": "auditor_site",
     "owner": "auditor_owner",

@@ -9,7 +9,7 @@ from auditor.inventory.jumps import read_jumps
 from auditor.inventory.references import from_folder, reference_problem
 from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
 from auditor.inventory.winrm_variables import PASSWORD, PORT, USER, WINRM_VARIABLES, read_winrm
-from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings, WinRmSettings
+from auditor.model.host import BecomeMethod, ConnectionKind, Credentials, Host, SshSettings, WinRmSettings
 from auditor.model.probe import sudo_password_problem
 
 _SSH_WORDS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.netcommon.libssh"})
@@ -19,6 +19,12 @@ _CONNECTIONS = {
     "winrm": ConnectionKind.WINRM,
     "ansible.builtin.winrm": ConnectionKind.WINRM,
     "replay": ConnectionKind.REPLAY,
+}
+_METHODS = {
+    "sudo": BecomeMethod.SUDO,
+    "ansible.builtin.sudo": BecomeMethod.SUDO,
+    "doas": BecomeMethod.DOAS,
+    "community.general.doas": BecomeMethod.DOAS,
 }
 _YES = frozenset({"true", "yes", "on", "y", "t", "1", "1.0"})
 _NO = frozenset({"false", "no", "off", "n", "f", "0", "0.0", ""})
@@ -134,8 +140,7 @@ def host_from(
     replay = said.text("replay")
     if kind is ConnectionKind.REPLAY and replay is None:
         said.problems.append(("ansible_connection", "a replay needs auditor_replay, the recorded answer"))
-    if kind is not ConnectionKind.WINRM:
-        _check_become(said)
+    method = BecomeMethod.SUDO if kind is ConnectionKind.WINRM else _become_method(said)
     known_hosts = tuple(_path(file, folder) for file in arguments.known_hosts)
     jumps = _jumps(said, arguments, known_hosts)
     references = _references(said, folder)
@@ -155,6 +160,7 @@ def host_from(
             certificate=None if arguments.certificate_file is None else _path(arguments.certificate_file, folder),
             # Over WinRM the account's rights are all there is.
             become=_boolean(said, "become") and kind is not ConnectionKind.WINRM,
+            become_method=method,
             become_password=become_password,
             references=references,
         ),
@@ -267,16 +273,17 @@ def _boolean(said: _Said, key: str) -> bool:
     return word in _YES
 
 
-def _check_become(said: _Said) -> None:
-    """Find ways to gain rights that are not ours: root through sudo is the only one."""
+def _become_method(said: _Said) -> BecomeMethod:
+    """Read how root is gained; find ways that are not ours, and users other than root."""
     if not _boolean(_Said(variables=said.variables), "become"):
-        return
-    method = said.text("become_method")
-    if method not in (None, "sudo", "ansible.builtin.sudo"):
-        said.problems.append(("ansible_become_method", f"{method!r} is not supported: sudo is"))
+        return BecomeMethod.SUDO
+    word = said.text("become_method")
+    if word not in (None, *_METHODS):
+        said.problems.append(("ansible_become_method", f"{word!r} is not supported: sudo and doas are"))
     user = said.text("become_user")
     if user not in (None, "root"):
         said.problems.append(("ansible_become_user", f"{user!r} is not supported: root is"))
+    return _METHODS.get(word or "sudo", BecomeMethod.SUDO)
 
 
 def _path(text: str, folder: Path) -> Path:

@@ -50,6 +50,8 @@ class Rights(StrEnum):
     """Logged in as root or administrator."""
     SUDO = "sudo"
     """Root gained through sudo."""
+    DOAS = "doas"
+    """Root gained through doas."""
     USER = "user"
     """An ordinary account."""
 

@@ -22,6 +22,15 @@ class ConnectionKind(StrEnum):
     REPLAY = "replay"
 
 
+class BecomeMethod(StrEnum):
+    """How root is gained once logged in."""
+
+    SUDO = "sudo"
+    """Through sudo; through doas on a host that has doas and no sudo."""
+    DOAS = "doas"
+    """Through doas."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """How to log in and how to gain rights. Secrets stay out of ``repr`` and are never stored."""
@@ -37,7 +46,9 @@ class Credentials:
     certificate: Path | None = None
     """Certificate of the private key; None takes ``<key>-cert.pub`` where it lies beside the key."""
     become: bool = False
-    """Whether to gain root through sudo once logged in."""
+    """Whether to gain root once logged in."""
+    become_method: BecomeMethod = BecomeMethod.SUDO
+    """How it is gained."""
     become_password: str | None = field(default=None, repr=False)
     """Password that sudo asks for; None means ``sudo -n``."""
     references: tuple[tuple[str, str], ...] = ()

@@ -71,6 +71,7 @@ SECTION_OUTCOMES: Mapping[str, str] = {
 RIGHTS: Mapping[str, str] = {
     "root": "root",
     "sudo": "root, gained through sudo",
+    "doas": "root, gained through doas",
     "user": "an ordinary account",
 }
 """Rights of the probe."""

@@ -284,6 +284,7 @@ def _call(host: Host, limits: Limits) -> ProbeCall:
         deadline=host.deadline or limits.deadline,
         output_limit=limits.output_bytes,
         become=host.credentials.become,
+        method=host.credentials.become_method,
         become_password=host.credentials.become_password,
     )
 

@@ -30,7 +30,11 @@ _SUDO = {
     "not allowed to execute": "Let the account's sudo rule cover the probe: docs/least-privilege.md has three ways.",
     "must have a tty": "Switch requiretty off for the account: Defaults:ACCOUNT !requiretty.",
     "you must have a tty": "Switch requiretty off for the account: Defaults:ACCOUNT !requiretty.",
-    "not found": "Install sudo on the host, or log in as root.",
+    "authentication required": "Let the account's rule in doas.conf say nopass: doas takes a password from a terminal "
+    "only (docs/least-privilege.md).",
+    "operation not permitted": "Give the account a rule in doas.conf on the host: docs/least-privilege.md has two.",
+    "doas is not enabled": "Write a doas.conf on the host: docs/least-privilege.md has two rules for it.",
+    "not found": "Install sudo or doas on the host, or log in as root.",
 }
 """What sudo says, and what to do about it; the first that fits."""
 _BEFORE_LOGIN = (Rung.NAME, Rung.CONNECT, Rung.BANNER, Rung.ENCRYPTION, Rung.HOST_KEY, Rung.LOGIN, Rung.SESSION)
@@ -166,8 +170,8 @@ def _rights(host: Host, row: Row) -> Check:
         return check(
             State.MISSING,
             f"{RIGHTS['user']}; the inventory asks for no sudo",
-            "Let the account run the probe through sudo (docs/least-privilege.md), and say so in the inventory: "
-            "ansible_become: true.",
+            "Let the account run the probe through sudo or doas (docs/least-privilege.md), and say so in the "
+            "inventory: ansible_become: true.",
         )
     said = note or "sudo did not say why"
     step = next((step for words, step in _SUDO.items() if words in said.lower()), reason_words(Reason.PRIVILEGE)[1])

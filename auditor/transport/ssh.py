@@ -17,7 +17,7 @@ from pathlib import Path
 from socket import socket
 
 from auditor.errors import HostError, Reason
-from auditor.model.host import Host
+from auditor.model.host import BecomeMethod, Host
 from auditor.model.probe import SUDO_ASKS, ProbeCall, RawOutput
 from auditor.model.rung import Climbed, Rung, nobody_watches
 from auditor.transport.capture import Capture
@@ -71,7 +71,7 @@ class _Turn:
         Return whether to be called again before long even when no more comes: what sudo said went ahead of that, but
         on the other stream, and may still be on its way.
         """
-        if self.attempt is None or self._granted not in capture.beginning:
+        if self.attempt is None or not any(words in capture.beginning for words in self._granted):
             return False
         self.granted_at = self.granted_at or time.monotonic()
         if _WRONG not in capture.stderr and time.monotonic() - self.granted_at < STRAGGLER:
@@ -83,12 +83,13 @@ class _Turn:
         """Tell what came of the password, once all has been said."""
         if self.attempt is not None:
             # Who may not use sudo is told so when the password was right.
-            taken = self._granted in capture.stdout or any(words in capture.stderr for words in _NOT_ALLOWED)
+            granted = any(words in capture.stdout for words in self._granted)
+            taken = granted or any(words in capture.stderr for words in _NOT_ALLOWED)
             self._settle(self.attempt, capture, taken=taken)
 
     @property
-    def _granted(self) -> bytes:
-        return f"{self.call.token} head become sudo\n".encode()
+    def _granted(self) -> tuple[bytes, ...]:
+        return tuple(f"{self.call.token} head become {method}\n".encode() for method in BecomeMethod)
 
     def _settle(self, attempt: Attempt, capture: Capture, *, taken: bool) -> None:
         # Leave that needs no password does not make a wrong one right: sudo looked at it before.

@@ -52,7 +52,7 @@ all:
       ansible_connection: community.docker.docker
     other_way:
       ansible_become: true
-      ansible_become_method: doas
+      ansible_become_method: su
       ansible_become_user: admin
       ansible_ssh_common_args: -o ProxyCommand=x
     idle_method:
@@ -90,7 +90,7 @@ def test_variables_that_cannot_be_used_as_they_stand_mark_the_host(read: Read) -
         "vaulted": "ansible_password is encrypted with Ansible Vault, and no vault password given opens it",
         "templated": "ansible_port is a template, and 'port' is not defined",
         "container": "ansible_connection 'community.docker.docker' is none of ssh, winrm, local, replay",
-        "other_way": "ansible_become_method 'doas' is not supported: sudo is; "
+        "other_way": "ansible_become_method 'su' is not supported: sudo and doas are; "
         "ansible_become_user 'admin' is not supported: root is; "
         "ansible_ssh_common_args ProxyCommand (use ProxyJump) is not supported",
     }

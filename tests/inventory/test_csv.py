@@ -7,7 +7,7 @@ import pytest
 
 from auditor.errors import InventoryError
 from auditor.inventory.read import read_inventory
-from auditor.model.host import ConnectionKind, Host
+from auditor.model.host import BecomeMethod, ConnectionKind, Host
 
 Read = Callable[[str, str], dict[str, Host]]
 Faults = Callable[[str, str], list[str]]
@@ -83,7 +83,7 @@ def test_a_mark_of_the_byte_order_and_quoted_line_breaks_do_no_harm(read: Read) 
             [
                 (
                     "hosts.csv:1: the first line must name the columns, `host` among them: host,address,port,"
-                    "connection,user,private_key,ssh_args,become,password,become_password,passphrase,site,owner,deadline,host_id,replay,groups"
+                    "connection,user,private_key,ssh_args,become,become_method,password,become_password,passphrase,site,owner,deadline,host_id,replay,groups"
                 )
             ],
             id="no-header",
@@ -132,3 +132,23 @@ def test_a_file_of_another_encoding_is_named_as_such(tmp_path: Path) -> None:
     path.write_bytes("host,owner\na,Jürgen\n".encode("latin-1"))
     with pytest.raises(InventoryError, match=r"is not UTF-8 text .byte 14.: save it as UTF-8"):
         read_inventory(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "method"),
+    [
+        pytest.param("yes,", BecomeMethod.SUDO, id="sudo-unless-said-otherwise"),
+        pytest.param("yes,sudo", BecomeMethod.SUDO, id="sudo"),
+        pytest.param("yes,doas", BecomeMethod.DOAS, id="doas"),
+        pytest.param("yes,community.general.doas", BecomeMethod.DOAS, id="doas-by-its-full-name"),
+        pytest.param("no,su", BecomeMethod.SUDO, id="of-no-interest"),
+    ],
+)
+def test_a_host_says_how_root_is_gained(read: Read, row: str, method: BecomeMethod) -> None:
+    (host,) = read("hosts.csv", f"host,become,become_method\na,{row}\n").values()
+    assert host.credentials.become_method is method
+
+
+def test_a_way_to_root_that_is_not_ours_is_named(read: Read) -> None:
+    with pytest.raises(InventoryError, match="become_method: 'su' is not supported: sudo and doas are"):
+        read("hosts.csv", "host,become,become_method\na,yes,su\n")

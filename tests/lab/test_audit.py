@@ -85,11 +85,15 @@ def test_who_reaches_a_listener_is_what_the_filters_were_planned_to_let_through(
     assert wrong == []
 
 
-def test_with_sudo_it_says_the_same(fleet: Fleet, tmp_path: Path) -> None:
+def test_with_sudo_or_doas_it_says_the_same(fleet: Fleet, tmp_path: Path) -> None:
     asks = fleet.host("sudo-password")
-    others = tuple(host for host in fleet.hosts if host != asks and fleet.truth(host)["become"] == "sudo")
+    others = tuple(host for host in fleet.hosts if host != asks and fleet.truth(host)["become"])
     inventory = inventory_of(fleet.lab, others, tmp_path / "hosts.yml", user="auditor", ansible_become=True)
-    assert_truth(fleet, audit(fleet.lab, inventory, tmp_path), others)
+    audited = audit(fleet.lab, inventory, tmp_path)
+    assert_truth(fleet, audited, others)
+    # Where there is no sudo, doas is asked.
+    rights = {host.name: fleet.truth(host)["become"] for host in others}
+    assert {name: row["rights"] for name, row in audited.hosts.items()} == rights
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -4,15 +4,17 @@ Sightings, listeners, verdicts and who reaches a port are compared for these hos
 """
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from auditor.collect.probe import INSTALLED, sh_probe
 from auditor.model.evidence import Outcome
 from auditor.model.facts.processes import Process
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.facts.software import Software
 from auditor.model.facts.system import OperatingSystem
-from tests.lab.auditing import ask
+from tests.lab.auditing import ask, audit, inventory_of
 from tests.lab.conftest import Fleet
 from tests.lab.fleet.kind_roles import KIND_ROLES
 
@@ -115,3 +117,41 @@ def test_no_answer_depends_on_the_language(fleet: Fleet, role: str, user: str) -
         return {name: section.outcome for name, section in reading.sections.items()}
 
     assert outcomes(role) == outcomes("read-only")
+
+
+def _by_doas(fleet: Fleet, folder: Path, **variables: object) -> tuple[str, str | None, str]:
+    """Audit the clean host with doas as ``auditor``; return rights, note, and whether its inventory is complete."""
+    host = fleet.host("doas-clean")
+    inventory = inventory_of(fleet.lab, (host,), folder / "hosts.yml", user="auditor", ansible_become=True, **variables)
+    audited = audit(fleet.lab, inventory, folder)
+    row = audited.hosts[host.name]
+    return row["rights"], row["privilege_note"], audited.verdicts(host.name)["complete_inventory"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        pytest.param("permit nopass auditor as root", ("doas", None, "pass"), id="anything-as-root"),
+        pytest.param(
+            "permit auditor", ("user", "doas was refused (doas: Authentication required)", "unknown"), id="a-password"
+        ),
+        pytest.param(
+            "deny auditor", ("user", "doas was refused (doas: Operation not permitted)", "unknown"), id="denied"
+        ),
+        pytest.param(
+            f"permit nopass auditor as root cmd {INSTALLED} args", ("doas", None, "pass"), id="the-probe-only"
+        ),
+    ],
+)
+def test_what_doas_permits_is_what_is_seen(
+    fleet: Fleet, tmp_path: Path, rules: str, expected: tuple[str, str | None, str]
+) -> None:
+    host = fleet.host("doas-clean")
+    try:
+        host.run(f"cp -p /etc/doas.conf /root/; echo '{rules}' >/etc/doas.conf")
+        if INSTALLED in rules:
+            host.run(f"mkdir -p {INSTALLED.rpartition('/')[0]}; cat >{INSTALLED} <<'END'\n{sh_probe()}END\n")
+            host.run(f"chmod 755 {INSTALLED}")
+        assert _by_doas(fleet, tmp_path, ansible_become_method="doas") == expected
+    finally:
+        host.run(f"cp -p /root/doas.conf /etc/; rm -f {INSTALLED}")
