@@ -211,7 +211,12 @@ class _Reader:
                 command.clear()
         elif word.raw == "esac":
             self.cases.pop()
-        elif word.raw not in _RESERVED | _ENDS and not _ASSIGNMENT.match(word.raw):
+        elif _ASSIGNMENT.match(word.raw):
+            # A text that defines functions is a script, kept to be evaluated.
+            text = (word.literal or "").partition("=")[2]
+            if re.search(r"^\w+\(\) \{$", text, re.MULTILINE):
+                self.found.add(text)
+        elif word.raw not in _RESERVED | _ENDS:
             command.append(word)
 
     def finish(self, command: list[_Word]) -> None:
