@@ -63,7 +63,10 @@ def _way(request: pytest.FixtureRequest, tmp_path: Path, local_host: Host) -> Wa
             transport._jumps._connection(host.ssh.jumps, Deadline.after(20))
         return Way(transport, host, tmp_path)
     if request.param == "winrm":
-        return Way(WinRmTransport(), request.getfixturevalue("windows_host"), tmp_path)
+        host = request.getfixturevalue("windows_host")
+        # What the libraries below open once, they open here.
+        WinRmTransport().collect(host, request.getfixturevalue("make_call")(":"))
+        return Way(WinRmTransport(), host, tmp_path)
     if request.param == "local":
         return Way(LocalTransport(), local_host, tmp_path)
     host = Host(name="recorded", address="", connection=ConnectionKind.REPLAY)

@@ -4,6 +4,8 @@ The walk goes through people's home folders, ``/opt``, ``/usr/local``, ``/srv`` 
 follows no link, opens no file, and stays on the file systems of this machine.
 """
 
+from dataclasses import replace
+
 from auditor.collect.collector import Collector, fields
 from auditor.collect.homes import HOMES, parse_rows
 from auditor.model.evidence import Proof
@@ -166,6 +168,7 @@ walk_through 'home folders'
 """
 
 _FIELDS = 6
+_MISSED = "the walk of"
 
 
 def _read(_: int, line: str) -> ProgramFile | None:
@@ -196,13 +199,19 @@ def _unescaped(path: str) -> str:
 
 def _complaint(kind: str, rest: str) -> str:
     if kind == "killed":
-        return f"the walk of {rest} was ended by something else"
+        return f"{_MISSED} {rest} was ended by something else"
     walk, many = fields(rest, 2)
-    return f"the walk of {walk} could not read {many} folders"
+    return f"{_MISSED} {walk} could not read {many} folders"
 
 
 def _parse(text: str) -> Parsed:
-    return parse_rows(text, _read)
+    """Read the rows; what a walk says it did not see is understood, and makes the answer partial."""
+    parsed = parse_rows(text, _read)
+    missed = [one for one in parsed.unread if one.reason.startswith(_MISSED)]
+    if not missed:
+        return parsed
+    strange = tuple(one for one in parsed.unread if not one.reason.startswith(_MISSED))
+    return replace(parsed, unread=strange, partial="; ".join(one.reason for one in missed))
 
 
 PLUGIN = Collector(
