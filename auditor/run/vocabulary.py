@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import product
 
 from auditor.catalogue.product import Catalogue
 from auditor.collect.scrub import Vocabulary
@@ -18,8 +19,15 @@ _LEAST = 2
 def vocabulary(catalogue: Catalogue) -> Vocabulary:
     """Return both kinds of words, in lower case; a product is recognised by the same words after scrubbing."""
     known, public = _own_words()
-    indicators = _words("\n".join(one.value for product in catalogue.products for one in product.indicators))
-    return Vocabulary(ours=known | indicators, public=public)
+    indicators = _words("\n".join(one.value for entry in catalogue.products for one in entry.indicators))
+    return Vocabulary(ours=known | indicators | _mode_words(), public=public)
+
+
+@cache
+def _mode_words() -> frozenset[str]:
+    """Return what permissions as ``ls`` writes them are made of, such as ``drwxrwsr`` of ``drwxrwsr-x``."""
+    classes = ["".join(bits) for bits in product("r-", "w-", "xst-")]
+    return frozenset(_words("\n".join("d" + "".join(each) for each in product(classes, repeat=3))))
 
 
 @cache

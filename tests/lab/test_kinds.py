@@ -114,7 +114,9 @@ def test_hidden_processes_are_said_to_be_hidden(fleet: Fleet) -> None:
 def test_no_answer_depends_on_the_language(fleet: Fleet, role: str, user: str) -> None:
     def outcomes(of: str) -> dict[str, object]:
         reading = ask(fleet.lab, fleet.host(of), user=user)
-        return {name: section.outcome for name, section in reading.sections.items()}
+        # x11vnc, which not all of them have, brings an entry of its own there.
+        left_out = "services.autostart"
+        return {name: section.outcome for name, section in reading.sections.items() if name != left_out}
 
     assert outcomes(role) == outcomes("read-only")
 

@@ -61,7 +61,10 @@ function services_boot_scripts(    at, line, text, lines, inside, user, starts, 
 """
 
 # Nothing that these actions of inittab(5) name is started by the boot.
-_NO_START = ("initdefault", "ctrlaltdel", "kbrequest", "shutdown", "restart", "off")
+_NO_START = (
+    "initdefault", "ctrlaltdel", "kbrequest", "shutdown", "restart", "off",
+    "powerwait", "powerfail", "powerokwait", "powerfailnow",
+)  # fmt: skip
 _INITTAB_FIELDS = 4
 _MANAGERS = {
     "script": ServiceManager.RC_LOCAL,
@@ -77,7 +80,7 @@ def _inittab(line: str) -> Service | None:
         message = f"{len(parts)} fields instead of {_INITTAB_FIELDS}"
         raise ValueError(message)
     name, _, action, process = (part.strip() for part in parts)
-    if action in _NO_START or action.startswith("power"):
+    if action in _NO_START:
         return None
     return Service(
         # busybox has no names there.
