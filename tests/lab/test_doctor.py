@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,8 @@ def _canaries(host: Host, truth: Row) -> set[str]:
     """Return what names a lab host or its people: its name, addresses and MAC, and its added accounts."""
     people = [row.split(":")[0] for row in host.run("cat /etc/passwd").splitlines() if ":/home/" in row]
     mac = host.run("cat /sys/class/net/eth0/address").strip()
-    addresses = [word.split("/")[0] for word in host.run("ip -br addr show eth0").split() if "/" in word]
+    words = host.run("ip addr show dev eth0").split()
+    addresses = [after.split("/")[0] for word, after in pairwise(words) if word in ("inet", "inet6")]
     # The auditor's own words stay, and are told.
     return {host.name, truth["hostname"], mac, *addresses, *people} - {"auditor", "plain"}
 
