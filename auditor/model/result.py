@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auditor.model.evidence import Delivery, Rights
+from auditor.model.facts.logons import RemoteLogon
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import HostFacts
 from auditor.model.ledger import LedgerRow
@@ -60,5 +61,9 @@ class HostResult:
     """Remote-access software, sorted by product."""
     listeners: tuple[Exposure, ...] = ()
     """Listening sockets, sorted."""
+    logons: tuple[RemoteLogon, ...] = ()
+    """Remote logons that the host recorded, the newest first, as many as reports keep."""
+    logon_count: int = 0
+    """How many were read, those that reports do not keep included."""
     judgements: tuple[Judgement, ...] = ()
     """One verdict a control, sorted by control id."""

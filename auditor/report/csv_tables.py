@@ -1,4 +1,4 @@
-"""The results as tables for spreadsheets: findings, remote-access software, listeners, ledger, population."""
+"""The results as tables for spreadsheets: findings, remote-access software, listeners, logons, ledger, population."""
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,6 +107,17 @@ _LISTENERS = (
     _of_newer("image", "the container's image"),
     _of_newer("published", "places of the host that lead to a container's socket, separated by spaces"),
 )
+_LOGONS = (
+    _of_host("host", "inventory name"),
+    _of_host("owner", "who must act on the host"),
+    _of_host("site", "network place of the host"),
+    _of_row("when", "UTC instant at which it began"),
+    _of_row("product", "catalogue id, or ssh or remote-shell"),
+    _of_row("user", "account or name, where the record says it"),
+    _of_row("source", "address or name it came from, where the record says it"),
+    _of_row("succeeded", "yes when it was let in"),
+    _of_row("record", "log or journal that holds it"),
+)
 _LEDGER = (
     _of_row("host", "inventory name"),
     _of_row("outcome", "compliant, noncompliant, partial or unreachable"),
@@ -138,6 +149,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "findings": _FINDINGS,
     "software": _SOFTWARE,
     "listeners": _LISTENERS,
+    "logons": _LOGONS,
     "ledger": _LEDGER,
     "population": _POPULATION,
 }
@@ -214,6 +226,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         for host in rows.hosts():
             tables["software"].writerows(_lines(_SOFTWARE, host["sightings"], host))
             tables["listeners"].writerows(_lines(_LISTENERS, host["listeners"], host))
+            tables["logons"].writerows(_lines(_LOGONS, host.get("logons", ()), host))
     return list(made.values())
 
 
@@ -231,6 +244,6 @@ def _lines(columns: Sequence[Column], rows: Iterable[Row], host: Row) -> Iterabl
 
 FORMAT = Format(
     id="csv",
-    title="tables of findings, remote-access software, listeners, the ledger and the population, for spreadsheets",
+    title="tables of findings, remote-access software, listeners, logons, ledger and population, for spreadsheets",
     write=_write,
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ASSETS = ("style.css", "fleet.js")
 _SLUG_LENGTH = 40
 _LISTENERS = 500
+_LOGONS = 100
 """Sockets that a page shows: a host can open tens of thousands to make its page unreadable."""
 _DUE = 500
 """Findings that an owner's page lists; the tables in csv/ hold all."""
@@ -132,6 +133,8 @@ def _host_view(host: Row) -> dict[str, Any]:
         "host": host,
         # Sockets of remote-access software stand first, so that no number of others can push them out.
         "listeners": sorted(host["listeners"], key=lambda one: one["product"] is None)[:_LISTENERS],
+        "logons": host.get("logons", [])[:_LOGONS],
+        "logon_count": host.get("logon_count", 0),
         "violations": [
             (verdict, violation)
             for verdict in host["verdicts"]

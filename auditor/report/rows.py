@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditor.model.evidence import Proof
+from auditor.model.facts.logons import RemoteLogon
 from auditor.model.finding import Finding, fingerprint
 from auditor.model.ledger import LedgerRow, PassedOver
 from auditor.model.policy import Approval, ExceptionRecord
@@ -76,6 +77,8 @@ def host_row(result: HostResult, controls: dict[str, ControlInfo]) -> Row:
         ],
         "sightings": [_sighting_row(use) for use in result.products],
         "listeners": [_listener_row(exposure) for exposure in result.listeners],
+        "logons": [_logon_row(logon) for logon in result.logons],
+        "logon_count": result.logon_count,
         "verdicts": [
             _verdict_row(judgement, controls[judgement.control], result.host.key) for judgement in result.judgements
         ],
@@ -214,6 +217,17 @@ def _listener_row(exposure: Exposure) -> Row:
         "objection": exposure.objection,
         "suspected": exposure.is_suspected,
         "proof": [] if exposure.proof is None else _quotes((exposure.proof,)),
+    }
+
+
+def _logon_row(logon: RemoteLogon) -> Row:
+    return {
+        "when": instant(logon.when),
+        "product": logon.product,
+        "user": logon.user or None,
+        "source": logon.source or None,
+        "succeeded": logon.succeeded,
+        "record": logon.record,
     }
 
 

@@ -15,6 +15,7 @@ from auditor.controls.registry import controls
 from auditor.errors import HostError, Reason
 from auditor.model.case import Case, History
 from auditor.model.evidence import Delivery, Evidence
+from auditor.model.facts.logons import RemoteLogon
 from auditor.model.facts.software import InstallState, Software
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import HostFacts
@@ -32,6 +33,9 @@ from auditor.policy.limits import accept_limits
 from auditor.run.exposures import Approve, exposures
 from auditor.run.filtering import filtering_of
 from auditor.run.filters import filters_of
+
+_LOGONS = 500
+"""Remote logons of a host that results keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +201,16 @@ def _result(evidence: Evidence, case: Case, judgements: tuple[Judgement, ...]) -
         software_count=sum(1 for one in case.reading.of(Software) if one.state is InstallState.INSTALLED),
         products=case.products,
         listeners=case.exposures,
+        logons=_newest(case.reading)[:_LOGONS],
+        logon_count=len(case.reading.of(RemoteLogon)),
         judgements=judgements,
     )
+
+
+def _newest(reading: Reading) -> tuple[RemoteLogon, ...]:
+    """Return the logons, the newest first; of one instant in the order of their words."""
+    logons = sorted(reading.of(RemoteLogon), key=lambda one: (one.product, one.user, one.source, one.record))
+    return tuple(sorted(logons, key=lambda one: one.when, reverse=True))
 
 
 def _os(reading: Reading) -> OperatingSystem:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -115,6 +116,12 @@ def _findings(result: HostResult) -> Iterator[Finding]:
 def sample() -> RunRows:
     """Hand out the sample fleet."""
     return run_rows(FLEET.sample_hosts())
+
+
+@pytest.fixture
+def one_host() -> Callable[..., RunRows]:
+    """Hand out a maker of a fleet of one host that was assessed, with what is given for it."""
+    return lambda **more: run_rows([replace(FLEET.assessed("jump-01", HostOutcome.COMPLIANT), **more)])
 
 
 @pytest.fixture(scope="session")

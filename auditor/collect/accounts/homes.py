@@ -9,7 +9,7 @@ the probe.
 from dataclasses import dataclass
 
 HOMES = r"""
-homes='' homes_more='' home_by='' home_read=''
+home_list='' homes_more='' home_by='' home_read=''
 if [ -r /etc/passwd ]; then
     home_count=0
     while IFS=: read -r home_name _ home_uid home_gid _ home_path _ || [ -n "$home_name" ]; do
@@ -19,7 +19,7 @@ if [ -r /etc/passwd ]; then
         case $home_uid$home_gid in '' | *[!0-9]*) continue ;; esac
         home_count=$((home_count + 1))
         if [ "$home_count" -gt 2000 ]; then homes_more=1; break; fi
-        homes="$homes$home_name$tab$home_uid$tab$home_gid$tab$home_path$newline"
+        home_list="$home_list$home_name$tab$home_uid$tab$home_gid$tab$home_path$newline"
     done </etc/passwd
 fi
 # Only in a section's own process, for a home may be on a server that does not answer.
@@ -30,11 +30,12 @@ each_home() {
     # Accounts of a directory are in no file; the folder tells who owns it.
     for home_path in /home/*; do
         [ -d "$home_path" ] || continue
-        case $homes in *"$tab$home_path$newline"*) ;; *) homes="$homes-$tab-$tab-$tab$home_path$newline" ;; esac
+        case $home_list in *"$tab$home_path$newline"*) continue ;; esac
+        home_list="$home_list-$tab-$tab-$tab$home_path$newline"
     done
     set -f
     IFS=$newline
-    for home_path in $homes; do
+    for home_path in $home_list; do
         IFS=$tab
         # shellcheck disable=SC2086 # four fields
         set -- $home_path

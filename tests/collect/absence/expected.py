@@ -51,6 +51,8 @@ MISSING: Mapping[str, Mapping[str, str]] = {
         "accounts.sudoers": "failed awk is not installed",
         "appcontrol.mounts": "failed awk is not installed",
         "services.autostart": "failed awk is not installed",
+        "logons.journal": "failed awk is not installed",
+        "logons.server_logs": "failed awk is not installed",
         "services.user_units": "failed awk is not installed",
         "software.npm": "failed awk is not installed",
         "software.portable": "failed awk is not installed",
@@ -58,7 +60,7 @@ MISSING: Mapping[str, Mapping[str, str]] = {
     "cat": {},
     "chroot": {},
     "crio": {},
-    "date": {},
+    "date": {"logons.server_logs": "failed date is not installed"},
     "dockerd": {},
     "dockerd-rootless.sh": {},
     "find": {"software.portable": "failed find is not installed"},
@@ -73,6 +75,8 @@ MISSING: Mapping[str, Mapping[str, str]] = {
     "iptables-legacy-save": {"firewall.iptables_legacy": f"failed iptables-legacy-save {_SAVED}"},
     "iptables-nft-save": {},
     "iptables-save": {},
+    "journalctl": {"logons.journal": "failed journalctl is not installed"},
+    "last": {"logons.wtmp": "failed last is not installed"},
     "ls": {
         "appcontrol.program_paths": "failed ls is not installed",
         "processes.procfs": "failed ls is not installed",
@@ -104,6 +108,7 @@ MISSING: Mapping[str, Mapping[str, str]] = {
     "timeout": {},
     "tr": {},
     "uname": {},
+    "wtmpdb": {},
 }
 
 MISSING_TOGETHER: Mapping[tuple[str, ...], Mapping[str, str]] = {
@@ -137,7 +142,8 @@ SILENT: Mapping[tuple[str, str], str] = {
 """Broken commands that nobody can tell from sound ones, and why that does no harm."""
 
 VOLATILE = frozenset((
-    "processes.procfs", "sockets.ss", "firewall.nft", "firewall.ip6tables_legacy", "firewall.iptables_legacy",
+    "logons.server_logs", "processes.procfs", "sockets.ss", "firewall.nft", "firewall.ip6tables_legacy",
+    "firewall.iptables_legacy",
     "firewall.iptables_nft",
 ))  # fmt: skip
 """Sections whose text holds the probe's own processes, instants or counters of packets: their facts are compared."""

@@ -38,6 +38,9 @@ FILES = {
         "<allow_any>no</allow_any>\n<allow_inactive>no</allow_inactive>\n<allow_active>auth_admin</allow_active>\n"
         "</defaults>\n</action>\n</policyconfig>\n"
     ),
+    "/run/log/journal/0/system.journal": "a journal\n",
+    "/var/log/wtmp": "a record of logons\n",
+    "/var/log/x11vnc.log": "26/11/2026 14:33:57 Got connection from client 192.0.2.7\n",
     "/usr/lib/systemd/system/guard.service": "[Service]\nExecStart=/usr/bin/guard\n",
     "/usr/lib/systemd/system/vncserver.socket": "[Socket]\nListenStream=5900\n",
     "/var/lib/dpkg/status": "".join(
@@ -48,6 +51,11 @@ FILES = {
 """What the host's files hold; a collector of another kind of software adds the database that it reads."""
 
 STAND_INS = {
+    "journalctl": (
+        "case $* in --version) echo +PCRE2 ;; *' -t x'*) ;; *) printf '%s\\n' "
+        "'1795709983.235785 scene sshd[70]: Accepted publickey for alice from 192.0.2.7 port 5 ssh2' ;; esac"
+    ),
+    "last": "printf '%s\\n' 'alice pts/0 192.0.2.7 2026-11-25T16:15:29+00:00 gone - no logout' 'wtmp begins'",
     "pkexec": "exit 1",
     "ps": "case $* in '-e -o'*) printf '%10s %s\\n' 1234 carol ;; *) exit 1 ;; esac",
     "systemctl": (

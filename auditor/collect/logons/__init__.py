@@ -1,0 +1,1 @@
+"""Who came in from outside."""
