@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from datetime import date
 from pathlib import Path
 
@@ -38,6 +39,10 @@ def test_the_pause_program_runs_under_any_name_and_argument(tmp_path: Path) -> N
     path.chmod(0o755)
     with subprocess.Popen([str(path), "--service"]) as program:
         try:
+            # The kernel shows the arguments a moment after the program has begun.
+            end = time.monotonic() + 10
+            while not Path(f"/proc/{program.pid}/cmdline").read_bytes() and time.monotonic() < end:
+                time.sleep(0.01)
             assert Path(f"/proc/{program.pid}/exe").readlink() == path
             assert Path(f"/proc/{program.pid}/comm").read_text() == '",pid=1,fd=3\n'
             assert Path(f"/proc/{program.pid}/cmdline").read_bytes() == b"%s\0--service\0" % os.fsencode(path)
