@@ -38,6 +38,7 @@ sections need of one is ``shared``. What one section learned from a costly comma
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from auditor.model.evidence import Proof, Unread
@@ -46,6 +47,7 @@ from auditor.model.reading import Parsed
 
 UNREAD_TEXT = 300
 """Characters of an unread line that are kept."""
+_NUMBER_LENGTH = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,15 @@ def fields(line: str, count: int, separator: str = "\t") -> list[str]:
         message = f"{len(parts)} fields instead of {count}"
         raise ValueError(message)
     return parts
+
+
+@lru_cache(maxsize=4096)
+def number_of(text: str, what: str) -> int:
+    """Read a decimal number of sane length; ValueError names what it should have been."""
+    if len(text) > _NUMBER_LENGTH or not text.isascii() or not text.isdigit():
+        message = f"{what} {text[:40]!r} is not a number"
+        raise ValueError(message)
+    return int(text)
 
 
 def unread(number: int, line: str, reason: object) -> Unread:

@@ -1,7 +1,13 @@
-"""Home folders of a host's accounts: what sections that look into them share, and what they leave out."""
+"""Home folders of a host's accounts: which there are, how what lies in them is read, and what is left out.
+
+Nothing in a home is opened by root: whatever lies there can be replaced while root looks, by a named pipe that never
+ends, a link to a device that acts when it is opened, a link to ``/etc/shadow``. ``HOMES`` tells which there are, and
+the kernel may be asked whether a path is there; ``READ_AS`` lets a shell with the account's rights read it (ADR 17).
+Homes on file systems of the network are not touched: to look mounts them, or hangs (ADR 20).
+"""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, replace
 
 from auditor.collect.collector import lines_of, unread
 from auditor.model.evidence import Unread
@@ -34,7 +40,7 @@ is_far() {
 }
 homes='' homes_known=0
 if [ -r /etc/passwd ]; then
-    while IFS=: read -r name _ number _ _ home _; do
+    while IFS=: read -r name _ number group _ home _ || [ -n "$name" ]; do
         case $home in /*[!/]*) home=${home%/} ;; *) continue ;; esac
         # Accounts of the system have such for want of a home; what lies there belongs to packages.
         case $home/ in
@@ -45,13 +51,16 @@ if [ -r /etc/passwd ]; then
         [ "$homes_known" -le 1000 ] || break
         type=system
         case $number in 65534 | *[!0-9]*) ;; 0 | ????*) type=person ;; esac
-        homes=$homes$type:$name:$home$newline
+        case $number$group in '' | *[!0-9]*) number=- group=- ;; esac
+        homes=$homes$type:$name:$number:$group:$home$newline
     done </etc/passwd
 fi
 
-# Prints what is left out ($left is set then), and leaves the others in $home_folders: lines "type:name:folder".
+# Prints what is left out ($left is set then), and leaves the others in $home_folders: lines
+# "type:name:user:group:folder", the numbers - where no file tells them.
 find_homes() {
     home_folders='' shut=0 left='' homes_far=0 first_far=''
+    [ -r /etc/passwd ] || { left=1; partial '/etc/passwd cannot be read: whose homes there are is not known'; }
     if [ "$mounts" -gt 200 ]; then
         need awk
         far=$(awk '$3 !~ /^(overlay|proc|tmpfs|sysfs|mqueue|cgroup2?|devpts|nsfs)$/' /proc/mounts |
@@ -67,10 +76,10 @@ find_homes() {
     is_far /home || for home in /home/*; do
         case $home in *"$tab"* | *"$newline"*) continue ;; esac
         case :$homes in *:"$home$newline"*) continue ;; esac
-        if [ $# -lt 2000 ]; then set -- "$@" "person:${home##*/}:$home"; else homes_known=1001; fi
+        if [ $# -lt 2000 ]; then set -- "$@" "person:${home##*/}:-:-:$home"; else homes_known=1001; fi
     done
     for entry; do
-        home=${entry#*:*:}
+        home=${entry#*:*:*:*:}
         if is_far "$home"; then
             homes_far=$((homes_far + 1)) first_far=${first_far:-$home}
             continue
@@ -91,7 +100,7 @@ find_homes() {
         printf 'limit\tmany-homes\tof more than 1000 home folders the first were looked into\n'
     fi
 }
-# Runs a function for each of them, or for those of one type, with $home and $owner set.
+# Runs a function for each of them, or for those of one type, with $home, $owner, $home_uid and $home_gid set.
 in_homes() {
     doing=$1 only=${2-}
     set -f
@@ -102,39 +111,147 @@ in_homes() {
     set +f
     for entry; do
         case $entry in "$only"*) ;; *) continue ;; esac
-        home=${entry#*:*:} owner=${entry#*:}
-        owner=${owner%%:*}
+        home=${entry#*:*:*:*:} owner=${entry#*:}
+        home_uid=${owner#*:}
+        home_gid=${home_uid#*:}
+        owner=${owner%%:*} home_uid=${home_uid%%:*} home_gid=${home_gid%%:*}
         "$doing"
     done
 }
 """
-"""Shared by sections that look into home folders: ``find_homes``, and the mount points behind ``is_far``.
+"""Shared by sections that look into home folders: ``find_homes``, ``in_homes``, the mount points behind ``is_far``."""
 
-Of a home folder nothing is opened: its owner can put a device or a link there between the look and the reading.
+READ_AS = r"""
+home_by='' home_read=''
+# each_home LOOK: calls LOOK with name, user, group and path of every home that is not left out.
+each_home() {
+    home_look=$1
+    find_homes
+    in_homes look_into_home
+}
+look_into_home() { "$home_look" "$owner" "$home_uid" "$home_gid" "$home"; }
+# home_has HOME NAME...: tell whether one of these is there, or root has no right to know (a server's homes).
+home_has() {
+    home_up=$1
+    shift
+    [ -d "$home_up" ] || return 1
+    [ -x "$home_up" ] || return 0
+    for home_name; do
+        if [ -e "$home_up/$home_name" ] || [ -L "$home_up/$home_name" ]; then return 0; fi
+    done
+    return 1
+}
+home_way() {
+    [ -z "$home_by" ] || return 0
+    if [ "$uid" != 0 ]; then home_by=self
+    elif have setpriv && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then home_by=setpriv
+    elif have chroot && chroot --userspec=65534:65534 --groups=65534 / true 2>/dev/null; then home_by=chroot
+    elif [ /bin/su -ef /bin/busybox ] || [ /bin/su -ef /bin/bbsuid ]; then home_by=su
+    else home_by=none; fi
+    home_bound=''
+    if have timeout && timeout -s KILL 5 true 2>/dev/null; then home_bound=1; fi
+}
+home_words() { home_uid=${3-} home_gid=${4-}; }
+# read_as NAME UID GID HOME SCRIPT ARGUMENT...: what SCRIPT says, run in HOME with the rights of its account.
+read_as() {
+    home_name=$1 home_uid=$2 home_gid=$3 home_path=$4 home_script=$5
+    shift 5
+    home_read=1
+    home_way
+    set -- sh -c "cd \"\$0\" || exit; ulimit -t 5; ulimit -v 1000000; $home_script" "$home_path" "$@"
+    if [ "$home_uid" = - ]; then
+        home_owner=$(ls -ldn "$home_path" 2>/dev/null)
+        set -f
+        # shellcheck disable=SC2086 # mode, links, owner and group are words
+        home_words $home_owner
+        set +f
+        case $home_uid in '' | *[!0-9]*) partial "who owns $home_path is not known"; return ;; esac
+        [ "$home_by" != su ] || { partial "the owner of $home_path has no name here"; return; }
+    fi
+    if [ "$home_uid" != "$uid" ]; then
+        # shellcheck disable=SC2016 # what is between quotes is for the shell that su starts
+        case $home_by in
+            setpriv) set -- setpriv --reuid="$home_uid" --regid="$home_gid" --clear-groups "$@" ;;
+            chroot) set -- chroot --userspec="$home_uid:$home_gid" --groups="$home_gid" / "$@" ;;
+            su) set -- su -s /bin/sh -c 'exec "$@"' "$home_name" sh "$@" ;;
+            none) partial "nothing is installed to read as another account: setpriv, or chroot of GNU"; return ;;
+        esac
+    fi
+    [ -z "$home_bound" ] || set -- timeout -s KILL 5 "$@"
+    {
+        "$@" 2>/dev/null 3>&- 4>&- 5>&- ||
+            partial "what is in $home_path could not be read with the rights of its account"
+    } | while IFS= read -r home_line; do
+        printf 'home\t%s\t%s\t%s\n' "$home_name" "$home_path" "$home_line"
+    done
+}
 """
+"""Shared, behind ``HOMES``: ``each_home LOOK``, in a section's own process only. ``home_has HOME NAME...`` tells
+whether something is there, and ``read_as "$@" SCRIPT ARGUMENT...`` prints ``home``, name, home and line for each line
+that ``SCRIPT`` says there, with the account's rights, its home as folder and five seconds. ``$home_read`` is not empty
+once something was read, ``$left`` where homes were left out."""
 
 _LIMIT = "limit\t"
+MARK = "home\t"
+"""What a line begins with that comes out of a home."""
+
+_FIELDS = 4
 
 
-def parse_rows(text: str, read: Callable[[int, str], Any | None]) -> Parsed:
-    """Read one fact a line, as ``parse_lines`` does, and the rows that say what a bound left out."""
-    facts: list[tuple[int, Any]] = []
-    strange: list[Unread] = []
-    limits: dict[Limit, None] = {}
-    for number, line in enumerate(lines_of(text), 1):
-        if not line:
-            continue
-        try:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Whose home a line comes from."""
+
+    name: str
+    """Name of the account; ``-`` where only the folder is known."""
+    home: str
+    """Path of the home."""
+
+    def path(self, name: str) -> str:
+        """Return the path of what lies in the home."""
+        return name if name.startswith("/") else f"{self.home.rstrip('/')}/{name}"
+
+    @property
+    def account(self) -> str:
+        """Return the account's name, or what its folder is called."""
+        return self.name if self.name != "-" else self.home.rpartition("/")[2]
+
+
+def origin_of(line: str) -> tuple[Origin | None, str]:
+    """Part a line from whose home it comes; None for what the probe itself says. ValueError when fields are missing."""
+    if not line.startswith(MARK):
+        return None, line
+    parts = line.split("\t", _FIELDS - 1)
+    if len(parts) != _FIELDS:
+        message = "not a line out of a home"
+        raise ValueError(message)
+    return Origin(name=parts[1], home=parts[2]), parts[3]
+
+
+def with_limits(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
+    """Return a reader that also reads the rows which say what a bound left out; the others keep their lines."""
+
+    def read(text: str) -> Parsed:
+        if not text.startswith(_LIMIT) and f"\n{_LIMIT}" not in text:
+            return parse(text)
+        lines = list(lines_of(text))
+        limits: dict[Limit, None] = {}
+        strange: list[Unread] = []
+        for at, line in enumerate(lines):
             if line.startswith(_LIMIT):
-                limits[_limit(line)] = None
-                continue
-            fact = read(number, line)
-        except ValueError as error:
-            strange.append(unread(number, line, error))
-        else:
-            if fact is not None:
-                facts.append((number, fact))
-    return Parsed(facts=tuple(facts), unread=tuple(strange), limits=tuple(limits))
+                lines[at] = ""
+                try:
+                    limits[_limit(line)] = None
+                except ValueError as error:
+                    strange.append(unread(at + 1, line, error))
+        parsed = parse("".join(f"{line}\n" for line in lines))
+        return replace(
+            parsed,
+            unread=tuple(sorted((*parsed.unread, *strange), key=lambda one: one.line)),
+            limits=(*limits, *parsed.limits),
+        )
+
+    return read
 
 
 def _limit(line: str) -> Limit:

@@ -12,7 +12,6 @@ function Section([string]$id, [scriptblock]$fragment) {
     }
     $size = 0
     $isCut = $false
-    $status = 0
     try {
         & $fragment | ForEach-Object -Process {
             $line = [string]$_
@@ -37,7 +36,7 @@ function Section([string]$id, [scriptblock]$fragment) {
         elseif ($said -match '0x80041003|0x80070005') { '@outcome denied ' + (Plain $said) }
         else { '@outcome failed ' + (Plain $said) }
     }
-    "@end $id $status"
+    "@end $id 0"
 }
 
 function Everything {

@@ -56,7 +56,9 @@ def _assess(case: Case) -> Assessment:
         writers = [] if folder.owner == "0" or owner in approved else [owner]
         if folder.mode[_GROUP] == "w" and folder.group != "0":
             group = groups.get(int(folder.group))
-            if group is not None and group.name not in case.settings.installers.groups:
+            if group is None:
+                gaps.append(_group_gap(found))
+            elif group.name not in case.settings.installers.groups:
                 writers += [name for name in members(group, case) if name not in approved and name != owner]
         is_for_all = folder.mode[_OTHERS] == "w"
         if is_for_all or writers:
@@ -100,6 +102,16 @@ def _violation(case: Case, found: Found[WritableProgramPath], writers: tuple[str
             "If an account has to write there, add it to `settings.installers` in the policy.",
         ),
         severity=Severity.HIGH if is_for_all else Severity.MEDIUM,
+    )
+
+
+def _group_gap(found: Found[WritableProgramPath]) -> Gap:
+    return Gap(
+        section=found.section,
+        outcome=Outcome.PARTIAL,
+        reason=f"group number {found.fact.group} may write to {found.fact.path}, and who is in it stands in no file of "
+        "the host",
+        advice=f"Give {found.fact.path} to group root, or to a group of /etc/group.",
     )
 
 

@@ -93,7 +93,7 @@ class WinRmSettings:
     fingerprint: str | None = None
     """SHA-256 of the only certificate to trust, lower-case hexadecimal, in place of any authority."""
     is_validated: bool = True
-    """Whether the host's certificate is checked at all; reports name hosts where it is not."""
+    """Whether the host's certificate is checked at all: only where the inventory says so it is not."""
     certificate: Path | None = None
     """Certificate to log in with (PEM)."""
     certificate_key: Path | None = None

@@ -231,7 +231,7 @@ def _speaking(host: Host, bounds: Bounds) -> Iterator[Protocol]:
                 read_timeout_sec=_OPERATION + 15,
                 proxy=None,
             )
-            _harden(protocol, settings, bounds)
+        _harden(protocol, settings, bounds)
         try:
             yield protocol
         finally:
@@ -244,7 +244,8 @@ def _harden(protocol: Protocol, settings: WinRmSettings, bounds: Bounds) -> None
     is_sealed = not settings.is_https
     adapter = BoundedAdapter(bounds, fingerprint=settings.fingerprint, is_sealed=is_sealed)
     transport.setup_encryption = lambda _session: None  # put off until the adapter is in its place
-    session = transport.build_session()
+    with _told(bounds, "before anything was sent"):
+        session = transport.build_session()
     del transport.setup_encryption
     if settings.login is WinRmLogin.NTLM:
         session.auth = BoundNtlmAuth(protocol.username, protocol.password, bounds)
@@ -255,7 +256,8 @@ def _harden(protocol: Protocol, settings: WinRmSettings, bounds: Bounds) -> None
     if not settings.is_validated or settings.fingerprint is not None:
         session.verify = False
     if is_sealed:
-        transport.setup_encryption(session)
+        with _told(bounds, "before a shell was open"):
+            transport.setup_encryption(session)
 
 
 def _authorities(settings: WinRmSettings) -> str:

@@ -41,8 +41,6 @@ class Bounds:
         self.deadline = deadline
         self.connect = connect
         self.allowance = allowance
-        self.connections = 0
-        """Connections that were opened: a second one means that the first was lost."""
         self.was_asked_in = False
         """Whether the host has been shown credentials."""
         self.shown: bytes | None = None
@@ -51,7 +49,6 @@ class Bounds:
 
     def open(self, address: str, port: int) -> socket:
         """Connect, as every transport does; see ``open_connection``."""
-        self.connections += 1
         opened = open_connection(address, port, self.deadline.sooner(self.connect))
         opened.settimeout(max(0.001, self.deadline.remaining))
         self._sockets.append(opened.dup())
@@ -201,7 +198,7 @@ def _pool_classes(bounds: Bounds) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = Secure
 
         def _validate_conn(self, conn: Any) -> None:  # noqa: ANN401 — the signature of urllib3
-            # Its warning about a host that is not validated goes to nobody: reports name such hosts.
+            # Its warning about a host that is not validated would go to nobody: the inventory asked for it.
             if conn.is_closed:
                 conn.connect()
 

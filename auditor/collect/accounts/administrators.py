@@ -1,7 +1,6 @@
 """Who is in the local Administrators group, found by its SID: its name follows the language of the host."""
 
-from auditor.collect.collector import Collector, lines_of, unread
-from auditor.collect.windows_rows import fields_of
+from auditor.collect.collector import Collector, fields, lines_of, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.accounts import Group
 from auditor.model.host import OsFamily
@@ -32,7 +31,7 @@ def _parse(text: str) -> Parsed:
         if not line:
             continue
         try:
-            kind, sid, name = fields_of(line, _FIELDS)
+            kind, sid, name = fields(line, _FIELDS)
             if kind == "group" and group is None:
                 group = number, sid, name
             elif kind == "member" and group is not None:

@@ -13,9 +13,9 @@ an engine of their own (rootless) have theirs.
 
 from dataclasses import dataclass, field
 
-from auditor.collect.accounts.homes import HOMES
 from auditor.collect.collector import Collector, take_lines, unread
-from auditor.collect.containers.leaves import ACCOUNTS, LEAVES, Leaf, of_home, read_leaf
+from auditor.collect.containers.leaves import ACCOUNTS, LEAVES, Leaf, read_leaf
+from auditor.collect.homes import HOMES, READ_AS, origin_of, with_limits
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.containers import Container, PublishedPort
 from auditor.model.host import OsFamily
@@ -89,14 +89,18 @@ docker_of() {
         printf "engine\n"
         for folder in .local/share/docker/containers/*; do
             for file in "$folder/config.v2.json" "$folder/hostconfig.json"; do
-                [ ! -f "$file" ] || [ "$#" -ge 400 ] || set -- "$@" "$PWD/$file"
+                [ ! -f "$file" ] || set -- "$@" "$PWD/$file"
             done
         done
+        if [ "$#" -gt 400 ]; then
+            printf "more\n"
+            while [ "$#" -gt 400 ]; do shift; done
+        fi
         [ "$#" = 0 ] || awk -v wanted="$wanted" -v states=yes "$program" "$@"
     ' "$json_program" "$docker_wanted"
 }
 each_home docker_of
-if [ -z "$engines$home_read" ]; then
+if [ -z "$engines$home_read$left" ]; then
     if [ -e /run/docker.sock ] && [ ! -L /run/docker.sock ]; then
         failed "a Docker engine runs, and where it keeps its containers is not known"
     fi
@@ -154,10 +158,13 @@ class _Answer:
     folders: dict[str, _Folder] = field(default_factory=dict)
     lives: set[tuple[str | None, int, str]] = field(default_factory=set)
     """Account, process and identifier of those that run."""
+    more: list[str] = field(default_factory=list)
+    """Accounts with more containers than are told of."""
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
-        user, home, line = of_home(line)
+        origin, line = origin_of(line)
+        user, home = (None, "") if origin is None else (origin.name, origin.home)
         word, _, rest = line.partition("\t")
         if word == "engine":
             root = rest if user is None else f"{home}/.local/share/docker"
@@ -165,6 +172,8 @@ class _Answer:
                 message = "not a data folder of an engine, or told of already"
                 raise ValueError(message)
             self.engines[root] = user
+        elif user is not None and line == "more":
+            self.more.append(user)
         elif word == "lives":
             pid, _, identifier = rest.partition("\t")
             if not pid.isdecimal() or not identifier or (user, int(pid), identifier) in self.lives:
@@ -245,10 +254,15 @@ def parse_docker(text: str) -> Parsed:
         for name, folder in answer.folders.items()
         if any(keys not in folder.said for keys in _NEEDED) or (not answer.user(name) and not _is_below(name, answer))
     ]
-    partial = f"containers that are told of in part: {len(half)} ({half[0]} the first)" if half else None
-    if text and not answer.engines:
-        partial = "the answer names no data folder"
-    return Parsed(facts=tuple(facts), unread=tuple(sorted(strange, key=lambda one: one.line)), partial=partial)
+    doubts = ["the answer names no data folder"] if text.strip() and not answer.engines else []
+    doubts += [f"more than 200 containers of {name}: 200 of them are told of" for name in answer.more]
+    if half:
+        doubts.append(f"containers that are told of in part: {len(half)} ({half[0]} the first)")
+    return Parsed(
+        facts=tuple(facts),
+        unread=tuple(sorted(strange, key=lambda one: one.line)),
+        partial="; ".join(doubts) or None,
+    )
 
 
 def _is_below(name: str, answer: _Answer) -> bool:
@@ -260,8 +274,8 @@ PLUGIN = Collector(
     facts=(Container,),
     quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
-    shared=(HOMES, LEAVES, ACCOUNTS),
-    parse=parse_docker,
+    shared=(HOMES, READ_AS, LEAVES, ACCOUNTS),
+    parse=with_limits(parse_docker),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: Docker's folder of containers is closed to everybody else.",
     holds_secrets=False,

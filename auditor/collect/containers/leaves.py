@@ -166,15 +166,3 @@ def read_leaf(number: int, line: str) -> Leaf:
         message = "not a single value"
         raise ValueError(message)
     return Leaf(line=number, file=file, keys=tuple(keys), value=value)
-
-
-def of_home(line: str) -> tuple[str | None, str, str]:
-    """Return the account in whose home a line was read, the home, and the line; no account for one of the system's."""
-    if not line.startswith("home\t"):
-        return None, "", line
-    name, _, rest = line.removeprefix("home\t").partition("\t")
-    home, _, said = rest.partition("\t")
-    if not name or not home.startswith("/"):
-        message = "not the home of an account"
-        raise ValueError(message)
-    return name, home, said

@@ -17,9 +17,9 @@ of their own (rootless).
 import json
 from dataclasses import dataclass, field
 
-from auditor.collect.accounts.homes import HOMES
 from auditor.collect.collector import Collector, take_lines, unread
-from auditor.collect.containers.leaves import ACCOUNTS, LEAVES, Leaf, of_home, read_leaf
+from auditor.collect.containers.leaves import ACCOUNTS, LEAVES, Leaf, read_leaf
+from auditor.collect.homes import HOMES, READ_AS, origin_of, with_limits
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.containers import Container
 from auditor.model.host import OsFamily
@@ -138,7 +138,7 @@ podman_of() {
     ' "$json_program" "$podman_reads"
 }
 each_home podman_of
-[ -n "$podman_found$home_read" ] || absent "podman is installed and has no storage: it has never run"
+[ -n "$podman_found$home_read$left" ] || absent "podman is installed and has no storage: it has never run"
 """
 _Whose = tuple[str | None, str]
 """An account, None for the system's engine, and the identifier of a container."""
@@ -175,7 +175,8 @@ class _Answer:
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
-        user, home, line = of_home(line)
+        origin, line = origin_of(line)
+        user, home = (None, "") if origin is None else (origin.name, origin.home)
         word, _, rest = line.partition("\t")
         if word == "engine":
             root = rest if user is None else f"{home}/.local/share/containers/storage"
@@ -251,7 +252,7 @@ def parse_podman(text: str) -> Parsed:
     answer, strange = _Answer(), []  # type: _Answer, list[Unread]
     take_lines(text, answer.take, strange)
     facts = [(entry.line, _container(entry, user, answer, strange)) for (user, _, _), entry in answer.entries.items()]
-    doubts = [] if answer.engines or not text else ["the answer names no storage"]
+    doubts = [] if answer.engines or not text.strip() else ["the answer names no storage"]
     doubts += [f"more than 1000 containers of {name}: the network of 1000 is told" for name in answer.more]
     known = {(one.user, one.identifier) for _, one in facts}
     half = [
@@ -278,8 +279,8 @@ PLUGIN = Collector(
     facts=(Container,),
     quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
-    shared=(HOMES, LEAVES, ACCOUNTS),
-    parse=parse_podman,
+    shared=(HOMES, READ_AS, LEAVES, ACCOUNTS),
+    parse=with_limits(parse_podman),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: the storage of containers is closed to everybody else.",
     holds_secrets=False,

@@ -8,8 +8,8 @@ that is not packed. Most of these write the host's own time: its offset of today
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from auditor.collect.accounts.homes import HOMES, origin_of
 from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.homes import HOMES, READ_AS, origin_of, with_limits
 from auditor.collect.logons.lines import MANY, PATTERN, SINCE_DAYS, Log, epoch, instant, written, zone
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.logons import RemoteLogon
@@ -55,8 +55,9 @@ server_logs_walk='
     shift
     set --
     for file in .vnc/*.log .config/tigervnc/*.log .local/state/tigervnc/*.log .x11vnc.log; do
-        case $file in *[!A-Za-z0-9:_.,@+/-]*) continue ;; esac
-        if [ -f "$file" ]; then set -- "$@" "vnc:$file"; fi
+        [ -f "$file" ] || continue
+        # A tab or a line end would end the name in the middle of a row.
+        case $file in *[!\ -~]*) printf "odd\n" ;; *) set -- "$@" "vnc:$file" ;; esac
     done
     if [ -f .anydesk/connection_trace.txt ]; then set -- "$@" anydesk:.anydesk/connection_trace.txt; fi
     [ $# -eq 0 ] || exec awk "$reader" "$@"
@@ -104,7 +105,7 @@ server_logs_look() {
     read_as "$@" "$server_logs_walk" "$server_logs_awk"
 }
 each_home server_logs_look
-[ -n "$server_logs_found$server_logs_closed$home_read$homes_closed" ] ||
+[ -n "$server_logs_found$server_logs_closed$home_read$left" ] ||
     absent "there is no log of a remote-access server"
 printf 'end\n'
 """
@@ -133,8 +134,14 @@ class _Reader:
             self.offset = zone(rest)
         elif origin is None and said == "end":
             self.has_end = True
-        elif kind in ("cut", "strange"):
-            self._doubt(kind, rest if origin is None else origin.path(rest), is_own=origin is None)
+        elif kind == "cut":
+            file = rest if origin is None else origin.path(rest)
+            self.limits.append(Limit(id=MANY, text=f"Of {file} the last 400 logons were read at most."))
+        elif said == "odd" and origin is not None:
+            self.doubts.append(f"a log of {origin.account} has a name that holds more than printable ASCII")
+        elif kind == "strange":
+            file = rest if origin is None else origin.path(rest)
+            self.doubts.append(f"{file} is in a form that is not read")
         else:
             file, tab, text = rest.partition("\t")
             if not tab:
@@ -144,13 +151,6 @@ class _Reader:
             # What lies further back is in the file only because nobody has put it away.
             return logon if logon is None or self.since is None or logon.when >= self.since else None
         return None
-
-    def _doubt(self, kind: str, file: str, *, is_own: bool) -> None:
-        """Keep what was not looked at: an account that fills its own log up takes nothing from the others."""
-        if kind == "strange":
-            self.doubts.append(f"{file} is in a form that is not read")
-        elif is_own:
-            self.limits.append(Limit(id=MANY, text=f"Of {file} the last 400 logons were read at most."))
 
     def _logon(self, kind: str, file: str, text: str) -> RemoteLogon | None:
         log = self.logs.setdefault(file, Log(record=file, product=_product(kind, file)))
@@ -270,8 +270,8 @@ PLUGIN = Collector(
     id="logons.server_logs",
     facts=(RemoteLogon,),
     scripts={OsFamily.LINUX: _SCRIPT.replace("@PATTERN@", PATTERN).replace("30 * 86400", f"{SINCE_DAYS} * 86400")},
-    shared=(HOMES,),
-    parse=_parse,
+    shared=(HOMES, READ_AS),
+    parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: the logs of servers and of other accounts are closed to others.",
     apart=True,

@@ -42,7 +42,7 @@ fi
 
 _MOST = 2000
 _WORDS = 5
-_ASKED = "asked"
+_ASKED, _SINCE = "asked", "since\t"
 # Rows of last(1) that are no logon: the machine starting, changing its runlevel and stopping.
 _NO_USERS = ("reboot", "runlevel", "shutdown", "boot")
 
@@ -52,15 +52,11 @@ def _is_end(words: list[str]) -> bool:
     return words[1:2] == ["begins"] and words[0].endswith(("wtmp", "wtmp.db", "wtmpdb"))
 
 
-def _since(line: str) -> datetime | None:
-    """Read before what a row is too old; None for another line."""
-    return epoch(line.partition("\t")[2]) if line.startswith("since\t") else None
-
-
 def _read(line: str) -> RemoteLogon | None:
     """Read one row; None for one of this machine itself."""
-    if _since(line) is not None:
-        return None
+    if line.startswith(_SINCE):
+        epoch(line.removeprefix(_SINCE))
+        return None  # it bounds the others
     words = line.split()
     if not words or line == _ASKED or _is_end(words):
         return None
@@ -113,7 +109,15 @@ def _parse(text: str) -> Parsed:
     """Read one logon a row; as many rows as were asked for means that there may be more."""
     parsed = parse_lines(text, _read)
     lines = list(lines_of(text))
-    since = next((_since(line) for line in lines if line.startswith("since\t")), None) if parsed.facts else None
+    strange = {one.line for one in parsed.unread}
+    since = next(
+        (
+            epoch(line.removeprefix(_SINCE))
+            for number, line in enumerate(lines, 1)
+            if line.startswith(_SINCE) and number not in strange
+        ),
+        None,
+    )
     has_end = _ASKED not in lines or any(_is_end(line.split()) for line in lines)
     facts = tuple(one for one in parsed.facts if since is None or one[1].when >= since)
     limits = (Limit(id=MANY, text=f"Of wtmp the last {_MOST} rows were read."),) if text.count("\n") >= _MOST else ()

@@ -4,8 +4,9 @@ The path and command line of another account's process are shown to administrato
 the protected ones that Windows itself runs, which is no gap.
 """
 
-from auditor.collect.collector import Collector, lines_of, unread
-from auditor.collect.windows_rows import fields_of, instant, whole_number
+from datetime import UTC, datetime
+
+from auditor.collect.collector import Collector, fields, lines_of, number_of, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import Process
 from auditor.model.host import OsFamily
@@ -65,22 +66,37 @@ def _parse(text: str) -> Parsed:
 
 
 def _read(line: str) -> Process:
-    pid, parent, began, user, name, path, company, original, arguments = fields_of(line, _FIELDS)
+    pid, parent, began, user, name, path, company, original, arguments = fields(line, _FIELDS)
     if not name:
         message = "a process without a name"
         raise ValueError(message)
     return Process(
-        pid=whole_number(pid, "process"),
-        parent=whole_number(parent, "parent"),
+        pid=number_of(pid, "process"),
+        parent=number_of(parent, "parent"),
         user=user,
         name=name,
         executable=path or None,
         is_kernel=not path and name in _KERNEL,
         arguments=arguments,
-        started=instant(began),
+        started=_instant(began),
         company=company.strip() or None,
         original_name=original.strip() or None,
     )
+
+
+def _instant(text: str) -> str:
+    """Return a round-trip time of .NET (``o``) in UTC to the second; empty for none."""
+    if not text:
+        return ""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text[:40]!r} is not a time"
+        raise ValueError(message) from None
+    if read.tzinfo is None:
+        message = f"{text[:40]!r} does not say in which zone it is"
+        raise ValueError(message)
+    return read.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 PLUGIN = Collector(

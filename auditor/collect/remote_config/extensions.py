@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from auditor.collect.collector import Collector, fields, lines_of, unread
-from auditor.collect.homes import HOMES, parse_rows
+from auditor.collect.collector import Collector, fields, lines_of, parse_lines, unread
+from auditor.collect.homes import HOMES, with_limits
 from auditor.collect.remote_config.forced import forced_in
 from auditor.model.evidence import Proof
 from auditor.model.facts.remote_config import BrowserExtension
@@ -95,7 +95,7 @@ def _parse(text: str) -> Parsed:
     rows, _, policies = text.partition(_POLICIES)
     if text.startswith(_POLICIES[1:]):
         rows, policies = "", text.removeprefix(_POLICIES[1:])
-    parsed = parse_rows(rows, _read)
+    parsed = parse_lines(rows, _read)
     files: dict[str, list[tuple[int, str]]] = {}
     strange = list(parsed.unread)
     before = text.count("\n", 0, len(text) - len(policies))
@@ -113,7 +113,7 @@ def _parse(text: str) -> Parsed:
     return replace(parsed, facts=(*parsed.facts, *forced), unread=tuple(strange))
 
 
-def _read(_: int, line: str) -> BrowserExtension:
+def _read(line: str) -> BrowserExtension:
     kind, user, path = fields(line, 3)
     folder, _slash, name = path.rpartition("/")
     version = ""
@@ -141,7 +141,7 @@ PLUGIN = Collector(
     facts=(BrowserExtension,),
     scripts={OsFamily.LINUX: _LINUX},
     shared=(HOMES,),
-    parse=_parse,
+    parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root: browsers keep extensions in home folders.",
     apart=True,

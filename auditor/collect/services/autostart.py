@@ -6,8 +6,8 @@ only: both are listed. Scripts are what X sessions (Xsession(5), startx(1)), VNC
 managers run. An entry for one desktop (``OnlyShowIn``) is listed whichever desktop is in use.
 """
 
-from auditor.collect.accounts.homes import HOMES, Origin, origin_of
 from auditor.collect.collector import Collector, fields, lines_of, unread
+from auditor.collect.homes import HOMES, READ_AS, Origin, origin_of, with_limits
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
@@ -49,16 +49,20 @@ BEGIN {
 }'
 # shellcheck disable=SC2016 # for a shell of the account
 autostart_walk='
-    reader=$1 files="" count=0
+    reader=$1 files="" count=0 part=$(printf "\t") end="
+"
     shift
     for path; do
         for file in "$path" "$path"/*; do
-            case $file in *[!A-Za-z0-9:_.,@+\ /-]*) continue ;; esac
             case $path:$file in
                 *autostart:*.desktop | *autostart:*/openbox/autostart | *autostart:*/labwc/autostart) ;;
                 *autostart:*) continue ;;
             esac
-            if [ -f "$file" ]; then files="$files$file|"; count=$((count + 1)); fi
+            [ -f "$file" ] || continue
+            # What would part names, or end one in the middle of a row.
+            case $file in *"|"* | *"$part"* | *"$end"*) printf "odd\n"; continue ;; esac
+            files="$files$file|"
+            count=$((count + 1))
         done
     done
     [ "$count" -le 500 ] || { printf "many\t%s\n" "$count"; exit 0; }
@@ -86,7 +90,7 @@ autostart_look() {
         .config/sway/config.d .config/i3/config .i3/config .config/hypr/hyprland.conf
 }
 each_home autostart_look
-[ -n "$autostart_system$home_read$homes_closed" ] || absent "there is no autostart entry and no script of a session"
+[ -n "$autostart_system$home_read$left" ] || absent "there is no autostart entry and no script of a session"
 printf 'end\n'
 """
 
@@ -144,6 +148,9 @@ def _parse(text: str) -> Parsed:
                     f"more entries than are looked at: {rest[:12]}"
                     + ("" if origin is None else f" of {origin.account}")
                 )
+            elif word == "odd" and not rest:
+                whose = "" if origin is None else f" of {origin.account}"
+                doubts.append(f"an entry{whose} has a name that holds a tab, a bar or a line end")
             else:
                 message = "neither an entry nor a script"
                 raise ValueError(message)  # noqa: TRY301 — the same treatment as any other line
@@ -158,8 +165,8 @@ PLUGIN = Collector(
     id="services.autostart",
     facts=(Service,),
     scripts={OsFamily.LINUX: _SCRIPT},
-    shared=(HOMES,),
-    parse=_parse,
+    shared=(HOMES, READ_AS),
+    parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: what is in the homes of others is closed to an ordinary account.",
     apart=True,

@@ -7,8 +7,8 @@ is told by the control groups of processes (``user@1000.service/app.slice/x.serv
 
 from dataclasses import dataclass, field, replace
 
-from auditor.collect.accounts.homes import HOMES, Origin, origin_of
 from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.homes import HOMES, READ_AS, Origin, origin_of, with_limits
 from auditor.collect.services.systemd import UNIT_AWK
 from auditor.collect.services.units import Listing, enabled_of, is_second_name, service_of, start_of, template_of
 from auditor.model.evidence import Proof, Unread
@@ -75,7 +75,7 @@ user_units_look() {
         .local/share/systemd/user
 }
 each_home user_units_look
-[ -n "$user_units_system$home_read$homes_closed" ] || absent "there is no folder of systemd units for users"
+[ -n "$user_units_system$home_read$left" ] || absent "there is no folder of systemd units for users"
 printf 'end\n'
 """.replace("@READER@", UNIT_AWK.replace("services_systemd", "user_units").strip())
 
@@ -184,8 +184,8 @@ PLUGIN = Collector(
     id="services.user_units",
     facts=(Service,),
     scripts={OsFamily.LINUX: _SCRIPT},
-    shared=(HOMES,),
-    parse=_parse,
+    shared=(HOMES, READ_AS),
+    parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: units in the homes of others are closed to an ordinary account.",
     apart=True,

@@ -1,7 +1,6 @@
 r"""Services of Windows, with the command each runs: what starts with the machine, and what runs now."""
 
-from auditor.collect.collector import Collector, parse_lines
-from auditor.collect.windows_rows import fields_of
+from auditor.collect.collector import Collector, fields, parse_lines
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 
@@ -37,7 +36,7 @@ _STATES = {
 
 
 def _read(line: str) -> Service:
-    name, start, state, account, display, command = fields_of(line, _FIELDS)
+    name, start, state, account, display, command = fields(line, _FIELDS)
     if not name:
         message = "a service without a name"
         raise ValueError(message)

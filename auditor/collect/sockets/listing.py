@@ -3,9 +3,9 @@
 import contextlib
 from dataclasses import dataclass, field
 
-from auditor.collect.collector import lines_of, unread
+from auditor.collect.collector import lines_of, number_of, unread
 from auditor.collect.sockets.proc_net import read_line
-from auditor.collect.sockets.socket import LISTENING, Socket, number
+from auditor.collect.sockets.socket import LISTENING, Socket
 from auditor.collect.sockets.spaces import MARK, read_spaces
 from auditor.collect.sockets.ss_row import read_row
 from auditor.model.evidence import Unread
@@ -82,7 +82,7 @@ class _Listing:
     def _take_head(self, line: str) -> None:
         word, _, value = line.partition(" ")
         if word == "hidden":
-            self.hidden.append(number(value, "pid"))
+            self.hidden.append(number_of(value, "pid"))
         elif word == "sees" and value in _SIGHTS and self.sees is None:
             self.sees = value
         elif word == "kernel":
@@ -180,7 +180,7 @@ class _Listing:
         self.has_told = self.has_told or (not owner and "local_address" in rest)
         asked = None
         if owner:
-            pid = number(owner.removesuffix("/"), "pid")
+            pid = number_of(owner.removesuffix("/"), "pid")
             if pid not in self.namespaces:
                 message = "a process that shares our network namespace, or is not known to have one"
                 raise ValueError(message)
@@ -198,7 +198,7 @@ class _Listing:
     def _take_descriptor(self, line: str) -> None:
         """Read ``/proc/77/fd:`` and below it ``… 3 -> socket:[12345]``."""
         if line.startswith("/proc/") and line.endswith("/fd:"):
-            pid = number(line[len("/proc/") : -len("/fd:")], "pid")
+            pid = number_of(line[len("/proc/") : -len("/fd:")], "pid")
             if pid in self.described:
                 self.describing = 0
                 message = f"the descriptors of pid {pid} are listed twice"
@@ -211,18 +211,18 @@ class _Listing:
         if not arrow or not close or rest or not self.describing:
             message = "not a descriptor of a socket"
             raise ValueError(message)
-        self.holders.setdefault(number(inode, "inode"), {})[self.describing] = None
+        self.holders.setdefault(number_of(inode, "inode"), {})[self.describing] = None
 
     def _take_namespace(self, line: str) -> None:
         """Keep the namespace of a process, or ours; when it is asked again, only whether it is the same."""
         pid, target = _link(line)
         if self.part == "again":
-            if self.namespaces.get(number(pid, "pid"), "") == target:
+            if self.namespaces.get(number_of(pid, "pid"), "") == target:
                 self.remained.add(int(pid))
         elif pid == "self":
             self.own = target
         elif target:
-            self.namespaces[number(pid, "pid")] = target
+            self.namespaces[number_of(pid, "pid")] = target
 
 
 def _link(line: str) -> tuple[str, str]:

@@ -6,7 +6,8 @@ x86 and ARM (s390x) would need it reversed, and no such machine has been met.
 
 import ipaddress
 
-from auditor.collect.sockets.socket import Socket, canonical, number
+from auditor.collect.collector import number_of
+from auditor.collect.sockets.socket import Socket, canonical
 from auditor.model.facts.network import Family, Protocol
 
 _PROTOCOLS = {"tcp": Protocol.TCP, "tcp6": Protocol.TCP, "udp": Protocol.UDP, "udp6": Protocol.UDP}
@@ -48,8 +49,8 @@ def read_line(file: str, rest: str, *, line_number: int) -> Socket:
         local_port=local_port,
         remote=remote,
         remote_port=remote_port,
-        uid=number(columns[7], "uid"),
-        inode=number(columns[9], "inode"),
+        uid=number_of(columns[7], "uid"),
+        inode=number_of(columns[9], "inode"),
     )
 
 

@@ -9,8 +9,6 @@ from auditor.model.facts.network import Family, Owner, Protocol
 LISTENING = ("listen", "unconn")
 """States in which a socket waits for anyone: TCP that listens, UDP without a peer."""
 
-_NUMBER_LENGTH = 20
-
 
 @dataclass(slots=True, kw_only=True)
 class Socket:
@@ -42,15 +40,6 @@ class Socket:
     """Network namespace when it is not the probe's own."""
     is_v6only: bool | None = None
     """Whether it excludes IPv4."""
-
-
-@lru_cache(maxsize=4096)
-def number(text: str, what: str) -> int:
-    """Read a decimal number of sane length; ValueError names what it should have been."""
-    if len(text) > _NUMBER_LENGTH or not text.isascii() or not text.isdigit():
-        message = f"{what} {text[:40]!r} is not a number"
-        raise ValueError(message)
-    return int(text)
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,8 @@ matter and before ``v6only``, of which the last one is taken.
 
 from functools import lru_cache
 
-from auditor.collect.sockets.socket import Socket, canonical, number
+from auditor.collect.collector import number_of
+from auditor.collect.sockets.socket import Socket, canonical
 from auditor.model.facts.network import Family, Owner, Protocol
 
 _NAME_BYTES = 15
@@ -47,8 +48,8 @@ def read_row(line: str, *, line_number: int, star_is_v6: bool) -> Socket:
     if kind not in _PROTOCOLS or state not in _STATES:
         message = f"{kind[:20]!r} in state {state[:20]!r} is not known"
         raise ValueError(message)
-    number(received, "receive queue")
-    number(sent, "send queue")
+    number_of(received, "receive queue")
+    number_of(sent, "send queue")
     owners, rest = _owners(columns[_COLUMNS].rstrip() if len(columns) > _COLUMNS else "")
     words = rest.split()
     uid, inode = _identity(words)
@@ -82,7 +83,7 @@ def _end(text: str, star: str) -> tuple[tuple[Family, str], str | None, int]:
     if host == "*":
         host = star
     # Older ones put the brackets around the zone as well.
-    return canonical(host), device.removesuffix("]") or None, 0 if port == "*" else number(port, "port")
+    return canonical(host), device.removesuffix("]") or None, 0 if port == "*" else number_of(port, "port")
 
 
 def _owners(text: str) -> tuple[tuple[Owner, ...], str]:
@@ -116,7 +117,7 @@ def _owner(text: str, start: int) -> tuple[Owner, int]:
         pid, comma, rest = body[at + len('",pid=') :].partition(",fd=")
         descriptor, close, rest = rest.partition(")")
         if comma and close and pid.isdigit() and descriptor.isdigit():
-            found = Owner(pid=number(pid, "pid"), name=body[:at]), start + 2 + len(body) - len(rest)
+            found = Owner(pid=number_of(pid, "pid"), name=body[:at]), start + 2 + len(body) - len(rest)
         at = body.find('",pid=', at + 1)
     if found is None:
         message = "a process of the list has no pid and descriptor"
@@ -133,9 +134,9 @@ def _identity(words: list[str]) -> tuple[int | None, int | None]:
             message = f"{token[:40]!r} is not a field of ss"
             raise ValueError(message)
         if key == "uid" and uid is None:
-            uid = number(value, "uid")
+            uid = number_of(value, "uid")
         elif key == "ino" and inode is None:
-            inode = number(value, "inode")
+            inode = number_of(value, "inode")
         elif key in ("sk", "cgroup"):
             break
         elif not key.replace("_", "").isalnum():

@@ -6,9 +6,8 @@ language of the host and whose columns do not.
 
 from collections.abc import Callable
 
-from auditor.collect.collector import Collector, take_lines
+from auditor.collect.collector import Collector, fields, number_of, take_lines
 from auditor.collect.sockets.socket import canonical
-from auditor.collect.windows_rows import fields_of, whole_number
 from auditor.model.evidence import Unread
 from auditor.model.facts.network import Connection, Family, Listener, Owner, Protocol
 from auditor.model.host import OsFamily
@@ -56,14 +55,14 @@ class _Reader:
         elif self.is_netstat:
             self._take_netstat(number, line.split())
         elif line.startswith("tcp\t"):
-            _, local, port, remote, remote_port, state, pid = fields_of(line, _TCP_FIELDS)
-            code = whole_number(state, "state")
+            _, local, port, remote, remote_port, state, pid = fields(line, _TCP_FIELDS)
+            code = number_of(state, "state")
             if code not in _STATES:
                 message = f"unknown state {code}"
                 raise ValueError(message)
             self._add_tcp(number, (local, port), (remote, remote_port), _STATES[code], pid)
         elif line.startswith("udp\t"):
-            _, local, port, pid = fields_of(line, _UDP_FIELDS)
+            _, local, port, pid = fields(line, _UDP_FIELDS)
             self._add(number, Protocol.UDP, (local, port), pid)
         else:
             message = "neither tcp nor udp"
@@ -96,9 +95,9 @@ class _Reader:
                 family=family,
                 state=state,
                 local_address=address,
-                local_port=whole_number(local[1], "port"),
+                local_port=number_of(local[1], "port"),
                 remote_address=_address(remote[0])[1],
-                remote_port=whole_number(remote[1], "port"),
+                remote_port=number_of(remote[1], "port"),
                 owners=_owners(pid),
             ),
         ))  # fmt: skip
@@ -111,7 +110,7 @@ class _Reader:
                 protocol=protocol,
                 family=family,
                 address=address,
-                port=whole_number(local[1], "port"),
+                port=number_of(local[1], "port"),
                 device=zone,
                 owners=_owners(pid),
                 by_kernel=pid == _SYSTEM,
@@ -137,7 +136,7 @@ def _endpoint(text: str) -> tuple[str, str]:
 
 def _owners(pid: str) -> tuple[Owner, ...]:
     """Return the process that holds a socket; one that waits out its end has none."""
-    number = whole_number(pid, "process")
+    number = number_of(pid, "process")
     return (Owner(pid=number, name=""),) if number else ()
 
 

@@ -1,7 +1,7 @@
 """Applications installed by Flatpak: for all users, in installations of the administrator's, and for single users."""
 
-from auditor.collect.collector import Collector, fields
-from auditor.collect.homes import HOMES, parse_rows
+from auditor.collect.collector import Collector, fields, parse_lines
+from auditor.collect.homes import HOMES, with_limits
 from auditor.model.evidence import Proof
 from auditor.model.facts.software import Scope, Software
 from auditor.model.host import OsFamily
@@ -67,7 +67,7 @@ def _parse(text: str) -> Parsed:
             deployed.setdefault(path, _said(said))
     met: set[str] = set()
 
-    def read(_: int, line: str) -> Software | None:
+    def read(line: str) -> Software | None:
         kind, _separator, rest = line.partition("\t")
         if kind == "deploy":
             path, _said_there = fields(rest, 2)
@@ -94,7 +94,7 @@ def _parse(text: str) -> Parsed:
             origin=origin or None,
         )
 
-    return parse_rows(text, read)
+    return parse_lines(text, read)
 
 
 def _parts(path: str) -> tuple[str, str, str]:
@@ -119,7 +119,7 @@ PLUGIN = Collector(
     scripts={OsFamily.LINUX: _LINUX},
     shared=(HOMES,),
     awk=_AWK,
-    parse=_parse,
+    parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root: users install applications into their home folders.",
     holds_secrets=False,

@@ -1,7 +1,7 @@
 """Packages that npm, yarn or pnpm installed for all users or for one, not those of projects."""
 
-from auditor.collect.collector import Collector, fields
-from auditor.collect.homes import HOMES, parse_rows
+from auditor.collect.collector import Collector, fields, parse_lines
+from auditor.collect.homes import HOMES, with_limits
 from auditor.model.evidence import Proof
 from auditor.model.facts.software import Scope, Software
 from auditor.model.host import OsFamily
@@ -76,7 +76,7 @@ def _parse(text: str) -> Parsed:
             versions.setdefault(path, version)
     met: set[str] = set()
 
-    def read(_: int, line: str) -> Software | None:
+    def read(line: str) -> Software | None:
         kind, _separator, rest = line.partition("\t")
         if kind == "version":
             path, _version = fields(rest, 2)
@@ -99,7 +99,7 @@ def _parse(text: str) -> Parsed:
             location=path,
         )
 
-    return parse_rows(text, read)
+    return parse_lines(text, read)
 
 
 PLUGIN = Collector(
@@ -108,7 +108,7 @@ PLUGIN = Collector(
     scripts={OsFamily.LINUX: _LINUX},
     shared=(HOMES,),
     awk=_AWK,
-    parse=_parse,
+    parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root: users install packages into their home folders.",
     holds_secrets=False,

@@ -6,8 +6,8 @@ follows no link, opens no file, and stays on the file systems of this machine.
 
 from dataclasses import replace
 
-from auditor.collect.collector import Collector, fields
-from auditor.collect.homes import HOMES, parse_rows
+from auditor.collect.collector import Collector, fields, parse_lines
+from auditor.collect.homes import HOMES, with_limits
 from auditor.model.evidence import Proof
 from auditor.model.facts.software import ProgramFile
 from auditor.model.host import OsFamily
@@ -171,7 +171,7 @@ _FIELDS = 6
 _MISSED = "the walk of"
 
 
-def _read(_: int, line: str) -> ProgramFile | None:
+def _read(line: str) -> ProgramFile | None:
     kind, _tab, rest = line.partition("\t")
     if kind == "root":
         if not rest.startswith("/"):
@@ -206,7 +206,7 @@ def _complaint(kind: str, rest: str) -> str:
 
 def _parse(text: str) -> Parsed:
     """Read the rows; what a walk says it did not see is understood, and makes the answer partial."""
-    parsed = parse_rows(text, _read)
+    parsed = parse_lines(text, _read)
     missed = [one for one in parsed.unread if one.reason.startswith(_MISSED)]
     if not missed:
         return parsed
@@ -219,7 +219,7 @@ PLUGIN = Collector(
     facts=(ProgramFile,),
     scripts={OsFamily.LINUX: _LINUX},
     shared=(HOMES,),
-    parse=_parse,
+    parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root, with find and awk installed; what a budget or a network file system leaves out can "
     "be accepted in the policy (accepted_limits).",

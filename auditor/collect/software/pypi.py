@@ -1,11 +1,10 @@
 """Python packages that no distribution's package manager installed: by pip, pipx or uv, for all or for one user."""
 
-from auditor.collect.collector import Collector, fields
-from auditor.collect.homes import HOMES, parse_rows
+from auditor.collect.collector import Collector, fields, parse_lines
+from auditor.collect.homes import HOMES, with_limits
 from auditor.model.evidence import Proof
 from auditor.model.facts.software import Scope, Software
 from auditor.model.host import OsFamily
-from auditor.model.reading import Parsed
 
 # The name of a *.dist-info or *.egg-info folder is the package and its version (PEP 427, PEP 376): nothing is opened in
 # home folders, /opt and /usr/local. What lies in /usr/lib is mostly the distribution's, which lists it itself; there
@@ -66,7 +65,7 @@ _DISTRIBUTIONS = ("rpm", "dpkg", "debian", "apk", "pacman", "portage", "gpep517"
 _OWN = ("/usr/lib/", "/usr/lib64/")
 
 
-def _read(_: int, line: str) -> Software | None:
+def _read(line: str) -> Software | None:
     kind, user, path, installer = fields(line, 4)
     folder, _slash, name = path.rpartition("/")
     stem, separator, suffix = name.rpartition(".")
@@ -92,17 +91,13 @@ def _read(_: int, line: str) -> Software | None:
     )
 
 
-def _parse(text: str) -> Parsed:
-    return parse_rows(text, _read)
-
-
 PLUGIN = Collector(
     id="software.pypi",
     facts=(Software,),
     scripts={OsFamily.LINUX: _LINUX},
     shared=(HOMES,),
     awk=_AWK,
-    parse=_parse,
+    parse=with_limits(lambda text: parse_lines(text, _read)),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root: users install packages into their home folders.",
     holds_secrets=False,

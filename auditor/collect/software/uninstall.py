@@ -4,8 +4,7 @@ r"""Programs in the uninstall keys of Windows: for the machine in both views of 
 the registry is not loaded, and loading it would change the host.
 """
 
-from auditor.collect.collector import Collector, parse_lines
-from auditor.collect.windows_rows import fields_of
+from auditor.collect.collector import Collector, fields, parse_lines
 from auditor.model.facts.software import Scope, Software
 from auditor.model.host import OsFamily
 
@@ -42,7 +41,7 @@ _FIELDS = 9
 
 def _read(line: str) -> Software | None:
     """Read one key; None for one without a name, which is a part or an update of another program."""
-    sid, key, name, version, publisher, date, location, _, _ = fields_of(line, _FIELDS)
+    sid, key, name, version, publisher, date, location, _, _ = fields(line, _FIELDS)
     if not key:
         message = "a key without a name"
         raise ValueError(message)

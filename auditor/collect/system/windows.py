@@ -4,8 +4,7 @@
 (learn.microsoft.com/windows/release-health/windows11-release-information).
 """
 
-from auditor.collect.collector import Collector, lines_of, unread
-from auditor.collect.windows_rows import fields_of, whole_number
+from auditor.collect.collector import Collector, fields, lines_of, number_of, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import OsFamily
@@ -41,11 +40,11 @@ def _parse(text: str) -> Parsed:
 
 
 def _read(line: str) -> OperatingSystem:
-    mark, product, kind, major, minor, build, revision, display, older = fields_of(line, _FIELDS)
+    mark, product, kind, major, minor, build, revision, display, older = fields(line, _FIELDS)
     if mark != "version":
         message = f"unknown row {mark[:20]!r}"
         raise ValueError(message)
-    number = whole_number(build, "build")
+    number = number_of(build, "build")
     # Before Windows 10 the version stands in CurrentVersion alone, as 6.3.
     version = f"{major}.{minor}" if major else older
     if kind == "Client" and number >= _WINDOWS_11:

@@ -22,7 +22,7 @@ class Container:
     """One container that an engine knows, running or not."""
 
     engine: str
-    """``docker``, ``podman``, ``containerd``, ``lxc`` or ``nspawn``."""
+    """``docker``, ``podman`` or ``cri-o``."""
     identifier: str
     """The engine's own identifier of it."""
     name: str
