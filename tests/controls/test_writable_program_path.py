@@ -72,6 +72,15 @@ def test_the_policy_approves_users_groups_and_its_own_accounts(a_case: Make, set
     assert CONTROL.assess(case).violations == ()
 
 
+def test_a_group_that_no_file_names_is_a_gap(a_case: Make) -> None:
+    """Its members may stand in a directory: nobody here is no evidence that nobody is in it."""
+    case = a_case(STAFF, ALICE, folder("drwxrwsr-x", group="4711"))
+    found = CONTROL.assess(case)
+    assert found.violations == ()
+    (gap,) = found.gaps
+    assert "group number 4711 may write to /opt/x" in gap.reason
+
+
 def test_an_access_list_is_a_gap(a_case: Make) -> None:
     found = CONTROL.assess(a_case(folder("drwxrwxr-x+")))
     assert (found.violations, len(found.gaps)) == ((), 1)
