@@ -32,10 +32,11 @@ _MAC_BYTES = 5
 class Pseudonyms:
     """Words, numbers and addresses, and what stands for each."""
 
-    def __init__(self, key: bytes, avoid: Collection[str]) -> None:
-        """Take the key, and the words (in lower case) that no pseudonym may look like."""
+    def __init__(self, key: bytes, avoid: Collection[str], parts: Collection[str] = ()) -> None:
+        """Take the key, and the words (in lower case) that no pseudonym may look like, and those none may hold."""
         self._key = key
         self._avoid = avoid
+        self._parts = tuple(parts)
         self._words: dict[str, str] = {}
         self._numbers: dict[str, str] = {}
         self._taken: dict[str, str] = {}
@@ -134,7 +135,9 @@ class Pseudonyms:
 
     def _is_free(self, made: str, what: str) -> bool:
         """Take a pseudonym, unless it stands for something else or is a word that means something."""
-        return made not in self._avoid and self._taken.setdefault(made, what) == what
+        if made in self._avoid or any(part in made for part in self._parts):
+            return False
+        return self._taken.setdefault(made, what) == what
 
     def _stream(self, what: str, length: int) -> bytes:
         return hashlib.shake_256(self._key + what.encode("utf-8", "surrogatepass")).digest(length)

@@ -48,6 +48,8 @@ class Vocabulary:
     """What readers, dialects and catalogue look for: replaced nowhere, for nothing would be read the same."""
     public: frozenset[str]
     """What everybody's hosts say: replaced only where it is a name on this host."""
+    parts: frozenset[str] = frozenset()
+    """What a product is recognised by also in the middle of a word: in nothing that stands for another word."""
 
 
 class Scrubber:
@@ -58,7 +60,7 @@ class Scrubber:
         self._ours = vocabulary.ours
         self._public = vocabulary.public
         self._names: frozenset[str] = frozenset()
-        self._made = Pseudonyms(key, vocabulary.ours | vocabulary.public)
+        self._made = Pseudonyms(key, vocabulary.ours | vocabulary.public, vocabulary.parts)
         self.stays: tuple[str, ...] = ()
 
     def learn(self, reading: Reading, named: Iterable[str]) -> None:

@@ -20,7 +20,8 @@ def vocabulary(catalogue: Catalogue) -> Vocabulary:
     """Return both kinds of words, in lower case; a product is recognised by the same words after scrubbing."""
     known, public = _own_words()
     indicators = _words("\n".join(one.value for entry in catalogue.products for one in entry.indicators))
-    return Vocabulary(ours=known | indicators | _mode_words(), public=public)
+    patterns = "\n".join(one.value for entry in catalogue.products for one in entry.indicators if "*" in one.value)
+    return Vocabulary(ours=known | indicators | _mode_words(), public=public, parts=frozenset(_words(patterns)))
 
 
 @cache

@@ -188,6 +188,16 @@ def test_two_words_never_become_one(words: list[str]) -> None:
     assert len({made.word(word) for word in words}) == len(words)
 
 
+def test_no_pseudonym_holds_what_a_product_is_recognised_by() -> None:
+    """Three letters of a pattern such as `*vnc*` come up by chance in one fleet of two."""
+    parts = ("vnc", "ab", "k")
+    words = ["gate", "gateway", "kiosk-west".replace("-", "x")]
+    made = [Pseudonyms(bytes([key]) * 32, (), parts).word(word) for key in range(256) for word in words]
+    assert [one for one in made if any(part in one for part in parts)] == []
+    without = [Pseudonyms(bytes([key]) * 32, ()).word(word) for key in range(256) for word in words]
+    assert any(part in one for one in without for part in parts)
+
+
 @given(st.integers(10_000_000, 1 << 64))
 def test_a_number_never_grows(number: int) -> None:
     made = Pseudonyms(b"k", frozenset()).number(str(number))
