@@ -2,10 +2,11 @@
 """Measure what the probe costs a host: processor time of all that runs there, section by section. `make probe-bench`.
 
 One lab host of profile `server`, asked over SSH by the auditor's own transport as root. All its processes are in a
-control group, whose processor time is read before and after, so that what SSH itself costs is in every figure: an
-empty command tells how much that is, and how slow this machine is today. The goal of 60 ms was set where an empty
-session costs the host 23.4 ms; here it is as many empty sessions. Beside it stand two modules of Ansible that gather
-packages and listening ports, for which the collection community.general is fetched (`constraints-bench.txt`).
+control group, whose processor time is read before and after. An empty command tells what SSH itself costs there: it is
+taken off every figure that is held to a goal, of the probe and of Ansible alike, and printed with it beside. It tells,
+too, how slow this machine is today: the goal of 60 ms was set where an empty session costs the host 23.4 ms; here it is
+as many empty sessions. Beside it stand two modules of Ansible that gather packages and listening ports, for which the
+collection community.general is fetched (`constraints-bench.txt`).
 """
 
 import argparse
@@ -191,12 +192,13 @@ def _report(rounds: Rounds, options: argparse.Namespace) -> int:
     if not options.no_sections:
         _print_sections(rounds)
     print(f"\n60 ms where an empty session costs {_REFERENCE_SESSION} ms are {_GOAL_SESSIONS:.2f} empty sessions.")
-    print(f"{'of which the default sections cost, without SSH itself,':56} {default / null - 1:7.2f}")
-    is_met = _goal("and with it", default / null, _GOAL_SESSIONS, at_most=True)
+    is_met = _goal("of which the default sections cost", default / null - 1, _GOAL_SESSIONS, at_most=True)
+    print(f"{'and with SSH itself':56} {default / null:7.2f}")
     if ANSIBLE in cost:
         print(f"{'Ansible, packages and listening ports, ms':56} {cost[ANSIBLE]:7.1f}")
-        ratio = cost[ANSIBLE] / default
+        ratio = (cost[ANSIBLE] - null) / (default - null)
         is_met = _goal("times the default sections that Ansible costs", ratio, _GOAL_OF_ANSIBLE) and is_met
+        print(f"{'and with SSH itself':56} {cost[ANSIBLE] / default:7.2f}")
     return 0 if is_met else 1
 
 
