@@ -15,7 +15,7 @@ class Segments(Generic[R]):
     """Intervals of one field, disjoint and sorted, each with what it stands for."""
 
     def __init__(self, intervals: Sequence[tuple[Any, Any, R]]) -> None:
-        ordered = sorted(intervals, key=lambda one: (one[0], one[1]))
+        ordered = sorted(intervals, key=lambda one: one[0])
         if any(after[0] <= before[1] for before, after in pairwise(ordered)):
             ordered = _first_wins(intervals)
         self.starts = [low for low, _, _ in ordered]

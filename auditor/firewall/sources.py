@@ -55,7 +55,7 @@ class Fan:
         self.is_exhausted = False
         self.budget = STEP_BUDGET
         self.refused = self.none
-        self._routes = True
+        self._routes: bool
         self._summaries: dict[tuple[str, State], Summary] = {}
         self._regions: dict[tuple[object, ...], tuple[Region, Region]] = {}
         self._depth = 0

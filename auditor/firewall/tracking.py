@@ -69,7 +69,7 @@ def implied_status(packet: Packet, state: str) -> tuple[int | None, int]:
     if state == "related":
         is_error = packet.protocol in (ICMP, ICMPV6)
         return (_CONFIRMED, _SEEN_REPLY | _ASSURED) if is_error else (None, 0)
-    if packet.protocol == TCP and not (packet.tcp_flags or 0) & _SYN:
+    if packet.protocol == TCP and packet.tcp_flags is not None and not packet.tcp_flags & _SYN:
         return _CONFIRMED | _SEEN_REPLY | _ASSURED, 0
     return _CONFIRMED | _SEEN_REPLY, 0 if packet.protocol in _NEVER_ASSURED else _ASSURED
 

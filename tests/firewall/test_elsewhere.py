@@ -304,6 +304,8 @@ def test_what_stops_and_what_is_in_doubt_is_named() -> None:
     assert "limit rate" in sources.doubt
     (_, sources) = found_by(CLOSED.format("-A FORWARD -m limit --limit 1/hour -j ACCEPT\n"))["direct"][0]
     assert "--limit 1/hour" in sources.doubt
+    assert not sources.allowed
+    assert TEST_NET & sources.unknown == TEST_NET
 
 
 def test_sources_come_by_the_interface_that_leads_back_to_them() -> None:

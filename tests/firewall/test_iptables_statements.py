@@ -192,6 +192,7 @@ def test_an_address_of_ipv6_stands_in_brackets_before_a_port(ask: Ask) -> None:
     packet = {**SYN6, "dst": "2001:db8:1::99"}
     for line, expected in (("-d 2001:db8:1::10/128", "drop"), ("-p tcp -m tcp --dport 5901", "drop")):
         assert verdict(ask, nat + saved(f"-A INPUT {line} -j DROP"), packet=packet) == expected
+    assert verdict(ask, nat, packet=packet) == "accept"  # it is one of the host's own
 
 
 @pytest.mark.parametrize(

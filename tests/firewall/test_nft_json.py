@@ -195,3 +195,77 @@ def test_a_text_may_name_chains_that_the_listing_has_not(ask: Ask) -> None:
     )
     ruleset = listing(table("netdev"), chain("netdev", "in", "ingress", policy="drop", dev="eth0"))
     assert ask(ruleset, ruleset_text=text)["verdict"] == "drop"
+
+
+CHATTY = """table inet t {
+	comment "once
+	flags dormant,
+	it is awake"
+
+	set s {
+		type ipv4_addr
+		flags dynamic
+	}
+
+	chain in {
+		type filter hook input priority filter; policy drop;
+		tcp dport 1 accept comment "dormant
+	flags dormant"
+	}
+}
+table inet u {
+	flags dormant
+	comment "one
+	more"
+}
+"""
+
+
+def test_a_comment_of_several_lines_puts_no_table_to_sleep(ask: Ask) -> None:
+    """Nft 1.0.6 takes such comments, and prints them as they are."""
+    tables = (table("inet", comment="once\n\tflags dormant,\n\tit is awake"), table("inet", "u", flags="t"))
+    ruleset = listing(*tables, chain("inet", "in", "input", policy="drop"))
+    assert ask(ruleset, ruleset_text=CHATTY)["verdict"] == "drop"
+    late = chain("inet", "late", "input", policy="drop", table="u")
+    assert ask(listing(*tables, late), ruleset_text=CHATTY)["verdict"] == "accept"
+
+
+def test_rules_name_no_devices_of_their_chain(ask: Ask) -> None:
+    ruleset = listing(table("netdev"), chain("netdev", "in", "ingress", policy="drop"))
+    text = """table netdev t {
+	set in {
+		type ipv4_addr
+		comment "this
+		type filter hook ingress device eth1 priority"
+	}
+
+	chain device {
+	}
+
+	chain in {
+		type filter hook ingress device "eth0" priority filter; policy drop;
+		tcp dport 22 jump device
+		tcp dport 23 accept comment "
+		type filter hook ingress device eth1 priority filter"
+		accept comment "is the device of hook"
+	}
+}
+"""
+    rules = (
+        rule("netdev", "in", match(DPORT, 22), {"jump": {"target": "device"}}),
+        rule("netdev", "in", match(DPORT, 23), "accept"),
+        rule("netdev", "in", match(DPORT, 24), "accept"),
+    )
+    objects = (table("netdev"), chain("netdev", "device"), chain("netdev", "in", "ingress", policy="drop"), *rules)
+    assert ask(listing(*objects), ruleset_text=text)["verdict"] == "drop"
+    assert ask(ruleset, {**SYN, "iface": "eth1"}, ruleset_text=text)["verdict"] == "accept"
+
+
+def test_of_a_set_that_is_not_listed_there_may_be_more(ask: Ask) -> None:
+    element = {"element": {"family": "inet", "table": "t", "name": "ports", "elem": [22]}}
+    objects = (*INPUT, element, inet(match(DPORT, "@ports"), "drop"))
+    for port, verdict in ((22, "drop"), (5900, "unknown")):
+        assert ask(listing(*objects), {**SYN, "dport": port})["verdict"] == verdict
+    ports = {"set": {"family": "inet", "table": "t", "name": "ports", "type": "inet_service", "elem": [80]}}
+    for port, verdict in ((22, "drop"), (80, "drop"), (5900, "accept")):
+        assert ask(listing(ports, *objects), {**SYN, "dport": port})["verdict"] == verdict

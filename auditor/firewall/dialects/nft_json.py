@@ -81,26 +81,31 @@ def _collect(kind: str, body: dict[str, Json], tables: dict[TableKey, "_Table"])
             is_open="dynamic" in _words(body.get("flags")),
         )
     elif kind == "element":
-        table.sets.setdefault(str(body.get("name")), NamedSet()).elements.extend(body.get("elem", []))
+        # Of a set that is not listed itself there may be more.
+        table.sets.setdefault(str(body.get("name")), NamedSet(is_open=True)).elements.extend(body.get("elem", []))
 
 
 def _words(flags: Json) -> list[str]:
     return [str(flag) for flag in flags] if isinstance(flags, list) else [] if flags is None else [str(flags)]
 
 
+def _lines(listing: str) -> list[str]:
+    """Return the lines of a text of nft; what is quoted, such as a comment of several lines, is one word."""
+    parts = listing.split('"')
+    parts[1::2] = ["_".join(part.split()) for part in parts[1::2]]
+    return '"'.join(parts).split("\n")
+
+
 def _dormant(listing: str) -> set[TableKey]:
     """Return the tables that the text says are switched off."""
     asleep: set[TableKey] = set()
-    table: TableKey | None = None
-    for line in listing.split("\n"):
-        words = line.split()
-        if line.startswith("table ") and len(words) == len(("table", "family", "name", "{")):
+    table: TableKey = ("", "")
+    for line in _lines(listing):
+        words = line.replace(",", " ").split()
+        if words[:1] == ["table"] and len(words) == len(("table", "family", "name", "{")):
             table = (words[1], words[2])
-        elif words[:1] == ["flags"] and table is not None and line.startswith("\tflags"):
-            if "dormant" in line.replace(",", " ").split():
-                asleep.add(table)
-        elif line.startswith("\tchain "):
-            table = None
+        elif line.startswith("\tflags ") and "dormant" in words:
+            asleep.add(table)
     return asleep
 
 
@@ -108,13 +113,13 @@ def _devices(listing: str) -> dict[tuple[str, str, str], list[str]]:
     """Return the devices that base chains are bound to, from the text of nft."""
     found: dict[tuple[str, str, str], list[str]] = {}
     family = table = chain = ""
-    for line in listing.split("\n"):
+    for line in _lines(listing):
         words = line.split()
         if words[:1] == ["table"] and len(words) == len(("table", "family", "name", "{")):
             family, table = words[1:3]
         elif words[:1] == ["chain"]:
             chain = words[1]
-        elif words[:1] == ["type"] and "hook" in words and words[4:5] in (["device"], ["devices"]):
+        elif words[:1] == ["type"] and words[4:5] in (["device"], ["devices"]):
             named = words[5 : words.index("priority")] if "priority" in words else []
             found[family, table, chain] = [word.strip('",') for word in named if word not in ("=", "{", "}")]
     return found

@@ -17,7 +17,7 @@ class NamedSet:
 
     elements: list[Json] = field(default_factory=list)
     """Elements: values, or pairs of value and data."""
-    is_open: bool = False
+    is_open: bool
     """Whether packets or time add members."""
     read: dict[tuple[Field, ...], Keys] = field(default_factory=dict)
     """What was made of it, by the fields that are looked up."""
