@@ -247,6 +247,12 @@ def test_a_map_of_ports_is_looked_up_for_all_sources() -> None:
         assert not found.doubt
 
 
+def test_a_map_of_ports_is_in_no_doubt_about_the_one_that_is_asked() -> None:
+    for port in (5900, 22):
+        found = closed(one(_vmap(DPORT, (port, {"continue": None}))), one(TEST, LIMIT, "accept"))
+        assert found.doubt == _text("ip saddr 203.0.113.0/24 limit rate 5/minute")
+
+
 def test_a_map_of_what_is_not_known_may_say_all_that_it_holds() -> None:
     packet = {key: value for key, value in SYN.items() if key != "dport"}
     found = closed(one(_vmap(DPORT, (22, ACCEPT))), packet=packet)

@@ -26,6 +26,12 @@ from tests.firewall.fan import SADDR, closed, one, opened, region
         ),
         (match(SADDR, "9.9.9.9", "<="), "1.0.0.0-9.9.9.9", ""),
         (match({"fib": {"result": "type", "flags": ["saddr"]}}, "unicast"), "1.0.0.0-9.255.255.255", ""),
+        (
+            match(
+                {"fib": {"result": "type", "flags": ["saddr"]}}, {"set": [{"elem": {"val": "unicast", "limit": {}}}]}
+            ),
+            "", "1.0.0.0-9.255.255.255",
+        ),
     ],
 )  # fmt: skip
 def test_a_condition_on_the_source(condition: Any, allowed: str, unknown: str) -> None:

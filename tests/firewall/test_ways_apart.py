@@ -251,6 +251,7 @@ def test_a_redirect_of_ipv6_is_to_its_loopback_address(ask: Ask) -> None:
         ("expected", {**SYN, "ct_state": "related"}, "unknown"),
         ("expected", {**ESTABLISHED, "ct_status": ["assured"]}, "accept"),
         ("expected", {**SYN, "proto": "udp", "ct_state": "established"}, "accept"),
+        ("expected", {**SYN, "proto": "icmp", "icmp_type": 0, "icmp_code": 0, "ct_state": "established"}, "accept"),
         ("expected", {**SYN, "proto": "icmp", "icmp_type": 3, "icmp_code": 3, "ct_state": "related"}, "accept"),
         (["expected", "assured"], {**SYN, "proto": "udp", "ct_state": "established"}, "unknown"),
         (["confirmed", "assured"], {**SYN, "proto": "udp", "ct_state": "established"}, "drop"),
