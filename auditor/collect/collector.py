@@ -29,7 +29,9 @@ cannot exit there. Where it ends with status 0 the section is answered; else the
 A fragment for Windows is PowerShell 5.1 that a constrained language takes (``collect/head.ps1``): cmdlets, operators,
 strings and properties, no type that is called. ``Row FIELD...`` prints a row of fields parted by tabs, in printable
 ASCII; ``Absent``, ``Denied``, ``Failed`` end the section and ``Partial`` does not, each with a reason; ``Have NAME``
-tells whether a command is there. What it throws makes the section *failed*, or *denied* where rights were missing.
+tells whether a command is there. ``Value KEY NAME`` gives one value of the registry, nothing where there is none;
+``Hives`` fills ``$hives`` with the users whose registry is loaded, by SID; ``$level`` is ``administrator`` or
+``limited``. What it throws makes the section *failed*, or *denied* where rights were missing.
 
 Starting processes is what costs a host. ``show`` and ``scan`` start none: the probe's one ``awk``, through which all
 output runs, reads the files. A shell reads a file a byte at a time and searches a long text slowly: what several
@@ -100,6 +102,18 @@ def fields(line: str, count: int, separator: str = "\t") -> list[str]:
         message = f"{len(parts)} fields instead of {count}"
         raise ValueError(message)
     return parts
+
+
+def row_of(line: str, kinds: Mapping[str, int]) -> tuple[str, list[str]]:
+    """Part a row into what it tells, its first field, and so many further ones as that has; else raise ValueError."""
+    kind, *rest = line.split("\t")
+    if kind not in kinds:
+        message = f"unknown row {kind[:20]!r}"
+        raise ValueError(message)
+    if len(rest) != kinds[kind]:
+        message = f"{len(rest)} fields instead of {kinds[kind]} in a row {kind!r}"
+        raise ValueError(message)
+    return kind, rest
 
 
 @lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ $sectionBytes = [int]$words[2]
 $totalSeconds = [int]$words[3]
 $begun = Get-Date
 $tab = "`t"
+$hives = @()
 
 # ---- the words of a section (documented in auditor/collect/collector.py)
 
@@ -39,6 +40,23 @@ function Row {
 }
 function Have([string]$name) {
     return [bool](Get-Command -Name $name -ErrorAction SilentlyContinue)
+}
+
+# One value of a registry key, and no other; nothing where there is none. A key that may not be read ends the section.
+function Value([string]$path, [string]$name) {
+    if (-not (Test-Path -LiteralPath $path)) { return }
+    if ((Get-Item -LiteralPath $path).Property -contains $name) {
+        (Get-ItemProperty -LiteralPath $path -Name $name).$name
+    }
+}
+# Fills $hives with the users whose registry is loaded, by SID.
+function Hives {
+    $missed = @()
+    $found = @(Get-ChildItem -LiteralPath 'Registry::HKEY_USERS' -ErrorAction SilentlyContinue -ErrorVariable missed)
+    if ($missed.Count -gt 0) { Partial "the registry of $($missed.Count) accounts cannot be read" }
+    $script:hives = @(foreach ($hive in $found) {
+        if ($hive.PSChildName -match '^S-1-(5-21|12-1)-[0-9-]+$') { [string]$hive.PSChildName }
+    })
 }
 
 # ---- the sections

@@ -127,7 +127,10 @@ class Link:
     is_up: bool
     """Whether it is up."""
     kind: str = ""
-    """``veth``, ``macvlan``, ``bridge``, …, where it was asked for; empty for a card of the machine."""
+    """``veth``, ``macvlan``, ``bridge``, …, where it was asked for; empty for a card of the machine. On Windows
+    ``wireless``, ``loopback``, ``tunnel``, ``ppp``, ``mobile``."""
+    guid: str | None = None
+    """Its identifier, by which firewall rules name it (Windows)."""
     master: str | None = None
     """The bridge or bond that it is a port of."""
     peer: int | None = None
