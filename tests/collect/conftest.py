@@ -81,6 +81,8 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
+    if isinstance(value, frozenset):
+        return sorted(_plain(one) for one in value)  # type: ignore[type-var]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _record(value)
     return value

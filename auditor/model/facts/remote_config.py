@@ -45,6 +45,8 @@ class RemoteManagement:
     """The line of the host's own answer that says so."""
     users: tuple[str, ...] = ()
     """Who may use it, where the feature says so; empty means everyone it lets in."""
+    ports: frozenset[int] = frozenset()
+    """Ports it is set to listen on, where the host says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
