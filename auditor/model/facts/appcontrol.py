@@ -8,7 +8,8 @@ class ExecutionControl:
     """One mechanism that can refuse to run a program, and what it does now."""
 
     mechanism: str
-    """``fapolicyd``, ``apparmor``, ``selinux``, ``gatekeeper``, ``applocker``, ``wdac``, ``srp``, ``noexec mount``."""
+    """``fapolicyd``, ``apparmor``, ``selinux``, ``gatekeeper``, ``applocker``, ``wdac``, ``srp``, ``noexec mount``,
+    ``smart app control``."""
     mode: str
     """``enforcing``, ``auditing``, ``off``: what it does with a program that is not allowed."""
     subject: str = ""
@@ -25,6 +26,44 @@ class BlockedProgram:
     """Which mechanism denies it."""
     subject: str
     """Path, publisher, hash or name that is denied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramCondition:
+    """What a rule of AppLocker or SRP says of the programs that it is about."""
+
+    kind: str
+    """``path``, ``publisher`` or ``hash``."""
+    subject: str
+    """Path with its variables and ``*``, distinguished name of the publisher, or digest, as the rule writes it."""
+    product: str = ""
+    """Product of the publisher; ``*`` for any."""
+    binary: str = ""
+    """Original file name: of the publisher's, ``*`` for any; of a digest, what it was taken of."""
+    versions: str = ""
+    """Lowest and highest version as ``1.0-*``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionRule:
+    """One rule of AppLocker or SRP: whom it lets, or keeps from, running what."""
+
+    mechanism: str
+    """``applocker`` or ``srp``."""
+    collection: str
+    """What kind of file it is about: ``Exe``, ``Dll``, ``Msi``, ``Script``, ``Appx``; empty for all."""
+    action: str
+    """``allow``, ``deny``, or ``basic`` for a run without an administrator's rights (SRP)."""
+    who: str
+    """Security identifier of the user or group that it holds for; empty for everybody."""
+    identifier: str
+    """Its id."""
+    name: str = ""
+    """What an administrator called it."""
+    conditions: tuple[ProgramCondition, ...]
+    """What it is about: any of these."""
+    exceptions: tuple[ProgramCondition, ...] = ()
+    """What it is not about although a condition holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
