@@ -24,6 +24,18 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserProfile:
+    """The profile of a user of Windows, and whether his part of the registry could be looked at."""
+
+    sid: str
+    """Security identifier of the user."""
+    home: str
+    """Folder of the profile."""
+    is_loaded: bool
+    """Whether his registry is loaded, as it is while he is logged on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """One group and its direct members."""
 

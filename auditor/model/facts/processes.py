@@ -1,6 +1,7 @@
 """What is running on a host."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +38,17 @@ class Process:
     """Company name in the program's version resource (Windows)."""
     original_name: str | None = None
     """Original file name in the program's version resource (Windows): tells a renamed tool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramTrace:
+    """A record of the host that a program ran, whether or not it still runs or lies on the disk."""
+
+    path: str
+    """The program as the record names it: a path that may begin with a device, or the family of a package."""
+    when: datetime
+    """When it was last seen to run, UTC."""
+    user: str
+    """Security identifier of the user who ran it."""
+    record: str
+    """What keeps the record, such as ``bam``."""
