@@ -20,3 +20,17 @@ class RemoteLogon:
     """Whether it was let in."""
     record: str
     """Log or journal that holds the record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventLog:
+    """One log of events of a Windows host, and how far it goes back."""
+
+    name: str
+    """Its name, such as ``Security``; ``Microsoft-Windows-Sysmon/Operational`` is there where Sysmon is installed."""
+    is_enabled: bool
+    """Whether events are written to it."""
+    count: int
+    """Records it holds."""
+    oldest: datetime | None
+    """When its oldest record was written, UTC; None where it is empty."""

@@ -149,6 +149,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedName:
+    """A name that the host looked up lately, as its cache of DNS has it: evidence of interest, never of absence."""
+
+    name: str
+    """The name that was asked for."""
+    record: str
+    """The name that the record is of, which another record may have led to."""
+    kind: int
+    """Type of the record by its number: 1 for A, 28 for AAAA, 5 for CNAME."""
+    data: str
+    """What it says: an address or a name; empty for a name that does not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSpace:
     """A network namespace beside the host's own, in which something listens."""
 

@@ -1,6 +1,7 @@
 """What a host starts by itself."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -70,3 +71,19 @@ class Service:
     """Ports that its manager listens on for it, as ``5900/tcp``."""
     starts: str | None = None
     """Unit that a connection to these ports starts, where it is another one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceInstallation:
+    """A record of the host that a service was installed (Windows), whether or not it is still there."""
+
+    when: datetime
+    """When it was installed, UTC."""
+    name: str
+    """Its name."""
+    command: str
+    """Command it was to run, redacted."""
+    account: str
+    """Account it was to run as."""
+    record: str
+    """Log that holds the record."""
