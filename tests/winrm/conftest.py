@@ -18,10 +18,31 @@ from tests.winrm.server import PASSWORD, USER, Behaviour, Server, serving, user_
 
 Serve = Callable[..., Server]
 
+# Reads all of its input, as the launcher does, and answers to the token at its end.
+_STAND_IN = """#!/bin/sh
+input=$(cat)
+parameters=${input##*@@p:}
+printf '#< CLIXML\\r\\n<Objs></Objs>' >&2
+printf 'auditor-probe 1 %s ascii\\r\\n' "${parameters%% *}"
+cat "$0.answer"
+printf '%s' "${input%@@p:*}" >"$0.script"
+"""
+
 
 @pytest.fixture(autouse=True)
 def _known_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NTLM_USER_FILE", str(user_file(tmp_path)))
+
+
+@pytest.fixture
+def powershell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a stand-in for PowerShell in front of the path of the host's commands: it says what is in ``.answer``."""
+    file = tmp_path / "bin" / "powershell.exe"
+    file.parent.mkdir()
+    file.write_text(_STAND_IN)
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{file.parent}:/usr/bin:/bin")
+    return file
 
 
 @pytest.fixture

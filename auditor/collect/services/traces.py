@@ -8,7 +8,7 @@ keys are described by those who read them for forensics (ATT&CK T1547.001, T1053
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from auditor.collect.collector import Collector, row_of, take_lines
+from auditor.collect.collector import Collector, number_of, row_of, take_lines
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import ProgramTrace
 from auditor.model.facts.services import Service, ServiceManager, StartMode
@@ -125,7 +125,7 @@ class _Reader:
                 raise ValueError(message)
             self.asked.add(rest[0])
         elif kind == "more":
-            text = f"Of the record of programs that ran 5000 of {rest[0][:20]} entries were read."
+            text = f"Of the record of programs that ran 5000 of {number_of(rest[0], 'count')} entries were read."
             self.limits = (Limit(id=MANY, text=text),)
         elif kind == "ran":
             self.facts.append((number, _trace(*rest)))
