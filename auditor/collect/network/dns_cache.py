@@ -16,7 +16,11 @@ _WINDOWS = r"""
 if (-not (Have 'Get-DnsClientCache')) { Failed 'Get-DnsClientCache is not there' }
 $names = @(Get-DnsClientCache)
 foreach ($one in @($names | Select-Object -First 5000)) {
-    if ($null -ne $one) { Row 'name' $one.Entry $one.RecordName ([int]$one.Type) $one.Data }
+    if ($null -eq $one) { continue }
+    # What is shown as RecordName is the property Name.
+    $record = [string]$one.Name
+    if (-not $record) { $record = [string]$one.RecordName }
+    Row 'name' $one.Entry $record ([int]$one.Type) $one.Data
 }
 if ($names.Count -gt 5000) { Row 'more' $names.Count }
 Row 'asked'

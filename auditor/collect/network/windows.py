@@ -58,13 +58,22 @@ else {
 
 _KINDS = {"interface": 6, "adapter": 4, "address": 4, "route": 3, "card": 3, "subnet": 3, "asked": 0}
 _FAMILIES = {"IPv4": Family.IP, "2": Family.IP, "IPv6": Family.IP6, "23": Family.IP6}
-_STATES = {"Connected": True, "1": True, "Disconnected": False, "0": False}
-_SWITCHES = {"Enabled": "1", "1": "1", "Disabled": "0", "0": "0"}
+_STATES = {"Connected": True, "Disconnected": False}
+_SWITCHES = {"Enabled": "1", "Disabled": "0"}
 # An address that is invalid or a duplicate is not in use (MSFT_NetIPAddress.AddressState).
 _UNUSED = ("Invalid", "0", "Duplicate", "2")
 _USED = ("Tentative", "1", "Deprecated", "3", "Preferred", "4")
 # IANA ifType, where it is not that of an ordinary card (6).
-_TYPES = {"6": "", "23": "ppp", "24": "loopback", "71": "wireless", "131": "tunnel", "243": "mobile", "244": "mobile"}
+_TYPES = {
+    "": "",
+    "6": "",
+    "23": "ppp",
+    "24": "loopback",
+    "71": "wireless",
+    "131": "tunnel",
+    "243": "mobile",
+    "244": "mobile",
+}
 _ON_LINK = ("0.0.0.0", "::")  # noqa: S104 — read, not bound
 _MULTICAST = (ipaddress.ip_network("224.0.0.0/4"), ipaddress.ip_network("ff00::/8"))
 _BROADCAST = "255.255.255.255/32"
@@ -105,8 +114,8 @@ class _Reader:
             self.interfaces[index] = _Interface(number=number, name=rest[2], is_up={Family.IP: True, Family.IP6: True})
             self.types[index] = ("", rest[1])
         elif kind == "adapter":
-            number_of(rest[1], "type of interface")
-            self.types[index] = (_TYPES.get(rest[1], f"type {rest[1]}"), rest[2])
+            kind = str(number_of(rest[1], "type of interface")) if rest[1] else ""
+            self.types[index] = (_TYPES.get(kind, f"type {kind}"), rest[2])
         elif kind == "route":
             self._take_route(number, index, rest)
         else:
