@@ -1,0 +1,80 @@
+"""What the fragments for Windows print is what their readers know: no row, and no field of one, is of one side only."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+import tree_sitter
+import tree_sitter_powershell
+
+from auditor.collect.registry import collectors
+from auditor.model.host import OsFamily
+
+_PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+_FRAGMENTS = {
+    name: one.scripts[OsFamily.WINDOWS] for name, one in collectors().items() if OsFamily.WINDOWS in one.scripts
+}
+_KINDS: dict[str, dict[str, int]] = {
+    name: sys.modules[f"auditor.collect.{name}"].__dict__["_KINDS"]
+    for name in _FRAGMENTS
+    if "_KINDS" in sys.modules[f"auditor.collect.{name}"].__dict__
+}
+_SECRET_WORDS = ("passw", "secret", "token")
+
+
+def _commands(script: str, name: str) -> Iterator[list[str]]:
+    """Yield the arguments of each call of a command."""
+    waiting = [_PARSER.parse(script.encode()).root_node]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.children)
+        if node.type != "command" or node.children[0].text != name.encode():
+            continue
+        elements = [child for part in node.children[1:] for child in part.children]
+        words = [child.text.decode() for child in elements if child.type != "command_argument_sep" and child.text]
+        yield words
+
+
+@pytest.mark.parametrize("name", _KINDS)
+def test_each_row_has_the_fields_that_its_reader_wants(name: str) -> None:
+    printed = [(words[0].strip("'"), len(words) - 1) for words in _commands(_FRAGMENTS[name], "Row")]
+    assert set(printed) == set(_KINDS[name].items())
+
+
+def test_readers_of_rows_by_kind_are_held_to_this() -> None:
+    assert {"network.windows", "remote_config.rdp", "services.traces", "logons.windows"} <= set(_KINDS)
+    assert list(_commands("Row 'a' $b ([int]$c)", "Row")) == [["'a'", "$b", "([int]$c)"]]
+
+
+def test_no_value_that_is_a_password_is_asked_for() -> None:
+    """Of such a value only its name is told; the one command that reads values reads those that are named."""
+    script = _FRAGMENTS["remote_config.vnc"]
+    assert "Get-ItemProperty" not in script
+    asked = [name for name, _ in _named(script)]
+    assert len(asked) > 30
+    assert [name for name in asked if any(word in name.lower() for word in _SECRET_WORDS)] == []
+
+
+def _named(script: str) -> Iterator[tuple[str, str]]:
+    """Yield the names of values in each list that ``Told`` and ``Written`` are given."""
+    for line in script.replace(",\n", ", ").splitlines():
+        variable, equals, names = line.strip().partition(" = @(")
+        if equals and variable in ("$tight", "$real", "$older", "$ultra"):
+            for name in names.rstrip(")").split(","):
+                yield name.strip(" '"), variable
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        pytest.param("network.dns_cache", "-First 5000", id="names"),
+        pytest.param("services.traces", "-First 3000", id="tasks"),
+        pytest.param("services.traces", "-gt 5000", id="traces"),
+        pytest.param("appcontrol.windows", "-First 2000", id="rules-of-applocker"),
+        pytest.param("appcontrol.windows", "-le 1000000", id="applockers-xml"),
+        pytest.param("logons.windows", "-MaxEvents $most", id="events"),
+        pytest.param("remote_config.vnc", "-gt 262144", id="a-settings-file"),
+    ],
+)
+def test_what_others_can_make_long_is_bounded(name: str, bound: str) -> None:
+    assert bound in _FRAGMENTS[name]
