@@ -3,7 +3,7 @@
 
 # What a fragment prints is either a row, which Row made, or the outcome that Partial made: anything else is a fault of
 # ours, and said so.
-function Section([string]$id, [scriptblock]$fragment) {
+function Section([string]$id, $fragment) {
     "@begin $id"
     $elapsed = ((Get-Date) - $begun).TotalSeconds
     if ($elapsed -ge $totalSeconds) {

@@ -7,6 +7,7 @@ import pytest
 import tree_sitter
 import tree_sitter_powershell
 
+from auditor.collect.ps_probe import ps_probe
 from auditor.collect.registry import collectors
 from auditor.model.host import OsFamily
 
@@ -19,6 +20,12 @@ _KINDS: dict[str, dict[str, int]] = {
     for name in _FRAGMENTS
     if "_KINDS" in sys.modules[f"auditor.collect.{name}"].__dict__
 }
+# Methods of strings, times and tables, which are of the types that a constrained language knows.
+_METHODS = {
+    "AddDays", "ContainsKey", "LastIndexOf", "Split", "StartsWith", "Substring", "ToCharArray", "ToString",
+    "ToUniversalTime", "Trim",
+}  # fmt: skip
+_TYPES = {"bool", "int", "int64", "string", "xml"}
 _SECRET_WORDS = ("passw", "secret", "token")
 
 
@@ -44,6 +51,27 @@ def test_each_row_has_the_fields_that_its_reader_wants(name: str) -> None:
 def test_readers_of_rows_by_kind_are_held_to_this() -> None:
     assert {"network.windows", "remote_config.rdp", "services.traces", "logons.windows"} <= set(_KINDS)
     assert list(_commands("Row 'a' $b ([int]$c)", "Row")) == [["'a'", "$b", "([int]$c)"]]
+
+
+def _nodes(script: str, kind: str) -> Iterator[tuple[str, str]]:
+    """Yield the text of each node of a kind, and the kind of the node it stands in."""
+    waiting = [_PARSER.parse(script.encode()).root_node]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.children)
+        if node.type == kind and node.text and node.parent is not None:
+            yield node.text.decode(), node.parent.type
+
+
+def test_a_constrained_language_knows_every_type_and_method() -> None:
+    """about_Language_Modes: a method of another type is not called there, and no other type is named."""
+    called = {name for name, parent in _nodes(ps_probe(), "member_name") if parent == "invokation_expression"}
+    assert called - _METHODS == {"ToXml"}
+    script = _FRAGMENTS["logons.windows"]
+    assert script.count("ToXml()") == 1
+    # An event's XML is asked for in the full language alone.
+    assert script.rindex("if ($isFull) {", 0, script.index("ToXml()")) == script.index("if ($isFull) {")
+    assert {text.strip("[]") for text, _ in _nodes(ps_probe(), "type_literal")} <= _TYPES
 
 
 def test_no_value_that_is_a_password_is_asked_for() -> None:

@@ -30,6 +30,7 @@ from auditor.model.reading import Reading
 from auditor.run.pipeline import Answered, to_evidence
 from auditor.transport.winrm import WinRmTransport
 from tests.winrm.host import PROGRAMS, WindowsHost, described, plain
+from tests.winrm.host import Service as HostService
 from tests.winrm.host_firewall import firewall_rows
 from tests.winrm.host_sections import SECTIONS
 
@@ -129,6 +130,26 @@ def test_a_line_that_no_reader_knows_would_be_noticed(ask: Ask) -> None:
     host = WindowsHost(rows={"system.windows": (("version", "Windows 12"),)})
     section = read(ask(host)).sections["system.windows"]
     assert [one.text for one in section.unread] == ["version\tWindows 12"]
+
+
+def test_secrets_in_command_lines_stay_behind(ask: Ask) -> None:
+    secret, command = "hunter2-of-the-host", '"C:\\x.exe" --password hunter2-of-the-host'
+    run = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run"
+    host = WindowsHost(
+        services=(HostService(name="x", command=command),),
+        rows={
+            "services.traces": (("run", "", run, "x", command), ("task", "\\", "x", 3, "", "program", "x", command)),
+            "logons.windows": (("install", "System", "2026-11-19T09:00:00Z", "x", "LocalSystem", command),),
+            "remote_config.vnc": (
+                ("key", "ultravnc", "", "C:\\ultravnc.ini"),
+                ("value", "service_commandline", 3, command),
+            ),
+        },
+    )
+    evidence = ask(host)
+    redacted = {section.id: section.redactions for section in evidence.sections if section.redactions}
+    assert redacted == {"services.windows": 1, "services.traces": 2, "logons.windows": 1, "remote_config.vnc": 1}
+    assert all(secret not in section.text for section in evidence.sections)
 
 
 def test_a_product_that_is_not_planted_is_not_found(ask: Ask) -> None:

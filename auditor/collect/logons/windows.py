@@ -22,6 +22,8 @@ from auditor.model.verdict import Limit
 # Where the language is constrained an event has no XML: its values are taken by their place, which is the same there.
 # A search of a log of very many records takes minutes, so that of such a log the newest events of a kind are taken.
 _WINDOWS = r"""
+# A search cannot be ended: it is not begun where the rest of the probe took most of its time.
+if (((Get-Date) - $begun).TotalSeconds -ge ($totalSeconds - 15)) { Failed 'the rest of the probe took too long' }
 $isFull = [string]$ExecutionContext.SessionState.LanguageMode -eq 'FullLanguage'
 $sessions = 'Microsoft-Windows-TerminalServices-LocalSessionManager/Operational'
 $since = 'TimeCreated[timediff(@SystemTime) <= 2592000000]'
@@ -67,6 +69,11 @@ function Told([string]$log, $record) {
     }
     else { Row 'session' $time $id $said['User'] $said['Address'] }
 }
+# Whether an error says that a log may not be read; its words are in the language of the host.
+function Closed($said) {
+    return [string]$said.CategoryInfo.Reason -eq 'UnauthorizedAccessException' -or
+        [string]$said.FullyQualifiedErrorId -like 'LogInfoUnavailable*'
+}
 # How far a log goes back, and whether it may be read.
 function State([string]$log) {
     try {
@@ -85,9 +92,7 @@ function State([string]$log) {
     }
     catch {
         if ([string]$_.FullyQualifiedErrorId -like 'NoMatchingLogsFound*') { Row 'missing' $log }
-        elseif ([string]$_.CategoryInfo.Reason -eq 'UnauthorizedAccessException') {
-            "outcome denied the log $log is closed to this account"
-        }
+        elseif (Closed $_) { "outcome denied the log $log is closed to this account" }
         else { Partial "the log $log cannot be read: $_" }
     }
 }
@@ -97,9 +102,7 @@ function Ask([string]$log, [string]$query, [int]$most) {
         $why = [string]$_.FullyQualifiedErrorId
         if ($why -like 'NoMatchingEventsFound*') { Row 'read' $log; return }
         if ($why -like 'NoMatchingLogsFound*') { Row 'read' $log; return }
-        if ([string]$_.CategoryInfo.Reason -eq 'UnauthorizedAccessException') {
-            "outcome denied the log $log is closed to this account"
-        }
+        if (Closed $_) { "outcome denied the log $log is closed to this account" }
         else { Partial "the log $log cannot be read: $_" }
         return
     }
@@ -111,7 +114,7 @@ Row 'since' ((Get-Date).ToUniversalTime().AddDays(-30).ToString('o'))
 foreach ($log in @('Security', 'System', $sessions, 'Microsoft-Windows-Sysmon/Operational')) { State $log }
 try { $size = [int64](Get-WinEvent -ListLog 'Security').RecordCount }
 catch { $size = 0 }
-if ($size -le 500000) {
+if ($size -le 200000) {
     $kinds = "EventData[Data[@Name='LogonType']='10' or Data[@Name='LogonType']='12']"
     Ask 'Security' "*[System[(EventID=4624) and $since] and $kinds]" 1000
     Ask 'Security' "*[System[(EventID=4697) and $since]]" 500
