@@ -204,8 +204,11 @@ def _after(text: str, what: str, at: int) -> int:
 def _attributes(text: str, at: int) -> tuple[dict[str, str], int]:
     """Read ``name="value"`` up to the end of a tag; where that is."""
     found: dict[str, str] = {}
+    closing = text.find(">", at)
     while True:
-        closing = text.find(">", at)
+        if 0 <= closing < at:
+            # It stood in a value.
+            closing = text.find(">", at)
         equals = text.find("=", at, closing) if closing >= 0 else -1
         if closing < 0:
             raise ValueError("a tag that does not end")

@@ -27,7 +27,7 @@ function Kept([string]$user, [string]$path) {
 }
 function Linked([string]$user, [string]$folder) {
     if (-not (Test-Path -LiteralPath $folder)) { return }
-    foreach ($file in @(Get-ChildItem -LiteralPath $folder | Select-Object -First 200)) {
+    foreach ($file in @(Get-ChildItem -LiteralPath $folder -Force | Select-Object -First 200)) {
         if ($null -ne $file -and $file.Name -ne 'desktop.ini') { Row 'startup' $user $folder $file.Name }
     }
 }
