@@ -97,6 +97,7 @@ class _Reader:
     facts: list[tuple[int, _Fact]] = field(default_factory=list)
     interfaces: dict[int, _Interface] = field(default_factory=dict)
     types: dict[int, tuple[str, str]] = field(default_factory=dict)
+    named: dict[str, int] = field(default_factory=dict)
     own: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
     is_whole: bool = False
@@ -111,7 +112,8 @@ class _Reader:
         if kind == "interface":
             self._take_interface(number, index, rest)
         elif kind == "card":
-            self.interfaces[index] = _Interface(number=number, name=rest[2], is_up={Family.IP: True, Family.IP6: True})
+            name = self._name(index, rest[2])
+            self.interfaces[index] = _Interface(number=number, name=name, is_up={Family.IP: True, Family.IP6: True})
             self.types[index] = ("", rest[1])
         elif kind == "adapter":
             kind = str(number_of(rest[1], "type of interface")) if rest[1] else ""
@@ -126,10 +128,7 @@ class _Reader:
         if family not in _FAMILIES or state not in _STATES:
             message = f"unknown family {family[:20]!r} or state {state[:20]!r}"
             raise ValueError(message)
-        if not name:
-            message = "an interface without a name"
-            raise ValueError(message)
-        found = self.interfaces.setdefault(index, _Interface(number=number, name=name))
+        found = self.interfaces.setdefault(index, _Interface(number=number, name=self._name(index, name)))
         found.is_up[_FAMILIES[family]] = _STATES[state]
         for key, value in (("forwarding", forwarding), ("weak_host_receive", weak)):
             if value not in _SWITCHES:
@@ -137,6 +136,15 @@ class _Reader:
                 raise ValueError(message)
             setting = f"windows.{_FAMILIES[family]}.{found.name}.{key}"
             self.facts.append((number, KernelSetting(key=setting, value=_SWITCHES[value])))
+
+    def _name(self, index: int, alias: str) -> str:
+        """Return the name of an interface, which is an administrator's choice: none may pass for another."""
+        # Of this name is the loopback interface elsewhere.
+        name = f"{alias} (interface {index})" if alias == "lo" else alias
+        if not name or self.named.setdefault(name, index) != index:
+            message = "an interface without a name, or with that of another"
+            raise ValueError(message)
+        return name
 
     def _take_address(self, number: int, index: int, rest: list[str]) -> None:
         if rest[3:] and rest[3] not in (*_USED, *_UNUSED):
