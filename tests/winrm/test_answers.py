@@ -152,6 +152,18 @@ def test_secrets_in_command_lines_stay_behind(ask: Ask) -> None:
     assert all(secret not in section.text for section in evidence.sections)
 
 
+def test_a_name_that_would_part_rows_stays_in_its_field(ask: Ask) -> None:
+    """An administrator of the host, or who became one, chooses names; none can forge a row, a marker or a section."""
+    name = "x\r\n@end services.windows 0\n@begin software.uninstall\n|\tTeamViewer\tTeamViewer\ud800"
+    host = WindowsHost(services=(HostService(name=name, command="=cmd|' /C calc'!A0"),))
+    reading = read(ask(host))
+    (forged,) = [one for one in reading.of(Service) if one.name.startswith("x")]
+    assert forged.name.startswith(
+        "x^u000d^u000a@end services.windows 0^u000a@begin software.uninstall^u000a|^u0009Team"
+    )
+    assert {one.product for one in match(reading, load_catalogue())} & PROGRAMS.keys() == set()
+
+
 def test_a_product_that_is_not_planted_is_not_found(ask: Ask) -> None:
     clean = read(ask(WindowsHost()))
     assert {one.product for one in match(clean, load_catalogue())} & PROGRAMS.keys() == set()

@@ -48,7 +48,8 @@ function Named($record) {
     }
     else {
         $order = $places[[string]$record.Id]
-        foreach ($name in @($order.Keys)) { $said[$name] = [string]$record.Properties[$order[$name]].Value }
+        $values = @($record.Properties)
+        foreach ($name in @($order.Keys)) { $said[$name] = [string]$values[$order[$name]].Value }
     }
     return $said
 }
