@@ -20,7 +20,11 @@ from auditor.model.verdict import Limit
 _WINDOWS = r"""
 function Kept([string]$user, [string]$path) {
     if (-not (Test-Path -LiteralPath "Registry::$path")) { return }
-    $entries = Get-ItemProperty -LiteralPath "Registry::$path"
+    try { $entries = Get-ItemProperty -LiteralPath "Registry::$path" }
+    catch {
+        Partial "the key $path cannot be read: $_"
+        return
+    }
     foreach ($name in @((Get-Item -LiteralPath "Registry::$path").Property)) {
         if ($name) { Row 'run' $user $path $name $entries.$name }
     }

@@ -13,9 +13,10 @@ $places = @(
     @('', 'HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall'),
     @('', 'HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall')
 )
-foreach ($hive in @(Get-ChildItem -LiteralPath 'Registry::HKEY_USERS' -ErrorAction SilentlyContinue)) {
-    $sid = [string]$hive.PSChildName
-    if ($sid -notmatch '^S-1-(5-21|12-1)-[0-9-]+$') { continue }
+$wanted = @('DisplayName', 'DisplayVersion', 'Publisher', 'InstallDate', 'InstallLocation', 'SystemComponent',
+    'ParentKeyName', 'UninstallString')
+Hives
+foreach ($sid in $hives) {
     foreach ($folder in @('SOFTWARE', 'SOFTWARE\WOW6432Node')) {
         $places = $places + , @($sid, "HKEY_USERS\$sid\$folder\Microsoft\Windows\CurrentVersion\Uninstall")
     }
@@ -27,7 +28,13 @@ foreach ($place in $places) {
     $keys = @(Get-ChildItem -LiteralPath $path -ErrorAction SilentlyContinue -ErrorVariable missed)
     if ($missed.Count -gt 0) { Partial "$($missed.Count) keys below $($place[1]) cannot be read" }
     foreach ($key in $keys) {
-        $entry = Get-ItemProperty -LiteralPath $key.PSPath -ErrorAction SilentlyContinue
+        try { $entry = Get-ItemProperty -LiteralPath $key.PSPath }
+        catch {
+            # One damaged value keeps all of a key from being read at once.
+            $entry = @{}
+            try { foreach ($name in $wanted) { $entry[$name] = Value $key.PSPath $name } }
+            catch { Partial "a key below $($place[1]) cannot be read: $_" }
+        }
         if ($null -eq $entry) { continue }
         Row $place[0] $key.PSChildName $entry.DisplayName $entry.DisplayVersion $entry.Publisher $entry.InstallDate `
             $entry.InstallLocation $entry.SystemComponent $entry.ParentKeyName
