@@ -10,8 +10,10 @@ from auditor.firewall.decide import decide
 from auditor.firewall.dialects.iptables_save import read_iptables
 from auditor.firewall.dialects.nft_json import read_nft
 from auditor.firewall.dialects.values import ICMP, ICMPV6, PROTOCOLS, Json, number
+from auditor.firewall.dialects.windows import read_windows
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.regions import region_texts
+from auditor.firewall.settled import Holder, settled
 from auditor.firewall.sources import Fan
 from auditor.firewall.way import Program
 from auditor.model.facts.network import Family
@@ -19,6 +21,7 @@ from auditor.model.packet import Direction, HostNetwork, Packet
 from auditor.model.ruleset import CT_STATES, CT_STATUSES, TCP_FLAGS, Ruleset, merged
 
 _KEPT = 64
+_WINDOWS = "windows-firewall"
 _TEXTS = ("format", "backend", "ruleset", "ruleset_text", "ip6tables", "ipset", "nft", "nft_text")
 _ROUTING = ("rp_filter", "route_localnet")
 
@@ -28,8 +31,10 @@ def read_ruleset(question: Mapping[str, Json]) -> Ruleset:
     form = question.get("format")
     if form == "nft-json":
         return read_nft(_text(question, "ruleset"), listing=question.get("ruleset_text") or None)
+    if form == _WINDOWS:
+        return read_windows(_text(question, "ruleset"))
     if form not in ("iptables-save", "mixed"):
-        raise ValueError(f"format {form!r} is none of nft-json, iptables-save, mixed")
+        raise ValueError(f"format {form!r} is none of nft-json, iptables-save, mixed, {_WINDOWS}")
     backend = str(question.get("backend", "legacy"))
     if backend not in ("legacy", "nft"):
         raise ValueError(f"backend {backend!r} is neither legacy nor nft")
@@ -83,6 +88,20 @@ def read_host(given: Json) -> HostNetwork:
         rp_filter={name: int(value) for name, value in settings["rp_filter"].items()},
         route_localnet={name: bool(value) for name, value in settings["route_localnet"].items()},
         is_loose=bool(int(is_loose)),
+    )
+
+
+def read_holder(given: Json) -> Holder | None:
+    """Read who holds the socket; None where the question does not say, ValueError where it is not as it should be."""
+    if given is None:
+        return None
+    if not isinstance(given, dict) or not isinstance(given.get("services", []), list):
+        raise ValueError("process is not an object with program, services and kernel")  # noqa: TRY004 — as above
+    services = given.get("services")
+    return Holder(
+        program=None if given.get("program") is None else str(given["program"]),
+        services=None if services is None else frozenset(str(one).lower() for one in services),
+        is_kernel=bool(given.get("kernel", False)),
     )
 
 
@@ -209,7 +228,7 @@ class Answers:
     def __init__(self) -> None:
         self._rulesets: OrderedDict[str, Loaded] = OrderedDict()
         self._programs: OrderedDict[tuple[str, str], Program] = OrderedDict()
-        self._last: tuple[Json, Json, Program] | None = None
+        self._last: tuple[tuple[Json, Json, Json], Program] | None = None
 
     def answer(self, question: Json) -> dict[str, Json]:
         """Answer one question; one that is wrong is answered with an error."""
@@ -234,22 +253,30 @@ class Answers:
 
     def _program(self, question: Mapping[str, Json]) -> Program:
         """Return the ruleset of a question on its host: read once, by its id or failing that by its text."""
-        name, host = question.get("ruleset_id"), question.get("host")
-        if name is not None and self._last is not None and (name, host) == self._last[:2]:
-            return self._last[2]
+        name, host, process = question.get("ruleset_id"), question.get("host"), question.get("process")
+        if name is not None and self._last is not None and (name, host, process) == self._last[0]:
+            return self._last[1]
         ruleset_key = repr(name) if name is not None else "\0".join(str(question.get(part, "")) for part in _TEXTS)
-        key = (ruleset_key, repr(host))
+        key = (ruleset_key, repr((host, process)))
         known = self._programs.get(key)
         if known is None:
             ruleset = self._rulesets.get(ruleset_key)
             if ruleset is None:
                 ruleset = self._rulesets[ruleset_key] = Loaded(read_ruleset(question))
                 _trim(self._rulesets)
-            known = self._programs[key] = Program(ruleset, read_host(host))
+            known = self._programs[key] = _on_host(question, ruleset, host, process)
             _trim(self._programs)
         if name is not None:
-            self._last = (name, host, known)
+            self._last = ((name, host, process), known)
         return known
+
+
+def _on_host(question: Mapping[str, Json], ruleset: Loaded, host: Json, process: Json) -> Program:
+    """Return a ruleset on its host; that of Windows is settled for the process that holds the socket, too."""
+    network = read_host(host)
+    if question.get("format") != _WINDOWS:
+        return Program(ruleset, network)
+    return Program(settled(ruleset.ruleset, read_holder(process), network), network)
 
 
 def _trim(kept: "OrderedDict[Json, Json]") -> None:

@@ -1,7 +1,7 @@
 """Who can reach a listening socket: its binding, the host's interfaces, and the loaded filters, taken together."""
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
@@ -9,6 +9,7 @@ from auditor.firewall.elsewhere import Target, arrivals, first_packet
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.regions import Region, coarse, everything, nothing, region_texts
 from auditor.firewall.routing import no_source
+from auditor.firewall.settled import Holder
 from auditor.firewall.source_states import Sources
 from auditor.firewall.sources import Fan
 from auditor.firewall.spaces import Space
@@ -100,9 +101,15 @@ class Filters:
     """Why they could not be read."""
     spaces: Mapping[str, Space] = field(default_factory=dict)
     """Other network namespaces in which something listens, by their ids."""
+    narrow: "Callable[[Holder], Filters] | None" = None
+    """Makes them those of one holder of a socket; None where no rule asks who holds it."""
     _refused: dict[tuple[object, ...], tuple[Region, Region, str]] = field(default_factory=dict)
     _routed: dict[tuple[object, ...], Region] = field(default_factory=dict)
     _accesses: dict[tuple[object, ...], Access | None] = field(default_factory=dict)
+
+    def held_by(self, holder: Holder) -> "Filters":
+        """Return the filters as they are for a socket of one holder; by themselves they are those of an unknown one."""
+        return self if self.narrow is None else self.narrow(holder)
 
     def reach(self, door: Door) -> Decision:  # noqa: PLR0911 — one return a reason
         """Decide who reaches a socket; what is not certain is undecided."""

@@ -179,6 +179,45 @@ class Doubt:
     """What it says."""
 
 
+class Trait(StrEnum):
+    """What a rule can ask of the process at this host's end of a connection."""
+
+    PROGRAM = "program"
+    """Its program, by its path; ``system`` is the kernel."""
+    SERVICE = "service"
+    """A service that it runs; ``*`` is any."""
+    PACKAGE = "package"
+    """The package of the application that it belongs to."""
+    USER = "user"
+    """The account it runs as."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBy(Doubt):
+    """A condition on who holds the socket: a doubt, until it is known who does (``auditor/firewall/settled.py``)."""
+
+    trait: Trait
+    """What is asked of the process."""
+    value: str
+    """What it has to be, in lower case."""
+    is_exact: bool = True
+    """Whether a process that fits meets the condition for certain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnLink(Doubt):
+    """A condition on an address that this host's own networks meet: a doubt, until these are known."""
+
+    field: Field
+    """The address: ``SADDR`` or ``DADDR``."""
+    by: Field
+    """The interface whose networks are meant: ``IIF`` or ``OIF``."""
+    families: tuple[int, ...]
+    """Families whose networks meet it, 4 or 6."""
+    others: tuple[tuple[Box, Truth], ...] = ()
+    """What else meets it, or may: family and address."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetMark:
     """Give a mark a value: (source AND keep) XOR flip."""

@@ -9,6 +9,7 @@ from auditor.model.facts.network import Listener
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Found, Reading
 from auditor.model.sighting import Confidence, Exposure, Sighting
+from auditor.run.holders import Holders
 
 Approve = Callable[[Sighting, int, bool], tuple[str | None, str | None]]
 """Given a product, a port and whether it is bound to loopback: the approval's id, or why there is none."""
@@ -27,6 +28,7 @@ def exposures(
     # Where a port alone speaks, its holder may serve much else: the suspicion is of the socket, not of the process.
     by_port = {place: sighting for sighting in sightings for place in sighting.sockets}
     belongings = Belongings(reading)
+    held = Holders(reading)
     made = []
     for found in reading.found(Listener):
         pids = [owner.pid for owner in found.fact.owners]
@@ -37,18 +39,21 @@ def exposures(
         sighting = known or behind or by_port.get((found.section, found.line))
         process = None if pid is None else processes.get(pid)
         owned = belongings.of(found.fact, pid)
-        made.append(_exposure(reading, found, _decide(filters, found.fact), pid, process, sighting, owned, approve))
+        made.append(
+            _exposure(reading, found, _decide(filters, held, found.fact), pid, process, sighting, owned, approve)
+        )
     return tuple(sorted(made, key=_order))
 
 
-def _decide(filters: Filters, socket: Listener) -> Decision:
-    return filters.reach(
+def _decide(filters: Filters, holders: Holders, socket: Listener) -> Decision:
+    mine = filters.held_by(holders.of(socket)) if filters.narrow is not None else filters
+    return mine.reach(
         Door(
             protocol=socket.protocol,
             family=socket.family,
             address=socket.address,
             port=socket.port,
-            device=socket.device,
+            device=holders.device(socket),
             namespace=socket.namespace,
             is_v6only=socket.is_v6only,
         )

@@ -8,6 +8,7 @@ from auditor.collect.sockets.spaces import listings
 from auditor.firewall.dialects.registry import dialects
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.reach import Filters
+from auditor.firewall.settled import Holder, settled
 from auditor.firewall.spaces import Space, ways
 from auditor.firewall.way import Program
 from auditor.model.evidence import Outcome
@@ -36,7 +37,22 @@ def filters_of(reading: Reading) -> Filters:
         loaded = _loaded(reading.os, texts) if is_kept else _load(reading.os, texts)
     except ValueError as error:
         return Filters(program=None, problem=f"the packet filters could not be read: {error}")
+    if reading.os is OsFamily.WINDOWS:
+        return _of_windows(loaded, windows_network(reading))
     return Filters(program=Program(loaded, host_network(reading)), spaces=_spaces(reading))
+
+
+def _of_windows(loaded: Loaded, network: HostNetwork) -> Filters:
+    """Return filters whose rules ask who holds a socket: those of each holder are made when they are asked for."""
+    made: dict[Holder, Filters] = {}
+
+    def narrow(holder: Holder) -> Filters:
+        if holder not in made:
+            ruleset = settled(loaded.ruleset, holder, network)
+            made[holder] = Filters(program=Program(ruleset, network))
+        return made[holder]
+
+    return Filters(program=Program(settled(loaded.ruleset, None, network), network), narrow=narrow)
 
 
 def _spaces(reading: Reading) -> dict[str, Space]:
@@ -97,6 +113,30 @@ def host_network(reading: Reading) -> HostNetwork:
         reading.of(InterfaceAddress) if is_whole else (),
         None if listed is None or listed.outcome.is_gap else reading.of(Route),
         {one.key: one.value for one in reading.of(KernelSetting)},
+    )
+
+
+def windows_network(reading: Reading) -> HostNetwork:
+    """Return what the evidence says of a Windows host's addresses, and how Windows routes.
+
+    Each interface takes packets for its own addresses only (RFC 1122, the strong model: learn.microsoft.com, "Strong
+    and Weak Host Models"), loopback addresses do not come from the wire, and sources are not checked against routes.
+    """
+    listed = reading.sections.get("network.windows")
+    is_whole = listed is not None and listed.outcome is Outcome.COLLECTED and not listed.unread
+    addresses: dict[str, list[tuple[Family, int, int | None]]] = {}
+    for one in reading.of(InterfaceAddress) if is_whole else ():
+        plain = ipaddress.ip_address(one.address.partition("%")[0])
+        name = "lo" if plain.is_loopback else one.interface
+        if one.is_up:
+            addresses.setdefault(name, []).append((one.family, int(plain), one.prefix))
+    routes = reading.of(Route) if is_whole else ()
+    return HostNetwork(
+        addresses={name: tuple(entries) for name, entries in addresses.items()},
+        routes=routes or None,
+        forwards={Family.IP: None, Family.IP6: None},
+        rp_filter={"": 0},
+        route_localnet={"": False},
     )
 
 

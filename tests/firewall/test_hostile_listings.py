@@ -193,10 +193,22 @@ def _grown(section: str) -> st.SearchStrategy[Callable[[int], str]]:
         return st.sampled_from([one for one in _documents() if one.get("nftables")]).map(
             lambda one: lambda times: json.dumps({"nftables": one["nftables"] * times})
         )
+    if section == "firewall.windows":
+        return st.just(_with_rules)
     start = "# family ip\n" if section == "firewall.iptables_nft" else ""
     return st.sampled_from([text for text in _texts(section) if text]).map(
         lambda text: lambda times: start + "\n".join([text] * times)
     )
+
+
+def _with_rules(times: int) -> str:
+    """Return a recorded section with so many times its rules; what else is in it is told once."""
+    rows = (_RECORDED / "firewall/windows/ordinary/input.txt").read_text().rstrip("\n").split("\n")
+    rules = [row for row in rows if row.startswith("rule\tlocal\t")]
+    counted = f"store\tlocal\t{len(rules)}\t{len(rules)}"
+    place = rows.index(counted)
+    rows[place] = f"store\tlocal\t{len(rules) * times}\t{len(rules) * times}"
+    return "\n".join([*rows[:place], *rules * (times - 1), *rows[place:]])
 
 
 @pytest.mark.parametrize("name", dialects())

@@ -1,17 +1,18 @@
 r"""Services of Windows, with the command each runs: what starts with the machine, and what runs now."""
 
-from auditor.collect.collector import Collector, fields, parse_lines
+from auditor.collect.collector import Collector, fields, number_of, parse_lines
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 
 _WINDOWS = r"""
-$wanted = @('Name', 'DisplayName', 'StartMode', 'State', 'PathName', 'StartName')
+$wanted = @('Name', 'DisplayName', 'StartMode', 'State', 'PathName', 'StartName', 'ProcessId')
 foreach ($service in @(Get-CimInstance -ClassName Win32_Service -Property $wanted)) {
-    Row $service.Name $service.StartMode $service.State $service.StartName $service.DisplayName $service.PathName
+    Row $service.Name $service.StartMode $service.State $service.ProcessId $service.StartName $service.DisplayName `
+        $service.PathName
 }
 """
 
-_FIELDS = 6
+_FIELDS = 7
 # Win32_Service.StartMode and .State (learn.microsoft.com, cimwin32prov): English on every host.
 _STARTS = {
     "Boot": StartMode.AUTOMATIC,
@@ -36,7 +37,7 @@ _STATES = {
 
 
 def _read(line: str) -> Service:
-    name, start, state, account, display, command = fields(line, _FIELDS)
+    name, start, state, pid, account, display, command = fields(line, _FIELDS)
     if not name:
         message = "a service without a name"
         raise ValueError(message)
@@ -52,6 +53,7 @@ def _read(line: str) -> Service:
         description=display,
         command=command or None,
         user=account or None,
+        pid=(number_of(pid, "process") or None) if pid else None,
     )
 
 

@@ -60,13 +60,13 @@ class WindowsFirewallRule:
     display_name: str
     """What an administrator sees."""
     store: str
-    """``local``, ``group_policy``, ``dynamic`` or ``appcontainer``: where it is kept."""
+    """Where it is kept: ``local``, ``mdm``, ``group_policy``, ``hardening_static``, ``hardening``, ``appcontainer``."""
     is_active: bool
     """Whether it is switched on."""
     is_inbound: bool
     """Direction: inbound, else outbound."""
     action: str
-    """``allow``, ``block`` or ``bypass``."""
+    """``allow``, ``block`` or ``bypass``; empty where it is none of these."""
     profiles: tuple[str, ...] = ()
     """Profiles it holds in; empty means all."""
     protocol: int | None = None
@@ -85,6 +85,22 @@ class WindowsFirewallRule:
     """Service it is limited to; None means any."""
     interface_types: tuple[str, ...] = ()
     """``Lan``, ``Wireless``, ``RemoteAccess``; empty means any."""
+    interfaces: tuple[str, ...] = ()
+    """Interfaces it is limited to, by their GUIDs; empty means any."""
+    icmp: tuple[str, ...] = ()
+    """Types and codes of ICMP or ICMPv6 as ``8:*``; empty means any."""
+    packages: tuple[str, ...] = ()
+    """Application packages it is limited to, as ``AppPkgId=S-1-15-2-…`` or ``PFN=…``."""
+    security: tuple[str, ...] = ()
+    """What of IPsec it asks of the peer, key and value: ``Security=Authenticate``, ``RMAuth=…``; empty for nothing."""
+    users: tuple[str, ...] = ()
+    """Local users it is limited to, key and value: ``LUAuth=…``, ``LUOwn=…``."""
+    conditions: tuple[str, ...] = ()
+    """Other conditions that are known and not modelled, key and value: ``TTK2_22=…``, ``Platform=…``."""
+    unread: tuple[str, ...] = ()
+    """Keys and values that are not understood: the rule is understood in part only."""
+    crosses_edge: bool = False
+    """Whether it also lets in what comes through a tunnel such as Teredo (``Edge=TRUE``), whoever listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +119,44 @@ class WindowsFirewallProfile:
     """Whether rules of the local store count beside those of group policy."""
     is_connected: bool | None = None
     """Whether a connected network is in this profile; None when not known."""
+    blocks_all_inbound: bool = False
+    """Whether rules that allow are ignored (``DoNotAllowExceptions``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectedNetwork:
+    """A network that an interface of a Windows host is connected to, and the profile that holds there."""
+
+    interface: str
+    """Alias of the interface."""
+    index: int
+    """Number of the interface."""
+    profile: str
+    """``domain``, ``private`` or ``public``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirewallProduct:
+    """A firewall of another maker that is registered with the Windows Security Center."""
+
+    name: str
+    """What it calls itself."""
+    state: str
+    """``productState`` as it is given, which Microsoft does not document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortProxy:
+    """A port of a Windows host that ``netsh interface portproxy`` relays to another address."""
+
+    kind: str
+    """``v4tov4``, ``v4tov6``, ``v6tov4`` or ``v6tov6``."""
+    address: str
+    """Address it listens on; ``*`` for all."""
+    port: str
+    """Port it listens on."""
+    target: str
+    """Where it relays to, as ``address/port``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,8 @@ class Service:
     """File that defines it."""
     user: str | None = None
     """Account it runs as, where the definition names one."""
+    pid: int | None = None
+    """Process it runs in (Windows), which others may share; None where it does not run or was not asked."""
     ports: tuple[str, ...] = ()
     """Ports that its manager listens on for it, as ``5900/tcp``."""
     starts: str | None = None

@@ -1,0 +1,262 @@
+"""A rule of the Windows firewall as conditions of the neutral ruleset; what is not understood becomes a doubt."""
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from auditor.firewall.dialects.values import TCP, UDP, network_interval
+from auditor.model.facts.firewall import WindowsFirewallRule
+from auditor.model.ruleset import Box, Doubt, Field, HeldBy, Keys, Match, OnLink, Step, Trait, Truth
+
+_LAST_PORT, _LAST_TYPE = 65_535, 255
+_TOP = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
+_WITH_PORTS = (TCP, UDP)
+# Ports that a keyword stands for at this moment are known to Windows alone (MS-FASP 2.2.14, PortsInUse). These two are
+# fixed by their protocols: the endpoint mapper of RPC is on 135, and on 593 where it is offered over HTTP (MS-RPCE
+# 2.1); multicast DNS is on 5353 (RFC 6762).
+_PORT_WORDS: Mapping[str, tuple[tuple[int, Truth], ...]] = {
+    "rpc-epmap": ((135, Truth.YES), (593, Truth.MAYBE)),
+    "mdns": ((5353, Truth.YES),),
+}
+_LOCAL_SUBNET = {"localsubnet4": 4, "localsubnet6": 6}
+_TYPED = frozenset(("Platform2=GTEQ",))
+_WIN32_NT = 2
+_LOWEST_SYSTEM = (6, 1)
+"""PowerShell 5.1, which answers, runs on Windows 7 and Server 2008 R2 at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What of the host a rule speaks of by other names."""
+
+    adapters: Mapping[str, tuple[str, ...]]
+    """Names of interfaces by their GUIDs in lower case."""
+    variables: Mapping[str, str]
+    """Variables of the environment by their names in lower case."""
+    sids: Mapping[str, str]
+    """``ServiceSidType`` of services by their names in lower case."""
+
+
+def steps_of(rule: WindowsFirewallRule, place: Place) -> tuple[Step, ...]:
+    """Return the conditions of a rule."""
+    return (
+        *_protocol(rule),
+        *_ports(rule, "LPort", rule.local_ports, Field.DPORT if rule.is_inbound else Field.SPORT),
+        *_ports(rule, "RPort", rule.remote_ports, Field.SPORT if rule.is_inbound else Field.DPORT),
+        *_icmp(rule),
+        *_addresses(rule, "LA", rule.local_addresses, Field.DADDR if rule.is_inbound else Field.SADDR),
+        *_addresses(rule, "RA", rule.remote_addresses, Field.SADDR if rule.is_inbound else Field.DADDR),
+        *_interfaces(rule, place),
+        *_holder(rule, place),
+        *_others(rule),
+    )
+
+
+def _protocol(rule: WindowsFirewallRule) -> Iterator[Step]:
+    if rule.protocol is not None:
+        yield _match(Field.L4PROTO, (rule.protocol, rule.protocol))
+
+
+def _is_open(rule: WindowsFirewallRule, *heads: str) -> bool:
+    """Tell whether a key that is not understood may add to a list: then what is listed is not all."""
+    return any(one.startswith(heads) for one in rule.unread)
+
+
+def _ports(rule: WindowsFirewallRule, key: str, values: tuple[str, ...], field: Field) -> Iterator[Step]:
+    if not values:
+        return
+    if rule.protocol not in _WITH_PORTS:
+        yield Doubt(text=f"{key}={values[0]} with a protocol that has no ports")
+        return
+    entries = [one for value in values for one in _port(value)]
+    if _is_open(rule, key):
+        entries.append((((0, _LAST_PORT),), Truth.MAYBE))
+    yield _sorted(field, entries)
+
+
+def _port(value: str) -> Iterator[tuple[Box, Truth]]:
+    known = _PORT_WORDS.get(value.lower())
+    if known is not None:
+        for port, truth in known:
+            yield ((port, port),), truth
+        return
+    low, dash, high = value.partition("-")
+    ends = [number_up_to(one, _LAST_PORT) for one in (low, high if dash else low)]
+    first, last = ends
+    if first is not None and last is not None and first <= last:
+        yield ((first, last),), Truth.YES
+    else:
+        # A keyword whose ports Windows alone knows, or what is no port at all.
+        yield ((0, _LAST_PORT),), Truth.MAYBE
+
+
+def _icmp(rule: WindowsFirewallRule) -> Iterator[Step]:
+    if not rule.icmp:
+        return
+    entries: list[tuple[Box, Truth]] = []
+    for value in rule.icmp:
+        kind, _, code = value.partition(":")
+        spans = [_span(kind), _span(code)]
+        entries.append(
+            ((spans[0] or (0, _LAST_TYPE), spans[1] or (0, _LAST_TYPE)), Truth.YES if all(spans) else Truth.MAYBE)
+        )
+    if _is_open(rule, "ICMP"):
+        entries.append((((0, _LAST_TYPE), (0, _LAST_TYPE)), Truth.MAYBE))
+    yield Match(fields=(Field.ICMP_TYPE, Field.ICMP_CODE), keys=Keys(entries=_certain_first(entries)))
+
+
+def _span(text: str) -> tuple[int, int] | None:
+    """Return the values of a type or code of ICMP; None for what is none."""
+    if text == "*":
+        return 0, _LAST_TYPE
+    number = number_up_to(text, _LAST_TYPE)
+    return None if number is None else (number, number)
+
+
+def number_up_to(text: str, last: int) -> int | None:
+    """Read a decimal number; None for what is none, or is greater."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(last))
+    return int(text) if is_number and int(text) <= last else None
+
+
+def _addresses(rule: WindowsFirewallRule, key: str, values: tuple[str, ...], field: Field) -> Iterator[Step]:
+    """Give the condition on an address: one of no family that is listed meets none of the list."""
+    if not values:
+        return
+    entries: list[tuple[Box, Truth]] = []
+    linked: list[int] = []
+    for value in values:
+        if value.lower() in _LOCAL_SUBNET and key == "RA":
+            linked.append(_LOCAL_SUBNET[value.lower()])
+        else:
+            entries += _address(value)
+    if _is_open(rule, key):
+        entries += _anything(4, 6)
+    if linked:
+        yield OnLink(
+            text=f"{key}=LocalSubnet",
+            field=field,
+            by=Field.IIF if rule.is_inbound else Field.OIF,
+            families=tuple(dict.fromkeys(linked)),
+            others=_certain_first(entries),
+        )
+    else:
+        yield Match(fields=(Field.FAMILY, field), keys=Keys(entries=_certain_first(entries)))
+
+
+def _address(value: str) -> list[tuple[Box, Truth]]:
+    """Read an address, ``first-last``, or a network by its prefix or mask; what is a keyword may be anything."""
+    if not value[0].isdigit() and ":" not in value:
+        return _anything(6 if value.endswith("6") else 4)
+    plain, slash, mask = value.partition("/")
+    try:
+        low, high = network_interval(f"{plain}/{_prefix(mask)}" if slash else value)
+        family = 6 if ":" in value else 4
+        first = ipaddress.ip_address(value.partition("-")[0].partition("/")[0])
+    except ValueError:
+        return _anything(4, 6)
+    if first.version != family or not low <= high <= _TOP[family]:
+        return _anything(4, 6)
+    return [(((family, family), (low, high)), Truth.YES)]
+
+
+def _prefix(mask: str) -> int:
+    """Return the length of a network's prefix, which may be written as a mask."""
+    if "." not in mask:
+        return int(mask)
+    bits = int(ipaddress.IPv4Address(mask))
+    length = bits.bit_count()
+    if bits != ((1 << length) - 1) << (32 - length):
+        message = f"{mask} is no mask of a network"
+        raise ValueError(message)
+    return length
+
+
+def _anything(*families: int) -> list[tuple[Box, Truth]]:
+    return [(((family, family), (0, _TOP[family])), Truth.MAYBE) for family in families]
+
+
+def _interfaces(rule: WindowsFirewallRule, place: Place) -> Iterator[Step]:
+    if rule.interface_types:
+        yield Doubt(text=f"IFType={','.join(rule.interface_types)}")
+    field = Field.IIF if rule.is_inbound else Field.OIF
+    if _is_open(rule, "IF"):
+        yield Doubt(text="IF")
+    elif rule.interfaces:
+        yield on_interfaces(rule.interfaces, field, place)
+
+
+def on_interfaces(guids: Iterable[str], field: Field, place: Place) -> Step:
+    """Return the condition that a packet goes by one of some interfaces; a doubt where one is not known."""
+    known = [place.adapters.get(guid.lower()) for guid in guids]
+    names = [name for one in known if one for name in one]
+    if not all(known) or not names:
+        return Doubt(text=f"the interface {', '.join(guids)}")
+    return Match(fields=(field,), keys=Keys(entries=tuple((((name, name),), Truth.YES) for name in names)))
+
+
+def _holder(rule: WindowsFirewallRule, place: Place) -> Iterator[Step]:
+    if rule.program is not None:
+        path, is_exact = program_path(rule.program, place.variables)
+        yield HeldBy(text=f"App={rule.program}", trait=Trait.PROGRAM, value=path, is_exact=is_exact)
+    if rule.service is not None:
+        name = rule.service.lower()
+        # A service has its name in its token where it asks for one (SERVICE_SID_INFO); 0 is none.
+        is_exact = name == "*" or place.sids.get(name) in ("1", "3")
+        yield HeldBy(text=f"Svc={rule.service}", trait=Trait.SERVICE, value=name, is_exact=is_exact)
+    for one in rule.packages:
+        yield HeldBy(text=one, trait=Trait.PACKAGE, value=one.lower())
+    for one in rule.users:
+        yield HeldBy(text=one, trait=Trait.USER, value=one.lower())
+
+
+def program_path(text: str, variables: Mapping[str, str]) -> tuple[str, bool]:
+    """Return a program's path in lower case with its variables put in, and whether that is all of it.
+
+    What is a user's own (``%USERPROFILE%``) is another folder for each, and a path on a device is none on a drive.
+    """
+    path = text.strip().strip('"').replace("/", "\\")
+    if path.lower() == "system":
+        return "system", True
+    parts = path.split("%")
+    made = [parts[0]]
+    for at, part in enumerate(parts[1:], 1):
+        made.append(variables.get(part.lower(), f"%{part}%") if at % 2 and at < len(parts) - 1 else part)
+    whole = "".join(made).lower()
+    has_drive = whole[1:3] == ":\\" and whole[:1].isalpha()
+    return whole, "%" not in whole and (has_drive or whole.startswith("\\\\")) and not whole.startswith("\\\\?")
+
+
+def _others(rule: WindowsFirewallRule) -> Iterator[Step]:
+    platforms = [one for one in rule.conditions if one.startswith("Platform=")]
+    for one in rule.conditions:
+        if one.startswith("Platform") and platforms and _holds_everywhere(platforms, rule.conditions):
+            continue
+        yield Doubt(text=one)
+    for one in (*rule.security, *rule.unread):
+        yield Doubt(text=one)
+
+
+def _holds_everywhere(platforms: list[str], conditions: tuple[str, ...]) -> bool:
+    """Tell whether a rule is for every Windows that can answer: ``2:6:0`` and later (MS-GPFAS 2.2.2.17, 2.2.2.18)."""
+    if not _TYPED.intersection(conditions):
+        return False
+    for one in platforms:
+        numbers = [number_up_to(part, _LAST_TYPE) for part in one.partition("=")[2].split(":")]
+        version = tuple(part for part in numbers[1:] if part is not None)
+        if numbers[0] == _WIN32_NT and len(numbers) - 1 == len(version) == len(_LOWEST_SYSTEM):
+            return version <= _LOWEST_SYSTEM
+    return False
+
+
+def _match(field: Field, *spans: tuple[int, int]) -> Match:
+    return Match(fields=(field,), keys=Keys(entries=tuple(((span,), Truth.YES) for span in spans)))
+
+
+def _sorted(field: Field, entries: list[tuple[Box, Truth]]) -> Match:
+    return Match(fields=(field,), keys=Keys(entries=_certain_first(entries)))
+
+
+def _certain_first(entries: Iterable[tuple[Box, Truth]]) -> tuple[tuple[Box, Truth], ...]:
+    """Put what holds for certain before what may hold: the first entry that holds a value decides."""
+    return tuple(sorted(entries, key=lambda one: one[1] is not Truth.YES))

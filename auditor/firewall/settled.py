@@ -1,0 +1,174 @@
+"""Settle the conditions of a ruleset that packets do not tell: who holds the socket, and which networks are the host's.
+
+What is known of them is put into the rules before a packet is asked about: a condition that holds is taken out, a rule
+whose condition does not hold is taken out, and what is not known stays the doubt that it was. So the evaluation of
+packets knows nothing of processes (docs/adr/0023).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from auditor.model.facts.network import Family
+from auditor.model.packet import HostNetwork
+from auditor.model.ruleset import Box, Field, HeldBy, Keys, Match, OnLink, Rule, Ruleset, Step, Trait, Truth
+
+_KERNEL = "system"
+_LAST_NAME = "\U0010ffff"
+_BITS = {4: 32, 6: 128}
+_LINK_LOCAL6 = (0xFE80 << 112, (0xFEC0 << 112) - 1)
+# Folders below which Windows keeps the programs of packages, and those in which its own hosts of packages are.
+_PACKAGED = ("\\windowsapps\\", "\\systemapps\\", "\\windows\\")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The process at this host's end, as far as it is known."""
+
+    program: str | None = None
+    """Path of its program; None when not known."""
+    services: frozenset[str] | None = None
+    """Services that run in it, in lower case; None when not known."""
+    kin: frozenset[str] | None = frozenset()
+    """Services that run in a process it descends from, whose names it may bear too; None when not known."""
+    is_kernel: bool = False
+    """Whether it is the kernel itself."""
+    is_stranger: bool = False
+    """Whether it is some program that no rule names."""
+
+
+STRANGER = Holder(is_stranger=True)
+"""A program that no rule names: what it may do is what whatever is started next may do."""
+
+
+def has_holders(ruleset: Ruleset) -> bool:
+    """Tell whether any rule asks who holds the socket."""
+    return any(
+        isinstance(step, HeldBy) for rules in ruleset.chains.values() for rule in rules for step in rule.steps
+    )  # fmt: skip
+
+
+def settled(ruleset: Ruleset, holder: Holder | None, host: HostNetwork | None) -> Ruleset:
+    """Return the ruleset as it is for one holder on one host; what is None is not known."""
+    made: dict[int, Rule | None] = {}
+    networks = {} if host is None else host.addresses
+    for rules in ruleset.chains.values():
+        for rule in rules:
+            if id(rule) not in made:
+                made[id(rule)] = _settle(rule, holder, networks)
+    chains = {
+        key: tuple(kept for rule in rules if (kept := made[id(rule)]) is not None)
+        for key, rules in ruleset.chains.items()
+    }
+    return Ruleset(bases=ruleset.bases, chains=chains, doubts=ruleset.doubts)
+
+
+_Networks = Mapping[str, tuple[tuple[Family, int, int | None], ...]]
+
+
+def _settle(rule: Rule, holder: Holder | None, networks: _Networks) -> Rule | None:
+    steps: list[Step] = []
+    for step in rule.steps:
+        if isinstance(step, HeldBy):
+            truth = Truth.MAYBE if holder is None else held_by(step, holder)
+            if truth is Truth.NO:
+                return None
+            steps += [] if truth is Truth.YES else [step]
+        elif isinstance(step, OnLink) and networks:
+            steps.append(_on_link(step, networks))
+        else:
+            steps.append(step)
+    return rule if len(steps) == len(rule.steps) and all(map(_same, steps, rule.steps)) else Rule(
+        steps=tuple(steps), action=rule.action, text=rule.text
+    )  # fmt: skip
+
+
+def _same(one: Step, other: Step) -> bool:
+    return one is other
+
+
+def held_by(condition: HeldBy, holder: Holder) -> Truth:
+    """Say whether a process meets a condition."""
+    if condition.trait is Trait.PROGRAM:
+        return _of_program(condition, holder)
+    if condition.trait is Trait.SERVICE:
+        return _of_service(condition, holder)
+    if holder.is_stranger or holder.is_kernel:
+        # No rule names its package; the kernel belongs to none.
+        return Truth.NO if condition.trait is Trait.PACKAGE else Truth.MAYBE
+    return _of_package(holder) if condition.trait is Trait.PACKAGE else Truth.MAYBE
+
+
+def _of_program(condition: HeldBy, holder: Holder) -> Truth:
+    """Compare paths without regard to case; a name in its short form (``PROGRA~1``) may be that of any folder."""
+    value = condition.value
+    if holder.is_stranger:
+        return Truth.NO
+    if holder.is_kernel:
+        return Truth.YES if value == _KERNEL else Truth.NO
+    if holder.program is None:
+        return Truth.MAYBE
+    return Truth.NO if value == _KERNEL else _of_path(condition, holder.program)
+
+
+def _of_path(condition: HeldBy, program: str) -> Truth:
+    value = condition.value
+    mine = program.lower().replace("/", "\\")
+    if mine == value:
+        return Truth.YES if condition.is_exact else Truth.MAYBE
+    if condition.is_exact and "~" not in value + mine:
+        return Truth.NO
+    # A path that could not be told in full, or in its short form: its last part still has to be the same.
+    last, other = mine.rpartition("\\")[2], value.rpartition("\\")[2]
+    return Truth.MAYBE if last == other or "~" in last + other else Truth.NO
+
+
+def _of_service(condition: HeldBy, holder: Holder) -> Truth:
+    """Compare services; of several in one process it is not known which holds the socket."""
+    value = condition.value
+    if holder.is_kernel:
+        return Truth.NO
+    if holder.is_stranger:
+        return Truth.MAYBE if value == "*" else Truth.NO
+    if holder.services is None:
+        return Truth.MAYBE
+    if value == "*":
+        # "Apply to services only" speaks of those of LocalSystem and NetworkService; of others nothing is said.
+        return Truth.NO if not holder.services and holder.kin == frozenset() else Truth.MAYBE
+    if value in holder.services:
+        return Truth.YES if len(holder.services) == 1 and condition.is_exact else Truth.MAYBE
+    return Truth.MAYBE if holder.kin is None or value in holder.kin else Truth.NO
+
+
+def _of_package(holder: Holder) -> Truth:
+    """Say whether a process may belong to a package: services do not, nor do programs outside of its folders."""
+    if holder.services:
+        return Truth.NO
+    if holder.program is None:
+        return Truth.MAYBE
+    path = holder.program.lower().replace("/", "\\")
+    return Truth.MAYBE if any(folder in path for folder in _PACKAGED) else Truth.NO
+
+
+def _on_link(condition: OnLink, networks: _Networks) -> Match:
+    """Return the match of an address with the networks of the interface; those of other interfaces may be meant."""
+    near: list[tuple[Box, Truth]] = []
+    far: list[tuple[Box, Truth]] = []
+    everywhere = ("", _LAST_NAME)
+    for name, entries in networks.items():
+        for family, address, prefix in entries:
+            number = 4 if family is Family.IP else 6
+            if number not in condition.families:
+                continue
+            rest = _BITS[number] - (prefix if prefix is not None else _BITS[number])
+            low = address >> rest << rest
+            span = (low, low | (1 << rest) - 1)
+            truth = Truth.YES if prefix is not None else Truth.MAYBE
+            near.append((((number, number), (name, name), span), truth))
+            far.append((((number, number), everywhere, span), Truth.MAYBE))
+            if number == 6:  # noqa: PLR2004 — IPv6: whoever is on the link has an address of this kind
+                near.append((((6, 6), (name, name), _LINK_LOCAL6), Truth.YES))
+    others: list[tuple[Box, Truth]] = [((box[0], everywhere, box[1]), truth) for box, truth in condition.others]
+    certain = [one for one in others if one[1] is Truth.YES]
+    doubtful = [one for one in others if one[1] is not Truth.YES]
+    entries_ = (*certain, *near, *far, *doubtful)
+    return Match(fields=(Field.FAMILY, condition.by, condition.field), keys=Keys(entries=entries_))
