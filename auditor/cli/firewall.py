@@ -16,7 +16,7 @@ from auditor.firewall.protocol import Answers
 from auditor.model.facts.network import Protocol
 from auditor.report.visible import visible
 from auditor.run.filters import filters_of
-from auditor.run.firewall_answer import explain_port, explain_source, surroundings
+from auditor.run.firewall_answer import explain_port, explain_source, for_holder, surroundings
 from auditor.run.stored_evidence import stored_evidence
 
 _BLOCK = 1 << 20
@@ -72,7 +72,7 @@ def _explain(options: Namespace) -> int:
     with open_store(options) as store:
         run = store.run(options.run)
         reading = read(stored_evidence(store, run, options.host))
-    filters = filters_of(reading)
+    filters = for_holder(filters_of(reading), reading, protocol, port)
     if filters.program is None:
         raise UsageError(f"host {options.host}: {filters.problem}")
     if options.source == "any":

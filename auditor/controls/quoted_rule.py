@@ -9,6 +9,14 @@ _IPTABLES = {
     "ip6tables": ("firewall.ip6tables_legacy", "firewall.iptables_nft"),
 }
 _NFT = "firewall.nft"
+_WINDOWS = "firewall.windows"
+
+_STORES = {"local": "local setting", "mdm": "set by MDM", "group_policy": "set by group policy"}
+_KEYS = {
+    "domain": ("DomainProfile",),
+    "private": ("StandardProfile", "PrivateProfile"),
+    "public": ("PublicProfile",),
+}
 
 
 def rule_quote(case: Case, rule: str) -> tuple[Quote, ...]:
@@ -17,6 +25,8 @@ def rule_quote(case: Case, rule: str) -> tuple[Quote, ...]:
     iptables-save holds a rule word for word. nft's JSON holds it as data, which is quoted in nft's own words.
     """
     tool, _, rest = rule.partition(" ")
+    if tool == "windows":
+        return _windows_quote(case, rest)
     names = _IPTABLES.get(tool, (_NFT,))
     said = rest.partition(": ")[2] if tool in _IPTABLES else rule
     for name in names:
@@ -32,6 +42,22 @@ def rule_quote(case: Case, rule: str) -> tuple[Quote, ...]:
         line = line or next((line for line in section.lines if line.startswith(f":{chain} ")), None)
         if line is not None:
             return (Quote(section=name, quote=line[:QUOTE_LENGTH]),)
+    return ()
+
+
+def _windows_quote(case: Case, rest: str) -> tuple[Quote, ...]:
+    """Quote the registry value: a rule by its id, or a profile's setting by what it says; a default stands nowhere."""
+    section = case.reading.sections.get(_WINDOWS)
+    head, _, said = rest.partition(": ")
+    for line in () if section is None else section.lines:
+        kind, *fields = line.split("\t")
+        if len(fields) != {"rule": 3, "value": 4}.get(kind):
+            continue
+        if kind == "rule" and f" rule {fields[1]}: {fields[2]}" in rest:
+            return (Quote(section=_WINDOWS, quote=line[:QUOTE_LENGTH]),)
+        is_setting = kind == "value" and said.startswith(f"{fields[2]}={fields[3]} ({_STORES.get(fields[0])}")
+        if is_setting and head.endswith(" profile") and fields[1] in _KEYS.get(head.split(" ")[0], ()):
+            return (Quote(section=_WINDOWS, quote=line[:QUOTE_LENGTH]),)
     return ()
 
 

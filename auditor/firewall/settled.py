@@ -8,11 +8,26 @@ packets knows nothing of processes (docs/adr/0023).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from auditor.model.facts.network import Family
+from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import HostNetwork
-from auditor.model.ruleset import Box, Field, HeldBy, Keys, Match, OnLink, Rule, Ruleset, Step, Trait, Truth
+from auditor.model.ruleset import (
+    Action,
+    Box,
+    Field,
+    HeldBy,
+    Keys,
+    Match,
+    OnLink,
+    Rule,
+    Ruleset,
+    Step,
+    Trait,
+    Truth,
+    Verb,
+)
 
-_KERNEL = "system"
+_KERNEL, _ANY = "system", "*"
+_NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
 _LAST_NAME = "\U0010ffff"
 _BITS = {4: 32, 6: 128}
 _LINK_LOCAL6 = (0xFE80 << 112, (0xFEC0 << 112) - 1)
@@ -40,11 +55,43 @@ STRANGER = Holder(is_stranger=True)
 """A program that no rule names: what it may do is what whatever is started next may do."""
 
 
-def has_holders(ruleset: Ruleset) -> bool:
-    """Tell whether any rule asks who holds the socket."""
+def holders_for(ruleset: Ruleset, protocol: Protocol, port: int) -> tuple[Holder | None, ...]:
+    """Return for whom rules let something in to a port that they name; None for whom they do not name exactly."""
+    found: dict[Holder | None, None] = {}
+    for rule in {id(rule): rule for rules in ruleset.chains.values() for rule in rules}.values():
+        asked = [step for step in rule.steps if isinstance(step, HeldBy)]
+        is_opening = isinstance(rule.action, Action) and rule.action.verb is Verb.ACCEPT
+        if asked and is_opening and _names(rule, protocol, port):
+            found[_meant(asked)] = None
+    return tuple(found)
+
+
+def _names(rule: Rule, protocol: Protocol, port: int) -> bool:
+    matches = {step.fields: step.keys for step in rule.steps if isinstance(step, Match) and not step.is_negated}
+    ports, numbers = matches.get((Field.DPORT,)), matches.get((Field.L4PROTO,))
+    return ports is not None and _holds(ports, port) and (numbers is None or _holds(numbers, _NUMBERS[protocol]))
+
+
+def _holds(among: Keys, value: int) -> bool:
     return any(
-        isinstance(step, HeldBy) for rules in ruleset.chains.values() for rule in rules for step in rule.steps
-    )  # fmt: skip
+        truth is Truth.YES and isinstance(low, int) and isinstance(high, int) and low <= value <= high
+        for ((low, high),), truth in among.entries
+    )
+
+
+def _meant(asked: list[HeldBy]) -> Holder | None:
+    traits = {step.trait: step for step in asked}
+    program, service = traits.get(Trait.PROGRAM), traits.get(Trait.SERVICE)
+    if len(traits) < len(asked) or Trait.PACKAGE in traits or Trait.USER in traits:
+        return None
+    if program is not None and program.value == _KERNEL:
+        return Holder(is_kernel=True) if service is None else None
+    if (program is not None and not program.is_exact) or (service is not None and service.value == _ANY):
+        return None
+    return Holder(
+        program=None if program is None else program.value,
+        services=frozenset() if service is None else frozenset((service.value,)),
+    )
 
 
 def settled(ruleset: Ruleset, holder: Holder | None, host: HostNetwork | None) -> Ruleset:
@@ -128,10 +175,10 @@ def _of_service(condition: HeldBy, holder: Holder) -> Truth:
     if holder.is_kernel:
         return Truth.NO
     if holder.is_stranger:
-        return Truth.MAYBE if value == "*" else Truth.NO
+        return Truth.MAYBE if value == _ANY else Truth.NO
     if holder.services is None:
         return Truth.MAYBE
-    if value == "*":
+    if value == _ANY:
         # "Apply to services only" speaks of those of LocalSystem and NetworkService; of others nothing is said.
         return Truth.NO if not holder.services and holder.kin == frozenset() else Truth.MAYBE
     if value in holder.services:

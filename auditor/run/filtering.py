@@ -7,6 +7,7 @@ from auditor.catalogue.product import Catalogue, Connects, Product, parse_port
 from auditor.firewall.egress import Egress, egress
 from auditor.firewall.reach import Access, Door, Filters
 from auditor.firewall.regions import Region, coarse, region_texts
+from auditor.firewall.settled import STRANGER, holders_for
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.filtering import Filtering, Passage
 from auditor.model.policy import Networks
@@ -84,11 +85,13 @@ def filtering_of(filters: Filters, catalogue: Catalogue, networks: Networks) -> 
         )
     if not filters.program.host.addresses:
         return Filtering(problem="rules are loaded, and the host's addresses could not be read in full")
+    # Where rules ask who holds a socket: what is started next is a program that none of them names.
+    unnamed = filters.held_by(STRANGER)
     return Filtering(
         defaults=tuple(
-            _passage(Protocol.TCP, filters.ordinary_port, access)
-            for family in filters.families
-            if (access := _access(filters, Protocol.TCP, family, filters.ordinary_port)) is not None
+            _passage(Protocol.TCP, unnamed.ordinary_port, access)
+            for family in unnamed.families
+            if (access := _access(unnamed, Protocol.TCP, family, unnamed.ordinary_port)) is not None
         ),
         inbound=tuple(_opened(filters, catalogue)),
         outbound=_outbound(filters, catalogue, networks) if networks.filter_outbound else (),
@@ -101,20 +104,31 @@ def _access(filters: Filters, protocol: Protocol, family: Family, port: int) -> 
 
 def _opened(filters: Filters, catalogue: Catalogue) -> Iterator[Passage]:
     """Yield the ports of remote access that are open, or may be, to sources to whom an ordinary port is not."""
-    # Of TCP for UDP too: that is what `host_filter` speaks of, so a rule that opens all of UDP has to be told here.
-    ordinary = {family: _access(filters, Protocol.TCP, family, filters.ordinary_port) for family in filters.families}
+    unnamed = filters.held_by(STRANGER)
     for protocol, port in remote_ports(catalogue):
-        for family in filters.families:
-            found, usual = _access(filters, protocol, family, port), ordinary[family]
-            if found is None or usual is None or found.sources == usual.sources:
-                continue
-            allowed = found.sources.allowed - usual.sources.allowed
-            unknown = found.sources.unknown - usual.sources.allowed - usual.sources.unknown
-            if allowed:
-                word = Reachability.FROM_ANYWHERE if found.is_open else Reachability.FROM_NETWORKS
-                yield _opening(protocol, port, family, word, allowed, found.sources.accepting)
-            if unknown:
-                yield _opening(protocol, port, family, Reachability.UNDECIDED, unknown, found.sources.doubt)
+        # Of TCP for UDP too: that is what `host_filter` speaks of, so a rule that opens all of UDP has to be told here.
+        yield from _beyond(unnamed, Protocol.TCP, protocol, port)
+        if filters.narrow is None:
+            continue
+        for holder in holders_for(filters.asked().ruleset, protocol, port):
+            mine = filters if holder is None else filters.held_by(holder)
+            yield from _beyond(mine, protocol, protocol, port)
+
+
+def _beyond(filters: Filters, usually: Protocol, protocol: Protocol, port: int) -> Iterator[Passage]:
+    """Yield what a port is open for, or may be, beyond an ordinary port of a protocol."""
+    for family in filters.families:
+        found = _access(filters, protocol, family, port)
+        usual = _access(filters, usually, family, filters.ordinary_port)
+        if found is None or usual is None or found.sources == usual.sources:
+            continue
+        allowed = found.sources.allowed - usual.sources.allowed
+        unknown = found.sources.unknown - usual.sources.allowed - usual.sources.unknown
+        if allowed:
+            word = Reachability.FROM_ANYWHERE if found.is_open else Reachability.FROM_NETWORKS
+            yield _opening(protocol, port, family, word, allowed, found.sources.accepting)
+        if unknown:
+            yield _opening(protocol, port, family, Reachability.UNDECIDED, unknown, found.sources.doubt)
 
 
 def _opening(
@@ -161,7 +175,10 @@ def _outbound(filters: Filters, catalogue: Catalogue, networks: Networks) -> tup
 def _way_out(filters: Filters, protocol: Protocol, family: Family, port: int, networks: Networks) -> Egress | None:
     """Return whether a host reaches a port; where nothing filters and its addresses are not known, it does."""
     if filters.is_loaded or filters.asked().host.addresses:
-        found = egress(filters, protocol, family, port, networks.trusted)
+        found = egress(filters.held_by(STRANGER), protocol, family, port, networks.trusted)
+        if filters.narrow is not None and found is not None and found.reachability is Reachability.BLOCKED:
+            # What a program that no rule names may not do, one that a rule names may.
+            found = egress(filters, protocol, family, port, networks.trusted)
         return found if filters.is_loaded or found is None else replace(found, rule=_UNFILTERED)
     return Egress(reachability=Reachability.FROM_ANYWHERE, networks=(), rule=_UNFILTERED)
 

@@ -9,17 +9,27 @@ from auditor.firewall.decide import decide
 from auditor.firewall.reach import Access, Door, Filters
 from auditor.firewall.regions import region_texts
 from auditor.model.facts.containers import Container
-from auditor.model.facts.firewall import FirewallFrontend
+from auditor.model.facts.firewall import FirewallFrontend, PortProxy
 from auditor.model.facts.network import Family, Listener, Protocol
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Reading
 from auditor.model.ruleset import Verb
 from auditor.model.sighting import Belonging
+from auditor.run.holders import Holders
 
 Row = dict[str, Any]
 
 _ANY = {Family.IP: "0.0.0.0", Family.IP6: "::"}  # noqa: S104 — asked about, not bound to
 _WORDS = {Verb.ACCEPT: "reaches it", Verb.DROP: "is dropped", Verb.REJECT: "is rejected", None: "cannot be told"}
+
+
+def for_holder(filters: Filters, reading: Reading, protocol: Protocol, port: int) -> Filters:
+    """Return filters as they are for whoever listens on a port, where that is one holder and rules ask for it."""
+    if filters.narrow is None:
+        return filters
+    held = Holders(reading)
+    found = {held.of(one) for one in reading.of(Listener) if (one.protocol, one.port) == (protocol, port)}
+    return filters.held_by(found.pop()) if len(found) == 1 else filters
 
 
 def explain_port(filters: Filters, protocol: Protocol, port: int) -> list[Row]:
@@ -106,6 +116,11 @@ def surroundings(reading: Reading, protocol: Protocol, port: int) -> list[str]:
         if container.is_running
         for place in container.published
         if (place.protocol, place.host_port) == (protocol.value, port) and ":" not in place.address
+    ]
+    said += [
+        f"what comes to port {port} of {one.address} is relayed to {one.target} (netsh interface portproxy, {one.kind})"
+        for one in reading.of(PortProxy)
+        if (protocol, str(port)) == (Protocol.TCP, one.port)
     ]
     for front in reading.of(FirewallFrontend):
         said.append(f"{front.name} says of itself that it is {'on' if front.is_enabled else 'off'} ({front.detail})")

@@ -8,6 +8,39 @@ from auditor.controls.quoted_rule import rule_quote
 Make = Callable[..., Any]
 
 
+_WINDOWS = (
+    "value\tlocal\tStandardProfile\tEnableFirewall\t0",
+    "value\tgroup_policy\tPublicProfile\tDefaultInboundAction\t1",
+    "rule\tlocal\tan id: with a colon\tv2.31|Action=Allow|Active=TRUE|Dir=In|",
+    "rule\tbroken",
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "line"),
+    [
+        pytest.param("local rule an id: with a colon: v2.31|Action=Allow|Active=TRUE|Dir=In|", 2, id="a-rule"),
+        pytest.param(
+            "local rule an id: with a colon: v2.31|Action=Allow|Active=TRUE|Dir=In| (only for peers that IPsec "
+            "authenticates)",
+            2,
+            id="a-conditional-rule",
+        ),
+        pytest.param("private profile: EnableFirewall=0 (local setting)", 0, id="a-local-setting"),
+        pytest.param("public profile: DefaultInboundAction=1 (set by group policy)", 1, id="a-setting-of-group-policy"),
+        pytest.param("public profile: DefaultInboundAction=1 (the default)", None, id="a-default-stands-nowhere"),
+        pytest.param("domain profile: EnableFirewall=0 (local setting)", None, id="of-another-profile"),
+        pytest.param("firewall: loopback is not filtered", None, id="no-rule"),
+    ],
+)
+def test_what_decided_on_windows_is_quoted_from_the_registry(
+    a_case: Make, a_section: Make, rule: str, line: int | None
+) -> None:
+    case = a_case(sections=(a_section("firewall.windows", lines=_WINDOWS),))
+    expected = [] if line is None else [("firewall.windows", _WINDOWS[line])]
+    assert [(one.section, one.quote) for one in rule_quote(case, f"windows {rule}")] == expected
+
+
 @pytest.mark.parametrize(
     ("rule", "quotes"),
     [
