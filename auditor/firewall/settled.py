@@ -179,8 +179,8 @@ def _of_service(condition: HeldBy, holder: Holder) -> Truth:
     if holder.services is None:
         return Truth.MAYBE
     if value == _ANY:
-        # "Apply to services only" speaks of those of LocalSystem and NetworkService; of others nothing is said.
-        return Truth.NO if not holder.services and holder.kin == frozenset() else Truth.MAYBE
+        # All services in the system (MS-FASP 2.2.37); what a service starts may count as one.
+        return Truth.YES if holder.services else Truth.NO if holder.kin == frozenset() else Truth.MAYBE
     if value in holder.services:
         return Truth.YES if len(holder.services) == 1 and condition.is_exact else Truth.MAYBE
     return Truth.MAYBE if holder.kin is None or value in holder.kin else Truth.NO

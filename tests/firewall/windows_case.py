@@ -36,7 +36,10 @@ def listing(case: dict[str, Any]) -> str:
             values = settings.get(store, {}).get(key)
             rows.append(("profile", store, key, "absent" if values is None else "present"))
             for name, value in (values or {}).items():
-                rows.append(("inner", store, key, value) if name == "inner" else ("value", store, key, name, value))
+                is_inner = name == "inner"
+                rows.append(
+                    ("inner", store, key, *str(value).split("=")) if is_inner else ("value", store, key, name, value)
+                )
     rules = case.get("rules", [])
     for store in STORES:
         mine = (rules if store == "local" else []) if isinstance(rules, list) else rules.get(store, [])

@@ -25,7 +25,8 @@ $local = "$services\SharedAccess\Parameters\FirewallPolicy"
 $policy = 'HKLM:\SOFTWARE\Policies\Microsoft\WindowsFirewall'
 $aside = @('PSPath', 'PSParentPath', 'PSChildName', 'PSDrive', 'PSProvider')
 $wanted = @('EnableFirewall', 'DefaultInboundAction', 'DefaultOutboundAction', 'DoNotAllowExceptions',
-    'AllowLocalPolicyMerge', 'DisabledInterfaces')
+    'AllowLocalPolicyMerge', 'DisabledInterfaces', 'Shielded', 'AuthAppsAllowUserPrefMerge',
+    'GlobalPortsAllowUserPrefMerge')
 foreach ($store in @(@('local', $local), @('mdm', "$local\Mdm"), @('group_policy', $policy))) {
     foreach ($name in @('DomainProfile', 'PrivateProfile', 'StandardProfile', 'PublicProfile')) {
         $path = $store[1] + '\' + $name
@@ -35,8 +36,15 @@ foreach ($store in @(@('local', $local), @('mdm', "$local\Mdm"), @('group_policy
         foreach ($setting in $wanted) {
             if ($null -ne $key.$setting) { Row 'value' $store[0] $name $setting ($key.$setting -join ',') }
         }
+        foreach ($part in @('AuthorizedApplications', 'GloballyOpenPorts')) {
+            $merge = (Get-ItemProperty -LiteralPath "$path\$part" -ErrorAction SilentlyContinue).AllowUserPrefMerge
+            if ($null -ne $merge) { Row 'value' $store[0] $name "$part.AllowUserPrefMerge" $merge }
+        }
         if ($store[0] -ne 'group_policy') { continue }
-        foreach ($inner in @(Get-ChildItem -LiteralPath $path)) { Row 'inner' $store[0] $name $inner.PSChildName }
+        foreach ($inner in @(Get-ChildItem -LiteralPath $path -Recurse)) {
+            if ($inner.PSChildName -eq 'Logging') { continue }
+            Row 'inner' $store[0] $name $inner.PSChildName (@($inner.Property) -join ',')
+        }
     }
 }
 Row 'asked' 'profiles'

@@ -9,9 +9,10 @@ Evaluation"). So each profile is a chain in that order, whose last rule is its d
 from collections.abc import Iterable, Iterator
 
 from auditor.firewall.dialects.dialect import Dialect, Texts
-from auditor.firewall.dialects.values import keys
+from auditor.firewall.dialects.values import TCP, UDP, keys
+from auditor.firewall.dialects.windows_grammar import HARDENING, version_of
 from auditor.firewall.dialects.windows_profiles import Profile, Setting, profiles
-from auditor.firewall.dialects.windows_rules import Place, on_interfaces, steps_of
+from auditor.firewall.dialects.windows_rules import Place, may_be_wider, on_interfaces, steps_of
 from auditor.firewall.dialects.windows_text import WindowsListing, read_listing
 from auditor.model.evidence import Proof
 from auditor.model.facts.firewall import WindowsFirewallRule
@@ -32,7 +33,6 @@ from auditor.model.ruleset import (
 
 _SECTION = "firewall.windows"
 _IN, _OUT = "in", "out"
-_HARDENING = ("hardening_static", "hardening", "appcontainer")
 _LOOPBACK = ("lo", "loopback pseudo-interface 1", "Loopback Pseudo-Interface 1", "1")
 _TUNNELS = ("teredo", "iphttps", "isatap", "6to4")
 _RUNNING = "running"
@@ -58,11 +58,12 @@ def read_windows(text: str) -> Ruleset:
     chains: dict[str, tuple[Rule, ...]] = {}
     found = profiles(listing)
     is_off = {profile.fact.name: not profile.settings["EnableFirewall"].is_set for profile in found}
-    made = {id(one): rule_of(*one, place) for one in listing.rules}
+    newest = max((version_of(fact.version) for fact, _ in listing.rules if fact.store == "local"), default=(0, 0))
+    made = {id(one): rule_of(*one, place, newest) for one in listing.rules}
     for way in (_IN, _OUT):
         mine = [one for one in listing.rules if one[0].is_active and _goes(one[0], way)]
-        shielding = [one for one in mine if one[0].store in _HARDENING]
-        ordinary = [one for one in mine if one[0].store not in _HARDENING]
+        shielding = [one for one in mine if one[0].store in HARDENING]
+        ordinary = [one for one in mine if one[0].store not in HARDENING]
         chains[f"{way} hardening"] = tuple(_hardening(shielding, made))
         for profile in found:
             name = profile.fact.name
@@ -176,7 +177,7 @@ def _profile_chain(
             action=_ACCEPT,
             text=f"windows {name} profile: DisabledInterfaces={','.join(profile.unfiltered)}",
         )
-    mine = [one for one in rules if not one[0].profiles or name in one[0].profiles or _may_be_wider(one[0])]
+    mine = [one for one in rules if not one[0].profiles or name in one[0].profiles or may_be_wider(one[0])]
     yield from _ordered(mine, settings, made, way, place)
     if way == _OUT:
         action = settings["DefaultOutboundAction"]
@@ -188,9 +189,19 @@ def _profile_chain(
     yield _default(name, _DROP if action.is_set else _ACCEPT, action)
 
 
-def _may_be_wider(rule: WindowsFirewallRule) -> bool:
-    """Tell whether a rule names a profile that is not known: it may be any."""
-    return any(one.startswith("Profile") for one in rule.unread)
+def _is_merged(rule: WindowsFirewallRule, settings: dict[str, Setting]) -> bool:
+    """Tell whether group policy leaves a local rule in force (MS-FASP 2.2.38).
+
+    Rules for a program on all ports, and those for one port of all programs, can be left out apart.
+    """
+    if not settings["AllowLocalPolicyMerge"].is_set:
+        return False
+    if rule.service is not None or rule.protocol not in (TCP, UDP):
+        return True
+    if rule.program is not None and not rule.local_ports:
+        return settings["AuthorizedApplications.AllowUserPrefMerge"].is_set
+    is_one = rule.program is None and len(rule.local_ports) == 1
+    return not is_one or settings["GloballyOpenPorts.AllowUserPrefMerge"].is_set
 
 
 def _ordered(
@@ -203,7 +214,7 @@ def _ordered(
     parts: dict[str, list[Rule]] = {"": [], "bypass": [], "block": [], "allow": []}
     for one in rules:
         fact, rule = one[0], made[id(one)]
-        if fact.store == "local" and not merges.is_set:
+        if fact.store == "local" and not _is_merged(fact, settings):
             continue
         if fact.store == "mdm" and not merges.is_set:
             # What becomes of MDM's rules where group policy ignores local ones is not documented.
@@ -236,12 +247,21 @@ def _default(name: str, action: Action, setting: Setting) -> Rule:
     return Rule(action=action, text=f"windows {name} profile: {setting.text}")
 
 
-def rule_of(rule: WindowsFirewallRule, text: str, place: Place) -> Rule:
-    """Return one rule, quoted as the registry holds it behind its store and its id."""
+def rule_of(rule: WindowsFirewallRule, text: str, place: Place, newest: tuple[int, int]) -> Rule:
+    """Return one rule, quoted as the registry holds it behind its store and its id.
+
+    What a rule allows if it is authenticated is otherwise blocked (MS-FASP 2.2.35, AUTHENTICATE), whether or not
+    another rule allows it: that is left open.
+    """
     action = {"allow": _ACCEPT, "bypass": _ACCEPT, "block": _DROP}.get(rule.action, _UNREAD)
+    if rule.action == "allow" and rule.security and not _overrides(rule):
+        action = _UNREAD
     # The words of a rule mean this end or the other by its direction: without one, none of them is understood.
     has_way = not any(one.startswith("Dir=") for one in rule.unread)
     steps = steps_of(rule, place) if has_way else (Doubt(text="Dir"),)
+    if rule.store in ("mdm", "group_policy") and version_of(rule.version) > newest > (0, 0):
+        # A host ignores a rule of a version that it does not know (MS-FASP 2.2.25); its own rules show which it does.
+        steps = (*steps, Doubt(text=rule.version))
     if rule.action == "bypass" and not rule.security:
         # Such a rule has to ask for authentication (MS-FASP 2.2.34): one that does not is not understood.
         steps = (*steps, Doubt(text="ByPass"))

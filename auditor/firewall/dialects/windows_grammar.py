@@ -1,6 +1,6 @@
 """Rules of the Windows firewall as the registry holds them: ``v2.31|Action=Allow|Active=TRUE|Dir=In|…|``.
 
-The grammar is MS-GPFAS 2.2.2.19 (learn.microsoft.com/openspecs/windows_protocols/ms-gpfas); later versions of Windows
+The grammar is MS-GPFAS 2.2.2 (learn.microsoft.com/openspecs/windows_protocols/ms-gpfas); later versions of Windows
 write keys that it does not name. What is not known is kept, and makes a rule one that is understood in part.
 """
 
@@ -14,10 +14,12 @@ _DIRECTIONS = {"in": True, "out": False}
 _PROFILES = ("domain", "private", "public")
 _SWITCHES = {"true": True, "false": False}
 _ANY_PROTOCOL, _MOST = 256, 255
+_DIGITS = 3
 
 LISTS = {
     "LPort": "local_ports", "LPort2_10": "local_ports", "LPort2_20": "local_ports", "LPort2_24": "local_ports",
-    "RPort": "remote_ports", "RPort2_10": "remote_ports", "RPort2_25": "remote_ports",
+    "LPort2_25": "local_ports", "LPort2_29": "local_ports",
+    "RPort": "remote_ports", "RPort2_10": "remote_ports", "RPort2_25": "remote_ports", "RPort2_28": "remote_ports",
     "LA4": "local_addresses", "LA6": "local_addresses",
     "RA4": "remote_addresses", "RA6": "remote_addresses", "RA42": "remote_addresses", "RA62": "remote_addresses",
     "IF": "interfaces", "IFType": "interface_types",
@@ -26,14 +28,21 @@ LISTS = {
 _WITH_KEY = {
     "AppPkgId": "packages", "PFN": "packages",
     "Security": "security", "Security2_9": "security", "Security2": "security", "RMAuth": "security",
-    "RUAuth": "security", "AuthByPassOut": "security",
+    "RMauth": "security", "RUAuth": "security", "AuthByPassOut": "security",
     "LUAuth": "users", "LUAuth2_24": "users", "LUOwn": "users",
     "TTK": "conditions", "TTK2_22": "conditions", "TTK2_27": "conditions", "TTK2_28": "conditions",
-    "LSM": "conditions", "NNm": "conditions", "SecurityRealmId": "conditions", "Platform": "conditions",
+    "LOM": "conditions", "NNm": "conditions", "SecurityRealmId": "conditions", "Platform": "conditions",
     "Platform2": "conditions", "SkipVer": "conditions",
 }  # fmt: skip
-_SAYS_NOTHING = frozenset(("Name", "Desc", "EmbedCtxt", "Edge", "Defer"))
-"""Keys that do not bear on which packets match: names, and what is let through a tunnel as well."""
+_SAYS_NOTHING = frozenset(("Name", "Desc", "EmbedCtxt", "Edge", "Defer", "LSM", "PCross", "PCROSS"))
+"""Keys that do not bear on which first packets match: names, what is let through a tunnel as well, and from where
+answers may come (MS-FASP 2.2.35, LOOSE_SOURCE_MAPPED and ALLOW_PROFILE_CROSSING)."""
+_SWITCHED = frozenset(("LOM", "AuthByPassOut"))
+"""Keys that say nothing where they are FALSE, which is their default."""
+_NEWEST, _OLDEST = (2, 33), (2, 0)
+"""Versions that rules are known to have: one beyond those is a rule that a host may ignore (MS-FASP 2.2.25)."""
+HARDENING = ("hardening_static", "hardening", "appcontainer")
+"""Stores whose rules Windows itself makes; in them Active is left out, and they are in force."""
 _ICMP = {"ICMP4": 1, "ICMP6": 58}
 """Keys of messages, by the protocol that they stand beside."""
 _ONCE = frozenset(("Action", "Active", "Dir", "Protocol", "App", "Svc"))
@@ -47,7 +56,7 @@ def parse_rule(store: str, name: str, text: str) -> WindowsFirewallRule:
         raise ValueError(message)
     once: dict[str, str] = {}
     lists: dict[str, list[str]] = {}
-    unread: list[str] = []
+    unread: list[str] = [] if _OLDEST <= version_of(version[1:]) <= _NEWEST else [version]
     # The last field is ended by a bar, too; what comes after it was cut off.
     if fields[-1]:
         unread.append(f"{fields[-1]} (the text ends within it)")
@@ -59,6 +68,8 @@ def parse_rule(store: str, name: str, text: str) -> WindowsFirewallRule:
             lists.setdefault(LISTS[key], []).append(_with_family(key, value))
         elif key == "Profile" and value.lower() in _PROFILES:
             lists.setdefault("profiles", []).append(value.lower())
+        elif key in _SWITCHED and value.lower() == "false":
+            continue
         elif key in _WITH_KEY and value:
             lists.setdefault(_WITH_KEY[key], []).append(field)
         elif equals and (key in _SAYS_NOTHING or (key in _ONCE and key not in once and value)):
@@ -69,9 +80,10 @@ def parse_rule(store: str, name: str, text: str) -> WindowsFirewallRule:
         name=name,
         display_name=once.get("Name", ""),
         store=store,
-        is_active=_word(once, "Active", _SWITCHES, "true", unread),
+        is_active=_is_active(store, once, unread),
         is_inbound=_word(once, "Dir", _DIRECTIONS, "in", unread),
         action=_word(once, "Action", _ACTIONS, "", unread),
+        version=version[1:],
         protocol=_protocol(once, unread),
         program=once.get("App"),
         service=once.get("Svc"),
@@ -81,10 +93,24 @@ def parse_rule(store: str, name: str, text: str) -> WindowsFirewallRule:
     )
 
 
+def _is_active(store: str, once: dict[str, str], unread: list[str]) -> bool:
+    """Tell whether a rule is switched on: where it does not say so it is not (MS-GPFAS 2.2.2.19, Active)."""
+    if "Active" not in once and store not in HARDENING:
+        return False
+    return _word(once, "Active", _SWITCHES, "true", unread)
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """Return a version as numbers."""
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)
+
+
 def is_version(text: str) -> bool:
     """Tell whether a text is the version that a rule begins with."""
     major, dot, minor = text[1:].partition(".")
-    return text[:1] in ("v", "V") and bool(dot) and text.isascii() and major.isdigit() and minor.isdigit()
+    is_short = len(major) <= _DIGITS and len(minor) <= _DIGITS
+    return text[:1] in ("v", "V") and bool(dot) and text.isascii() and major.isdigit() and minor.isdigit() and is_short
 
 
 def _with_family(key: str, value: str) -> str:

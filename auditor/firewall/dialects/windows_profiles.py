@@ -19,11 +19,22 @@ _DEFAULTS = {
     "DefaultOutboundAction": "0",
     "DoNotAllowExceptions": "0",
     "AllowLocalPolicyMerge": "1",
+    "AuthorizedApplications.AllowUserPrefMerge": "1",
+    "GloballyOpenPorts.AllowUserPrefMerge": "1",
 }
-_ONLY_POLICY = frozenset(("AllowLocalPolicyMerge",))
+_ONLY_POLICY = frozenset((
+    "AllowLocalPolicyMerge", "AuthorizedApplications.AllowUserPrefMerge", "GloballyOpenPorts.AllowUserPrefMerge"
+))  # fmt: skip
+_ON_WINS = frozenset(("DoNotAllowExceptions",))
+# As the Firewall CSP names them (learn.microsoft.com); of MDM's registry values no document is known.
+_OF_MDM = {
+    "DoNotAllowExceptions": "Shielded",
+    "AuthorizedApplications.AllowUserPrefMerge": "AuthAppsAllowUserPrefMerge",
+    "GloballyOpenPorts.AllowUserPrefMerge": "GlobalPortsAllowUserPrefMerge",
+}
 _LEGACY = "StandardProfile"
-# Keys of a profile in group policy that are no exceptions.
-_HARMLESS = frozenset(("Logging",))
+# Values inside of a profile's keys in group policy that are no exceptions.
+_HARMLESS = frozenset(("", "AllowUserPrefMerge"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +76,10 @@ def profiles(listing: WindowsListing) -> tuple[Profile, ...]:
 def _profile(listing: WindowsListing, name: str) -> Profile:
     doubts: list[str] = []
     found = {setting: _setting(listing, name, setting, doubts) for setting in _DEFAULTS}
-    if not any(("local", key) in listing.profiles for key in _keys("local", name)):
+    if not any(("local", key) in listing.profiles for key in _keys(listing, "local", name)):
         doubts.append(f"no settings of the {name} profile are in the local store")
-    for key in dict.fromkeys((*_keys("group_policy", name), _LEGACY if name != "domain" else "DomainProfile")):
-        strange = [one for one in listing.inner.get(key, ()) if one not in _HARMLESS]
+    for key in _keys(listing, "group_policy", name):
+        strange = [one for one, values in listing.inner.get(key, ()) if not _HARMLESS.issuperset(values.split(","))]
         if strange:
             doubts.append(f"group policy holds exceptions of the older form in {key}: {', '.join(strange[:5])}")
     connected = {network.profile for network in listing.networks}
@@ -88,40 +99,46 @@ def _profile(listing: WindowsListing, name: str) -> Profile:
     )
 
 
-def _keys(store: str, name: str) -> tuple[str, ...]:
-    """Return the registry keys that a store may keep a profile in."""
-    if name != "private":
-        return (f"{name.capitalize()}Profile",)
-    return ("PrivateProfile",) if store == "group_policy" else (_LEGACY, "PrivateProfile")
+def _keys(listing: WindowsListing, store: str, name: str) -> tuple[str, ...]:
+    """Return the registry keys that a store may keep a profile in.
+
+    In group policy StandardProfile is for both the private and the public one, and only where neither has a key of its
+    own (MS-GPFAS 2.2.3).
+    """
+    own = f"{name.capitalize()}Profile"
+    if store == "group_policy":
+        has_own = any((store, key) in listing.profiles for key in ("PrivateProfile", "PublicProfile"))
+        return (own,) if name == "domain" or has_own else (_LEGACY,)
+    return (_LEGACY, own) if name == "private" else (own,)
 
 
 def _values(listing: WindowsListing, store: str, name: str, setting: str) -> list[str]:
-    found = (listing.profiles.get((store, key), {}).get(setting) for key in _keys(store, name))
+    names = (setting, _OF_MDM[setting]) if store == "mdm" and setting in _OF_MDM else (setting,)
+    keys = _keys(listing, store, name)
+    found = (listing.profiles.get((store, key), {}).get(one) for key in keys for one in names)
     return [value for value in found if value is not None]
 
 
 def _setting(listing: WindowsListing, name: str, setting: str, doubts: list[str]) -> Setting:
-    """Return a setting by what counts most; what contradicts it without a rule for that goes to ``doubts``."""
+    """Return a setting by its merge law; what contradicts it without a rule for that goes to ``doubts``."""
     stores = ("group_policy", "mdm") if setting in _ONLY_POLICY else ("group_policy", "mdm", "local")
     told = [(store, value) for store in stores for value in _values(listing, store, name, setting)]
+    if setting in _ON_WINS:
+        told.sort(key=lambda one: one[1] != "1")
     store, value = told[0] if told else ("", _DEFAULTS[setting])
-    if value not in ("0", "1"):
-        doubts.append(f"{setting} of the {name} profile is {value[:20]!r}")
-    # MDM beside group policy, two keys of one store, and the standard profile of Windows XP have no order to go by.
+    if any(one not in ("0", "1") for _, one in told if setting in _ON_WINS or one == value):
+        doubts.append(f"{setting} of the {name} profile is {', '.join(one[:20] for _, one in told)}")
+    # MDM beside group policy, and two keys of one store, have no order to go by.
     rivals = {store, "mdm"} if store == "group_policy" else {store}
-    if any(one in rivals for one, other in told[1:] if other != value):
+    if setting not in _ON_WINS and any(one in rivals for one, other in told[1:] if other != value):
         doubts.append(f"{setting} of the {name} profile is told twice, and differently")
-    older = listing.profiles.get(("group_policy", _LEGACY), {}).get(setting)
-    if name != "domain" and older is not None and older != value:
-        doubts.append(
-            f"group policy sets {setting} of the older standard profile, which contradicts the {name} profile"
-        )
     return Setting(name=setting, is_set=value == "1", store=store)
 
 
 def _unfiltered(listing: WindowsListing, name: str) -> Iterator[str]:
-    for store in ("local", "mdm", "group_policy"):
-        for text in _values(listing, store, name, "DisabledInterfaces"):
-            for guid in text.split(","):
-                if guid.strip():
-                    yield guid.strip().lower()
+    """Give the interfaces that the store which counts most says are not filtered."""
+    for store in ("group_policy", "mdm", "local"):
+        told = _values(listing, store, name, "DisabledInterfaces")
+        if told:
+            yield from (guid.strip().lower() for text in told for guid in text.split(",") if guid.strip())
+            return

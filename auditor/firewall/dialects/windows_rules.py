@@ -18,11 +18,15 @@ _PORT_WORDS: Mapping[str, tuple[tuple[int, Truth], ...]] = {
     "rpc-epmap": ((135, Truth.YES), (593, Truth.MAYBE)),
     "mdns": ((5353, Truth.YES),),
 }
+# What is not understood of these leaves the other conditions as they are.
+_BOUND = ("Active=", "Dir=", "Action=", "Protocol=", "LPort", "RPort", "LA4", "LA6", "RA4", "RA6", "ICMP")
 _LOCAL_SUBNET = {"localsubnet4": 4, "localsubnet6": 6}
-_TYPED = frozenset(("Platform2=GTEQ",))
+_AND_LATER = "Platform2=GTEQ"
 _WIN32_NT = 2
-_LOWEST_SYSTEM = (6, 1)
-"""PowerShell 5.1, which answers, runs on Windows 7 and Server 2008 R2 at least."""
+_LOWEST_SYSTEM = (6, 2)
+"""Windows 8 and Server 2012: older ones cannot say which profile an interface is in, and are not judged."""
+_NO_PATH = frozenset('/*?"<>')
+"""What the path of a program does not hold (MS-FASP 2.2.37)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +42,35 @@ class Place:
 
 
 def steps_of(rule: WindowsFirewallRule, place: Place) -> tuple[Step, ...]:
-    """Return the conditions of a rule."""
-    return (
+    """Return the conditions of a rule.
+
+    A key that is not known may make others count for nothing, as LOM does those on the far end (MS-FASP 2.2.35,
+    LOCAL_ONLY_MAPPED): of such a rule no more is relied on than protocol, ports of this end, and who holds the socket.
+    """
+    here = (
         *_protocol(rule),
         *_ports(rule, "LPort", rule.local_ports, Field.DPORT if rule.is_inbound else Field.SPORT),
-        *_ports(rule, "RPort", rule.remote_ports, Field.SPORT if rule.is_inbound else Field.DPORT),
         *_icmp(rule),
-        *_addresses(rule, "LA", rule.local_addresses, Field.DADDR if rule.is_inbound else Field.SADDR),
-        *_addresses(rule, "RA", rule.remote_addresses, Field.SADDR if rule.is_inbound else Field.DADDR),
-        *_interfaces(rule, place),
         *_holder(rule, place),
         *_others(rule),
     )
+    if may_be_wider(rule):
+        return here
+    far = (
+        *_ports(rule, "RPort", rule.remote_ports, Field.SPORT if rule.is_inbound else Field.DPORT),
+        *_addresses(rule, "RA", rule.remote_addresses, Field.SADDR if rule.is_inbound else Field.DADDR),
+    )
+    return (
+        *here,
+        *(() if "LOM=TRUE" in rule.conditions and rule.action != "block" else far),
+        *_addresses(rule, "LA", rule.local_addresses, Field.DADDR if rule.is_inbound else Field.SADDR),
+        *_interfaces(rule, place),
+    )
+
+
+def may_be_wider(rule: WindowsFirewallRule) -> bool:
+    """Tell whether a rule has a key that is not known, or a profile: then it may match more than it says."""
+    return any(not one.startswith(_BOUND) for one in rule.unread)
 
 
 def _protocol(rule: WindowsFirewallRule) -> Iterator[Step]:
@@ -198,7 +219,12 @@ def on_interfaces(guids: Iterable[str], field: Field, place: Place) -> Step:
 def _holder(rule: WindowsFirewallRule, place: Place) -> Iterator[Step]:
     if rule.program is not None:
         path, is_exact = program_path(rule.program, place.variables)
-        yield HeldBy(text=f"App={rule.program}", trait=Trait.PROGRAM, value=path, is_exact=is_exact)
+        text = f"App={rule.program}"
+        is_word = path != "system" and "\\" not in path and "." not in path
+        if is_word or _NO_PATH.intersection(path):
+            yield Doubt(text=text)
+        else:
+            yield HeldBy(text=text, trait=Trait.PROGRAM, value=path, is_exact=is_exact)
     if rule.service is not None:
         name = rule.service.lower()
         # A service has its name in its token where it asks for one (SERVICE_SID_INFO); 0 is none.
@@ -215,7 +241,7 @@ def program_path(text: str, variables: Mapping[str, str]) -> tuple[str, bool]:
 
     What is a user's own (``%USERPROFILE%``) is another folder for each, and a path on a device is none on a drive.
     """
-    path = text.strip().strip('"').replace("/", "\\")
+    path = text.strip()
     if path.lower() == "system":
         return "system", True
     parts = path.split("%")
@@ -229,24 +255,20 @@ def program_path(text: str, variables: Mapping[str, str]) -> tuple[str, bool]:
 
 def _others(rule: WindowsFirewallRule) -> Iterator[Step]:
     platforms = [one for one in rule.conditions if one.startswith("Platform=")]
+    holds = _AND_LATER in rule.conditions and bool(platforms) and _holds_everywhere(platforms[-1])
     for one in rule.conditions:
-        if one.startswith("Platform") and platforms and _holds_everywhere(platforms, rule.conditions):
-            continue
-        yield Doubt(text=one)
+        if not (holds and one.startswith("Platform")):
+            yield Doubt(text=one)
     for one in (*rule.security, *rule.unread):
         yield Doubt(text=one)
 
 
-def _holds_everywhere(platforms: list[str], conditions: tuple[str, ...]) -> bool:
-    """Tell whether a rule is for every Windows that can answer: ``2:6:0`` and later (MS-GPFAS 2.2.2.17, 2.2.2.18)."""
-    if not _TYPED.intersection(conditions):
-        return False
-    for one in platforms:
-        numbers = [number_up_to(part, _LAST_TYPE) for part in one.partition("=")[2].split(":")]
-        version = tuple(part for part in numbers[1:] if part is not None)
-        if numbers[0] == _WIN32_NT and len(numbers) - 1 == len(version) == len(_LOWEST_SYSTEM):
-            return version <= _LOWEST_SYSTEM
-    return False
+def _holds_everywhere(last: str) -> bool:
+    """Tell whether a rule is for every Windows that can answer: the operator is of the last entry (MS-FASP 2.2.31)."""
+    numbers = [number_up_to(part, _LAST_TYPE) for part in last.partition("=")[2].split(":")]
+    version = tuple(part for part in numbers[1:] if part is not None)
+    is_whole = len(numbers) - 1 == len(version) == len(_LOWEST_SYSTEM)
+    return is_whole and numbers[0] == _WIN32_NT and version <= _LOWEST_SYSTEM
 
 
 def _match(field: Field, *spans: tuple[int, int]) -> Match:

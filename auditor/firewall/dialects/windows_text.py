@@ -19,7 +19,7 @@ KEYS = ("DomainProfile", "PrivateProfile", "StandardProfile", "PublicProfile")
 _CATEGORIES = {"0": "public", "1": "private", "2": "domain"}
 _PROXIES = ("v4tov4", "v4tov6", "v6tov4", "v6tov6")
 _DIGITS = 10
-_COUNTS = {"profile": 4, "inner": 4, "value": 5, "rule": 4, "store": 4, "network": 4, "adapter": 3, "service": 3,
+_COUNTS = {"profile": 4, "inner": 5, "value": 5, "rule": 4, "store": 4, "network": 4, "adapter": 3, "service": 3,
            "product": 3, "proxy": 4, "variable": 3, "sid": 3, "asked": 2}  # fmt: skip
 PARTS = ("profiles", "networks", "adapters", "services", "products", "proxies")
 """What is asked beside the rules of each store."""
@@ -33,8 +33,9 @@ class WindowsListing:
 
     profiles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     """Settings of profiles by store and registry key; a key that is not there has none."""
-    inner: dict[str, list[str]] = field(default_factory=dict)
-    """Keys inside of those of group policy, by profile: exceptions as Windows XP had them."""
+    inner: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """Keys inside of those of group policy, by profile, with the names of their values: exceptions as Windows XP had
+    them."""
     rules: list[tuple[WindowsFirewallRule, str]] = field(default_factory=list)
     """Rules, and their text."""
     networks: list[ConnectedNetwork] = field(default_factory=list)
@@ -110,7 +111,7 @@ class WindowsListing:
     def _take_profile(self, kind: str, rest: list[str]) -> None:
         store, key = known(rest[0], SETTINGS_STORES, "store"), known(rest[1], KEYS, "profile")
         if kind == "inner":
-            self.inner.setdefault(key, []).append(rest[2])
+            self.inner.setdefault(key, []).append((rest[2], rest[3]))
         elif kind == "profile":
             known(rest[2], ("present", "absent"), "word")
             if rest[2] == "present":

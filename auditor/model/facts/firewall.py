@@ -97,6 +97,8 @@ class WindowsFirewallRule:
     """Local users it is limited to, key and value: ``LUAuth=…``, ``LUOwn=…``."""
     conditions: tuple[str, ...] = ()
     """Other conditions that are known and not modelled, key and value: ``TTK2_22=…``, ``Platform=…``."""
+    version: str = ""
+    """Version of the grammar that it is written in, as ``2.31``."""
     unread: tuple[str, ...] = ()
     """Keys and values that are not understood: the rule is understood in part only."""
     crosses_edge: bool = False
