@@ -94,6 +94,12 @@ def _meant(asked: list[HeldBy]) -> Holder | None:
     )
 
 
+def conditions(ruleset: Ruleset) -> tuple[HeldBy, ...]:
+    """Return all that rules ask of holders, each once."""
+    steps = (step for rules in ruleset.chains.values() for rule in rules for step in rule.steps)
+    return tuple(dict.fromkeys(step for step in steps if isinstance(step, HeldBy)))
+
+
 def settled(ruleset: Ruleset, holder: Holder | None, host: HostNetwork | None) -> Ruleset:
     """Return the ruleset as it is for one holder on one host; what is None is not known."""
     made: dict[int, Rule | None] = {}

@@ -8,7 +8,7 @@ from auditor.collect.sockets.spaces import listings
 from auditor.firewall.dialects.registry import dialects
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.reach import Filters
-from auditor.firewall.settled import Holder, settled
+from auditor.firewall.settled import Holder, conditions, held_by, settled
 from auditor.firewall.spaces import Space, ways
 from auditor.firewall.way import Program
 from auditor.model.evidence import Outcome
@@ -17,7 +17,7 @@ from auditor.model.facts.system import KernelSetting
 from auditor.model.host import OsFamily
 from auditor.model.packet import HostNetwork
 from auditor.model.reading import Reading
-from auditor.model.ruleset import merged
+from auditor.model.ruleset import Truth, merged
 
 _KEPT_LENGTH = 262_144
 _WITH_ADDRESSES = (Outcome.COLLECTED, Outcome.PARTIAL)
@@ -43,14 +43,15 @@ def filters_of(reading: Reading) -> Filters:
 
 
 def _of_windows(loaded: Loaded, network: HostNetwork) -> Filters:
-    """Return filters whose rules ask who holds a socket: those of each holder are made when they are asked for."""
-    made: dict[Holder, Filters] = {}
+    """Return filters whose rules ask who holds a socket: made when asked for, once for all whom they treat alike."""
+    made: dict[tuple[Truth, ...], Filters] = {}
+    asked = conditions(loaded.ruleset)
 
     def narrow(holder: Holder) -> Filters:
-        if holder not in made:
-            ruleset = settled(loaded.ruleset, holder, network)
-            made[holder] = Filters(program=Program(ruleset, network))
-        return made[holder]
+        answers = tuple(held_by(one, holder) for one in asked)
+        if answers not in made:
+            made[answers] = Filters(program=Program(settled(loaded.ruleset, holder, network), network))
+        return made[answers]
 
     return Filters(program=Program(settled(loaded.ruleset, None, network), network), narrow=narrow)
 
