@@ -66,6 +66,12 @@ def test_what_is_not_whole_is_no_ruleset(old: str, new: str, reason: str) -> Non
         read_windows(text.replace(old, new))
 
 
+def test_a_section_that_is_not_there_is_no_ruleset() -> None:
+    with pytest.raises(ValueError, match="was not asked about"):
+        DIALECT.read({})
+    assert DIALECT.read({"firewall.windows": _whole()}).doubts == ()
+
+
 def test_an_empty_section_is_no_ruleset() -> None:
     with pytest.raises(ValueError, match="not told to its end"):
         read_windows("")

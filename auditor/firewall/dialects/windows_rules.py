@@ -245,9 +245,9 @@ def program_path(text: str, variables: Mapping[str, str]) -> tuple[str, bool]:
     if path.lower() == "system":
         return "system", True
     parts = path.split("%")
-    made = [parts[0]]
-    for at, part in enumerate(parts[1:], 1):
-        made.append(variables.get(part.lower(), f"%{part}%") if at % 2 and at < len(parts) - 1 else part)
+    made = [variables.get(part.lower(), f"%{part}%") if at % 2 else part for at, part in enumerate(parts)]
+    if len(parts) % 2 == 0:
+        made[-1] = f"%{parts[-1]}"  # a sign that has no other to stand beside
     whole = "".join(made).lower()
     has_drive = whole[1:3] == ":\\" and whole[:1].isalpha()
     return whole, "%" not in whole and (has_drive or whole.startswith("\\\\")) and not whole.startswith("\\\\?")
