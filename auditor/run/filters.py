@@ -120,8 +120,8 @@ def host_network(reading: Reading) -> HostNetwork:
 def windows_network(reading: Reading) -> HostNetwork:
     """Return what the evidence says of a Windows host's addresses, and how Windows routes.
 
-    Each interface takes packets for its own addresses only (RFC 1122, the strong model: learn.microsoft.com, "Strong
-    and Weak Host Models"), loopback addresses do not come from the wire, and sources are not checked against routes.
+    Loopback addresses do not come from the wire, and sources are not checked against routes. That an interface takes
+    packets for its own addresses only (the strong host model, the default) can be switched off, and is not relied on.
     """
     listed = reading.sections.get("network.windows")
     is_whole = listed is not None and listed.outcome is Outcome.COLLECTED and not listed.unread

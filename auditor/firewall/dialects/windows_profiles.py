@@ -12,7 +12,7 @@ from auditor.model.facts.firewall import WindowsFirewallProfile
 
 NAMES = ("domain", "private", "public")
 _SHOWN = {"local": "local setting", "mdm": "set by MDM", "group_policy": "set by group policy", "": "the default"}
-# MS-GPFAS 2.2.3: what holds where nothing is set.
+# What holds where nothing is set: inbound traffic is blocked and outbound allowed (learn.microsoft.com, INetFwPolicy2).
 _DEFAULTS = {
     "EnableFirewall": "1",
     "DefaultInboundAction": "1",

@@ -14,7 +14,7 @@ STORES = ("local", "mdm", "group_policy", "hardening_static", "hardening", "appc
 SETTINGS_STORES = ("local", "mdm", "group_policy")
 """Where the settings of profiles are kept, what counts most last."""
 KEYS = ("DomainProfile", "PrivateProfile", "StandardProfile", "PublicProfile")
-"""Registry keys of profiles: the private one is called StandardProfile in the local store (MS-GPFAS 2.2.3)."""
+"""Registry keys of profiles: the private one is called StandardProfile on the host, PrivateProfile in group policy."""
 # NLM_NETWORK_CATEGORY (learn.microsoft.com, netlistmgr).
 _CATEGORIES = {"0": "public", "1": "private", "2": "domain"}
 _PROXIES = ("v4tov4", "v4tov6", "v6tov4", "v6tov6")
