@@ -72,6 +72,11 @@ def test_a_section_that_is_not_there_is_no_ruleset() -> None:
     assert DIALECT.read({"firewall.windows": _whole()}).doubts == ()
 
 
+def test_a_host_without_any_profile_is_no_ruleset() -> None:
+    with pytest.raises(ValueError, match="no profile is in the local store"):
+        read_windows(listing({"id": "", "settings": {"local": {}}}))
+
+
 def test_an_empty_section_is_no_ruleset() -> None:
     with pytest.raises(ValueError, match="not told to its end"):
         read_windows("")
