@@ -5,7 +5,7 @@ from functools import cached_property
 from auditor.firewall.settled import Holder
 from auditor.model.evidence import Outcome
 from auditor.model.facts.firewall import ConnectedNetwork
-from auditor.model.facts.network import InterfaceAddress, Listener
+from auditor.model.facts.network import InterfaceAddress, Link, Listener
 from auditor.model.facts.processes import Process
 from auditor.model.facts.services import Service
 from auditor.model.host import OsFamily
@@ -68,7 +68,8 @@ class Holders:
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        return {str(network.index): network.interface for network in self._reading.of(ConnectedNetwork)}
+        networks = {str(network.index): network.interface for network in self._reading.of(ConnectedNetwork)}
+        return networks | {str(link.index): link.name for link in self._reading.of(Link)}
 
     def device(self, socket: Listener) -> str | None:
         """Return the interface that a socket is bound to by the name that addresses have; None for any.

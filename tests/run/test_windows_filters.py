@@ -10,7 +10,7 @@ from auditor.firewall.dialects.windows import read_windows
 from auditor.firewall.settled import Holder
 from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.firewall import ConnectedNetwork, PortProxy
-from auditor.model.facts.network import Family, InterfaceAddress, Listener, Owner, Protocol
+from auditor.model.facts.network import Family, InterfaceAddress, Link, Listener, Owner, Protocol, Route
 from auditor.model.facts.processes import Process
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
@@ -70,6 +70,8 @@ def a_reading(*facts: Any, rules: Any = (), outcome: Outcome = Outcome.COLLECTED
         Process: "processes.windows",
         Service: "services.windows",
         InterfaceAddress: "network.windows",
+        Link: "network.windows",
+        Route: "network.windows",
     }
     text = listing({"id": "", "rules": list(rules), **case})
     parsed = collectors()["firewall.windows"].parse(text)
@@ -181,6 +183,9 @@ def test_an_interface_is_bound_to_by_its_number_and_has_addresses_by_its_alias()
     assert Holders(reading).device(socket) == "Ethernet"
     # Its link is all there is from where a packet can come.
     assert exposed(reading)[5900].reachability is Reachability.FROM_ANYWHERE
+    link = Link(name="Ethernet", index=31, is_up=True)
+    linked = a_listener(5900, 800, "fe80::5", device="31")
+    assert Holders(a_reading(linked, link)).device(linked) == "Ethernet"
     unknown = a_listener(5900, 800, "fe80::5", device="99")
     assert Holders(a_reading(unknown)).device(unknown) is None
 
@@ -227,3 +232,23 @@ def test_explain_asks_for_who_listens_and_tells_of_relays() -> None:
     relays = tuple(Found(fact, "firewall.windows", at) for at, fact in parsed.facts if isinstance(fact, PortProxy))
     reading.facts[PortProxy] = relays
     assert any("relayed to 198.51.100.2/5900" in one for one in surroundings(reading, Protocol.TCP, 5901))
+
+
+def test_routes_say_by_which_interface_and_so_by_which_profile_a_source_comes() -> None:
+    wlan = InterfaceAddress(interface="WLAN", family=Family.IP, address="192.168.7.5", prefix=24, is_up=True)
+    routes = (
+        Route(family=Family.IP, destination="0.0.0.0/0", gateway="10.0.0.1", interface="Ethernet"),
+        Route(family=Family.IP, destination="10.0.0.0/24", interface="Ethernet"),
+        Route(family=Family.IP, destination="192.168.7.0/24", interface="WLAN"),
+        Route(family=Family.IP, destination="192.168.7.5/32", interface="WLAN", kind="local"),
+        Route(family=Family.IP, destination="127.0.0.0/8", interface="Loopback Pseudo-Interface 1"),
+    )
+    private = IN + "Protocol=6|LPort=5900|Profile=Private|"
+    networks = {"Ethernet": "public", "WLAN": "private"}
+    seen = exposed(a_reading(a_listener(5900, 800), wlan, *routes, rules=[private], networks=networks))
+    assert (seen[5900].reachability, seen[5900].sources) == (Reachability.FROM_NETWORKS, ("192.168.7.0/24",))
+    assert seen[5900].rule == f"windows local rule local-0: {private}"
+    blind = exposed(a_reading(a_listener(5900, 800), wlan, *routes, rules=[private], networks={"Ethernet": "public"}))
+    assert blind[5900].reachability is Reachability.UNDECIDED
+    unrouted = exposed(a_reading(a_listener(5900, 800), wlan, rules=[private], networks=networks))
+    assert unrouted[5900].reachability is Reachability.UNDECIDED
