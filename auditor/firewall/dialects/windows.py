@@ -58,7 +58,7 @@ def read_windows(text: str) -> Ruleset:
     chains: dict[str, tuple[Rule, ...]] = {}
     found = profiles(listing)
     is_off = {profile.fact.name: not profile.settings["EnableFirewall"].is_set for profile in found}
-    newest = max((version_of(fact.version) for fact, _ in listing.rules if fact.store == "local"), default=(0, 0))
+    newest = max((version_of(fact.version) for fact, _ in listing.rules if fact.store == "local"), default=None)
     made = {id(one): rule_of(*one, place, newest) for one in listing.rules}
     for way in (_IN, _OUT):
         mine = [one for one in listing.rules if one[0].is_active and _goes(one[0], way)]
@@ -231,7 +231,7 @@ def _ordered(
 
 def _overrides(rule: WindowsFirewallRule) -> bool:
     """Tell whether an outbound rule wins over those that block, for authenticated peers (``AuthByPassOut``)."""
-    return any(one.startswith("AuthByPassOut=") and one[14:].lower() != "false" for one in rule.security)
+    return any(one.startswith("AuthByPassOut=") for one in rule.security)
 
 
 def _apart(rule: Rule, tunnels: Iterable[str]) -> Iterator[Rule]:
@@ -247,7 +247,7 @@ def _default(name: str, action: Action, setting: Setting) -> Rule:
     return Rule(action=action, text=f"windows {name} profile: {setting.text}")
 
 
-def rule_of(rule: WindowsFirewallRule, text: str, place: Place, newest: tuple[int, int]) -> Rule:
+def rule_of(rule: WindowsFirewallRule, text: str, place: Place, newest: tuple[int, int] | None) -> Rule:
     """Return one rule, quoted as the registry holds it behind its store and its id.
 
     What a rule allows if it is authenticated is otherwise blocked (MS-FASP 2.2.35, AUTHENTICATE), whether or not
@@ -259,7 +259,7 @@ def rule_of(rule: WindowsFirewallRule, text: str, place: Place, newest: tuple[in
     # The words of a rule mean this end or the other by its direction: without one, none of them is understood.
     has_way = not any(one.startswith("Dir=") for one in rule.unread)
     steps = steps_of(rule, place) if has_way else (Doubt(text="Dir"),)
-    if rule.store in ("mdm", "group_policy") and version_of(rule.version) > newest > (0, 0):
+    if newest is not None and rule.store in ("mdm", "group_policy") and version_of(rule.version) > newest:
         # A host ignores a rule of a version that it does not know (MS-FASP 2.2.25); its own rules show which it does.
         steps = (*steps, Doubt(text=rule.version))
     if rule.action == "bypass" and not rule.security:

@@ -9,7 +9,8 @@ from auditor.model.facts.firewall import WindowsFirewallRule
 from auditor.model.ruleset import Box, Doubt, Field, HeldBy, Keys, Match, OnLink, Step, Trait, Truth
 
 _LAST_PORT, _LAST_TYPE = 65_535, 255
-_TOP = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
+_ANY_PORT, _ANY_TYPE = (0, _LAST_PORT), (0, _LAST_TYPE)
+_EVERYWHERE = {4: network_interval("0.0.0.0/0"), 6: network_interval("::/0")}
 _WITH_PORTS = (TCP, UDP)
 # Ports that a keyword stands for at this moment are known to Windows alone (MS-FASP 2.2.14, PortsInUse). These two are
 # fixed by their protocols: the endpoint mapper of RPC is on 135, and on 593 where it is offered over HTTP (MS-RPCE
@@ -91,7 +92,7 @@ def _ports(rule: WindowsFirewallRule, key: str, values: tuple[str, ...], field: 
         return
     entries = [one for value in values for one in _port(value)]
     if _is_open(rule, key):
-        entries.append((((0, _LAST_PORT),), Truth.MAYBE))
+        entries.append(((_ANY_PORT,), Truth.MAYBE))
     yield _sorted(field, entries)
 
 
@@ -108,28 +109,27 @@ def _port(value: str) -> Iterator[tuple[Box, Truth]]:
         yield ((first, last),), Truth.YES
     else:
         # A keyword whose ports Windows alone knows, or what is no port at all.
-        yield ((0, _LAST_PORT),), Truth.MAYBE
+        yield (_ANY_PORT,), Truth.MAYBE
 
 
 def _icmp(rule: WindowsFirewallRule) -> Iterator[Step]:
     if not rule.icmp:
         return
-    entries: list[tuple[Box, Truth]] = []
-    for value in rule.icmp:
-        kind, _, code = value.partition(":")
-        spans = [_span(kind), _span(code)]
-        entries.append(
-            ((spans[0] or (0, _LAST_TYPE), spans[1] or (0, _LAST_TYPE)), Truth.YES if all(spans) else Truth.MAYBE)
-        )
+    entries = [_message(value) for value in rule.icmp]
     if _is_open(rule, "ICMP"):
-        entries.append((((0, _LAST_TYPE), (0, _LAST_TYPE)), Truth.MAYBE))
+        entries.append(((_ANY_TYPE, _ANY_TYPE), Truth.MAYBE))
     yield Match(fields=(Field.ICMP_TYPE, Field.ICMP_CODE), keys=Keys(entries=_certain_first(entries)))
+
+
+def _message(text: str) -> tuple[Box, Truth]:
+    """Read a type and code of ICMP, of which only the code may be ``*`` (MS-GPFAS 2.2.2.16)."""
+    kind, _, code = text.partition(":")
+    spans = (_span(kind), _ANY_TYPE if code == "*" else _span(code))
+    return (spans[0] or _ANY_TYPE, spans[1] or _ANY_TYPE), Truth.YES if all(spans) else Truth.MAYBE
 
 
 def _span(text: str) -> tuple[int, int] | None:
     """Return the values of a type or code of ICMP; None for what is none."""
-    if text == "*":
-        return 0, _LAST_TYPE
     number = number_up_to(text, _LAST_TYPE)
     return None if number is None else (number, number)
 
@@ -172,11 +172,11 @@ def _address(value: str) -> list[tuple[Box, Truth]]:
     plain, slash, mask = value.partition("/")
     try:
         low, high = network_interval(f"{plain}/{_prefix(mask)}" if slash else value)
-        family = 6 if ":" in value else 4
-        first = ipaddress.ip_address(value.partition("-")[0].partition("/")[0])
+        versions = {ipaddress.ip_address(one).version for one in plain.split("-")}
     except ValueError:
         return _anything(4, 6)
-    if first.version != family or not low <= high <= _TOP[family]:
+    family = versions.pop()
+    if versions or low > high:
         return _anything(4, 6)
     return [(((family, family), (low, high)), Truth.YES)]
 
@@ -194,7 +194,7 @@ def _prefix(mask: str) -> int:
 
 
 def _anything(*families: int) -> list[tuple[Box, Truth]]:
-    return [(((family, family), (0, _TOP[family])), Truth.MAYBE) for family in families]
+    return [(((family, family), _EVERYWHERE[family]), Truth.MAYBE) for family in families]
 
 
 def _interfaces(rule: WindowsFirewallRule, place: Place) -> Iterator[Step]:

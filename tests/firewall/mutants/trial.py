@@ -24,6 +24,9 @@ from tests.firewall.mutants.broken import exchange, functions, import_anew
 from tests.firewall.mutants.places import PACKAGE, ROOT, Mutant
 
 _TESTS = ROOT / "tests" / "firewall"
+_COLLECTED = ROOT / "tests" / "collect"
+_READ_BY_DIALECTS = ("windows",)
+"""Sections whose collector reads them by files of the dialect: its recorded answers hold these, too."""
 _LEFT_OUT = frozenset(("test_kernel_vectors.py", "test_vectors.py", "test_laws.py"))
 _SECONDS = 20
 """Processor time that the tests may take; a mutant that takes more is told by it."""
@@ -41,7 +44,13 @@ def arguments() -> list[str]:
     files = sorted(str(path) for path in _TESTS.glob("test_*.py") if path.name not in _LEFT_OUT)
     quiet = ["-qq", "-s", "-m", "not slow", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
     plain = ["-o", "addopts=--import-mode=importlib", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    return [*quiet, *plain, *files]
+    golden = f"{_COLLECTED / 'test_golden.py'}::test_answer_becomes_its_facts"
+    cases = [
+        f"{golden}[firewall.{name}-{path.name}]"
+        for name in _READ_BY_DIALECTS
+        for path in sorted((_COLLECTED / "firewall" / name).iterdir())
+    ]
+    return [*quiet, *plain, *files, *cases]
 
 
 class Trials:
@@ -152,7 +161,7 @@ def _told_anew(mutant: Mutant, judged: list[Row], *, tests: bool) -> str:
         return f"{type(error).__name__} {error}"[:200]
     if not tests:
         return ""
-    for name in [one for one in sys.modules if one.startswith("tests.firewall.")]:
+    for name in [one for one in sys.modules if one.startswith(("tests.firewall.", "tests.collect."))]:
         if "mutants" not in name:
             del sys.modules[name]
     first = _FirstFailure()
