@@ -8,13 +8,21 @@ from typing import Any
 from auditor.catalogue.activation import activated_sockets
 from auditor.catalogue.index import Hit, Index
 from auditor.catalogue.product import IndicatorKind, Strength
-from auditor.catalogue.programs import program_of_command, program_of_process
+from auditor.catalogue.programs import (
+    base,
+    program_of_command,
+    program_of_process,
+    program_of_windows,
+    program_of_windows_command,
+)
+from auditor.catalogue.windows_command import started
 from auditor.model.facts.containers import Container
-from auditor.model.facts.network import Listener, Protocol
-from auditor.model.facts.processes import Process
-from auditor.model.facts.remote_config import BrowserExtension
-from auditor.model.facts.services import Service, ServiceManager
+from auditor.model.facts.network import Listener, Protocol, ResolvedName
+from auditor.model.facts.processes import Process, ProgramTrace
+from auditor.model.facts.remote_config import BrowserExtension, RemoteManagement
+from auditor.model.facts.services import Service, ServiceInstallation, ServiceManager
 from auditor.model.facts.software import InstallState, ProgramFile, Software
+from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading
 from auditor.model.sighting import SightingState
 
@@ -29,9 +37,13 @@ class Basis(StrEnum):
     ACTIVATION = "activation"
     """A socket that a manager of services holds for a program, which it starts when somebody connects."""
     SIGNER = "signer"
+    COMPANY = "company"
     CONTAINER = "container"
     FILE = "file"
     EXTENSION = "extension"
+    FEATURE = "feature"
+    TRACE = "trace"
+    """A record that it ran, was installed or was looked up: it says nothing of whether it is there still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +64,8 @@ class Claim:
     """What met the indicator."""
     pid: int | None = None
     """The process, where it is one's."""
+    context: str = ""
+    """The command line it was met in, which may tell whose instance it is."""
 
     @property
     def product(self) -> str:
@@ -65,6 +79,9 @@ _WITHOUT_SUFFIX = (ServiceManager.SYSV, ServiceManager.OPENRC, ServiceManager.XI
 _PUBLIC_REGISTRIES = frozenset(
     {"docker.io", "index.docker.io", "ghcr.io", "quay.io", "lscr.io", "registry.gitlab.com", "mcr.microsoft.com"}
 )
+# Features of Windows by the service that listens for them, which shares its process with others, and their usual ports.
+_SERVICES_OF = {"remote desktop": ("TermService",)}
+_PORTS_OF = {"remote desktop": frozenset({3389})}
 _APPLICATION_KINDS = (IndicatorKind.TEAM_ID, IndicatorKind.SIGNER)
 
 
@@ -80,6 +97,8 @@ def collect_claims(reading: Reading, index: Index) -> list[Claim]:
         *_container_claims(reading.found(Container), index),
         *_file_claims(reading.found(ProgramFile), index),
         *_extension_claims(reading.found(BrowserExtension), index),
+        *feature_claims(reading, index),
+        *_trace_claims(reading, index),
     ]
 
 
@@ -99,6 +118,12 @@ def _software_claims(facts: Iterable[Found[Software]], index: Index) -> Iterator
         state = SightingState.INSTALLED if is_there else SightingState.RESIDUAL
         for hit, text in hits:
             yield _claim(hit, Basis.PACKAGE, state, found, text)
+        if fact.publisher and named:
+            # What a list says of the maker adds to a name; alone it would make a server of each of his viewers.
+            products = {hit.product.id for hit in named}
+            for hit in index.find(IndicatorKind.COMPANY, fact.publisher):
+                if hit.product.id in products:
+                    yield _claim(hit, Basis.COMPANY, state, found, fact.publisher)
         if fact.signer:
             for hit in _signed(index, fact.signer):
                 yield _claim(hit, Basis.SIGNER, state, found, fact.signer)
@@ -111,8 +136,18 @@ def _process_claims(facts: Iterable[Found[Process]], index: Index) -> Iterator[C
             continue
         for hit, text, trusted in _process_hits(fact, index):
             yield _claim(
-                hit, Basis.PROCESS, SightingState.RUNNING, found, text, pid=fact.pid, at_most=_trust(is_trusted=trusted)
+                hit,
+                Basis.PROCESS,
+                SightingState.RUNNING,
+                found,
+                text,
+                pid=fact.pid,
+                at_most=_trust(is_trusted=trusted),
+                context=fact.arguments if index.os is OsFamily.WINDOWS else "",
             )
+        if fact.company:
+            for hit in index.find(IndicatorKind.COMPANY, fact.company):
+                yield _claim(hit, Basis.COMPANY, SightingState.RUNNING, found, fact.company, pid=fact.pid)
         if fact.signer:
             for hit in _signed(index, fact.signer):
                 yield _claim(hit, Basis.SIGNER, SightingState.RUNNING, found, fact.signer, pid=fact.pid)
@@ -124,7 +159,8 @@ def _process_hits(fact: Process, index: Index) -> Iterable[tuple[Hit, str, bool]
     known = index.process_hits.get(key)
     if known is not None:
         return known
-    program = program_of_process(fact.executable, fact.name, fact.arguments)
+    name_program = program_of_windows if index.os is OsFamily.WINDOWS else program_of_process
+    program = name_program(fact.executable, fact.name, fact.arguments)
     hits: list[tuple[Hit, str, bool]] = []
     for name, trusted in program.names.items():
         hits += [(hit, name, trusted) for hit in index.find(IndicatorKind.PROCESS, name)]
@@ -152,14 +188,22 @@ def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[C
         hits = index.find(kind, fact.name)
         if fact.manager in _WITHOUT_SUFFIX:
             hits += index.find(kind, f"{fact.name}.service")
+        is_windows = index.os is OsFamily.WINDOWS
+        context = (fact.command or "") if is_windows else ""
+        # A task or an entry of a start-up key is called whatever its maker likes; services have names of their own.
+        is_own = not is_windows or fact.manager is ServiceManager.WINDOWS_SERVICE
         for hit in hits:
-            yield _claim(hit, Basis.SERVICE, state, found, fact.name)
+            yield _claim(
+                hit, Basis.SERVICE, state, found, fact.name, at_most=_trust(is_trusted=is_own), context=context
+            )
         if fact.command:
-            program = program_of_command(fact.command)
+            program = (program_of_windows_command if is_windows else program_of_command)(fact.command)
             for texts, kind in ((program.names, IndicatorKind.PROCESS), (program.paths, IndicatorKind.EXECUTABLE)):
                 for text in texts:
                     for hit in index.find(kind, text):
-                        yield _claim(hit, Basis.SERVICE, state, found, text, at_most=Strength.SUPPORTING)
+                        yield _claim(
+                            hit, Basis.SERVICE, state, found, text, at_most=Strength.SUPPORTING, context=context
+                        )
 
 
 def _listener_claims(facts: Iterable[Found[Listener]], index: Index) -> Iterator[Claim]:
@@ -231,6 +275,54 @@ def _extension_claims(facts: Iterable[Found[BrowserExtension]], index: Index) ->
             yield _claim(hit, Basis.EXTENSION, SightingState.INSTALLED, found, found.fact.identifier)
 
 
+def _trace_claims(reading: Reading, index: Index) -> Iterator[Claim]:
+    """Take records of what ran, what was installed and which names were looked up for remains: nothing may be there."""
+    for ran in reading.found(ProgramTrace):
+        yield from _named_traces(ran, [ran.fact.path], index)
+    for installed in reading.found(ServiceInstallation):
+        for hit in index.find(IndicatorKind.SERVICE, installed.fact.name):
+            yield _trace(hit, installed, installed.fact.name, installed.fact.command)
+        yield from _named_traces(installed, started(installed.fact.command), index, installed.fact.command)
+    for looked_up in reading.found(ResolvedName):
+        for name in dict.fromkeys((looked_up.fact.name.lower(), looked_up.fact.record.lower())):
+            for hit in index.find(IndicatorKind.DOMAIN, name):
+                yield _trace(hit, looked_up, name)
+
+
+def _named_traces(found: Found[Any], paths: Iterable[str], index: Index, context: str = "") -> Iterator[Claim]:
+    for path in paths:
+        for kind, text in ((IndicatorKind.PROCESS, base(path)), (IndicatorKind.EXECUTABLE, path)):
+            for hit in index.find(kind, text):
+                yield _trace(hit, found, text, context)
+
+
+def _trace(hit: Hit, found: Found[Any], text: str, context: str = "") -> Claim:
+    trust = Strength.SUPPORTING
+    return _claim(hit, Basis.TRACE, SightingState.RESIDUAL, found, text, at_most=trust, context=context)
+
+
+def feature_claims(reading: Reading, index: Index) -> Iterator[Claim]:
+    """Take a feature of the operating system that is switched on for a product, and its service's sockets for its own.
+
+    One that waits for whoever comes runs; one that a user has to start is installed. What is switched off is no product
+    on the host, whatever its service does.
+    """
+    services = {found.fact.name.lower(): found.fact.pid for found in reading.found(Service) if found.fact.pid}
+    for found in reading.found(RemoteManagement):
+        if not found.fact.is_enabled:
+            continue
+        for hit in index.find(IndicatorKind.FEATURE, found.fact.feature):
+            waits = found.fact.feature in _SERVICES_OF
+            state = SightingState.RUNNING if waits else SightingState.INSTALLED
+            claim = _claim(hit, Basis.FEATURE, state, found, found.fact.feature)
+            yield claim
+            held = {services.get(name.lower()) for name in _SERVICES_OF.get(found.fact.feature, ())} - {None}
+            ports = _PORTS_OF.get(found.fact.feature, frozenset()) | found.fact.ports
+            for socket in reading.found(Listener):
+                if socket.fact.port in ports and held.intersection(owner.pid for owner in socket.fact.owners):
+                    yield socket_claim(claim, Basis.ACTIVATION, socket)
+
+
 def socket_claims(claims: Iterable[Claim], facts: Iterable[Found[Listener]]) -> Iterator[Claim]:
     """Let a TCP socket that a recognised process holds support what its name says.
 
@@ -266,9 +358,10 @@ def _claim(
     *,
     pid: int | None = None,
     at_most: Strength = Strength.STRONG,
+    context: str = "",
 ) -> Claim:
     strength = max(hit.indicator.strength, at_most, key=lambda strength: strength.rank)
-    return Claim(hit=hit, strength=strength, basis=basis, state=state, found=found, text=text, pid=pid)
+    return Claim(hit=hit, strength=strength, basis=basis, state=state, found=found, text=text, pid=pid, context=context)
 
 
 def _trust(*, is_trusted: bool) -> Strength:

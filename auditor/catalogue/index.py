@@ -27,6 +27,8 @@ class Hit:
 class Index:
     """Every indicator of one operating system that host facts can meet; exact names are dictionary look-ups."""
 
+    os: OsFamily
+    """The operating system."""
     fold: bool
     """Whether names are compared without regard to case (Windows, macOS)."""
     packages: dict[str, Table[Hit]] = field(default_factory=dict)
@@ -59,7 +61,7 @@ def index_of(catalogue: Catalogue, family: OsFamily) -> Index:
 
 
 def _build(catalogue: Catalogue, family: OsFamily) -> Index:
-    index = Index(fold=family is not OsFamily.LINUX)
+    index = Index(os=family, fold=family is not OsFamily.LINUX)
     for hit in _hits(catalogue, family):
         kind, value = hit.indicator.kind, hit.indicator.value
         if kind is IndicatorKind.PORT:

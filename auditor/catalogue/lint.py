@@ -76,12 +76,14 @@ _STRONGEST = {
     IndicatorKind.DOMAIN: Strength.SUPPORTING,
     IndicatorKind.TEAM_ID: Strength.SUPPORTING,
     IndicatorKind.SIGNER: Strength.SUPPORTING,
+    IndicatorKind.COMPANY: Strength.SUPPORTING,
 }
 _WHY_NOT = {
     IndicatorKind.PORT: "anything may listen on a port",
     IndicatorKind.DOMAIN: "a name that is looked up does not show who asked",
     IndicatorKind.TEAM_ID: "a maker signs more than one program",
     IndicatorKind.SIGNER: "a maker signs more than one program",
+    IndicatorKind.COMPANY: "anybody can write it into a program",
 }
 
 

@@ -14,8 +14,10 @@ from auditor.catalogue.claims import Basis, Claim, collect_claims, socket_claims
 from auditor.catalogue.index import index_of
 from auditor.catalogue.product import Alphabet, Catalogue, Product, Strength
 from auditor.model.facts.network import Listener
+from auditor.model.facts.processes import Process, ProgramSignature
 from auditor.model.facts.remote_config import Tenant
 from auditor.model.facts.software import Software
+from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading
 from auditor.model.sighting import Confidence, Quote, Sighting, SightingState
 
@@ -25,6 +27,7 @@ QUOTES = 12
 _ENOUGH_SUPPORT = 2
 _ALPHABETS = {
     Alphabet.HEX: frozenset("0123456789abcdefABCDEF"),
+    Alphabet.HOST: frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:"),
     Alphabet.WORD: frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"),
 }
 _SOCKETS = (Basis.LISTENER, Basis.ACTIVATION)
@@ -123,7 +126,12 @@ def _sightings(reading: Reading, claims: Sequence[Claim], told: Sequence[Found[T
     product = claims[0].hit.product
     groups: dict[str | None, list[Claim]] = {}
     for claim in claims:
-        groups.setdefault(_tenant(product, claim), []).append(claim)
+        groups.setdefault(_tenant(product, claim, claim.text), []).append(claim)
+    if set(groups) == {None}:
+        # No name tells it: the command line may. Both together would make two instances of one.
+        groups = {}
+        for claim in claims:
+            groups.setdefault(_tenant(product, claim, claim.context), []).append(claim)
     for found in told:
         groups.setdefault(found.fact.tenant, [])
     nameless = groups.pop(None, [])
@@ -163,6 +171,7 @@ def _sighting(
         version=_version(claims),
         tenant=tenant,
         pids=_pids(reading, claims),
+        signers=_signers(reading, claims),
         sockets=tuple(sorted({(claim.found.section, claim.found.line) for claim in claims if claim.basis in _SOCKETS})),
         proof=tuple(quotes),
     )
@@ -190,7 +199,10 @@ def _version(claims: Sequence[Claim]) -> str | None:
     """Take the version of the package that the product names first."""
     packages = [claim for claim in claims if claim.basis is Basis.PACKAGE and isinstance(claim.found.fact, Software)]
     packages.sort(key=lambda claim: (claim.strength.rank, claim.hit.position))
-    return next((claim.found.fact.version for claim in packages if claim.found.fact.version), None)
+    found = next((claim.found.fact.version for claim in packages if claim.found.fact.version), None)
+    # AnyDesk puts two letters before its number on Windows: `ad 8.0.10`.
+    word, _, number = (found or "").partition(" ")
+    return number if word.isalpha() and number[:1].isdigit() else found
 
 
 def _pids(reading: Reading, claims: Sequence[Claim]) -> tuple[int, ...]:
@@ -212,16 +224,40 @@ def _pids(reading: Reading, claims: Sequence[Claim]) -> tuple[int, ...]:
     return tuple(sorted(pids))
 
 
+def _signers(reading: Reading, claims: Sequence[Claim]) -> tuple[str, ...] | None:
+    """Return who signed what shows a product; None where that is not known of every process and package of it.
+
+    Windows checks the signature of a program (``processes.signers``); a package's source says who signed the package.
+    """
+    checked = {one.path.lower(): one for one in reading.of(ProgramSignature)}
+    found: set[str] = set()
+    for claim in claims:
+        fact = claim.found.fact
+        if isinstance(fact, Process):
+            signature = checked.get((fact.executable or "").lower())
+            signer = signature.signer if signature is not None and signature.is_valid else fact.signer
+        elif isinstance(fact, Software) and claim.basis in (Basis.PACKAGE, Basis.SIGNER):
+            signer = fact.signer
+            if signer is None and reading.os is OsFamily.WINDOWS:
+                continue  # a list of what is installed names nobody; the program that runs does
+        else:
+            continue
+        if signer is None:
+            return None
+        found.add(signer)
+    return tuple(sorted(found)) or None
+
+
 def _weight(claim: Claim) -> tuple[int, int, str, int]:
     return claim.strength.rank, _BASES[claim.basis], claim.found.section, claim.found.line
 
 
-def _tenant(product: Product, claim: Claim) -> str | None:
-    """Read the tenant out of what met the indicator."""
+def _tenant(product: Product, claim: Claim, text: str) -> str | None:
+    """Read the tenant out of what met the indicator, or of the command line that it stands in."""
     for rule in product.tenants:
         if claim.hit.indicator.kind not in rule.kinds:
             continue
-        _, prefix, rest = claim.text.partition(rule.prefix)
+        _, prefix, rest = text.partition(rule.prefix)
         if not prefix:
             continue
         alphabet = _ALPHABETS[rule.alphabet]

@@ -39,6 +39,10 @@ class IndicatorKind(StrEnum):
     """Subject of the certificate that signed it (Windows)."""
     ORIGINAL_NAME = "original_name"
     """Original file name in the version resource (Windows)."""
+    COMPANY = "company"
+    """Company name in the version resource, or publisher in an uninstall key (Windows): a maker's word of itself."""
+    FEATURE = "feature"
+    """Remote-access feature of the operating system that is switched on: ``remote desktop``."""
     PROCESS = "process"
     """Name of a program: of its file, of the process, or of the script an interpreter runs."""
     EXECUTABLE = "executable"
@@ -107,6 +111,8 @@ class Alphabet(StrEnum):
     HEX = "hex"
     WORD = "word"
     """Letters, digits, ``-`` and ``_``."""
+    HOST = "host"
+    """The same, ``.`` and ``:``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ was really started; for an interpreter it is the script that counts.
 from dataclasses import dataclass
 
 from auditor.catalogue.index import COMM_LENGTH
+from auditor.catalogue.windows_command import started
 
 _INTERPRETERS = frozenset(
     {
@@ -86,6 +87,27 @@ def program_of_process(executable: str | None, name: str, arguments: str) -> Pro
     if name:
         _add(names, name, is_trusted=agrees and name == first_base)
     return Program(names=names, paths={path: trusted for path, trusted in paths.items() if "/" in path or "\\" in path})
+
+
+def program_of_windows(executable: str | None, name: str, arguments: str) -> Program:
+    """Name a running program of Windows, which keeps the name of the file it was started from, whatever it says.
+
+    What the command line says is the starter's word.
+    """
+    said = started(arguments)
+    names = dict.fromkeys(map(base, said), False)
+    paths = dict.fromkeys(said, False)
+    if executable:
+        names[base(executable)] = paths[executable] = True
+    if name:
+        names[name] = True
+    return Program(names=names, paths={path: trusted for path, trusted in paths.items() if "\\" in path})
+
+
+def program_of_windows_command(command: str) -> Program:
+    """Name the programs that a service, task or run key of Windows starts: the file may not be there."""
+    said = started(command)
+    return Program(names=dict.fromkeys(map(base, said), False), paths=dict.fromkeys(said, False))
 
 
 def program_of_command(command: str) -> Program:

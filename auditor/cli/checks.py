@@ -14,8 +14,8 @@ _COLOURS = {State.OK: "32", State.NOTE: "33", State.MISSING: "1;31", State.NOT_T
 _STATE_WIDTH = max(len(state) for state in State)
 _WIDTHS = (60, 120)
 """Columns that are written at least and at most, whatever the terminal has."""
-_AS_ROOT = "Run the audit as root or with sudo"
-"""How the advice of a collector begins that needs root."""
+_AS_ROOT = ("Run the audit as root or with sudo", "Audit the host as an administrator")
+"""How the advice of a collector begins that needs more rights."""
 
 
 def print_checks(subject: str, checks: Sequence[Check], ready: str, options: Namespace) -> None:

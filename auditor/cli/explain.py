@@ -14,6 +14,7 @@ from auditor.controls.control import Control
 from auditor.controls.registry import controls
 from auditor.errors import UsageError
 from auditor.located import did_you_mean
+from auditor.model.host import OsFamily
 from auditor.report.stored_run import stored_run
 from auditor.report.visible import visible
 
@@ -50,8 +51,11 @@ def _control(control: Control, options: Namespace) -> None:
     for framework, ids in control.crosswalk.items():
         print(f"  {framework}: {', '.join(ids)}")
     print(f"\n{control.manual.strip()}")
+    for os, reason in control.not_on.items():
+        print(f"\n{textwrap.fill(f'Not on {os}: {reason}', 100)}")
     for limit in control.limits:
-        print(f"\n{textwrap.fill(f'Limit {limit.id}: {limit.text}', 100)}")
+        where = "" if set(limit.systems) == set(OsFamily) else f" ({', '.join(limit.systems)})"
+        print(f"\n{textwrap.fill(f'Limit {limit.id}{where}: {limit.text}', 100)}")
 
 
 def _finding(options: Namespace) -> None:

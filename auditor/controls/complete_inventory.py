@@ -18,7 +18,8 @@ Give the audit account the documented rights, and install or repair what the gap
 
 ## What it needs
 
-Nothing beyond the evidence itself.
+Nothing beyond the evidence itself. On Windows the registry of users who are logged off is not loaded: where there are
+such users, the policy has to accept the limit `users_logged_off`, or it is unknown.
 """
 
 from datetime import timedelta
@@ -84,7 +85,7 @@ CONTROL = Control(
         "CIS Controls v8.1": ("2.1", "2.2"),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("*",)},
+    needs={OsFamily.LINUX: ("*",), OsFamily.WINDOWS: ("*",)},
     assess=_assess,
     manual=__doc__,
 )

@@ -29,9 +29,13 @@ class Control:
     demand: Demand
     """Whether it forbids or requires."""
     needs: Mapping[OsFamily, tuple[str, ...]]
-    """Sections it must have seen, ``folder.*`` for a folder, ``*`` for all; a gap in one reaches its verdict."""
+    """Sections it must have seen, ``folder.*`` for a folder, ``*`` for all; a gap in one reaches its verdict.
+
+    What covers no section of a host is a gap itself, and so is a system that is not named: unknown, never passed."""
+    not_on: Mapping[OsFamily, str] = field(default_factory=dict)
+    """Operating systems on which what it is about does not exist, each with the reason: not applicable there."""
     limits: tuple[Limit, ...] = ()
-    """What it never sees, on any host."""
+    """What it never sees, on any host of the systems that each limit names."""
     assess: Callable[[Case], Assessment]
     """Pure assessment of one host."""
     manual: str
@@ -39,10 +43,28 @@ class Control:
     proof: Proof = Proof.LAB
     """How well the control itself is proven."""
 
+    def __post_init__(self) -> None:
+        """Refuse a control that says of one system both what it needs there and that it is not judged there."""
+        both = sorted(set(self.not_on) & set(self.needs))
+        if both or not all(self.not_on.values()):
+            message = f"control {self.id!r}: a system has needs or a reason why it is not judged there: {both}"
+            raise ValueError(message)
+
 
 def needed_sections(control: Control, case: Case) -> tuple[str, ...]:
     """Return the sections of this host that the control must have seen, in the order of the probe."""
     return _covered(control.needs.get(case.head.os, ()), tuple(case.reading.sections))
+
+
+def unasked(control: Control, case: Case) -> tuple[str, ...]:
+    """Return what the control must have seen and no section of this host is: silence that must not pass for clean."""
+    sections = tuple(case.reading.sections)
+    return tuple(want for want in control.needs.get(case.head.os, ()) if not _covered((want,), sections))
+
+
+def limits_on(control: Control, os: OsFamily) -> tuple[Limit, ...]:
+    """Return what the control never sees on hosts of an operating system."""
+    return tuple(limit for limit in control.limits if os in limit.systems)
 
 
 @lru_cache(maxsize=256)

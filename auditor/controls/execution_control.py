@@ -10,6 +10,14 @@ What the policy demands with `settings.execution_control`:
 * `allowlist`: fapolicyd runs, is not permissive, and a rule refuses every program that neither a rule nor a trust
   database names. A remote-access product that runs without an approval was evidently not refused, and breaks it.
 
+On Windows it is AppLocker, where its rules for programs are enforced and its service AppIDSvc runs: they are weighed
+for a user without an administrator's rights, and must refuse an unknown program in `Downloads`, on the desktop, in
+`AppData`, `Public` and `ProgramData` (`user_places`), and in any folder that nobody named (`allowlist`). Software
+restriction policies count where they disallow by default. WDAC that enforces for programs of users is not enough by
+itself: what its policy lets run stands in a signed file that is not read, so the verdict is unknown. With `allowlist`
+the programs of each product without an approval are weighed too: one that runs was not refused, one that AppLocker
+would let run breaks the control, and one of which that cannot be told (a rule by hash or publisher) makes it unknown.
+
 AppArmor and SELinux count for neither: an AppArmor profile confines the program that it is made for, and SELinux's
 `targeted` policy confines services; whoever downloads AnyDesk into a home folder starts it under both. What they do
 stands in the reason.
@@ -27,12 +35,14 @@ and `systemctl enable --now fapolicyd`. A host that cannot do so needs an except
 
 ## What it needs
 
-fapolicyd's state and rules, mounts, accounts, and processes.
+fapolicyd's state and rules, mounts, accounts, and processes; on Windows AppLocker's rules and service, software
+restriction policies, WDAC's state, processes and services.
 """
 
 from collections.abc import Iterator
 
 from auditor.controls.control import Control
+from auditor.controls.windows_execution import assess_windows
 from auditor.model.case import Case
 from auditor.model.facts.accounts import Account
 from auditor.model.facts.appcontrol import ExecutionControl
@@ -47,6 +57,19 @@ _LIMIT = Limit(
     id="interpreters",
     text="A program that an interpreter reads (`sh file`, `java -jar file`) is not refused by noexec, and by fapolicyd "
     "as far as its rules say. Programs that are trusted by hand, and IMA, dm-verity and Landlock are not judged.",
+    systems=(OsFamily.LINUX, OsFamily.MACOS),
+)
+_WINDOWS_LIMIT = Limit(
+    id="windows_interpreters",
+    text="Rules for programs are judged: what an interpreter or a program of Windows loads (scripts, packages of "
+    "Windows Installer, libraries) is refused by rules of its own, which are not.",
+    systems=(OsFamily.WINDOWS,),
+)
+_OWN_FOLDERS = Limit(
+    id="windows_own_folders",
+    text="Folders inside of Windows' own to which users may write (Temp, Tasks, spool\\drivers\\color) are let run by "
+    "the default rules, and not judged.",
+    systems=(OsFamily.WINDOWS,),
 )
 _PLACES = ("/dev/shm", "/home", "/tmp", "/var/tmp")  # noqa: S108 — places that are looked at
 _FIRST_USER, _NOBODY = 1000, 65_534
@@ -57,6 +80,8 @@ def _assess(case: Case) -> Assessment:
     if demand is ExecutionDemand.NONE:
         reason = "The policy does not ask for execution control."
         return Assessment(inapplicable=Inapplicable(reason=reason, proof=()))
+    if case.head.os is OsFamily.WINDOWS:
+        return assess_windows(case)
     lacking = _lacking_allowlist(case)
     if demand is ExecutionDemand.USER_PLACES:
         return Assessment(violations=tuple(_open_places(case)) if lacking is not None else ())
@@ -198,9 +223,10 @@ CONTROL = Control(
             "accounts.users",
             "processes.procfs",
             "sockets.ss",
-        )
+        ),
+        OsFamily.WINDOWS: ("appcontrol.windows", "processes.windows", "services.windows", "sockets.windows"),
     },
-    limits=(_LIMIT,),
+    limits=(_LIMIT, _WINDOWS_LIMIT, _OWN_FOLDERS),
     assess=_assess,
     manual=__doc__,
 )

@@ -20,8 +20,9 @@ it, or approve the port and the binding in the policy.
 
 ## What it needs
 
-Listening sockets with their owners, processes and containers. For a socket that outsiders might reach, the loaded
-packet filters too: while their effect on the socket is undecided, the verdict is unknown, never a pass.
+Listening sockets with their owners, processes and containers; on Windows services and Remote Desktop's settings. For
+a socket that outsiders might reach, the loaded packet filters too: while their effect on the socket is undecided, the
+verdict is unknown, never a pass.
 """
 
 from auditor.controls.control import Control
@@ -89,13 +90,29 @@ def _violation(case: Case, exposure: Exposure, strangers: tuple[str, ...]) -> Vi
         ),
         proof=(*(() if exposure.proof is None else (exposure.proof,)), *rule_quote(case, exposure.rule or "")),
         remediation=(
-            f"Bind {name} to 127.0.0.1 and ::1, and reach it through SSH or a VPN.",
-            f"Or let a packet filter admit {exposure.port}/{exposure.protocol} from the networks that need it only.",
+            _binding(case, exposure),
+            _filtering(case, exposure),
             f"Or approve port {exposure.port} for `{exposure.product}` in the policy (`listen`).",
         ),
         severity=Severity.CRITICAL if exposure.reachability is Reachability.FROM_ANYWHERE else Severity.HIGH,
         product=exposure.product,
     )
+
+
+def _binding(case: Case, exposure: Exposure) -> str:
+    if case.head.os is OsFamily.WINDOWS and exposure.product == "microsoft-rdp":
+        return "Switch Remote Desktop off where nobody needs it, or reach it through a VPN or a gateway."
+    return f"Bind {_name(exposure)} to 127.0.0.1 and ::1, and reach it through SSH or a VPN."
+
+
+def _filtering(case: Case, exposure: Exposure) -> str:
+    place = f"{exposure.port}/{exposure.protocol}"
+    if case.head.os is OsFamily.WINDOWS:
+        return (
+            f"Or limit what opens {place} to the networks that need it: `Set-NetFirewallRule -Name ID -RemoteAddress "
+            "NETWORKS`, with the rule's id from the proof."
+        )
+    return f"Or let a packet filter admit {place} from the networks that need it only."
 
 
 def _merged(one: Violation, other: Violation) -> Violation:
@@ -130,7 +147,10 @@ CONTROL = Control(
         "PCI DSS v4": ("1.2.5",),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("sockets.*", "processes.*", "containers.*")},
+    needs={
+        OsFamily.LINUX: ("sockets.*", "processes.*", "containers.*"),
+        OsFamily.WINDOWS: ("sockets.*", "processes.windows", "services.windows", "remote_config.rdp"),
+    },
     limits=(_PERIMETER,),
     assess=_assess,
     manual=__doc__,

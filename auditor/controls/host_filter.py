@@ -13,15 +13,19 @@ nobody comes in meanwhile (M1037, filter network traffic).
 
 ## How to fix
 
-Load a packet filter whose input chain drops by default, for both families (nftables: one table of family `inet`),
-and open what is needed. Where a host is filtered elsewhere, `networks.require_filter: false` in the policy says so.
+Load a packet filter whose input chain drops by default, for both families (nftables: one table of family `inet`), and
+open what is needed. On Windows, switch the firewall on in every profile and let it block what no rule opens
+(`Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block`). Where a host is filtered elsewhere,
+`networks.require_filter: false` in the policy says so.
 
 ## What it needs
 
-The rules of every packet filter that the kernel has.
+The rules of every packet filter that the kernel has; on Windows the firewall's profiles, rules and networks. A firewall
+of another maker that is registered there makes it unknown, for its rules are not seen.
 """
 
 from auditor.controls.control import Control
+from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
@@ -37,6 +41,10 @@ _PERIMETER = Limit(
     text="Firewalls between the host and its clients are not seen: reachability is judged at the host.",
 )
 _NAMES = {Family.IP: "IPv4", Family.IP6: "IPv6"}
+_CLOSING = {
+    OsFamily.WINDOWS: "Switch the firewall on in every profile, and let it block what no rule opens: "
+    "`Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block`, or by group policy where it rules.",
+}
 _ADVICE = "Read the rules that are named, and say what they mean: a limit or a memory of the kernel decides there."
 
 
@@ -47,7 +55,7 @@ def _assess(case: Case) -> Assessment:
         )
     filtering = case.filtering
     if filtering.problem is not None:
-        return Assessment(gaps=(_gap(filtering.problem, "Run the audit as root or with sudo."),))
+        return Assessment(gaps=(_gap(filtering.problem, more_rights(case)),))
     open_, unsure = [], []
     for one in filtering.defaults:
         who = _strangers(one, case)
@@ -92,7 +100,7 @@ def _violation(
         reason=f"{says} {listed(who)} on every port that no rule closes: {one.rule}.",
         proof=rule_quote(case, one.rule),
         remediation=(
-            "Load a packet filter whose input chain drops by default, for IPv4 and IPv6.",
+            _CLOSING.get(case.head.os, "Load a packet filter whose input chain drops by default, for IPv4 and IPv6."),
             "Open the ports that the host serves, to the networks that need them.",
         ),
         severity=severity,
@@ -114,7 +122,10 @@ CONTROL = Control(
         "PCI DSS v4": ("1.2.5",),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")},
+    needs={
+        OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
+        OsFamily.WINDOWS: ("firewall.windows", "network.windows"),
+    },
     limits=(_PERIMETER,),
     assess=_assess,
     manual=__doc__,

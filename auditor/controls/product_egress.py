@@ -17,7 +17,8 @@ Agents are controlled through a relay to which they connect outwards, so that no
 
 ## How to fix
 
-Drop these ports in the output chain, or better: accept what is needed and drop the rest. Many products fall back to
+Drop these ports in the output chain (on Windows, by outbound rules that block), or better: accept what is needed and
+drop the rest. Many products fall back to
 port 443, which only a proxy or a filter of names can tell apart.
 
 ## What it needs
@@ -28,6 +29,7 @@ The rules of every packet filter that the kernel has.
 from dataclasses import replace
 
 from auditor.controls.control import Control
+from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed
 from auditor.model.case import Case
@@ -53,7 +55,7 @@ def _assess(case: Case) -> Assessment:
             inapplicable=Inapplicable(reason="The policy does not ask to filter outbound traffic.", proof=())
         )
     if case.filtering.problem is not None:
-        return Assessment(gaps=(_gap(case.filtering.problem),))
+        return Assessment(gaps=(_gap(case, case.filtering.problem),))
     found: dict[str, Violation] = {}
     gaps: list[Gap] = []
     for one in case.filtering.outbound:
@@ -62,7 +64,7 @@ def _assess(case: Case) -> Assessment:
             earlier = found.get(violation.subject)
             found[violation.subject] = violation if earlier is None else _merged(earlier, violation)
         elif one.reachability is Reachability.UNDECIDED:
-            gaps.append(_gap(f"whether the host reaches {_port(one)} is undecided: {one.rule}"))
+            gaps.append(_gap(case, f"whether the host reaches {_port(one)} is undecided: {one.rule}"))
     return Assessment(violations=tuple(found.values()), gaps=tuple(gaps))
 
 
@@ -72,10 +74,19 @@ def _violation(case: Case, one: Passage) -> Violation:
         subject=f"egress:{one.protocol}/{one.port}",
         reason=(f"The host reaches {_port(one)} at {where} of the internet over {_NAMES[one.family]}: {one.rule}."),
         proof=rule_quote(case, one.rule),
-        remediation=(f"Drop {one.port}/{one.protocol} in the output chain, for both families.",),
+        remediation=(_closing(case, one),),
         severity=Severity.MEDIUM,
         product=one.products[0] if len(one.products) == 1 else None,
     )
+
+
+def _closing(case: Case, one: Passage) -> str:
+    if case.head.os is OsFamily.WINDOWS:
+        return (
+            f"Block {one.port}/{one.protocol} outbound, for every program: `New-NetFirewallRule -Direction Outbound "
+            f"-Action Block -Protocol {one.protocol.upper()} -RemotePort {one.port} -DisplayName ...`."
+        )
+    return f"Drop {one.port}/{one.protocol} in the output chain, for both families."
 
 
 def _port(one: Passage) -> str:
@@ -91,10 +102,8 @@ def _merged(one: Violation, other: Violation) -> Violation:
     )
 
 
-def _gap(reason: str) -> Gap:
-    return Gap(
-        section="firewall.*", outcome=Outcome.PARTIAL, reason=reason, advice="Run the audit as root or with sudo."
-    )  # fmt: skip
+def _gap(case: Case, reason: str) -> Gap:
+    return Gap(section="firewall.*", outcome=Outcome.PARTIAL, reason=reason, advice=more_rights(case))
 
 
 CONTROL = Control(
@@ -108,7 +117,10 @@ CONTROL = Control(
         "PCI DSS v4": ("1.2.5",),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")},
+    needs={
+        OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
+        OsFamily.WINDOWS: ("firewall.windows", "network.windows"),
+    },
     limits=(_FALLBACK,),
     assess=_assess,
     manual=__doc__,

@@ -1,4 +1,4 @@
-"""Only approved accounts may install software.
+r"""Only approved accounts may install software.
 
 ## What it checks
 
@@ -8,6 +8,11 @@ administrators; and members of the groups that open the host as a whole (`disk`,
 `libvirt` or `microk8s` where what they are for is there). Groups are resolved to their members. Accounts
 and groups listed in the policy under `settings.installers`, and the audit's own accounts under
 `settings.service_accounts`, are approved.
+
+On Windows it is who is in the local Administrators, found by its SID (S-1-5-32-544): accounts and groups of the host
+and of its domain. `installers` names them as `EXAMPLE\jane` or by SID, the host's own accounts by the name alone, and
+`Domain Admins` whatever they are called there; the built-in Administrator (RID 500) is approved where `root` is. What
+lets others install is `windows_installer_policy`'s.
 
 ## Why it matters
 
@@ -22,11 +27,13 @@ Take the entry of sudoers or doas.conf, the polkit rule or the group membership 
 ## What it needs
 
 Accounts, groups, every sudoers file, doas.conf, and polkit's actions and rules. Reading sudoers and polkit's own
-rules needs root. A polkit rule that computes its answer is a gap: a person has to read it.
+rules needs root. A polkit rule that computes its answer is a gap: a person has to read it. On Windows the members of
+the local Administrators; a domain controller has none, so who may install there is unknown.
 """
 
 from auditor.controls.control import Control
 from auditor.controls.installer_ways import Grant, grants
+from auditor.controls.windows_administrators import strangers
 from auditor.model.case import Case
 from auditor.model.host import OsFamily
 from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Severity, Violation
@@ -35,10 +42,24 @@ _OTHER_WAYS = Limit(
     id="other-ways-to-root",
     text="Rights gained through capabilities, programs with the setuid bit, services that listen, or a flaw are not "
     "judged.",
+    systems=(OsFamily.LINUX, OsFamily.MACOS),
+)
+_PRIVILEGES = Limit(
+    id="windows_privileges",
+    text="Rights gained through privileges of an account (backup, debugging), services whose programs others may "
+    "replace, tasks, management agents, or a flaw are not judged.",
+    systems=(OsFamily.WINDOWS,),
+)
+_NESTED = Limit(
+    id="domain_groups",
+    text="Who is in a group of the domain stands in the directory, which is not asked: it is judged by its name.",
+    systems=(OsFamily.WINDOWS,),
 )
 
 
 def _assess(case: Case) -> Assessment:
+    if case.head.os is OsFamily.WINDOWS:
+        return strangers(case)
     approved = {*case.settings.installers.users, *case.settings.service_accounts}
     gaps: list[Gap] = []
     violations: dict[str, Violation] = {}
@@ -76,8 +97,8 @@ CONTROL = Control(
         "CIS Controls v8.1": ("2.5", "5.4"),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("accounts.*",)},
-    limits=(_OTHER_WAYS,),
+    needs={OsFamily.LINUX: ("accounts.*",), OsFamily.WINDOWS: ("accounts.administrators",)},
+    limits=(_OTHER_WAYS, _PRIVILEGES, _NESTED),
     assess=_assess,
     manual=__doc__,
 )

@@ -18,17 +18,19 @@ Remove the software, or approve it in the policy with a business reason, an owne
 
 ## What it needs
 
-Software, services, processes, listening sockets, containers and browser extensions. At least one source of
-installed software must have answered: where none that this version reads is found, or a package manager that
-it knows of and does not read, the verdict is unknown.
+Software, services, processes, listening sockets, containers and browser extensions; on Windows the uninstall keys,
+packages of the Store, services, tasks and traces, processes, sockets, and whether Remote Desktop is on. At least one
+source of installed software must have answered: where none that this version reads is found, or a package manager
+that it knows of and does not read, the verdict is unknown.
 """
 
 from auditor.controls.control import Control
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
+from auditor.model.facts.software import Software
 from auditor.model.host import OsFamily
 from auditor.model.result import ProductUse
-from auditor.model.sighting import Confidence, Role, SightingState
+from auditor.model.sighting import Category, Confidence, Role, Sighting, SightingState
 from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Severity, Violation
 
 _SOURCES = Limit(
@@ -40,9 +42,25 @@ _WALK = Limit(
     id="walk-places",
     text="Portable programs are looked for by name in people's home folders, /opt, /usr/local, /srv, /tmp, /var/tmp "
     "and /dev/shm, eight folders deep, not in node_modules, .git or file systems mounted below.",
+    systems=(OsFamily.LINUX,),
 )
+_TRACES = Limit(
+    id="program_traces",
+    text="Portable programs on Windows are seen while they run, or by the traces that Windows keeps of what was "
+    "started: one that was never started leaves none, and no folder is searched.",
+    systems=(OsFamily.WINDOWS,),
+)
+_LISTS = ("software.uninstall", "software.appx")
+_COMMAND = 200
 # A host that has one of these has a system beneath it, which some package manager installed.
-_BESIDE_A_SYSTEM = ("software.flatpak", "software.npm", "software.portable", "software.pypi", "software.snap")
+_BESIDE_A_SYSTEM = (
+    "software.flatpak",
+    "software.logged_off",
+    "software.npm",
+    "software.portable",
+    "software.pypi",
+    "software.snap",
+)
 
 
 def _assess(case: Case) -> Assessment:
@@ -51,7 +69,7 @@ def _assess(case: Case) -> Assessment:
     for use in case.products:
         if use.approval is not None or not _counts(use, case):
             continue
-        violation = _violation(use)
+        violation = _violation(use, case)
         (confirmed if use.sighting.confidence is Confidence.CONFIRMED else suspected).append(violation)
     return Assessment(violations=tuple(confirmed), suspected=tuple(suspected), gaps=_unread_sources(case))
 
@@ -62,7 +80,7 @@ def _counts(use: ProductUse, case: Case) -> bool:
     return use.sighting.role is not Role.CLIENT or case.settings.clients_are_violations
 
 
-def _violation(use: ProductUse) -> Violation:
+def _violation(use: ProductUse, case: Case) -> Violation:
     seen = use.sighting
     running = seen.state is SightingState.RUNNING
     objection = f"{use.objection}." if use.objection else "No approval in the policy names it for this host."
@@ -79,7 +97,7 @@ def _violation(use: ProductUse) -> Violation:
         remediation=(
             f"Ask the owner of the host whether {seen.name} is needed, and by whom.",
             *stop,
-            f"If it is not needed, {_removal(use)}.",
+            f"If it is not needed, {_removal(use, case)}.",
             f"If it is needed, add an approval for `{seen.product}` to the policy: reason, owner, review date.",
         ),
         severity=Severity.HIGH if running else Severity.MEDIUM,
@@ -87,10 +105,28 @@ def _violation(use: ProductUse) -> Violation:
     )
 
 
-def _removal(use: ProductUse) -> str:
-    if {quote.section for quote in use.sighting.proof} == {"software.portable"}:
+def _removal(use: ProductUse, case: Case) -> str:
+    seen = use.sighting
+    if case.head.os is OsFamily.WINDOWS:
+        return _removal_from_windows(seen, case)
+    if {quote.section for quote in seen.proof} == {"software.portable"}:
         return "delete the files that the proof names, after keeping what an investigation may ask for"
-    return f"remove {use.sighting.name} with the package manager or its own uninstaller"
+    return f"remove {seen.name} with the package manager or its own uninstaller"
+
+
+def _removal_from_windows(seen: Sighting, case: Case) -> str:
+    """Say how a product goes; the command that the host gives for it is quoted as its own word, and never run."""
+    if seen.category in (Category.BUILTIN, Category.RDP) and seen.role is Role.SERVER:
+        return f"switch {seen.name} off (`SystemPropertiesRemote.exe`, or by group policy)"
+    said = [
+        found.fact.removal
+        for found in case.reading.found(Software)
+        if found.fact.removal and case.reading.quote(found) in seen.proof
+    ]
+    if not any(quote.section in _LISTS for quote in seen.proof):
+        return "delete the program that the proof names, after keeping what an investigation may ask for"
+    command = f"; the host says that {said[0][:_COMMAND]!a} does it: read that before anybody runs it" if said else ""
+    return f"uninstall {seen.name} in Settings > Apps{command}"
 
 
 def _unread_sources(case: Case) -> tuple[Gap, ...]:
@@ -132,8 +168,9 @@ CONTROL = Control(
             "containers.*",
             "remote_config.extensions",
         ),
+        OsFamily.WINDOWS: ("software.*", "services.*", "processes.windows", "sockets.*", "remote_config.rdp"),
     },
-    limits=(_SOURCES, _WALK),
+    limits=(_SOURCES, _WALK, _TRACES),
     assess=_assess,
     manual=__doc__,
 )

@@ -21,6 +21,7 @@ The rules of every packet filter that the kernel has, and the listening sockets.
 """
 
 from auditor.controls.control import Control
+from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
@@ -35,12 +36,19 @@ _RANGES = Limit(
     text="Only ports that VNC or a product of the catalogue is known for are looked at: a product can use any other.",
 )
 
+_PROGRAMS = Limit(
+    id="program_openings",
+    text="A rule that opens ports to one named program or service alone opens nothing to whatever else is started: it "
+    "is judged when that program listens.",
+    systems=(OsFamily.WINDOWS,),
+)
+
 _ADVICE = "Read the rules that are named, and say what they mean: a limit or a memory of the kernel decides there."
 
 
 def _assess(case: Case) -> Assessment:
     if case.filtering.problem is not None:
-        return Assessment(gaps=(_gap(case.filtering.problem, "Run the audit as root or with sudo."),))
+        return Assessment(gaps=(_gap(case.filtering.problem, more_rights(case)),))
     used = {(one.protocol, one.port) for one in case.exposures if one.reachability is not Reachability.LOOPBACK_ONLY}
     found: dict[str, Violation] = {}
     unsure: dict[str, Gap] = {}
@@ -59,11 +67,15 @@ def _assess(case: Case) -> Assessment:
 
 
 def _violation(case: Case, subject: str, one: Passage, who: tuple[str, ...]) -> Violation:
+    is_windows = case.head.os is OsFamily.WINDOWS
     return Violation(
         subject=subject,
         reason=f"{one.port}/{one.protocol} is open to {listed(who)}, and nothing listens on it: {one.rule}.",
         proof=rule_quote(case, one.rule),
-        remediation=(f"Remove what opens {one.port}/{one.protocol}, or limit it to the policy's trusted networks.",),
+        remediation=(
+            f"Remove what opens {one.port}/{one.protocol}, or limit it to the policy's trusted networks"
+            + (": the rule's id stands in the proof (`Remove-NetFirewallRule -Name`)." if is_windows else "."),
+        ),
         severity=Severity.LOW,
     )
 
@@ -83,8 +95,11 @@ CONTROL = Control(
         "PCI DSS v4": ("1.2.5",),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("sockets.*", "firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy")},
-    limits=(_RANGES,),
+    needs={
+        OsFamily.LINUX: ("sockets.*", "firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
+        OsFamily.WINDOWS: ("sockets.*", "firewall.windows", "network.windows"),
+    },
+    limits=(_RANGES, _PROGRAMS),
     assess=_assess,
     manual=__doc__,
 )

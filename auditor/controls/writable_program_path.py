@@ -17,6 +17,9 @@ name, root among them. M1033 asks to restrict the installation of software (ATT&
 `chown root:root` and `chmod go-w` the folder, or take the member out of the group. An account that has to write there
 belongs into `settings.installers` of the policy.
 
+It is not judged on Windows, where folders have access lists that are not asked, and where per-user installation makes
+the question another one: `windows_installer_policy` and `execution_control` put it.
+
 ## What it needs
 
 The folders with their owners and permissions, accounts and groups, processes and services.
@@ -144,6 +147,10 @@ CONTROL = Control(
             "services.systemd",
             "services.sysv",
         )
+    },
+    not_on={
+        OsFamily.WINDOWS: "Who may write to a folder of Windows is said by access lists, which are not asked: "
+        "execution_control judges what can be started from where users write.",
     },
     limits=(_PROFILES,),
     assess=_assess,

@@ -38,6 +38,8 @@ class Approval:
     """Inventory groups."""
     tenant: str | None = None
     """Tenant it must report to; None means any."""
+    signer: str | None = None
+    """Who must have signed its programs, as the host names the certificate's subject; None means anybody."""
     listen: ListenScope = field(default_factory=ListenScope)
     """Where it may listen."""
     reason: str
@@ -133,6 +135,8 @@ class Settings:
     """Accounts of management tools that may hold root rights, such as the auditor's own."""
     execution_control: ExecutionDemand = ExecutionDemand.NONE
     """What must keep unapproved programs from running."""
+    user_installs: bool = True
+    """Whether users of Windows may install for themselves, by Windows Installer and the Store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,8 @@ class Sighting:
     """Installed version, where a package says it."""
     tenant: str | None = None
     """Whose instance it reports to, where it can be told."""
+    signers: tuple[str, ...] | None = None
+    """Who signed its programs and packages; None where that is not known of all of them."""
     pids: tuple[int, ...] = ()
     """Its processes, ascending."""
     sockets: tuple[tuple[str, int], ...] = ()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from auditor.model.evidence import Outcome, Proof
+from auditor.model.host import OsFamily
 from auditor.model.sighting import Quote
 
 
@@ -87,6 +88,8 @@ class Limit:
     """Name that a policy may accept it under."""
     text: str
     """What is not seen, one sentence."""
+    systems: tuple[OsFamily, ...] = tuple(OsFamily)
+    """Operating systems it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from auditor.catalogue.globs import glob_matches
 from auditor.model.host import HostFacts
 from auditor.model.policy import Approval, ListenScope, Policy
 from auditor.model.sighting import Sighting
@@ -67,6 +68,18 @@ def _obstacles(approval: Approval, sighting: Sighting, host: HostFacts, as_of: d
             yield f"is for tenant {approval.tenant!r}, and which tenant this is could not be told"
         else:
             yield f"is for tenant {approval.tenant!r}, and this is {_quoted(sighting.tenant)}"
+    if approval.signer is not None:
+        yield from _signers(approval.signer, sighting.signers)
+
+
+def _signers(wanted: str, signers: tuple[str, ...] | None) -> Iterator[str]:
+    """Yield why what was signed by some is not what an approval is for: each of them has to be the one it names."""
+    parts = tuple(wanted.casefold().split("*"))
+    if signers is None:
+        yield f"is for what {wanted!r} signed, and who signed this could not be told"
+    for signer in signers or ():
+        if not glob_matches(parts, signer.casefold()):
+            yield f"is for what {wanted!r} signed, and this is signed by {_quoted(signer)}"
 
 
 def _outside(scope: ListenScope, port: int) -> str:

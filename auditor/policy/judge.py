@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from auditor.controls.control import Control, needed_sections
+from auditor.controls.control import Control, limits_on, needed_sections, unasked
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome, Proof
 from auditor.model.reading import SectionReading
-from auditor.model.verdict import Assessment, Demand, Gap, Judgement, Verdict, Violation
+from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Judgement, Verdict, Violation
 
 Excuse = Callable[[str, Violation], str | None]
 """Given a control id and a violation, the id of the valid exception that covers it."""
@@ -44,11 +44,15 @@ def verdict(claim: Claim) -> Verdict:
 
 def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
     """Assess one control on one host and give its verdict, with all that it rests on."""
+    reason = control.not_on.get(case.head.os)
+    if reason is not None:
+        inapplicable = Inapplicable(reason=reason, proof=())
+        return Judgement(control=control.id, verdict=Verdict.NOT_APPLICABLE, inapplicable=inapplicable)
     found = control.assess(case)
     needed = [case.reading.sections[name] for name in needed_sections(control, case)]
     gaps = _gaps(needed, found)
-    if not needed and found.inapplicable is None:
-        gaps = (*gaps, _never_asked(control, case))
+    if found.inapplicable is None:
+        gaps = (*gaps, *_never_asked(control, case, has_any=bool(needed)))
     violations = tuple(_excused(control.id, found.violations, excuse))
     suspected = tuple(_excused(control.id, found.suspected, excuse))
     seen = [section for section in needed if not section.outcome.is_gap]
@@ -65,7 +69,9 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
         verdict=verdict(claim),
         rests_on=tuple(section.id for section in seen),
         documented=tuple(section.id for section in seen if _is_only_documented(section)),
-        limits=tuple(dict.fromkeys((*control.limits, *(limit for section in seen for limit in section.limits)))),
+        limits=tuple(
+            dict.fromkeys((*limits_on(control, case.head.os), *(limit for section in seen for limit in section.limits)))
+        ),
         violations=violations,
         suspected=suspected,
         gaps=gaps,
@@ -98,12 +104,19 @@ def _gaps(needed: Iterable[SectionReading], found: Assessment) -> tuple[Gap, ...
     return (*missing, *found.gaps)
 
 
-def _never_asked(control: Control, case: Case) -> Gap:
-    """Make a control without a single section on this system a gap: silence is never a pass."""
-    return Gap(
-        section="*",
-        outcome=Outcome.FAILED,
-        reason=f"this version asks {case.head.os} hosts nothing that {control.id} could rest on",
+def _never_asked(control: Control, case: Case, *, has_any: bool) -> tuple[Gap, ...]:
+    """Make a gap of each need that no section of this system fills, and of a system that is not named at all."""
+    missing = unasked(control, case)
+    if not missing and has_any:
+        return ()
+    return tuple(
+        Gap(
+            section=want,
+            outcome=Outcome.FAILED,
+            reason=f"this version asks {case.head.os} hosts nothing that {control.id} could rest on"
+            + ("" if want == "*" else f" in place of {want}"),
+        )
+        for want in missing or ("*",)
     )
 
 

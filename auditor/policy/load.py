@@ -296,6 +296,7 @@ def _approval(data: Mapping[str, Any]) -> Approval:
         hosts=tuple(data.get("hosts", ())),
         groups=tuple(data.get("groups", ())),
         tenant=data.get("tenant"),
+        signer=data.get("signer"),
         listen=ListenScope(
             ports=read_ports(listen["ports"]) if "ports" in listen else (),
             loopback_only=listen.get("loopback_only", True),

@@ -259,7 +259,7 @@ def _templates() -> "Environment":
         "category": _word_filter(words.CATEGORIES),
         "reach": _word_filter(words.REACHABILITY),
         "section_outcome": _word_filter(words.SECTION_OUTCOMES),
-        "rights": _word_filter(words.RIGHTS),
+        "rights": lambda host: words.rights_words(host["rights"], (host["os"] or {}).get("family")),
         "passed_over": _word_filter(words.PASSED_OVER),
         "mitigation": _word_filter(attack_data().mitigation_names),
         "when": lambda text: text if text is None else f"{text[:10]} {text[11:16]} UTC",

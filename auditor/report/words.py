@@ -76,6 +76,11 @@ RIGHTS: Mapping[str, str] = {
 }
 """Rights of the probe."""
 
+_RIGHTS_ON_WINDOWS: Mapping[str, str] = {
+    "root": "an administrator",
+    "user": "an account without an administrator's rights",
+}
+
 REASONS: Mapping[str, tuple[str, str]] = {
     Reason.DNS: ("Name not found", "Correct the address in the inventory, or the name server."),
     Reason.REFUSED: ("Connection refused", "Start the service on the host, or correct the port in the inventory."),
@@ -154,7 +159,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     Reason.UNSUPPORTED: ("System not supported", "Audit the host by other means: this version has no probe for it."),
     Reason.PROBE_FAILED: (
         "Probe did not run",
-        "Log in as the audit account and run what `auditor probe show sh` prints: its shell is in the way.",
+        "Log in as the audit account, run what `auditor probe show sh` (or `windows`) prints: its shell is in the way.",
     ),
     Reason.CUT_SHORT: (
         "Answer cut short",
@@ -172,6 +177,11 @@ REASONS: Mapping[str, tuple[str, str]] = {
 def word(words: Mapping[str, str], key: str) -> str:
     """Return the word for an id; a newer id stands for itself."""
     return words.get(key) or key.replace("_", " ")
+
+
+def rights_words(rights: str, os: str | None) -> str:
+    """Return with which rights a probe ran, in the words of its operating system."""
+    return word(_RIGHTS_ON_WINDOWS if os == "windows" else RIGHTS, rights)
 
 
 def reason_words(reason: str | None) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from auditor import __version__
 from auditor.collect.probe import sh_call, sh_probe_sha256
+from auditor.collect.ps_probe import ps_call, ps_probe_sha256
 from auditor.collect.seal import canonical
 from auditor.controls.attack import attack_data, attack_of
 from auditor.controls.registry import control_infos
@@ -29,6 +30,9 @@ from auditor.run.reader import ReadJob
 from auditor.run.readers import Readers
 from auditor.store.record import HostRecord, RunRecord
 from auditor.store.store import Store, digest
+
+_OPENING = 4096
+"""Bytes that hold the head of an answer, with what a log-in said before it."""
 
 Ask = Callable[[Host, ProbeCall], RawOutput]
 """Put a call to a host; raises HostError."""
@@ -198,6 +202,7 @@ def asking(ask: Ask, limits: Limits) -> Callable[[Host], RawOutput]:
     known_secrets = Secrets(os.environ)
     # Made here, once, and kept: threads that all begin with it would each make it.
     sh_probe_sha256()
+    ps_probe_sha256()
 
     def put(host: Host) -> RawOutput:
         if host.unusable is not None:
@@ -216,7 +221,7 @@ def answered_by(host: Host, answer: RawOutput, limits: Limits) -> Answered:
         host=host_facts(host),
         raw=answer,
         token=answer.token or "",
-        probe_sha256=sh_probe_sha256(),
+        probe_sha256=ps_probe_sha256() if _is_of_windows(host, answer) else sh_probe_sha256(),
         unpacked_limit=limits.unpacked_bytes,
     )
 
@@ -277,16 +282,24 @@ def exit_code(run: RunRecord) -> int:
 
 
 def _call(host: Host, limits: Limits) -> ProbeCall:
+    deadline = host.deadline or limits.deadline
     if host.connection is ConnectionKind.WINRM:
-        raise HostError(Reason.UNSUPPORTED, "Windows hosts cannot be judged yet: this version has no controls for them")
+        return ps_call(limits=limits.probe, deadline=deadline, output_limit=limits.output_bytes)
     return sh_call(
         limits=limits.probe,
-        deadline=host.deadline or limits.deadline,
+        deadline=deadline,
         output_limit=limits.output_bytes,
         become=host.credentials.become,
         method=host.credentials.become_method,
         become_password=host.credentials.become_password,
     )
+
+
+def _is_of_windows(host: Host, answer: RawOutput) -> bool:
+    """Tell whether the probe for Windows answered; a recording says so in its head, which no other packs."""
+    if host.connection is not ConnectionKind.REPLAY:
+        return host.connection is ConnectionKind.WINRM
+    return b"\n@head kernel Windows_NT " in answer.stdout[:_OPENING]
 
 
 def _facts_text(facts: HostFacts) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from auditor.errors import Reason
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.rung import Rung
-from auditor.report.words import RIGHTS, reason_words
+from auditor.report.words import reason_words, rights_words
 
 Row = dict[str, Any]
 
@@ -37,7 +37,17 @@ _SUDO = {
     "not found": "Install sudo or doas on the host, or log in as root.",
 }
 """What sudo says, and what to do about it; the first that fits."""
-_BEFORE_LOGIN = (Rung.NAME, Rung.CONNECT, Rung.BANNER, Rung.ENCRYPTION, Rung.HOST_KEY, Rung.LOGIN, Rung.SESSION)
+_WINDOWS_RIGHTS = (
+    "Log in with a domain account that is an administrator here, or set LocalAccountTokenFilterPolicy on the host "
+    "(docs/windows.md, Rights)."
+)
+_BEFORE_LOGIN = {
+    ConnectionKind.SSH: (
+        Rung.NAME, Rung.CONNECT, Rung.BANNER, Rung.ENCRYPTION, Rung.HOST_KEY, Rung.LOGIN, Rung.SESSION,
+    ),
+    # What lies below WinRM's log-in is pywinrm's: the ledger's reason tells how far it got.
+    ConnectionKind.WINRM: (Rung.LOGIN, Rung.SESSION),
+}  # fmt: skip
 
 
 class State(StrEnum):
@@ -105,13 +115,14 @@ def _ladder(host: Host, row: Row, climbed: Mapping[Rung, str], inventory: str | 
     if reason in (Reason.VARIABLES, Reason.UNSUPPORTED) and Rung.ANSWER not in climbed:
         yield _missing(host, "inventory", row, inventory)
         return
-    if host.connection is not ConnectionKind.SSH:
+    rungs = _BEFORE_LOGIN.get(host.connection)
+    if rungs is None:
         yield Check(host=host.name, check="connection", state=State.OK, detail=f"{host.connection}: no network")
     else:
-        failing = None if reason is None else _failing(row, climbed)
+        failing = None if reason is None else _failing(row, climbed, rungs)
         if detail.startswith("jump host "):
             yield _missing(host, "jump host", row, inventory)
-        for rung in _BEFORE_LOGIN:
+        for rung in rungs:
             if rung in climbed or (rung is Rung.NAME and failing is not Rung.NAME):
                 met = climbed.get(rung) or f"{host.address} is what is connected to"
                 yield Check(host=host.name, check=rung, state=State.OK, detail=met)
@@ -127,11 +138,11 @@ def _ladder(host: Host, row: Row, climbed: Mapping[Rung, str], inventory: str | 
         yield _missing(host, "shell", row, inventory)
 
 
-def _failing(row: Row, climbed: Mapping[Rung, str]) -> Rung:
+def _failing(row: Row, climbed: Mapping[Rung, str], rungs: tuple[Rung, ...]) -> Rung:
     """Return the first rung that was not reached."""
-    if row["reason"] == Reason.DNS:
+    if row["reason"] == Reason.DNS and Rung.NAME in rungs:
         return Rung.NAME
-    return next((rung for rung in Rung if rung not in climbed and rung is not Rung.NAME), Rung.ANSWER)
+    return next((rung for rung in rungs if rung not in climbed and rung is not Rung.NAME), Rung.ANSWER)
 
 
 def _missing(host: Host, check: str, row: Row, inventory: str | None) -> Check:
@@ -161,21 +172,24 @@ def _rights(host: Host, row: Row) -> Check:
         return Check(host=host.name, check="rights", state=state, detail=detail, advice=advice)
 
     rights, note = row["rights"], row["privilege_note"]
+    said = rights_words(rights, row["os"]["family"])
     if rights != "user":
-        return check(State.OK, RIGHTS.get(rights, rights))
+        return check(State.OK, said)
     lost = [one["id"] for one in row["sections"] if one["outcome"] in ("denied", "partial")]
     if not lost:
-        return check(State.NOTE, f"{RIGHTS['user']}, and nothing was kept from it")
+        return check(State.NOTE, f"{said}, and nothing was kept from it")
+    if row["os"]["family"] == "windows":
+        return check(State.MISSING, said, _WINDOWS_RIGHTS)
     if not host.credentials.become:
         return check(
             State.MISSING,
-            f"{RIGHTS['user']}; the inventory asks for no sudo",
+            f"{said}; the inventory asks for no sudo",
             "Let the account run the probe through sudo or doas (docs/least-privilege.md), and say so in the "
             "inventory: ansible_become: true.",
         )
-    said = note or "sudo did not say why"
-    step = next((step for words, step in _SUDO.items() if words in said.lower()), reason_words(Reason.PRIVILEGE)[1])
-    return check(State.MISSING, f"{RIGHTS['user']}; {said}", step)
+    why = note or "sudo did not say why"
+    step = next((step for words, step in _SUDO.items() if words in why.lower()), reason_words(Reason.PRIVILEGE)[1])
+    return check(State.MISSING, f"{said}; {why}", step)
 
 
 def _clock(host: Host, skew: int) -> Check:

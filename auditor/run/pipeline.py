@@ -18,7 +18,7 @@ from auditor.model.evidence import Delivery, Evidence
 from auditor.model.facts.logons import RemoteLogon
 from auditor.model.facts.software import InstallState, Software
 from auditor.model.facts.system import OperatingSystem
-from auditor.model.host import HostFacts
+from auditor.model.host import ConnectionKind, HostFacts, OsFamily
 from auditor.model.ledger import HostOutcome, LedgerRow
 from auditor.model.policy import ExceptionRecord, Policy
 from auditor.model.probe import RawOutput
@@ -79,7 +79,7 @@ def to_evidence(answered: Answered) -> Evidence:
         )
     except HostError as error:
         raise _with_status(error, answered) from error
-    return seal(
+    evidence = seal(
         envelope,
         host=answered.host.name,
         user=raw.user,
@@ -90,6 +90,16 @@ def to_evidence(answered: Answered) -> Evidence:
         withheld=raw.withheld,
         delivered=answered.delivered,
     )
+    _refuse_another_system(answered, evidence.head.os)
+    return evidence
+
+
+def _refuse_another_system(answered: Answered, os: OsFamily) -> None:
+    """Refuse an answer in the words of a system that was not asked: a control may not apply there."""
+    road = answered.host.connection
+    is_file = answered.delivered is Delivery.ENVELOPE or road is ConnectionKind.REPLAY
+    if not is_file and (os is OsFamily.WINDOWS) is not (road is ConnectionKind.WINRM):
+        raise HostError(Reason.MALFORMED, f"a host that is asked over {road} answers as {os}")
 
 
 def _with_status(error: HostError, answered: Answered) -> HostError:

@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 from auditor import __version__
-from auditor.collect.probe import sh_probe_sha256
 from auditor.errors import OutputError
 from auditor.report.visible import visible
 from auditor.run.scrubbing import Scrubbed
@@ -66,7 +65,7 @@ def _description(made: Scrubbed, recorded: datetime) -> Iterator[str]:
         "version": made.version,
         "kernel": made.kernel,
         "tool": f"auditor {__version__}",
-        "probe_sha256": sh_probe_sha256(),
+        "probe_sha256": made.probe_sha256,
         "date": recorded.date().isoformat(),
         "how": f"auditor doctor --record, rights: {made.rights}; scrubbed",
     }

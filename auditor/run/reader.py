@@ -89,8 +89,9 @@ def warm_up(rules: Rules) -> None:
     """Build what every reader would build for its first host: done before they are forked, it is done once."""
     control_infos()
     dialects()
-    index_of(rules.catalogue, OsFamily.LINUX)
-    sections_of(OsFamily.LINUX)
+    for os in (OsFamily.LINUX, OsFamily.WINDOWS):
+        index_of(rules.catalogue, os)
+        sections_of(os)
 
 
 def serve(channel: socket.socket, rules: Rules, limits: ReaderLimits) -> None:

@@ -66,6 +66,8 @@ class Scrubbed:
     """Kernel, release and machine."""
     rights: str
     """Rights of the probe."""
+    probe_sha256: str = ""
+    """SHA-256 of the script that was sent."""
     sections: tuple[ScrubbedSection, ...]
     """Its sections, in the order of the probe."""
     products: tuple[str, ...]
@@ -114,6 +116,7 @@ def scrubbed(job: ScrubJob, rules: Rules) -> Scrubbed:
         os=systems[0].name if systems else "unknown",
         version=systems[0].version if systems else "",
         kernel=after.head.kernel,
+        probe_sha256=before.head.probe_sha256 or "",
         rights=after.head.rights,
         sections=_sections(reading, again),
         products=shown,

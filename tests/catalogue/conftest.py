@@ -1,6 +1,7 @@
 """Readings made of a few words: what the matcher is tried on."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from auditor.catalogue.product import Catalogue
 from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.containers import Container, PublishedPort
 from auditor.model.facts.network import Family, Listener, Owner, Protocol
-from auditor.model.facts.processes import Process
-from auditor.model.facts.remote_config import BrowserExtension, Tenant
+from auditor.model.facts.processes import Process, ProgramTrace
+from auditor.model.facts.remote_config import BrowserExtension, RemoteManagement, Tenant
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.facts.software import InstallState, ProgramFile, Software
 from auditor.model.host import OsFamily
@@ -27,6 +28,8 @@ _SECTIONS = {
     Container: "containers.docker",
     ProgramFile: "software.portable",
     BrowserExtension: "remote_config.extensions",
+    RemoteManagement: "remote_config.rdp",
+    ProgramTrace: "services.traces",
 }
 
 
@@ -38,6 +41,7 @@ def _software(row: Case) -> Software:
         state=InstallState(row.get("state", "installed")),
         identifier=row.get("identifier"),
         signer=row.get("signer"),
+        publisher=row.get("publisher"),
     )
 
 
@@ -54,6 +58,7 @@ def _process(row: Case) -> Process:
         arguments=row.get("args", ""),
         signer=row.get("signer"),
         original_name=row.get("original_name"),
+        company=row.get("company"),
         cgroup=row.get("cgroup"),
         namespace=row.get("space"),
     )
@@ -67,6 +72,7 @@ def _service(row: Case) -> Service:
         is_running=row.get("running", False),
         state=row.get("state", ""),
         command=row.get("command"),
+        pid=row.get("pid"),
     )
 
 
@@ -115,6 +121,18 @@ def _extension(row: Case) -> BrowserExtension:
     )
 
 
+def _feature(row: Case) -> RemoteManagement:
+    return RemoteManagement(
+        feature=row["feature"], is_enabled=row["enabled"], detail="said", ports=frozenset(row.get("ports", ()))
+    )
+
+
+def _trace(row: Case) -> ProgramTrace:
+    return ProgramTrace(
+        path=row["path"], when=datetime(2026, 11, 20, tzinfo=UTC), user="S-1-5-21-1-2-3-1001", record="bam"
+    )
+
+
 _MAKERS: dict[str, tuple[type, Callable[[Case], Any]]] = {
     "software": (Software, _software),
     "process": (Process, _process),
@@ -124,6 +142,8 @@ _MAKERS: dict[str, tuple[type, Callable[[Case], Any]]] = {
     "container": (Container, _container),
     "file": (ProgramFile, _file),
     "extension": (BrowserExtension, _extension),
+    "feature": (RemoteManagement, _feature),
+    "trace": (ProgramTrace, _trace),
 }
 
 

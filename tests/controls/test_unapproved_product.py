@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,10 +7,12 @@ import pytest
 from auditor.controls.unapproved_product import CONTROL
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
+from auditor.model.facts.software import Software
+from auditor.model.host import OsFamily
 from auditor.model.policy import Settings
-from auditor.model.reading import SectionReading
+from auditor.model.reading import Found, SectionReading
 from auditor.model.result import ProductUse
-from auditor.model.sighting import Confidence, Quote, Role, SightingState
+from auditor.model.sighting import Category, Confidence, Quote, Role, SightingState
 
 Make = Callable[..., Any]
 
@@ -78,3 +81,31 @@ def test_a_host_whose_software_no_reader_lists_is_a_gap(
 def test_a_portable_program_is_removed_by_hand(a_case: Make, a_use: Make, section: str, step: str) -> None:
     (violation,) = CONTROL.assess(a_case(products=(a_use(proof=(Quote(section=section, quote="x11vnc"),)),))).violations
     assert any(step in one for one in violation.remediation)
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        pytest.param({"product": "microsoft-rdp", "category": Category.RDP}, "switch", id="a-feature-is-switched-off"),
+        pytest.param(
+            {"product": "microsoft-quick-assist", "category": Category.BUILTIN, "role": Role.AGENT},
+            "delete the program",
+            id="a-program-that-no-list-names",
+        ),
+        pytest.param(
+            {"proof": (Quote(section="software.uninstall", quote="a line of evidence"),)},
+            "'MsiExec.exe /X{1}' does it: read that before anybody runs it",
+            id="what-the-host-says-removes-it-is-quoted",
+        ),
+    ],
+)
+def test_removal_in_the_words_of_windows(a_case: Make, a_use: Make, seen: dict[str, Any], words: str) -> None:
+    program = Software(name="x", version="1", source="software.uninstall", removal="MsiExec.exe /X{1}")
+    case = a_case(program, products=(a_use(**seen),))
+    section = SectionReading(id="software.uninstall", outcome=Outcome.COLLECTED, lines=("a line of evidence",))
+    facts = {kind: tuple(Found(one.fact, section.id, 1) for one in found) for kind, found in case.reading.facts.items()}
+    reading = replace(case.reading, sections={**case.reading.sections, section.id: section}, facts=facts)
+    case = replace(case, head=replace(case.head, os=OsFamily.WINDOWS), reading=reading)
+    (violation,) = CONTROL.assess(case).violations
+    assert any(words in step for step in violation.remediation)
+    assert not any("package manager" in step for step in violation.remediation)

@@ -193,3 +193,25 @@ def test_of_several_exceptions_the_longest_is_named() -> None:
     short, long = an_exception(id="short"), an_exception(id="long", end=date(2027, 1, 1))
     assert exception_for("unapproved_product", _HOST, "product:anydesk", [long, short], _TODAY) is long
     assert exception_for("unapproved_product", _HOST, "product:anydesk", [short, long], _TODAY) is long
+
+
+@pytest.mark.parametrize(
+    ("wanted", "signers", "objection"),
+    [
+        pytest.param("CN=Example Ltd, C=DE", ("CN=EXAMPLE Ltd, C=DE",), None, id="as-it-is-named"),
+        pytest.param(
+            "CN=Example Ltd,*", ("CN=Example Ltd, O=Example", "CN=Example Ltd, C=DE"), None, id="by-a-pattern"
+        ),
+        pytest.param("CN=Example Ltd,*", ("CN=Another",), "is signed by", id="somebody-else"),
+        pytest.param("CN=Example Ltd,*", ("CN=Example Ltd, C=DE", "CN=Another"), "is signed by", id="one-of-two"),
+        pytest.param("CN=Example Ltd,*", None, "could not be told", id="nobody-knows"),
+        pytest.param(None, None, None, id="nobody-asks"),
+    ],
+)
+def test_an_approval_by_signer(wanted: str | None, signers: tuple[str, ...] | None, objection: str | None) -> None:
+    found = approval_for(replace(_SEEN, signers=signers), _HOST, a_policy(an_approval(signer=wanted)), _TODAY)
+    if objection is None:
+        assert found.approval is not None
+    else:
+        assert found.approval is None
+        assert objection in (found.objection or "")

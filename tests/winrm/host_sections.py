@@ -84,6 +84,13 @@ def _processes(host: WindowsHost) -> Iterator[Row]:
         yield _process(pid, f"{host.name}\\{_WORDS[host.language]['user']}", path)
 
 
+def _signers(host: WindowsHost) -> Iterator[Row]:
+    for _, one in _running(host):
+        yield one.path, "Valid", f"CN={one.publisher}, O={one.publisher}"
+    for path in dict.fromkeys(path for _, path in _listening(host)):
+        yield path, "NotSigned", ""
+
+
 def _sockets(host: WindowsHost) -> Iterator[Row]:
     every, every6 = "0.0.0.0", "::"
     for port, pid in ((135, _RPC), (445, 4), (5985, 4)):
@@ -286,6 +293,7 @@ def _logons(host: WindowsHost) -> Iterator[Row]:
 SECTIONS: dict[str, Callable[[WindowsHost], Iterable[Row]]] = {
     "system.windows": _version,
     "processes.windows": _processes,
+    "processes.signers": _signers,
     "sockets.windows": _sockets,
     "software.uninstall": _uninstall,
     "software.appx": _packages,

@@ -26,7 +26,7 @@ def _parse(text: str) -> Parsed:
     """Read the group, then its members."""
     strange: list[Unread] = []
     group: tuple[int, str, str] | None = None
-    members: list[str] = []
+    members: list[tuple[str, str]] = []
     for number, line in enumerate(lines_of(text), 1):
         if not line:
             continue
@@ -35,7 +35,7 @@ def _parse(text: str) -> Parsed:
             if kind == "group" and group is None:
                 group = number, sid, name
             elif kind == "member" and group is not None:
-                members.append(name.strip("\\") or sid)
+                members.append((name.strip("\\") or sid, sid))
             else:
                 message = "neither the group nor a member of it"
                 raise ValueError(message)  # noqa: TRY301 — the same treatment as any other line
@@ -44,7 +44,8 @@ def _parse(text: str) -> Parsed:
     if group is None:
         return Parsed(unread=tuple(strange), partial="the group of administrators is not listed")
     at, sid, name = group
-    return Parsed(facts=((at, Group(name=name, sid=sid, members=tuple(members))),), unread=tuple(strange))
+    names, sids = tuple(one for one, _ in members), tuple(one for _, one in members)
+    return Parsed(facts=((at, Group(name=name, sid=sid, members=names, member_sids=sids)),), unread=tuple(strange))
 
 
 PLUGIN = Collector(

@@ -1,8 +1,11 @@
 r"""Services of Windows, with the command each runs: what starts with the machine, and what runs now."""
 
+from dataclasses import replace
+
 from auditor.collect.collector import Collector, fields, number_of, parse_lines
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
+from auditor.model.reading import Parsed
 
 _WINDOWS = r"""
 $wanted = @('Name', 'DisplayName', 'StartMode', 'State', 'PathName', 'StartName', 'ProcessId')
@@ -57,10 +60,15 @@ def _read(line: str) -> Service:
     )
 
 
+def _parse(text: str) -> Parsed:
+    parsed = parse_lines(text, _read)
+    return parsed if parsed.facts else replace(parsed, partial="no service is listed, and no Windows is without")
+
+
 PLUGIN = Collector(
     id="services.windows",
     facts=(Service,),
     scripts={OsFamily.WINDOWS: _WINDOWS},
-    parse=lambda text: parse_lines(text, _read),
+    parse=_parse,
     advice="Audit the host as an administrator; see that WMI answers: `Get-CimInstance Win32_Service`.",
 )

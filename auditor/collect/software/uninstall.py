@@ -37,18 +37,18 @@ foreach ($place in $places) {
         }
         if ($null -eq $entry) { continue }
         Row $place[0] $key.PSChildName $entry.DisplayName $entry.DisplayVersion $entry.Publisher $entry.InstallDate `
-            $entry.InstallLocation $entry.SystemComponent $entry.ParentKeyName
+            $entry.InstallLocation $entry.SystemComponent $entry.ParentKeyName $entry.UninstallString
     }
 }
 if ($env:PROCESSOR_ARCHITEW6432) { Partial 'a 32-bit PowerShell answered: it sees another registry' }
 """
 
-_FIELDS = 9
+_FIELDS = 10
 
 
 def _read(line: str) -> Software | None:
     """Read one key; None for one without a name, which is a part or an update of another program."""
-    sid, key, name, version, publisher, date, location, _, _ = fields(line, _FIELDS)
+    sid, key, name, version, publisher, date, location, _, _, removal = fields(line, _FIELDS)
     if not key:
         message = "a key without a name"
         raise ValueError(message)
@@ -64,6 +64,7 @@ def _read(line: str) -> Software | None:
         identifier=key,
         location=location.strip(' "') or None,
         installed_on=date.strip() or None,
+        removal=removal.strip() or None,
     )
 
 

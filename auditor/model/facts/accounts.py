@@ -47,6 +47,8 @@ class Group:
     """Security identifier (Windows)."""
     members: tuple[str, ...] = ()
     """Direct members by name, in the order listed."""
+    member_sids: tuple[str, ...] = ()
+    """Their security identifiers, in the same order (Windows)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

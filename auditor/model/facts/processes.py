@@ -41,6 +41,23 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramSignature:
+    """What Windows says of the signature of a program that runs."""
+
+    path: str
+    """Path of the program."""
+    status: str
+    """``Valid``, ``NotSigned``, ``HashMismatch``, ``NotTrusted``, …; empty where it could not be read."""
+    signer: str | None = None
+    """Subject of the certificate that signed it; None where there is none."""
+
+    @property
+    def is_valid(self) -> bool:
+        """Tell whether the file is unchanged, and its signer one whom the host trusts."""
+        return self.status == "Valid" and bool(self.signer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramTrace:
     """A record of the host that a program ran, whether or not it still runs or lies on the disk."""
 

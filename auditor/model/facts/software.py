@@ -52,6 +52,8 @@ class Software:
     """Day of installation: ``YYYY-MM-DD`` in UTC where the source counts seconds, else as it writes it."""
     origin: str | None = None
     """Repository, store or deployment mechanism it came from."""
+    removal: str | None = None
+    """Command that the host gives for removing it (Windows): hostile text, quoted to people and never run."""
 
 
 PROGRAM_SIZE = 65_536
