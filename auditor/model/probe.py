@@ -27,6 +27,10 @@ def sudo_password_problem(text: str) -> str | None:
     return None
 
 
+UNCHECKED = ", not checked: the inventory leaves that out"
+"""What stands behind the fingerprint of a certificate that anybody could have shown."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeCall:
     """One bounded question to one host: a launcher to execute, and what it reads on standard input."""
@@ -73,7 +77,8 @@ class RawOutput:
     finished: datetime
     """When the last byte was read, UTC."""
     host_key: str | None = None
-    """Fingerprint of the host's key as ``SHA256:...``; None where there is none."""
+    """Fingerprint of the host's key or certificate as ``SHA256:...``, ``UNCHECKED`` behind one that proves nothing;
+    None where there is none."""
     user: str | None = None
     """Account that was logged in as."""
     token: str | None = None

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from auditor.model.probe import UNCHECKED
 from auditor.report.rows import Row
 from auditor.report.words import SEVERITIES, STATES, VERDICTS, reason_words
 
@@ -137,6 +138,8 @@ class Summary:
     """Gaps by what closes them, else by section."""
     unreached: dict[str | None, Unreached] = field(default_factory=dict)
     """Hosts not assessed, by reason."""
+    unchecked: Group = field(default_factory=Group)
+    """Hosts whose certificate nobody checked."""
     limits: dict[str, str] = field(default_factory=dict)
     """Limits of the method by id."""
     listed: int = 0
@@ -148,6 +151,8 @@ class Summary:
         self.outcomes[host["outcome"]] += 1
         counts = self._add_verdicts(host, page)
         self._add_products(host, page)
+        if (host["host_key"] or "").endswith(UNCHECKED):
+            self.unchecked.add(name, page)
         if host["outcome"] == "unreachable":
             group = self.unreached.setdefault(host["reason"], Unreached(reason=host["reason"]))
             group.hosts.add(name, page)

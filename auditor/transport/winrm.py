@@ -17,7 +17,7 @@ from winrm.protocol import Protocol
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host, WinRmLogin, WinRmSettings
-from auditor.model.probe import ProbeCall, RawOutput
+from auditor.model.probe import UNCHECKED, ProbeCall, RawOutput
 from auditor.model.rung import Climbed, Rung, nobody_watches
 from auditor.transport.capture import Capture
 from auditor.transport.connect import bare
@@ -85,7 +85,7 @@ class WinRmTransport:
             exit_status=exit_status,
             started=started,
             finished=datetime.now(tz=UTC),
-            host_key=bounds.certificate,
+            host_key=_shown(host, bounds),
             user=host.credentials.user,
         )
 
@@ -186,6 +186,13 @@ class _Talk:
         if self.bounds.deadline.passed:
             raise self.capture.out_of_time()
         self.protocol.operation_timeout_sec = max(1, min(_OPERATION, int(self.bounds.deadline.remaining)))
+
+
+def _shown(host: Host, bounds: Bounds) -> str | None:
+    """Return the fingerprint of the certificate that a host showed, and whether that proves who it is."""
+    certificate = bounds.certificate
+    is_checked = host.winrm.is_validated or host.winrm.fingerprint is not None
+    return certificate if certificate is None or is_checked else certificate + UNCHECKED
 
 
 def _refuse(host: Host, call: ProbeCall) -> None:
