@@ -21,7 +21,7 @@ _PROCESSES: list[dict[str, Any]] = [
 ]
 _FIELDS = [
     ["", "Protocol=6|", "Protocol=17|", "Protocol=6|LPort=5900|", "Protocol=6|LPort2_10=5000-6000|",
-     "Protocol=6|LPort=RPC|"],
+     "Protocol=6|LPort=RPC|", "Protocol=6|LPort2_10=IPHTTPSIn|"],
     ["", "", "RA4=203.0.113.9|", "RA4=LocalSubnet|", "RA4=DNS|RA4=203.0.113.0/24|", "RA6=LocalSubnet|",
      "LA4=10.0.0.5|"],
     ["", "", r"App=%ProgramFiles%\TightVNC\tvnserver.exe|", "App=System|", r"App=%SystemRoot%\system32\svchost.exe|",
@@ -73,6 +73,7 @@ def test_what_is_known_of_the_host_only_settles(
     known = _ask(rules, {"Ethernet": profile}, process)
     assert _ask(rules, {}, process) in (known, "unknown")
     assert _ask(rules, {"Ethernet": profile}, process, knows_addresses=False) in (known, "unknown")
+    assert known in (_ask(rules, {"Ethernet": profile}, process, iphttps=[]), "unknown")
 
 
 def _is_plain(rule: tuple[str, str]) -> bool:
@@ -117,7 +118,7 @@ def test_their_order_does_not_matter(rules: list[tuple[str, str]]) -> None:
 @given(
     rules=_RULESETS,
     process=st.sampled_from(_PROCESSES),
-    field=st.sampled_from(["X=1|", "LPort3=1|", "RA99=Any|", "?|"]),
+    field=st.sampled_from(_STRANGE),
 )
 def test_a_field_that_is_not_known_never_makes_a_rule_certain(
     rules: list[tuple[str, str]], process: dict[str, Any], field: str

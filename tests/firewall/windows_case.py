@@ -53,6 +53,8 @@ def listing(case: dict[str, Any]) -> str:
     services = {"MpsSvc": "Running", "BFE": "Running", **case.get("state", {})}
     rows += [("service", name, state) for name, state in services.items()]
     rows += [("product", name, "266240") for name in case.get("products", [])]
+    rows += [("iphttps", *row) for row in case.get("iphttps", [])]
+    rows += [("asked", "iphttps")] if "iphttps" in case else []
     rows += [("sid", name, kind) for name, kind in case.get("sids", {"termservice": 1}).items()]
     rows += [("variable", name, value) for name, value in _VARIABLES.items()]
     rows += [("asked", part) for part in PARTS]

@@ -107,6 +107,16 @@ foreach ($kind in @('v4tov4', 'v4tov6', 'v6tov4', 'v6tov6')) {
     }
 }
 Row 'asked' 'proxies'
+if ((Have 'Get-NetIPHttpsConfiguration') -and (Have 'Get-NetIPHttpsState')) {
+    try {
+        foreach ($found in @(Get-NetIPHttpsConfiguration)) { Row 'iphttps' 'configuration' $found.Type }
+        foreach ($found in @(Get-NetIPHttpsState)) { Row 'iphttps' 'state' $found.InterfaceStatus }
+        Row 'asked' 'iphttps'
+    }
+    catch {
+        # Its ports stay unknown.
+    }
+}
 foreach ($name in @('SystemRoot', 'windir', 'SystemDrive', 'ProgramFiles', 'ProgramFiles(x86)', 'ProgramW6432',
         'CommonProgramFiles', 'CommonProgramFiles(x86)', 'CommonProgramW6432', 'ProgramData', 'ALLUSERSPROFILE',
         'PUBLIC')) {

@@ -35,6 +35,8 @@ _SECTION = "firewall.windows"
 _IN, _OUT = "in", "out"
 _LOOPBACK = ("lo", "loopback pseudo-interface 1", "Loopback Pseudo-Interface 1", "1")
 _TUNNELS = ("teredo", "iphttps", "isatap", "6to4")
+_IPHTTPS_WORDS = frozenset(("iptlsin", "iphttpsin"))
+"""Words for the ports of an IP-HTTPS server, both the same (MS-GPFAS 2.2.2.3)."""
 _RUNNING = "running"
 _SHOWN = {
     "local": "local",
@@ -54,7 +56,12 @@ Written = tuple[WindowsFirewallRule, str]
 def read_windows(text: str) -> Ruleset:
     """Read a section; ValueError for one that is not whole."""
     listing = read_listing(text)
-    place = Place(adapters=_names(listing), variables=listing.variables, sids=listing.sids)
+    place = Place(
+        adapters=_names(listing),
+        variables=listing.variables,
+        sids=listing.sids,
+        unused_words=_IPHTTPS_WORDS if listing.has_no_iphttps_server else frozenset(),
+    )
     chains: dict[str, tuple[Rule, ...]] = {}
     found = profiles(listing)
     is_off = {profile.fact.name: not profile.settings["EnableFirewall"].is_set for profile in found}

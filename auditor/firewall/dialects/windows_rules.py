@@ -40,6 +40,8 @@ class Place:
     """Variables of the environment by their names in lower case."""
     sids: Mapping[str, str]
     """``ServiceSidType`` of services by their names in lower case."""
+    unused_words: frozenset[str] = frozenset()
+    """Words for ports of this end that stand for none on this host, in lower case."""
 
 
 def steps_of(rule: WindowsFirewallRule, place: Place) -> tuple[Step, ...]:
@@ -50,7 +52,7 @@ def steps_of(rule: WindowsFirewallRule, place: Place) -> tuple[Step, ...]:
     """
     here = (
         *_protocol(rule),
-        *_ports(rule, "LPort", rule.local_ports, Field.DPORT if rule.is_inbound else Field.SPORT),
+        *_ports(rule, "LPort", rule.local_ports, Field.DPORT if rule.is_inbound else Field.SPORT, place.unused_words),
         *_icmp(rule),
         *_holder(rule, place),
         *_others(rule),
@@ -84,13 +86,20 @@ def _is_open(rule: WindowsFirewallRule, *heads: str) -> bool:
     return any(one.startswith(heads) for one in rule.unread)
 
 
-def _ports(rule: WindowsFirewallRule, key: str, values: tuple[str, ...], field: Field) -> Iterator[Step]:
+def _ports(
+    rule: WindowsFirewallRule,
+    key: str,
+    values: tuple[str, ...],
+    field: Field,
+    unused: frozenset[str] = frozenset(),
+) -> Iterator[Step]:
+    """Give the condition on ports; that of words alone that stand for no port is one that nothing meets."""
     if not values:
         return
     if rule.protocol not in _WITH_PORTS:
         yield Doubt(text=f"{key}={values[0]} with a protocol that has no ports")
         return
-    entries = [one for value in values for one in _port(value)]
+    entries = [one for value in values if value.lower() not in unused for one in _port(value)]
     if _is_open(rule, key):
         entries.append(((_ANY_PORT,), Truth.MAYBE))
     yield _sorted(field, entries)

@@ -20,9 +20,13 @@ _CATEGORIES = {"0": "public", "1": "private", "2": "domain"}
 _PROXIES = ("v4tov4", "v4tov6", "v6tov4", "v6tov6")
 _DIGITS = 10
 _COUNTS = {"profile": 4, "inner": 5, "value": 5, "rule": 4, "store": 4, "network": 4, "adapter": 3, "service": 3,
-           "product": 3, "proxy": 4, "variable": 3, "sid": 3, "asked": 2}  # fmt: skip
+           "product": 3, "proxy": 4, "iphttps": 3, "variable": 3, "sid": 3, "asked": 2}  # fmt: skip
 PARTS = ("profiles", "networks", "adapters", "services", "products", "proxies")
 """What is asked beside the rules of each store."""
+_EXTRA_PARTS = ("iphttps",)
+"""What makes the answer better where it could be asked, and none the worse where it could not."""
+# Of MSFT_NetIPHttpsConfiguration, Type: by its number, and as the cmdlet shows it (learn.microsoft.com).
+_IPHTTPS_CLIENT = ("0", "client")
 
 Row = WindowsFirewallRule | ConnectedNetwork | FirewallProduct | PortProxy
 
@@ -46,6 +50,9 @@ class WindowsListing:
     """States of the services that filter."""
     products: list[FirewallProduct] = field(default_factory=list)
     """Firewalls of other makers that are registered."""
+    iphttps: list[tuple[str, str]] = field(default_factory=list)
+    """What there is of IP-HTTPS: ``configuration`` and whether it is a client's or a server's, ``state`` and what it
+    is."""
     variables: dict[str, str] = field(default_factory=dict)
     """Variables of the environment by their names, in lower case."""
     sids: dict[str, str] = field(default_factory=dict)
@@ -72,7 +79,9 @@ class WindowsListing:
                 self.lacking.append(f"{counted} values in the {store} store, of which {shown} are shown")
             self.asked.add(store)
         elif kind == "asked":
-            self.asked.add(known(rest[0], PARTS, "part"))
+            self.asked.add(known(rest[0], (*PARTS, *_EXTRA_PARTS), "part"))
+        elif kind == "iphttps":
+            self.iphttps.append((known(rest[0], ("configuration", "state"), "row of IP-HTTPS"), rest[1].lower()))
         else:
             name, value = rest
             into = {"adapter": self.adapters, "service": self.services, "variable": self.variables, "sid": self.sids}
@@ -121,6 +130,18 @@ class WindowsListing:
             raise ValueError(message)
         else:
             self.profiles[store, key][rest[2]] = rest[3]
+
+    @property
+    def has_no_iphttps_server(self) -> bool:
+        """Tell whether it is known that the host takes no connections by IP-HTTPS.
+
+        A server has a configuration of its type, which names the URL that it listens on (learn.microsoft.com,
+        MSFT_NetIPHttpsConfiguration); where IP-HTTPS is not active there is no state of it (Get-NetIPHttpsState). A
+        state may be that of a server.
+        """
+        return "iphttps" in self.asked and all(
+            part == "configuration" and kind in _IPHTTPS_CLIENT for part, kind in self.iphttps
+        )
 
     @property
     def missing(self) -> str:
