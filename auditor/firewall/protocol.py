@@ -79,6 +79,7 @@ def read_host(given: Json) -> HostNetwork:
             str(name): tuple(_address(one) for one in ([texts] if isinstance(texts, str) else texts))
             for name, texts in (given.get("addresses") or {}).items()
         },
+        kinds={str(name): str(kind) for name, kind in (given.get("kinds") or {}).items()},
         forwards={
             Family.IP: None if forward is None else bool(forward),
             Family.IP6: bool(forward if forward6 is None else forward6)

@@ -1,4 +1,4 @@
-"""Settle the conditions of a ruleset that packets do not tell: who holds the socket, and which networks are the host's.
+"""Settle the conditions of a ruleset that packets do not tell: who holds the socket, and what interfaces the host has.
 
 What is known of them is put into the rules before a packet is asked about: a condition that holds is taken out, a rule
 whose condition does not hold is taken out, and what is not known stays the doubt that it was. So the evaluation of
@@ -17,6 +17,7 @@ from auditor.model.ruleset import (
     HeldBy,
     Keys,
     Match,
+    OfKind,
     OnLink,
     Rule,
     Ruleset,
@@ -31,6 +32,10 @@ _NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
 _LAST_NAME = "\U0010ffff"
 _BITS = {4: 32, 6: 128}
 _LINK_LOCAL6 = (0xFE80 << 112, (0xFEC0 << 112) - 1)
+# Words for kinds of interfaces: of wire, of the wireless 802 layer, a VPN's (MS-FASP 2.2.20). Only the second can be
+# told of an interface: what looks like a card of wire may be a VPN's, or virtual and on top of anything.
+_KIND_WORDS = frozenset(("lan", "wireless", "remoteaccess"))
+_WIRELESS = "wireless"
 # Folders below which Windows keeps the programs of packages, and those in which its own hosts of packages are.
 _PACKAGED = ("\\windowsapps\\", "\\systemapps\\", "\\windows\\")
 
@@ -103,11 +108,11 @@ def conditions(ruleset: Ruleset) -> tuple[HeldBy, ...]:
 def settled(ruleset: Ruleset, holder: Holder | None, host: HostNetwork | None) -> Ruleset:
     """Return the ruleset as it is for one holder on one host; what is None is not known."""
     made: dict[int, Rule | None] = {}
-    networks = {} if host is None else host.addresses
+    known = HostNetwork() if host is None else host
     for rules in ruleset.chains.values():
         for rule in rules:
             if id(rule) not in made:
-                made[id(rule)] = _settle(rule, holder, networks)
+                made[id(rule)] = _settle(rule, holder, known)
     chains = {
         key: tuple(kept for rule in rules if (kept := made[id(rule)]) is not None)
         for key, rules in ruleset.chains.items()
@@ -118,7 +123,7 @@ def settled(ruleset: Ruleset, holder: Holder | None, host: HostNetwork | None) -
 _Networks = Mapping[str, tuple[tuple[Family, int, int | None], ...]]
 
 
-def _settle(rule: Rule, holder: Holder | None, networks: _Networks) -> Rule | None:
+def _settle(rule: Rule, holder: Holder | None, host: HostNetwork) -> Rule | None:
     steps: list[Step] = []
     for step in rule.steps:
         if isinstance(step, HeldBy):
@@ -126,8 +131,10 @@ def _settle(rule: Rule, holder: Holder | None, networks: _Networks) -> Rule | No
             if truth is Truth.NO:
                 return None
             steps += [] if truth is Truth.YES else [step]
-        elif isinstance(step, OnLink) and networks:
-            steps.append(_on_link(step, networks))
+        elif isinstance(step, OnLink) and host.addresses:
+            steps.append(_on_link(step, host.addresses))
+        elif isinstance(step, OfKind):
+            steps += _of_kind(step, host.kinds)
         else:
             steps.append(step)
     return rule if len(steps) == len(rule.steps) and all(map(_same, steps, rule.steps)) else Rule(
@@ -200,6 +207,16 @@ def _of_package(holder: Holder) -> Truth:
         return Truth.MAYBE
     path = holder.program.lower().replace("/", "\\")
     return Truth.MAYBE if any(folder in path for folder in _PACKAGED) else Truth.NO
+
+
+def _of_kind(condition: OfKind, kinds: Mapping[str, str]) -> tuple[Step, ...]:
+    """Return what a condition asks of the interfaces whose kind is known; of the others it is asked as before."""
+    names = tuple((((name, name),), Truth.YES) for name, kind in kinds.items() if kind == _WIRELESS)
+    if names and _WIRELESS in condition.kinds:
+        return (Match(fields=(condition.by,), keys=Keys(entries=names, is_open=True)),)
+    if names and _KIND_WORDS.issuperset(condition.kinds):
+        return Match(fields=(condition.by,), keys=Keys(entries=names), is_negated=True), condition
+    return (condition,)
 
 
 def _on_link(condition: OnLink, networks: _Networks) -> Match:

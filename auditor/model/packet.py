@@ -62,6 +62,8 @@ class HostNetwork:
 
     addresses: Mapping[str, tuple[tuple[Family, int, int | None], ...]] = field(default_factory=dict)
     """Addresses by interface: family, address, prefix length (None where not known)."""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of interfaces where they are known, such as ``wireless`` (``Link.kind``)."""
     routes: tuple[Route, ...] | None = None
     """Routing table; None where not known."""
     forwards: Mapping[Family, bool | None] = field(default_factory=dict)

@@ -219,6 +219,16 @@ class OnLink(Doubt):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfKind(Doubt):
+    """A condition on the kind of an interface: a doubt, until the interface's is known."""
+
+    by: Field
+    """The interface: ``IIF`` or ``OIF``."""
+    kinds: tuple[str, ...]
+    """Kinds that meet it, in lower case: ``lan``, ``wireless``, ``remoteaccess``; another word may be any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetMark:
     """Give a mark a value: (source AND keep) XOR flip."""
 

@@ -134,6 +134,7 @@ def windows_network(reading: Reading) -> HostNetwork:
     routes = reading.of(Route) if is_whole else ()
     return HostNetwork(
         addresses={name: tuple(entries) for name, entries in addresses.items()},
+        kinds={link.name: link.kind for link in reading.of(Link)} if is_whole else {},
         routes=routes or None,
         forwards={Family.IP: None, Family.IP6: None},
         rp_filter={"": 0},

@@ -8,7 +8,21 @@ from auditor.firewall.dialects.windows import read_windows
 from auditor.firewall.settled import STRANGER, Holder, conditions, held_by, holders_for, settled
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import HostNetwork
-from auditor.model.ruleset import Action, Doubt, Field, HeldBy, Keys, Match, OnLink, Rule, Ruleset, Trait, Truth, Verb
+from auditor.model.ruleset import (
+    Action,
+    Doubt,
+    Field,
+    HeldBy,
+    Keys,
+    Match,
+    OfKind,
+    OnLink,
+    Rule,
+    Ruleset,
+    Trait,
+    Truth,
+    Verb,
+)
 from tests.firewall.windows_case import listing
 
 NO, YES, MAYBE = Truth.NO, Truth.YES, Truth.MAYBE
@@ -160,6 +174,32 @@ def test_the_local_subnet_of_ipv6_holds_the_link() -> None:
 def test_without_addresses_the_local_subnet_stays_a_doubt(host: HostNetwork | None) -> None:
     ruleset = a_ruleset(on_link(4))
     assert rules_of(settled(ruleset, None, host)) == rules_of(ruleset)
+
+
+WLAN = (("WLAN", "WLAN"),)
+
+
+def of_kind(*kinds: str) -> OfKind:
+    return OfKind(text="IFType", by=Field.OIF, kinds=kinds)
+
+
+@pytest.mark.parametrize("kinds", [{}, {"Ethernet": ""}, {"Ethernet": "ppp"}])
+def test_without_a_wireless_interface_the_kind_stays_a_doubt(kinds: dict[str, str]) -> None:
+    for ruleset in (a_ruleset(of_kind("lan")), a_ruleset(of_kind("wireless"))):
+        assert rules_of(settled(ruleset, None, HostNetwork(kinds=kinds))) == rules_of(ruleset)
+
+
+def test_a_wireless_interface_is_of_no_other_kind() -> None:
+    host = HostNetwork(kinds={"WLAN": "wireless", "Ethernet": ""})
+    (step,) = rules_of(settled(a_ruleset(of_kind("lan", "wireless")), None, host))[0].steps
+    assert isinstance(step, Match)
+    assert (step.fields, step.is_negated) == ((Field.OIF,), False)
+    assert (step.keys.entries, step.keys.is_open) == (((WLAN, YES),), True)
+    step, doubt = rules_of(settled(a_ruleset(of_kind("lan")), None, host))[0].steps
+    assert isinstance(step, Match)
+    assert (step.fields, step.is_negated, doubt) == ((Field.OIF,), True, of_kind("lan"))
+    assert (step.keys.entries, step.keys.is_open) == (((WLAN, YES),), False)
+    assert rules_of(settled(a_ruleset(of_kind("quantum")), None, host))[0].steps == (of_kind("quantum"),)
 
 
 @pytest.mark.parametrize(

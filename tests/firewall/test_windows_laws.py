@@ -74,6 +74,7 @@ def test_what_is_known_of_the_host_only_settles(
     assert _ask(rules, {}, process) in (known, "unknown")
     assert _ask(rules, {"Ethernet": profile}, process, knows_addresses=False) in (known, "unknown")
     assert known in (_ask(rules, {"Ethernet": profile}, process, iphttps=[]), "unknown")
+    assert known in (_ask(rules, {"Ethernet": profile}, process, kinds={"Ethernet": "wireless"}), "unknown")
 
 
 def _is_plain(rule: tuple[str, str]) -> bool:

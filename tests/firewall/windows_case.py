@@ -80,7 +80,10 @@ def question(case: dict[str, Any]) -> dict[str, Any]:
         "id": case["id"],
         "format": "windows-firewall",
         "ruleset": listing(case),
-        "host": {"addresses": _ADDRESSES if case.get("knows_addresses", True) else {}},
+        "host": {
+            "addresses": _ADDRESSES if case.get("knows_addresses", True) else {},
+            "kinds": case.get("kinds", {}),
+        },
         "process": case.get("process", VNC),
         "packet": packet,
         **({"query": "sources"} if "sources" in case else {}),

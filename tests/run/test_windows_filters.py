@@ -252,3 +252,13 @@ def test_routes_say_by_which_interface_and_so_by_which_profile_a_source_comes() 
     assert blind[5900].reachability is Reachability.UNDECIDED
     unrouted = exposed(a_reading(a_listener(5900, 800), wlan, rules=[private], networks=networks))
     assert unrouted[5900].reachability is Reachability.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("kind", "reachability"),
+    [("wireless", Reachability.BLOCKED), ("", Reachability.UNDECIDED), ("tunnel", Reachability.UNDECIDED)],
+)
+def test_a_rule_for_wired_interfaces_lets_nothing_in_by_a_wireless_one(kind: str, reachability: Reachability) -> None:
+    link = Link(name="Ethernet", index=12, is_up=True, kind=kind)
+    rules = [IN + "Protocol=6|LPort=5900|IFType=Lan|"]
+    assert exposed(a_reading(a_listener(5900, 800), link, rules=rules))[5900].reachability is reachability

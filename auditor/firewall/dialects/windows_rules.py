@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auditor.firewall.dialects.values import TCP, UDP, network_interval
 from auditor.model.facts.firewall import WindowsFirewallRule
-from auditor.model.ruleset import Box, Doubt, Field, HeldBy, Keys, Match, OnLink, Step, Trait, Truth
+from auditor.model.ruleset import Box, Doubt, Field, HeldBy, Keys, Match, OfKind, OnLink, Step, Trait, Truth
 
 _LAST_PORT, _LAST_TYPE = 65_535, 255
 _ANY_PORT, _ANY_TYPE = (0, _LAST_PORT), (0, _LAST_TYPE)
@@ -207,12 +207,11 @@ def _anything(*families: int) -> list[tuple[Box, Truth]]:
 
 
 def _interfaces(rule: WindowsFirewallRule, place: Place) -> Iterator[Step]:
-    if rule.interface_types:
-        yield Doubt(text=f"IFType={','.join(rule.interface_types)}")
     field = Field.IIF if rule.is_inbound else Field.OIF
-    if _is_open(rule, "IF"):
-        yield Doubt(text="IF")
-    elif rule.interfaces:
+    if rule.interface_types:
+        kinds = tuple(one.lower() for one in rule.interface_types)
+        yield OfKind(text=f"IFType={','.join(rule.interface_types)}", by=field, kinds=kinds)
+    if rule.interfaces:
         yield on_interfaces(rule.interfaces, field, place)
 
 
