@@ -364,4 +364,6 @@ def test_the_command_tells_the_truth_of_a_host() -> None:
         "software_installers": "pass",
         "writable_program_path": "pass",
         "execution_control": "not_applicable",
+        "remote_desktop": "not_applicable",
+        "windows_installer_policy": "not_applicable",
     }

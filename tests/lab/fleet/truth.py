@@ -127,6 +127,8 @@ def _verdicts(role: Role, listeners: list[dict[str, Any]], loaded: Filter) -> di
         "software_installers": _verdict("fail") if role.installers else _seen(role, "pass"),
         "writable_program_path": _verdict("fail" if role.open_paths else "pass"),
         "execution_control": _verdict("not_applicable"),
+        "remote_desktop": _verdict("not_applicable"),
+        "windows_installer_policy": _verdict("not_applicable"),
     }
 
 
