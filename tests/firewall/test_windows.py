@@ -137,3 +137,9 @@ def test_a_thousand_rules_fit_and_are_answered() -> None:
     case = {"id": "many", "rules": rules, "packet": {"dport": 900}, "process": {"program": "c:\\900.EXE"}}
     assert Answers().answer(question(case))["verdict"] == "accept"
     assert Answers().answer(question({**case, "packet": {"dport": 901}}))["verdict"] == "drop"
+
+
+@pytest.mark.parametrize("process", ["svchost.exe", ["svchost.exe"], {"services": "termservice"}, {"services": {}}])
+def test_who_holds_a_socket_is_told_by_name_or_not_at_all(process: Any) -> None:
+    case = {"id": "x", "rules": [], "packet": {"dport": 3389}, "process": process}
+    assert "process is not an object" in Answers().answer(question(case))["error"]
