@@ -102,26 +102,31 @@ def _dormant(listing: str) -> set[TableKey]:
     table: TableKey = ("", "")
     for line in _lines(listing):
         words = line.replace(",", " ").split()
-        if words[:1] == ["table"] and len(words) == len(("table", "family", "name", "{")):
-            table = (words[1], words[2])
-        elif line.startswith("\tflags ") and "dormant" in words:
+        table = _begun(words) or table
+        if line.startswith("\tflags ") and "dormant" in words:
             asleep.add(table)
     return asleep
+
+
+def _begun(words: list[str]) -> TableKey | None:
+    """Return the table that a line of text begins; None where it begins none."""
+    is_first = words[:1] == ["table"] and len(words) == len(("table", "family", "name", "{"))
+    return (words[1], words[2]) if is_first else None
 
 
 def _devices(listing: str) -> dict[tuple[str, str, str], list[str]]:
     """Return the devices that base chains are bound to, from the text of nft."""
     found: dict[tuple[str, str, str], list[str]] = {}
-    family = table = chain = ""
+    table: TableKey = ("", "")
+    chain = ""
     for line in _lines(listing):
         words = line.split()
-        if words[:1] == ["table"] and len(words) == len(("table", "family", "name", "{")):
-            family, table = words[1:3]
-        elif words[:1] == ["chain"]:
+        table = _begun(words) or table
+        if words[:1] == ["chain"]:
             chain = words[1]
         elif words[:1] == ["type"] and words[4:5] in (["device"], ["devices"]):
             named = words[5 : words.index("priority")] if "priority" in words else []
-            found[family, table, chain] = [word.strip('",') for word in named if word not in ("=", "{", "}")]
+            found[*table, chain] = [word.strip('",') for word in named if word not in ("=", "{", "}")]
     return found
 
 
