@@ -26,18 +26,15 @@ verdict is unknown, never a pass.
 """
 
 from auditor.controls.control import Control
+from auditor.controls.filter_limits import PERIMETER, UNREGISTERED
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.host import OsFamily
 from auditor.model.sighting import Exposure, Reachability
-from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Severity, Violation
+from auditor.model.verdict import Assessment, Demand, Gap, Mitigation, Severity, Violation
 
-_PERIMETER = Limit(
-    id="perimeter",
-    text="Firewalls between the host and its clients are not seen: reachability is judged at the host.",
-)
 _OPEN = (Reachability.FROM_ANYWHERE, Reachability.FROM_NETWORKS)
 _CLOSED = (Reachability.LOOPBACK_ONLY, Reachability.BLOCKED)
 
@@ -151,7 +148,7 @@ CONTROL = Control(
         OsFamily.LINUX: ("sockets.*", "processes.*", "containers.*"),
         OsFamily.WINDOWS: ("sockets.*", "processes.windows", "services.windows", "remote_config.rdp"),
     },
-    limits=(_PERIMETER,),
+    limits=(PERIMETER, UNREGISTERED),
     assess=_assess,
     manual=__doc__,
 )

@@ -25,6 +25,7 @@ of another maker that is registered there makes it unknown, for its rules are no
 """
 
 from auditor.controls.control import Control
+from auditor.controls.filter_limits import PERIMETER, UNREGISTERED
 from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
@@ -34,12 +35,8 @@ from auditor.model.facts.network import Family
 from auditor.model.filtering import Passage
 from auditor.model.host import OsFamily
 from auditor.model.sighting import Reachability
-from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Severity, Violation
+from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Mitigation, Severity, Violation
 
-_PERIMETER = Limit(
-    id="perimeter",
-    text="Firewalls between the host and its clients are not seen: reachability is judged at the host.",
-)
 _NAMES = {Family.IP: "IPv4", Family.IP6: "IPv6"}
 _CLOSING = {
     OsFamily.WINDOWS: "Switch the firewall on in every profile, and let it block what no rule opens: "
@@ -126,7 +123,7 @@ CONTROL = Control(
         OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
         OsFamily.WINDOWS: ("firewall.windows", "network.windows"),
     },
-    limits=(_PERIMETER,),
+    limits=(PERIMETER, UNREGISTERED),
     assess=_assess,
     manual=__doc__,
 )

@@ -29,6 +29,7 @@ The rules of every packet filter that the kernel has.
 from dataclasses import replace
 
 from auditor.controls.control import Control
+from auditor.controls.filter_limits import UNREGISTERED
 from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed
@@ -121,7 +122,7 @@ CONTROL = Control(
         OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
         OsFamily.WINDOWS: ("firewall.windows", "network.windows"),
     },
-    limits=(_FALLBACK,),
+    limits=(_FALLBACK, UNREGISTERED),
     assess=_assess,
     manual=__doc__,
 )

@@ -21,6 +21,7 @@ The rules of every packet filter that the kernel has, and the listening sockets.
 """
 
 from auditor.controls.control import Control
+from auditor.controls.filter_limits import UNREGISTERED
 from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
@@ -99,7 +100,7 @@ CONTROL = Control(
         OsFamily.LINUX: ("sockets.*", "firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
         OsFamily.WINDOWS: ("sockets.*", "firewall.windows", "network.windows"),
     },
-    limits=(_RANGES, _PROGRAMS),
+    limits=(_RANGES, _PROGRAMS, UNREGISTERED),
     assess=_assess,
     manual=__doc__,
 )

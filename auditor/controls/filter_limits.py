@@ -1,0 +1,17 @@
+"""What no listing of packet filters shows, for every control that rests on them."""
+
+from auditor.model.host import OsFamily
+from auditor.model.verdict import Limit
+
+PERIMETER = Limit(
+    id="perimeter",
+    text="Firewalls between the host and its clients are not seen: reachability is judged at the host.",
+)
+UNREGISTERED = Limit(
+    id="unregistered-filters",
+    text="Rules that programs add to the Windows firewall until its service starts anew, and filters of programs that "
+    "are not registered with the Security Center, stand in no registry and are not seen: they may open or close more "
+    "than the rules say.",
+    systems=(OsFamily.WINDOWS,),
+)
+"""docs/firewall.md says why."""
