@@ -169,3 +169,19 @@ def test_tables_that_iptables_keeps_in_nftables_are_read_once(ask: Ask) -> None:
     text = save("-A INPUT -m conntrack --ctstate ESTABLISHED -j DROP")
     assert ask(text, SYN, "mixed", backend="nft", nft=nft)["verdict"] == "accept"
     assert ask(text, SYN, "mixed", backend="legacy", nft=nft)["verdict"] == "unknown"
+
+
+COMMENTED = (
+    "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:UNUSED - [0:0]\n"
+    '-A UNUSED -m comment --comment "{}-A INPUT -j DROP\n#" -j RETURN\nCOMMIT\n'
+)
+
+
+def test_lines_of_a_comment_are_no_rules(ask: Ask) -> None:
+    """Iptables 1.8.9 takes comments of several lines, and both backends save them as they are."""
+    saved = COMMENTED.format("a\n")
+    answer = ask(saved, form="iptables-save")
+    assert answer["verdict"] == "unknown"
+    assert "No closing quotation" in answer["rule"]
+    whole = saved.replace("a\n", "a ").replace("\n#", " ")
+    assert ask(whole, form="iptables-save")["verdict"] == "accept"

@@ -106,7 +106,13 @@ class _Reader:
     def _rule(self, line: str) -> Rule:
         text = f"{self.tool} {self.table}: {line}"
         try:
-            return self._parts(shlex.split(line), text)
+            words = shlex.split(line)
+        except ValueError as error:
+            # A comment may have several lines: those after this one need not be rules.
+            self.doubts.append(f"{text} ({error})")
+            return Rule(action=Action(verb=Verb.UNREAD), text=text)
+        try:
+            return self._parts(words, text)
         except ValueError as error:
             return Rule(action=Action(verb=Verb.UNREAD), text=f"{text} ({error})")
 
