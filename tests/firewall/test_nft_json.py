@@ -198,6 +198,7 @@ def test_a_text_may_name_chains_that_the_listing_has_not(ask: Ask) -> None:
 
 
 CHATTY = """table inet t {
+	flags owner
 	comment "once
 	flags dormant,
 	it is awake"
@@ -207,8 +208,12 @@ CHATTY = """table inet t {
 		flags dynamic
 	}
 
+	chain dormant {
+	}
+
 	chain in {
 		type filter hook input priority filter; policy drop;
+		tcp dport 1 jump dormant
 		tcp dport 1 accept comment "dormant
 	flags dormant"
 	}

@@ -48,6 +48,11 @@ def test_a_condition_on_the_source(condition: Any, allowed: str, unknown: str) -
     assert closed(one(negated, "accept")).allowed == other.allowed
 
 
+def test_the_last_address_is_one_as_well() -> None:
+    last = "255.255.255.255-255.255.255.255"
+    assert opened(one(match(SADDR, "255.255.255.255"), "drop"), routes=False).blocked == region(last)
+
+
 SAVED = "*filter\n:INPUT {}\n:FORWARD ACCEPT [0:0]\n{}COMMIT\n"
 ADDS = "-A FORWARD -j SET --add-set {} src\n"
 
