@@ -51,7 +51,11 @@ _FLEET_CONF = "/etc/ssh/sshd_config.d/50-fleet.conf"
 # A restarting sshd removes its pid file for a moment: wait for it before and after.
 _WAIT_PID = "for i in $(seq 60); do [ -s /run/sshd.pid ] && break; sleep .05; done"
 _RELOAD = f"{_WAIT_PID}; kill -HUP $(cat /run/sshd.pid); sleep .1; {_WAIT_PID}"
-_KILL_LISTENER = "kill $(cat /run/sshd.pid); rm -f /run/sshd.pid"
+# It is gone when nothing listens any more: a signal takes its time.
+_KILL_LISTENER = (
+    "kill $(cat /run/sshd.pid); rm -f /run/sshd.pid; "
+    "for i in $(seq 100); do ss -Hltn 'sport = :22' | grep -q . || break; sleep .05; done"
+)
 # A stand-in on port 22; its process id is kept to undo it.
 _STAND_IN = """{kill}; nohup python3 -c '
 import socket, time
