@@ -196,9 +196,10 @@ def test_the_run_ends_and_says_that_hosts_are_missing(together: Run) -> None:
 
 
 def test_no_process_grows_by_what_a_host_sends(together: Run) -> None:
-    # Five hosts send to their limit, and all may do so at once: each answer is held up to three times while it is
-    # handed on. With what Python is without them that is 0.6 GB; an answer without a limit would stand out.
-    assert together.peak < 900_000
+    # Five hosts send to their limit, and all may do so at once: an answer is held up to five times while its pieces are
+    # joined and handed on to a reader. With what Python is without them that is 0.9 GB where all meet; they send for as
+    # long as they are listened to, so that an answer without a limit would stand out.
+    assert together.peak < 1_200_000
 
 
 def test_nothing_that_a_host_says_acts_on_the_terminal(together: Run) -> None:
