@@ -17,7 +17,7 @@ from auditor.catalogue.programs import (
 )
 from auditor.catalogue.windows_command import started
 from auditor.model.facts.containers import Container
-from auditor.model.facts.network import Listener, Protocol, ResolvedName
+from auditor.model.facts.network import ConnectionTrace, Listener, Protocol, ResolvedName
 from auditor.model.facts.processes import Process, ProgramTrace
 from auditor.model.facts.remote_config import BrowserExtension, RemoteManagement
 from auditor.model.facts.services import Service, ServiceInstallation, ServiceManager
@@ -276,17 +276,35 @@ def _extension_claims(facts: Iterable[Found[BrowserExtension]], index: Index) ->
 
 
 def _trace_claims(reading: Reading, index: Index) -> Iterator[Claim]:
-    """Take records of what ran, what was installed and which names were looked up for remains: nothing may be there."""
+    """Take records of what ran, was installed, connected or was looked up for remains: nothing may be there."""
     for ran in reading.found(ProgramTrace):
-        yield from _named_traces(ran, [ran.fact.path], index)
+        yield from _ran_traces(ran, index)
     for installed in reading.found(ServiceInstallation):
         for hit in index.find(IndicatorKind.SERVICE, installed.fact.name):
             yield _trace(hit, installed, installed.fact.name, installed.fact.command)
         yield from _named_traces(installed, started(installed.fact.command), index, installed.fact.command)
+    for connection in reading.found(ConnectionTrace):
+        yield from _named_traces(connection, [connection.fact.path], index)
+        # The destination of a connection that came in is the host itself.
+        if connection.fact.is_initiated:
+            yield from _domain_traces(connection, connection.fact.name, index)
     for looked_up in reading.found(ResolvedName):
         for name in dict.fromkeys((looked_up.fact.name.lower(), looked_up.fact.record.lower())):
-            for hit in index.find(IndicatorKind.DOMAIN, name):
-                yield _trace(hit, looked_up, name)
+            yield from _domain_traces(looked_up, name, index)
+
+
+def _ran_traces(found: Found[ProgramTrace], index: Index) -> Iterator[Claim]:
+    yield from _named_traces(found, [found.fact.path], index)
+    for kind, text in (
+        (IndicatorKind.ORIGINAL_NAME, found.fact.original_name), (IndicatorKind.COMPANY, found.fact.company),
+    ):  # fmt: skip
+        for hit in index.find(kind, text) if text else ():
+            yield _trace(hit, found, text or "")
+
+
+def _domain_traces(found: Found[Any], name: str, index: Index) -> Iterator[Claim]:
+    for hit in index.find(IndicatorKind.DOMAIN, name) if name else ():
+        yield _trace(hit, found, name)
 
 
 def _named_traces(found: Found[Any], paths: Iterable[str], index: Index, context: str = "") -> Iterator[Claim]:

@@ -31,7 +31,9 @@ strings and properties, no type that is called. ``Row FIELD...`` prints a row of
 ASCII; ``Absent``, ``Denied``, ``Failed`` end the section and ``Partial`` does not, each with a reason; ``Have NAME``
 tells whether a command is there. ``Value KEY NAME`` gives one value of the registry, nothing where there is none;
 ``Hives`` fills ``$hives`` with the users whose registry is loaded, by SID; ``$level`` is ``administrator`` or
-``limited``. What it throws makes the section *failed*, or *denied* where rights were missing.
+``limited``. Of logs of events, ``Spare SECONDS`` tells whether so much of the probe's time is left for a search,
+``Closed ERROR`` whether an error means that a log may not be read; ``Named RECORD PLACES`` gives an event's values.
+What a fragment throws makes the section *failed*, or *denied* where rights were missing.
 
 Starting processes is what costs a host. ``show`` and ``scan`` start none: the probe's one ``awk``, through which all
 output runs, reads the files. A shell reads a file a byte at a time and searches a long text slowly: what several

@@ -13,6 +13,7 @@ $totalSeconds = [int]$words[3]
 $begun = Get-Date
 $tab = "`t"
 $hives = @()
+$isFull = [string]$ExecutionContext.SessionState.LanguageMode -eq 'FullLanguage'
 
 # ---- the words of a section (documented in auditor/collect/collector.py)
 
@@ -57,6 +58,35 @@ function Hives {
     $script:hives = @(foreach ($hive in $found) {
         if ($hive.PSChildName -match '^S-1-(5-21|12-1)-[0-9-]+$') { [string]$hive.PSChildName }
     })
+}
+
+# Whether there is time for a search in a log, which cannot be ended: so many seconds have to be left.
+function Spare([int]$seconds) {
+    return ((Get-Date) - $begun).TotalSeconds -lt ($totalSeconds - $seconds)
+}
+# Whether an error says that a log may not be read; its words are in the language of the host.
+function Closed($said) {
+    return [string]$said.CategoryInfo.Reason -eq 'UnauthorizedAccessException' -or
+        [string]$said.FullyQualifiedErrorId -like 'LogInfoUnavailable*'
+}
+# The values of an event by name. Where the language is constrained an event has no XML: they are taken by their place,
+# which $order has by name.
+function Named($record, $order) {
+    $said = @{}
+    if ($isFull) {
+        $document = [xml]$record.ToXml()
+        foreach ($data in @($document.Event.EventData.Data)) {
+            if ($null -ne $data) { $said[[string]$data.Name] = [string]$data.InnerText }
+        }
+        foreach ($data in @($document.Event.UserData.EventXML.ChildNodes)) {
+            if ($null -ne $data) { $said[[string]$data.LocalName] = [string]$data.InnerText }
+        }
+    }
+    else {
+        $values = @($record.Properties)
+        foreach ($name in @($order.Keys)) { $said[$name] = [string]$values[$order[$name]].Value }
+    }
+    return $said
 }
 
 # ---- the sections

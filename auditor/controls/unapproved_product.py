@@ -19,9 +19,10 @@ Remove the software, or approve it in the policy with a business reason, an owne
 ## What it needs
 
 Software, services, processes, listening sockets, containers and browser extensions; on Windows the uninstall keys,
-packages of the Store, services, tasks and traces, processes, sockets, and whether Remote Desktop is on. At least one
-source of installed software must have answered: where none that this version reads is found, or a package manager
-that it knows of and does not read, the verdict is unknown.
+packages of the Store, services, tasks and traces, processes, what Sysmon recorded where it is installed,
+sockets, and whether Remote Desktop is on. At least one source of installed software must have answered:
+where none that this version reads is found, or a package manager that it knows of and does not read, the
+verdict is unknown.
 """
 
 from auditor.controls.control import Control
@@ -46,8 +47,8 @@ _WALK = Limit(
 )
 _TRACES = Limit(
     id="program_traces",
-    text="Portable programs on Windows are seen while they run, or by the traces that Windows keeps of what was "
-    "started: one that was never started leaves none, and no folder is searched.",
+    text="Portable programs on Windows are seen while they run, or by the traces that Windows and Sysmon keep of what "
+    "was started: one that was never started leaves none, and no folder is searched.",
     systems=(OsFamily.WINDOWS,),
 )
 _LISTS = ("software.uninstall", "software.appx")
@@ -168,7 +169,14 @@ CONTROL = Control(
             "containers.*",
             "remote_config.extensions",
         ),
-        OsFamily.WINDOWS: ("software.*", "services.*", "processes.windows", "sockets.*", "remote_config.rdp"),
+        OsFamily.WINDOWS: (
+            "software.*",
+            "services.*",
+            "processes.windows",
+            "processes.sysmon",
+            "sockets.*",
+            "remote_config.rdp",
+        ),
     },
     limits=(_SOURCES, _WALK, _TRACES),
     assess=_assess,

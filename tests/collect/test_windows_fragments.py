@@ -49,7 +49,9 @@ def test_each_row_has_the_fields_that_its_reader_wants(name: str) -> None:
 
 
 def test_readers_of_rows_by_kind_are_held_to_this() -> None:
-    assert {"network.windows", "remote_config.rdp", "services.traces", "logons.windows"} <= set(_KINDS)
+    assert {"network.windows", "remote_config.rdp", "services.traces", "logons.windows", "processes.sysmon"} <= set(
+        _KINDS
+    )
     assert list(_commands("Row 'a' $b ([int]$c)", "Row")) == [["'a'", "$b", "([int]$c)"]]
 
 
@@ -67,7 +69,7 @@ def test_a_constrained_language_knows_every_type_and_method() -> None:
     """about_Language_Modes: a method of another type is not called there, and no other type is named."""
     called = {name for name, parent in _nodes(ps_probe(), "member_name") if parent == "invokation_expression"}
     assert called - _METHODS == {"ToXml"}
-    script = _FRAGMENTS["logons.windows"]
+    script = ps_probe()
     assert script.count("ToXml()") == 1
     # An event's XML is asked for in the full language alone.
     assert script.rindex("if ($isFull) {", 0, script.index("ToXml()")) == script.index("if ($isFull) {")
@@ -101,6 +103,10 @@ def _named(script: str) -> Iterator[tuple[str, str]]:
         pytest.param("appcontrol.windows", "-First 2000", id="rules-of-applocker"),
         pytest.param("appcontrol.windows", "-le 1000000", id="applockers-xml"),
         pytest.param("logons.windows", "-MaxEvents $most", id="events"),
+        pytest.param("processes.sysmon", "-MaxEvents $most", id="events-of-sysmon"),
+        pytest.param("processes.sysmon", "$table.Count -lt 1000", id="what-sysmon-tells-of"),
+        pytest.param("processes.sysmon", "if (-not (Spare 25)) { Failed", id="the-time-of-a-search"),
+        pytest.param("logons.windows", "if (-not (Spare 15)) { Failed", id="the-time-of-searches"),
         pytest.param("remote_config.vnc", "-gt 262144", id="a-settings-file"),
     ],
 )

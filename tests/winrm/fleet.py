@@ -1,4 +1,4 @@
-"""Twenty Windows hosts, what is planted on each, and what an audit has to find there: no more, and no less."""
+"""Windows hosts, what is planted on each, and what an audit has to find there: no more, and no less."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -113,6 +113,7 @@ def _fleet() -> Iterator[Planted]:
     yield from _vnc()
     yield from _more()
     yield from _settings()
+    yield from _recorded()
     yield from _hostile()
 
 
@@ -377,6 +378,30 @@ def _execution() -> Iterator[Planted]:
     host = Windows(name="win-half-elevated")
     host.elevated(MACHINE)
     yield Planted(host=host)
+
+
+def _recorded() -> Iterator[Planted]:
+    """Give hosts on which Sysmon is installed."""
+    host = Windows(name="win-sysmon-saw-it")
+    time, path = "2026-11-03T08:00:01.1234567Z", "C:\\Users\\jane\\Downloads\\AnyDesk.exe"
+    host.sysmon(
+        ("program", time, 3, "EXAMPLE\\jane", "-", "AnyDesk Software GmbH", path),
+        ("program", time, 1, "EXAMPLE\\jane", "tvnserver.exe", "-", "C:\\Users\\Public\\update.exe"),
+        ("peer", time, 7, "EXAMPLE\\jane", "true", "203.0.113.20", "relay-3f2a.net.anydesk.com", 443, path),
+    )
+    yield Planted(
+        host=host,
+        sightings={("anydesk", "residual", "suspected", None), ("tightvnc", "residual", "suspected", None)},
+    )
+
+    host = Windows(name="win-sysmon-clean")
+    host.sysmon()
+    yield Planted(host=host)
+
+    host = Windows(name="win-sysmon-overwritten")
+    host.sysmon()
+    host.rows["processes.sysmon"][1] = "log\ton\t64000\t812345\t2026-11-20T00:00:00.0000000Z"
+    yield Planted(host=host, unknown={"complete_inventory", "unapproved_product"})
 
 
 def _hostile() -> Iterator[Planted]:

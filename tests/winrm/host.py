@@ -13,6 +13,9 @@ from auditor.model.host import OsFamily
 DOMAIN_SID = "S-1-5-21-1004336348-1177238915-682003330"
 """First part of the identifiers of accounts on every such host."""
 
+NO_SYSMON = "absent there is no log Microsoft-Windows-Sysmon/Operational"
+"""What the probe says where Sysmon is not installed."""
+
 Row = tuple[object, ...]
 
 
@@ -168,6 +171,8 @@ class WindowsHost:
     """AppLocker's effective policy as XML; None for the empty one."""
     logged_off: int = 0
     """Users who have a profile and are not logged on."""
+    has_sysmon: bool = False
+    """Whether Sysmon is installed, and records what begins and what it connects to."""
     logons: tuple[tuple[str, str, str], ...] = ()
     """Remote logons: time with its zone, account, address."""
     firewall_rules: int = 0
@@ -204,6 +209,8 @@ class WindowsHost:
             rows = self.rows.get(section, SECTIONS[section](self) if section in SECTIONS else ())
             lines += ["|" + "\t".join(plain("" if one is None else str(one)) for one in row) for row in rows]
             outcome = self.outcomes.get(section)
+            if section == "processes.sysmon" and not self.has_sysmon and section not in self.rows:
+                outcome = outcome or NO_SYSMON
             if section not in SECTIONS and section not in self.rows:
                 outcome = outcome or "failed the description of this host says nothing of it"
             if outcome is not None:

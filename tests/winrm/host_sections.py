@@ -14,6 +14,7 @@ _RPC, _TERMINALS, _FIRST = 900, 1200, 4000
 _MACHINE = "HKEY_LOCAL_MACHINE\\SOFTWARE"
 _CONTROL = "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control"
 _SESSIONS = "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational"
+_SYSMON = "Microsoft-Windows-Sysmon/Operational"
 _WORDS = {
     "en": {
         "SYSTEM": "NT AUTHORITY\\SYSTEM", "Administrators": "Administrators", "Administrator": "Administrator",
@@ -271,11 +272,30 @@ def _traces(host: WindowsHost) -> Iterator[Row]:
     yield "asked", "bam"
 
 
+def _sysmon(host: WindowsHost) -> Iterator[Row]:
+    if not host.has_sysmon:
+        return
+    time = "2026-11-20T08:00:01.1234567Z"
+    yield "since", "2026-10-27T12:00:00.0000000Z"
+    yield "log", "on", 31000, 1, "2026-01-02T03:04:05.1234567Z"
+    yield "read", "programs"
+    yield "read", "connections"
+    system = _WORDS[host.language]["SYSTEM"]
+    yield "program", time, 40, system, "svchost.exe", "Microsoft Corporation", _SVCHOST
+    for one in (PROGRAMS[name] for name in host.running):
+        yield "program", time, 2, system, one.original or "-", one.publisher, one.path
+    yield "peer", time, 9, system, "true", "192.0.2.2", "dc1.example.org", 389, _SVCHOST
+    yield ("asked",)
+
+
 def _logons(host: WindowsHost) -> Iterator[Row]:
     yield "since", "2026-10-27T12:00:00.0000000Z"
     for log in ("Security", "System", _SESSIONS):
         yield "log", log, "on", 31000, 1, "2026-01-02T03:04:05.1234567Z"
-    yield "missing", "Microsoft-Windows-Sysmon/Operational"
+    if host.has_sysmon:
+        yield "log", _SYSMON, "on", 31000, 1, "2026-01-02T03:04:05.1234567Z"
+    else:
+        yield "missing", _SYSMON
     for time, user, address in host.logons:
         yield "logon", time, 10, user, address
     yield "read", "Security"
@@ -294,6 +314,7 @@ SECTIONS: dict[str, Callable[[WindowsHost], Iterable[Row]]] = {
     "system.windows": _version,
     "processes.windows": _processes,
     "processes.signers": _signers,
+    "processes.sysmon": _sysmon,
     "sockets.windows": _sockets,
     "software.uninstall": _uninstall,
     "software.appx": _packages,

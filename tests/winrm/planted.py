@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from auditor.collect.probe import sections_of
 from auditor.model.host import OsFamily
-from tests.winrm.host import DOMAIN_SID, RELEASES, WindowsHost, plain
+from tests.winrm.host import DOMAIN_SID, NO_SYSMON, RELEASES, WindowsHost, plain
 from tests.winrm.host_sections import SECTIONS
 
 TERMSERVICE = 1200
@@ -36,6 +36,7 @@ class Windows:
     def __post_init__(self) -> None:
         """Make it a clean one."""
         self.rows = {name: list(rows) for name, rows in _clean(self).items()}
+        self.outcomes = {"processes.sysmon": NO_SYSMON, **self.outcomes}
 
     def add(self, section: str, *fields: object) -> None:
         """Give a section one more row."""
@@ -127,6 +128,13 @@ class Windows:
         """Leave a trace of a program that ran on 20 November 2026."""
         time = (datetime(2026, 11, 20, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
         self.add("services.traces", "ran", f"{DOMAIN_SID}-1001", f"{time:016x}", path)
+
+    def sysmon(self, *events: tuple[object, ...]) -> None:
+        """Install Sysmon, which recorded these programs and connections beside those of a clean host."""
+        base = WindowsHost(name=self.name.upper(), release=RELEASES[self.release], has_sysmon=True)
+        *rows, asked = (_row(row) for row in SECTIONS["processes.sysmon"](base))
+        self.rows["processes.sysmon"] = [*rows, *map(_row, events), asked]
+        del self.outcomes["processes.sysmon"]
 
     def event(self, *fields: object) -> None:
         """Let a log hold an event."""

@@ -3,7 +3,7 @@ r"""Remote logons of the last 30 days in the event logs of Windows, the services
 Read are logons of type 10 and 12 (Security 4624: over Remote Desktop; those of type 3 are any use of a share), sessions
 that began or were taken up again (TerminalServices-LocalSessionManager 21 and 25), and services that were installed
 (System 7045, Security 4697). Sources: learn.microsoft.com, events 4624 and 4697, whose fields and their order it lists;
-Get-WinEvent. Sysmon's own events are not read: only whether it is installed is told.
+Get-WinEvent. Of Sysmon only its log is told: `processes.sysmon` reads its events.
 """
 
 from dataclasses import dataclass, field
@@ -19,12 +19,10 @@ from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 from auditor.model.verdict import Limit
 
-# Where the language is constrained an event has no XML: its values are taken by their place, which is the same there.
+# The places are those of the values in an event, for a constrained language.
 # A search of a log of very many records takes minutes, so that of such a log the newest events of a kind are taken.
 _WINDOWS = r"""
-# A search cannot be ended: it is not begun where the rest of the probe took most of its time.
-if (((Get-Date) - $begun).TotalSeconds -ge ($totalSeconds - 15)) { Failed 'the rest of the probe took too long' }
-$isFull = [string]$ExecutionContext.SessionState.LanguageMode -eq 'FullLanguage'
+if (-not (Spare 15)) { Failed 'the rest of the probe took too long' }
 $sessions = 'Microsoft-Windows-TerminalServices-LocalSessionManager/Operational'
 $since = 'TimeCreated[timediff(@SystemTime) <= 2592000000]'
 $places = @{
@@ -34,27 +32,8 @@ $places = @{
     '21' = @{ User = 0; Address = 2 }
     '25' = @{ User = 0; Address = 2 }
 }
-# The values of an event by name.
-function Named($record) {
-    $said = @{}
-    if ($isFull) {
-        $document = [xml]$record.ToXml()
-        foreach ($data in @($document.Event.EventData.Data)) {
-            if ($null -ne $data) { $said[[string]$data.Name] = [string]$data.InnerText }
-        }
-        foreach ($data in @($document.Event.UserData.EventXML.ChildNodes)) {
-            if ($null -ne $data) { $said[[string]$data.LocalName] = [string]$data.InnerText }
-        }
-    }
-    else {
-        $order = $places[[string]$record.Id]
-        $values = @($record.Properties)
-        foreach ($name in @($order.Keys)) { $said[$name] = [string]$values[$order[$name]].Value }
-    }
-    return $said
-}
 function Told([string]$log, $record) {
-    $said = Named $record
+    $said = Named $record $places[[string]$record.Id]
     $time = $record.TimeCreated.ToUniversalTime().ToString('o')
     $id = [string]$record.Id
     if ($id -eq '4624') {
@@ -69,11 +48,6 @@ function Told([string]$log, $record) {
         Row 'install' $log $time $said['ServiceName'] $said['AccountName'] $said['ImagePath']
     }
     else { Row 'session' $time $id $said['User'] $said['Address'] }
-}
-# Whether an error says that a log may not be read; its words are in the language of the host.
-function Closed($said) {
-    return [string]$said.CategoryInfo.Reason -eq 'UnauthorizedAccessException' -or
-        [string]$said.FullyQualifiedErrorId -like 'LogInfoUnavailable*'
 }
 # How far a log goes back, and whether it may be read.
 function State([string]$log) {

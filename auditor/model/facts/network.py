@@ -1,6 +1,7 @@
 """What a host offers and talks to on the network."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -160,6 +161,30 @@ class ResolvedName:
     """Type of the record by its number: 1 for A, 28 for AAAA, 5 for CNAME."""
     data: str
     """What it says: an address or a name; empty for a name that does not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionTrace:
+    """A record of the host that a program had a connection, whether or not it still runs or lies on the disk."""
+
+    path: str
+    """The program as the record names it; it may be no path (``<unknown process>``, ``System``)."""
+    user: str
+    """Name of the account it ran as; empty where the record does not say."""
+    is_initiated: bool
+    """Whether the program began the connection; else it was connected to, and the destination is the host itself."""
+    address: str
+    """Address of the destination."""
+    name: str
+    """The name that the address was looked up to have, lower case: its owner's word. Empty where it has none."""
+    port: int
+    """Port of the destination."""
+    when: datetime
+    """When it was last recorded, UTC."""
+    record: str
+    """What keeps the record: ``sysmon``."""
+    times: int
+    """Records of this program and destination that were read, of which this is the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,12 @@ class ProgramTrace:
     when: datetime
     """When it was last seen to run, UTC."""
     user: str
-    """Security identifier of the user who ran it."""
+    """Who ran it: a security identifier (``bam``) or a name (``sysmon``)."""
     record: str
     """What keeps the record, such as ``bam``."""
+    original_name: str | None = None
+    """Original file name in its version resource when it ran; None where the record has none."""
+    company: str | None = None
+    """Company name there; None where the record has none."""
+    times: int = 1
+    """Records of it that were read, of which this is the newest."""

@@ -1,0 +1,281 @@
+r"""What ran and what it connected to in the last 30 days, where Sysmon records it: its events 1 and 3, each told once.
+
+Sources: learn.microsoft.com/sysinternals/downloads/sysmon (what the events hold, and that connections are recorded only
+where its configuration asks for them); Get-WinEvent. Their fields in order, by version: OSSEM's data dictionaries
+(sysmon events 1 and 3), recorded from hosts. Sysmon 7 has no RuleName, Sysmon 10 added OriginalFileName, later ones
+ParentUser: in a constrained language an event of another number of fields is not read. The name of a destination is
+what its address was looked up to have. Command lines hold secrets, and are not asked for.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+from auditor.collect.collector import Collector, number_of, row_of, take_lines
+from auditor.model.evidence import Unread
+from auditor.model.facts.network import ConnectionTrace
+from auditor.model.facts.processes import ProgramTrace
+from auditor.model.host import OsFamily
+from auditor.model.reading import Parsed
+from auditor.model.verdict import Limit
+
+# More time has to be left than the logs of `logons.windows` need, which are searched after it. A search takes long in a
+# log of very many records that has few of a kind: of such a log the newest of both kinds are taken in one search.
+_WINDOWS = r"""
+if (-not (Spare 25)) { Failed 'the rest of the probe took too long' }
+$log = 'Microsoft-Windows-Sysmon/Operational'
+$since = 'TimeCreated[timediff(@SystemTime) <= 2592000000]'
+$counts = @{ '1' = @(22, 23); '3' = @(18) }
+$places = @{
+    '1' = @{ UtcTime = 1; Image = 4; Product = 7; Company = 8; OriginalFileName = 9; User = 12 }
+    '3' = @{ UtcTime = 1; Image = 4; User = 5; Initiated = 7; DestinationIp = 14; DestinationHostname = 15
+        DestinationPort = 16 }
+}
+$programs = @{}
+$peers = @{}
+$tally = @{ strange = 0; programs = 0; peers = 0 }
+# Counts what is in a table, or puts it there; what comes first is the newest.
+function Keep([string]$name, $table, [string]$key, $entry) {
+    if ($table.ContainsKey($key)) { $table[$key]['times'] = $table[$key]['times'] + 1 }
+    elseif ($table.Count -lt 1000) { $table[$key] = $entry }
+    else { $tally[$name] = $tally[$name] + 1 }
+}
+function Told($record) {
+    $id = [string]$record.Id
+    if (-not $isFull -and @($record.Properties).Count -notin $counts[$id]) {
+        $tally['strange'] = $tally['strange'] + 1
+        return
+    }
+    $said = Named $record $places[$id]
+    if (-not $said['Image'] -or [string]$said['UtcTime'] -notmatch '^[0-9]{4}-[0-9]{2}-[0-9]{2} ') {
+        $tally['strange'] = $tally['strange'] + 1
+        return
+    }
+    $said['time'] = $record.TimeCreated.ToUniversalTime().ToString('o')
+    $said['times'] = 1
+    if ($id -eq '1') {
+        $key = @($said['Image'], $said['OriginalFileName'], $said['Company']) -join $tab
+        Keep 'programs' $programs $key $said
+        return
+    }
+    $where = [string]$said['DestinationHostname']
+    if ($where -in @('', '-')) { $where = [string]$said['DestinationIp'] }
+    $key = @($said['Image'], $where, $said['DestinationPort'], $said['Initiated']) -join $tab
+    Keep 'peers' $peers $key $said
+}
+function Ask([string]$kind, [string]$events, [int]$most) {
+    if (-not (Spare 18)) {
+        Partial 'the probe had no time left to search all of the log'
+        return
+    }
+    try { $records = @(Get-WinEvent -LogName $log -FilterXPath "*[System[($events) and $since]]" -MaxEvents $most) }
+    catch {
+        if ([string]$_.FullyQualifiedErrorId -like 'NoMatchingEventsFound*') {
+            Row 'read' $kind
+            return
+        }
+        if (Closed $_) { Denied "the log $log is closed to this account" }
+        Partial "the log $log cannot be read: $_"
+        return
+    }
+    foreach ($record in $records) { Told $record }
+    if ($records.Count -ge $most) { Row 'many' $kind $most }
+    Row 'read' $kind
+}
+try {
+    $one = Get-WinEvent -ListLog $log
+    $size = [int64]$one.RecordCount
+    $number = ''
+    $time = ''
+    if ($size -ne 0) {
+        $first = Get-WinEvent -LogName $log -Oldest -MaxEvents 1
+        $number = [string]$first.RecordId
+        $time = $first.TimeCreated.ToUniversalTime().ToString('o')
+    }
+    $state = 'off'
+    if ($one.IsEnabled) { $state = 'on' }
+}
+catch {
+    if ([string]$_.FullyQualifiedErrorId -like 'NoMatchingLogsFound*') { Absent "there is no log $log" }
+    if (Closed $_) { Denied "the log $log is closed to this account" }
+    Failed "the log $log cannot be read: $_"
+}
+Row 'since' ((Get-Date).ToUniversalTime().AddDays(-30).ToString('o'))
+Row 'log' $state $size $number $time
+if ($size -le 200000) {
+    Ask 'programs' 'EventID=1' 3000
+    Ask 'connections' 'EventID=3' 3000
+}
+else { Ask 'both' 'EventID=1 or EventID=3' 3000 }
+foreach ($one in @($programs.Values | Sort-Object -Property { $_['time'] } -Descending)) {
+    if ($null -eq $one) { continue }
+    Row 'program' $one['time'] $one['times'] $one['User'] $one['OriginalFileName'] $one['Company'] $one['Image']
+}
+foreach ($one in @($peers.Values | Sort-Object -Property { $_['time'] } -Descending)) {
+    if ($null -eq $one) { continue }
+    $to = [string]$one['DestinationHostname']
+    $port = [string]$one['DestinationPort']
+    $first = [string]$one['Initiated']
+    Row 'peer' $one['time'] $one['times'] $one['User'] $first $one['DestinationIp'] $to $port $one['Image']
+}
+if ($tally['programs'] -gt 0) { Row 'more' 'programs' $tally['programs'] }
+if ($tally['peers'] -gt 0) { Row 'more' 'connections' $tally['peers'] }
+if ($tally['strange'] -gt 0) { Partial "of $($tally['strange']) events of Sysmon it is not known which value is which" }
+Row 'asked'
+"""
+
+_KINDS = {"since": 1, "log": 4, "program": 6, "peer": 8, "many": 2, "more": 2, "read": 1, "asked": 0}
+_PARTS = ("programs", "connections", "both")
+_STATES = ("on", "off")
+_TOLD = {"true": True, "false": False}
+# What Sysmon writes of a value that there is none of: - since version 10, ? before.
+_NOTHING = ("", "-", "?")
+_BOUND = 1000
+_HIGHEST = 65_535
+MANY = "many-sysmon-events"
+"""Name of the limit that a bound on events, or on what they tell of, makes."""
+OVERWRITTEN = "log-overwritten"
+"""Name of the limit that a log makes which does not go back far enough, as in `logons.windows`."""
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The answer while it is read."""
+
+    facts: list[tuple[int, ProgramTrace | ConnectionTrace]] = field(default_factory=list)
+    since: datetime | None = None
+    log: tuple[bool, str, datetime | None] | None = None
+    """Whether events are written to it, the number of its oldest record, and when that was written."""
+    bounds: dict[tuple[str, str], Limit] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+    is_whole: bool = False
+
+    def take(self, number: int, line: str) -> None:
+        """Read one row; ValueError for what is none."""
+        kind, rest = row_of(line, _KINDS)
+        if kind == "program":
+            self.facts.append((number, _program(*rest)))
+        elif kind == "peer":
+            self.facts.append((number, _connection(*rest)))
+        elif kind == "since":
+            self.since = _instant(rest[0])
+        elif kind == "log":
+            self.log = _log(*rest)
+        elif kind == "asked":
+            self.is_whole = True
+        elif rest[0] not in _PARTS:
+            message = f"unknown part {rest[0][:20]!r}"
+            raise ValueError(message)
+        elif kind == "read":
+            self.read.add(rest[0])
+        else:
+            self.bounds[kind, rest[0]] = _bound(kind, rest[0], number_of(rest[1], "count"))
+
+    def limits(self) -> tuple[Limit, ...]:
+        """Say what was not read of what the log holds, and whether it goes back far enough."""
+        found = list(self.bounds.values())
+        if self.log is not None and self.since is not None:
+            _, first, oldest = self.log
+            # Record 1 is the first that was ever written: such a log is young, and nothing of it is lost.
+            if oldest is not None and oldest > self.since and first != "1":
+                found.append(Limit(id=OVERWRITTEN, text=f"The log of Sysmon goes back to {oldest:%Y-%m-%d} only."))
+        return tuple(found)
+
+    def partial(self) -> str | None:
+        """Say what the answer lacks."""
+        if not self.is_whole or self.since is None or self.log is None:
+            return "the listing ends before its end"
+        doubts = [] if self.log[0] else ["the log of Sysmon is switched off"]
+        if "both" not in self.read:
+            doubts += [f"the log of Sysmon was not searched for {part}" for part in _PARTS[:2] if part not in self.read]
+        return "; ".join(doubts) or None
+
+
+def _bound(kind: str, part: str, count: int) -> Limit:
+    if kind == "many":
+        events = {"programs": "programs that began", "connections": "connections", "both": "either kind"}[part]
+        return Limit(id=MANY, text=f"Of the log of Sysmon the newest {count} events of {events} were read.")
+    return Limit(id=MANY, text=f"Of {part} in the log of Sysmon {_BOUND} are told; {count} events are of others.")
+
+
+def _log(state: str, count: str, record: str, oldest: str) -> tuple[bool, str, datetime | None]:
+    number_of(count, "count")
+    if state not in _STATES:
+        message = f"unknown state {state[:20]!r} of a log"
+        raise ValueError(message)
+    if record:
+        number_of(record, "record")
+    return state == "on", record, _instant(oldest) if oldest else None
+
+
+def _program(time: str, times: str, user: str, original: str, company: str, path: str) -> ProgramTrace:
+    if not path:
+        message = "a program without a path"
+        raise ValueError(message)
+    return ProgramTrace(
+        path=path,
+        when=_instant(time),
+        user="" if user in _NOTHING else user,
+        record="sysmon",
+        original_name=None if original in _NOTHING else original,
+        company=None if company in _NOTHING else company,
+        times=_times(times),
+    )
+
+
+def _connection(
+    time: str, times: str, user: str, initiated: str, address: str, name: str, port: str, path: str
+) -> ConnectionTrace:
+    if not path or initiated.lower() not in _TOLD or number_of(port, "port") > _HIGHEST:
+        message = f"a connection of no program, of no direction ({initiated[:20]!r}) or to no port"
+        raise ValueError(message)
+    ip_address(address.partition("%")[0])
+    return ConnectionTrace(
+        path=path,
+        user="" if user in _NOTHING else user,
+        is_initiated=_TOLD[initiated.lower()],
+        address=address,
+        name="" if name in _NOTHING else name.lower(),
+        port=int(port),
+        when=_instant(time),
+        record="sysmon",
+        times=_times(times),
+    )
+
+
+def _times(text: str) -> int:
+    times = number_of(text, "count")
+    if not times:
+        message = "what was recorded no time"
+        raise ValueError(message)
+    return times
+
+
+def _instant(text: str) -> datetime:
+    """Read a round-trip time of .NET (``o``) to the second."""
+    try:
+        read = datetime.fromisoformat(text)
+        if read.tzinfo is not None:
+            return read.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    message = f"{text[:40]!r} is not a time with its zone"
+    raise ValueError(message)
+
+
+def _parse(text: str) -> Parsed:
+    """Read one program or destination a row."""
+    reader = _Reader()
+    strange: list[Unread] = []
+    take_lines(text, reader.take, strange)
+    return Parsed(facts=tuple(reader.facts), unread=tuple(strange), partial=reader.partial(), limits=reader.limits())
+
+
+PLUGIN = Collector(
+    id="processes.sysmon",
+    facts=(ProgramTrace, ConnectionTrace),
+    scripts={OsFamily.WINDOWS: _WINDOWS},
+    parse=_parse,
+    advice="Audit the host as an administrator, or put its account into the group Event Log Readers.",
+    apart=True,
+)
