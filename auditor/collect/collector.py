@@ -32,7 +32,8 @@ ASCII; ``Absent``, ``Denied``, ``Failed`` end the section and ``Partial`` does n
 tells whether a command is there. ``Value KEY NAME`` gives one value of the registry, nothing where there is none;
 ``Hives`` fills ``$hives`` with the users whose registry is loaded, by SID; ``$level`` is ``administrator`` or
 ``limited``. Of logs of events, ``Spare SECONDS`` tells whether so much of the probe's time is left for a search,
-``Closed ERROR`` whether an error means that a log may not be read; ``Named RECORD PLACES`` gives an event's values.
+``Span LOG`` how far it goes back (``event_log.py``), ``Closed ERROR`` whether an error means that a log may not be
+read; ``Named RECORD PLACES`` gives an event's values.
 What a fragment throws makes the section *failed*, or *denied* where rights were missing.
 
 Starting processes is what costs a host. ``show`` and ``scan`` start none: the probe's one ``awk``, through which all
@@ -42,6 +43,7 @@ sections need of one is ``shared``. What one section learned from a costly comma
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -52,6 +54,8 @@ from auditor.model.reading import Parsed
 UNREAD_TEXT = 300
 """Characters of an unread line that are kept."""
 _NUMBER_LENGTH = 20
+ENDS_EARLY = "the listing ends before its end"
+"""What an answer lacks whose last row did not come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +166,39 @@ def take_lines(text: str, take: Callable[[int, str], None], strange: list[Unread
             take(number, line)
         except ValueError as error:
             strange.append(unread(number, line, error))
+
+
+def take_rows(
+    text: str, kinds: Mapping[str, int], take: Callable[[int, str, list[str]], None], strange: list[Unread]
+) -> str | None:
+    """Give every row to a reader by what it tells; return why there may be more, None where ``asked`` ends the answer.
+
+    ``kinds`` has the fields of each kind (``row_of``); what is not understood goes to ``strange``.
+    """
+    is_whole = False
+
+    def part(number: int, line: str) -> None:
+        nonlocal is_whole
+        kind, rest = row_of(line, kinds)
+        if kind == "asked":
+            is_whole = True
+        else:
+            take(number, kind, rest)
+
+    take_lines(text, part, strange)
+    return None if is_whole else ENDS_EARLY
+
+
+def instant_of(text: str) -> datetime:
+    """Read a round-trip time of .NET (``o``), to the second; ValueError for what is none, or does not say its zone."""
+    try:
+        read = datetime.fromisoformat(text)
+        if read.tzinfo is not None:
+            return read.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    message = f"{text[:40]!r} is not a time with its zone"
+    raise ValueError(message)
 
 
 def lines_of(text: str) -> Iterable[str]:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.catalogue.windows_command import started
-from auditor.collect.appcontrol.windows_modes import UNLISTED
 from auditor.controls.applocker import Answer, Program, Weighed, publisher_of, weigh, weigh_srp
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
-from auditor.model.facts.appcontrol import ExecutionControl, ExecutionRule
+from auditor.model.facts.appcontrol import UNLISTED, ExecutionControl, ExecutionRule
 from auditor.model.facts.processes import Process, ProgramSignature
 from auditor.model.facts.services import Service
 from auditor.model.policy import ExecutionDemand
@@ -54,8 +53,13 @@ class _Rules:
     drive: str
     """Drive of the system."""
 
+    @property
+    def can_refuse(self) -> bool:
+        """Tell whether rules that are read here may refuse a program."""
+        return bool(self.applocker) or self.is_disallowing
+
     def weigh(self, path: str) -> Weighed:
-        """Say what AppLocker does with a program of the host."""
+        """Say what becomes of a program of the host."""
         known = self.case.reading.of(ProgramSignature)
         signature = next((one for one in known if one.path.lower() == path.lower()), None)
         signer = None
@@ -63,12 +67,14 @@ class _Rules:
             signer = ""
         elif signature is not None and signature.is_valid:
             signer = publisher_of(signature.signer or "")
-        return weigh(self.applocker, Program(path=path, drive=self.drive, signer=signer))
+        return self._weigh(Program(path=path, drive=self.drive, signer=signer))
 
     def weigh_nobodys(self, place: str) -> Weighed:
         """Say what becomes of a program in a folder that nobody signed, and nobody listed."""
         path = f"{self.drive}{place}\\{_NOBODYS}"
-        program = Program(path=path, drive=self.drive, signer="", is_unheard_of=True)
+        return self._weigh(Program(path=path, drive=self.drive, signer="", is_unheard_of=True))
+
+    def _weigh(self, program: Program) -> Weighed:
         # Where both are there, AppLocker's rules alone count (learn.microsoft.com, *Use AppLocker and Software
         # Restriction Policies in the same domain*).
         return weigh(self.applocker, program) if self.applocker else weigh_srp(self.srp, program)
@@ -81,12 +87,12 @@ def assess_windows(case: Case) -> Assessment:
     violations: list[Violation] = []
     is_allowlist = case.settings.execution_control is ExecutionDemand.ALLOWLIST
     places = (*_PLACES, _ELSEWHERE) if is_allowlist else _PLACES
-    if not rules.applocker and not rules.is_disallowing:
+    if not rules.can_refuse:
         if rules.is_wdac:
             gaps.append(_gap(_BINARY))
         else:
             violations.append(_nothing(case))
-    for place in places if rules.applocker or rules.is_disallowing else ():
+    for place in places if rules.can_refuse else ():
         found = rules.weigh_nobodys(place)
         whole = f"{rules.drive}{place}"
         if found.answer is Answer.ALLOWED and rules.is_wdac:
@@ -197,13 +203,16 @@ def _products(case: Case, rules: _Rules, gaps: list[Gap]) -> tuple[list[Violatio
         seen = use.sighting
         if use.approval is not None or seen.role is Role.CLIENT or seen.state is SightingState.RESIDUAL:
             continue
-        verdicts = [(path, rules.weigh(path)) for path in _programs(use, case)] if rules.applocker else []
+        verdicts = [(path, rules.weigh(path)) for path in _programs(use, case)] if rules.can_refuse else []
         if seen.state is SightingState.RUNNING:
             violation = _not_refused(use, case, verdicts)
         else:
             let = next((one for one in verdicts if one[1].answer is Answer.ALLOWED), None)
             if let is None:
                 gaps += _undecided(use, verdicts, rules)
+                continue
+            if rules.is_wdac:
+                gaps.append(_gap(f"{_named(let[1])} for {seen.name} at {let[0]}; {_BINARY}"))
                 continue
             violation = _would_run(use, case, *let)
         into = sure if seen.confidence is Confidence.CONFIRMED else unsure
@@ -260,15 +269,14 @@ def _would_run(use: ProductUse, case: Case, path: str, found: Weighed) -> Violat
 
 
 def _undecided(use: ProductUse, verdicts: list[tuple[str, Weighed]], rules: _Rules) -> Iterator[Gap]:
-    if not rules.applocker:
+    if not rules.can_refuse:
         return
+    name = use.sighting.name
     if not verdicts:
-        yield _gap(
-            f"whether AppLocker would stop {use.sighting.name} is undecided: where its programs lie is not known"
-        )
+        yield _gap(f"whether {name} would be stopped is undecided: where its programs lie is not known")
     for path, found in verdicts:
         if found.answer is Answer.UNDECIDED:
-            yield _gap(f"whether AppLocker would stop {use.sighting.name} at {path} is undecided: {_named(found)}")
+            yield _gap(f"whether {name} would be stopped at {path} is undecided: {_named(found)}")
 
 
 def _gap(reason: str) -> Gap:

@@ -212,3 +212,26 @@ def test_a_running_product_was_not_refused_and_an_installed_one_is_weighed(on_wi
     approved = a_use(product="anydesk", name="AnyDesk", pids=(7,), approval="desk")
     found = CONTROL.assess(on_windows(*ENFORCED, *DEFAULT, process, demand="allowlist", products=(approved,)))
     assert (found.violations, found.gaps) == ((), ())
+
+
+INSTALLED = "C:\\Program Files\\AnyDesk\\AnyDesk.exe"
+
+
+@pytest.mark.parametrize(
+    ("facts", "subjects", "gaps"),
+    [
+        pytest.param((*ENFORCED, *DEFAULT), ["product:anydesk"], 0, id="applocker-lets-it-run"),
+        pytest.param((*SRP, *SRP_DEFAULT), ["product:anydesk"], 0, id="srp-lets-it-run"),
+        pytest.param(SRP, [], 0, id="srp-refuses-it"),
+        pytest.param((*SRP, *SRP_DEFAULT, of_srp(INSTALLED, allows=False)), [], 1, id="srp-with-two-rules-that-meet"),
+        pytest.param((*ENFORCED, *DEFAULT, mode("wdac", "enforcing")), [], 1, id="wdac-may-refuse-it"),
+    ],
+)
+def test_whether_an_installed_product_would_run(
+    on_windows: Make, a_use: Make, facts: tuple[object, ...], subjects: list[str], gaps: int
+) -> None:
+    process = Process(pid=7, parent=1, user="x", name="AnyDesk.exe", executable=INSTALLED)
+    installed = a_use(product="anydesk", name="AnyDesk", state=SightingState.INSTALLED, pids=(7,))
+    found = CONTROL.assess(on_windows(*facts, process, demand="allowlist", products=(installed,)))
+    told = [gap.reason for gap in found.gaps if "AnyDesk" in gap.reason]
+    assert ([one.subject for one in found.violations], len(told)) == (subjects, gaps)

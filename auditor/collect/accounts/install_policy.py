@@ -6,7 +6,7 @@ AppxPackageManager.admx; "User Account Control settings and configuration"; Loca
 Control and remote restrictions").
 """
 
-from auditor.collect.collector import Collector, lines_of, number_of, row_of, unread
+from auditor.collect.collector import Collector, number_of, take_rows
 from auditor.model.evidence import Unread
 from auditor.model.facts.accounts import InstallerPolicy
 from auditor.model.host import OsFamily
@@ -88,19 +88,11 @@ def _parse(text: str) -> Parsed:
     """Read one setting a row, those that are not set among them."""
     facts: list[tuple[int, InstallerPolicy]] = []
     strange: list[Unread] = []
-    is_whole = False
-    for number, line in enumerate(lines_of(text), 1):
-        if not line:
-            continue
-        try:
-            kind, rest = row_of(line, _KINDS)
-            if kind == "asked":
-                is_whole = True
-            else:
-                facts.append((number, _read(kind, rest)))
-        except ValueError as error:
-            strange.append(unread(number, line, error))
-    missing = None if is_whole else "the listing ends before its end"
+
+    def take(number: int, kind: str, rest: list[str]) -> None:
+        facts.append((number, _read(kind, rest)))
+
+    missing = take_rows(text, _KINDS, take, strange)
     return Parsed(facts=_with_elevation(facts), unread=tuple(strange), partial=missing)
 
 

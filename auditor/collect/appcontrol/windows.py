@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from auditor.collect.appcontrol.applocker_rules import COLLECTIONS, AppLockerPolicy, read_policy
 from auditor.collect.appcontrol.windows_modes import applocker_facts, srp_facts, wdac_facts
-from auditor.collect.collector import Collector, number_of, row_of, take_lines
+from auditor.collect.collector import ENDS_EARLY, Collector, number_of, row_of, take_lines
 from auditor.model.evidence import Unread
-from auditor.model.facts.appcontrol import BlockedProgram, ExecutionControl, ExecutionRule, ProgramCondition
+from auditor.model.facts.appcontrol import ExecutionControl, ExecutionRule, ProgramCondition
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
@@ -94,7 +94,7 @@ _LEVELS = {"0": "deny", "4096": "basic", "65536": "basic", "131072": "basic", "2
 _SRP_KINDS = {"Paths": "path", "Hashes": "hash", "UrlZones": "zone"}
 _WDAC = ("0", "1", "2", "none")
 
-_Fact = ExecutionControl | ExecutionRule | BlockedProgram
+_Fact = ExecutionControl | ExecutionRule
 
 
 @dataclass(slots=True)
@@ -179,9 +179,8 @@ class _Reader:
 
     def facts(self) -> Iterator[tuple[int, _Fact]]:
         """Say what each mechanism does, then its rules."""
-        rules = list(zip(self.places, self.policy.rules, strict=True))
         if self.applocker_line:
-            yield from applocker_facts(self.applocker_line, self.policy.modes, rules, self.service)
+            yield from applocker_facts(self.applocker_line, self.policy.modes, self.policy.rules, self.service)
         yield from srp_facts(self.srp, self.srp_rules, self.build)
         if self.wdac is not None:
             yield from wdac_facts(self.wdac, self.policies)
@@ -189,13 +188,13 @@ class _Reader:
             mode = {"0": "off", "1": "enforcing", "2": "auditing"}[self.smart[1]]
             detail = f"VerifiedAndReputablePolicyState is {self.smart[1]}"
             yield self.smart[0], ExecutionControl(mechanism="smart app control", mode=mode, detail=detail)
-        yield from rules
+        yield from zip(self.places, self.policy.rules, strict=True)
         yield from self.srp_rules
 
     def missing(self) -> str | None:
         """Say what the answer lacks."""
         if not self.is_whole:
-            return "the listing ends before its end"
+            return ENDS_EARLY
         if not self.service:
             return "the state of AppIDSvc is not told"
         if self.wdac is not None and self.wdac[2] == "":
@@ -213,7 +212,7 @@ def _parse(text: str) -> Parsed:
 
 PLUGIN = Collector(
     id="appcontrol.windows",
-    facts=(ExecutionControl, ExecutionRule, BlockedProgram),
+    facts=(ExecutionControl, ExecutionRule),
     scripts={OsFamily.WINDOWS: _WINDOWS},
     parse=_parse,
     advice="Audit the host as an administrator; see that `Get-AppLockerPolicy -Effective -Xml` answers.",

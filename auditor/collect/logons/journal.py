@@ -4,7 +4,7 @@ Asked for are the servers by the name they log under (journalctl(1), ``-t``), so
 costs little. sshd is asked for only where no wtmp or wtmpdb keeps its logons, and only what it accepted.
 """
 
-from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.collector import ENDS_EARLY, Collector, lines_of, unread
 from auditor.collect.logons.lines import MANY, PATTERN, Log, epoch
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.logons import RemoteLogon
@@ -96,7 +96,7 @@ def _parse(text: str) -> Parsed:
             if logon is not None:
                 facts.append((number, logon))
     if not has_end:
-        doubts.append("the listing ends before its end")
+        doubts.append(ENDS_EARLY)
     return Parsed(facts=tuple(facts), unread=tuple(strange), partial="; ".join(doubts) or None, limits=limits)
 
 

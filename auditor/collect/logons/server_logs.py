@@ -8,7 +8,7 @@ that is not packed. Most of these write the host's own time: its offset of today
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.collector import ENDS_EARLY, Collector, lines_of, unread
 from auditor.collect.homes import HOMES, READ_AS, origin_of, with_limits
 from auditor.collect.logons.lines import MANY, PATTERN, SINCE_DAYS, Log, epoch, instant, written, zone
 from auditor.model.evidence import Proof, Unread
@@ -261,7 +261,7 @@ def _parse(text: str) -> Parsed:
             if logon is not None:
                 facts.append((number, logon))
     if not reader.has_end:
-        reader.doubts.append("the listing ends before its end")
+        reader.doubts.append(ENDS_EARLY)
     doubt = "; ".join(reader.doubts) or None
     return Parsed(facts=tuple(facts), unread=tuple(strange), partial=doubt, limits=tuple(reader.limits))
 

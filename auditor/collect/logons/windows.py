@@ -7,10 +7,11 @@ Get-WinEvent. Of Sysmon only its log is told: `processes.sysmon` reads its event
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from ipaddress import ip_address
 
-from auditor.collect.collector import Collector, number_of, row_of, take_lines
+from auditor.collect.collector import ENDS_EARLY, Collector, instant_of, number_of, row_of, take_lines
+from auditor.collect.event_log import overwritten, read_log
 from auditor.collect.logons.lines import MANY
 from auditor.model.evidence import Unread
 from auditor.model.facts.logons import EventLog, RemoteLogon
@@ -52,18 +53,8 @@ function Told([string]$log, $record) {
 # How far a log goes back, and whether it may be read.
 function State([string]$log) {
     try {
-        $one = Get-WinEvent -ListLog $log
-        $count = [int64]$one.RecordCount
-        $number = ''
-        $time = ''
-        if ($count -ne 0) {
-            $first = Get-WinEvent -LogName $log -Oldest -MaxEvents 1
-            $number = [string]$first.RecordId
-            $time = $first.TimeCreated.ToUniversalTime().ToString('o')
-        }
-        $state = 'off'
-        if ($one.IsEnabled) { $state = 'on' }
-        Row 'log' $log $state $count $number $time
+        $span = Span $log
+        Row 'log' $log $span[0] $span[1] $span[2] $span[3]
     }
     catch {
         if ([string]$_.FullyQualifiedErrorId -like 'NoMatchingLogsFound*') { Row 'missing' $log }
@@ -107,8 +98,6 @@ _SYSMON = "Microsoft-Windows-Sysmon/Operational"
 _PRODUCT = "microsoft-rdp"
 _TYPES = ("10", "12")
 _EVENTS = ("21", "25")
-OVERWRITTEN = "log-overwritten"
-"""Name of the limit that a log makes which does not go back far enough."""
 
 
 @dataclass(slots=True)
@@ -117,8 +106,8 @@ class _Reader:
 
     facts: list[tuple[int, RemoteLogon | ServiceInstallation | EventLog]] = field(default_factory=list)
     since: datetime | None = None
-    logs: dict[str, tuple[EventLog, str]] = field(default_factory=dict)
-    """Each log, and the number of its oldest record."""
+    logs: dict[str, tuple[EventLog, bool]] = field(default_factory=dict)
+    """Each log, and whether it holds all that was ever written to it."""
     missing: list[str] = field(default_factory=list)
     many: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
@@ -142,13 +131,13 @@ class _Reader:
         if kind == "asked":
             self.is_whole = True
         elif kind == "since":
-            self.since = _instant(rest[0])
+            self.since = instant_of(rest[0])
         elif rest[0] not in (*_LOGS, _SYSMON):
             message = f"unknown log {rest[0][:60]!r}"
             raise ValueError(message)
         elif kind == "log":
-            log = _log(*rest)
-            self.logs[log.name] = (log, rest[3])
+            log, is_young = read_log(*rest)
+            self.logs[log.name] = (log, is_young)
             self.facts.append((number, log))
         elif kind == "missing":
             self.missing.append(rest[0])
@@ -164,35 +153,19 @@ class _Reader:
             Limit(id=MANY, text=f"Of {log} the newest {count} events of their kind were read.")
             for log, count in self.many.items()
         ]
-        for log, first in self.logs.values():
-            # Record 1 is the first that was ever written: such a log is young, and nothing of it is lost.
-            is_late = log.oldest is not None and self.since is not None and log.oldest > self.since
-            if is_late and first != "1" and log.name in _LOGS:
-                found.append(Limit(id=OVERWRITTEN, text=f"{log.name} goes back to {log.oldest:%Y-%m-%d} only."))
+        for log, is_young in self.logs.values():
+            if log.name in _LOGS:
+                found += overwritten(log, self.since, is_young=is_young)
         return tuple(found)
 
     def partial(self) -> str | None:
         """Say what the answer lacks."""
-        doubts = [] if self.is_whole and self.since is not None else ["the listing ends before its end"]
+        doubts = [] if self.is_whole and self.since is not None else [ENDS_EARLY]
         doubts += [f"{name} is switched off" for name, (log, _) in self.logs.items() if not log.is_enabled]
         doubts += [f"there is no log {name}" for name in self.missing if name != _SYSMON]
         unread = [name for name in _LOGS if name not in self.read and name not in self.missing]
         doubts += [f"{name} was not read to its end" for name in unread] if self.is_whole else []
         return "; ".join(doubts) or None
-
-
-def _log(name: str, state: str, count: str, record: str, oldest: str) -> EventLog:
-    if state not in ("on", "off"):
-        message = f"unknown state {state[:20]!r} of a log"
-        raise ValueError(message)
-    if record:
-        number_of(record, "record")
-    return EventLog(
-        name=name,
-        is_enabled=state == "on",
-        count=number_of(count, "count"),
-        oldest=_instant(oldest) if oldest else None,
-    )
 
 
 def _logon(time: str, kind: str, who: str, address: str) -> RemoteLogon:
@@ -203,7 +176,7 @@ def _logon(time: str, kind: str, who: str, address: str) -> RemoteLogon:
     if source:
         ip_address(source.partition("%")[0])
     return RemoteLogon(
-        when=_instant(time), product=_PRODUCT, user=who.strip("\\"), source=source, succeeded=True, record="Security"
+        when=instant_of(time), product=_PRODUCT, user=who.strip("\\"), source=source, succeeded=True, record="Security"
     )
 
 
@@ -212,7 +185,7 @@ def _session(time: str, event: str, who: str, address: str) -> RemoteLogon | Non
     if event not in _EVENTS:
         message = f"unknown event {event[:20]!r}"
         raise ValueError(message)
-    when = _instant(time)
+    when = instant_of(time)
     if address and not any(char in "0123456789.:" for char in address):
         return None
     if address:
@@ -224,19 +197,7 @@ def _installation(log: str, time: str, name: str, account: str, command: str) ->
     if log not in _LOGS or not name:
         message = f"a service without a name, or of an unknown log {log[:40]!r}"
         raise ValueError(message)
-    return ServiceInstallation(when=_instant(time), name=name, command=command, account=account, record=log)
-
-
-def _instant(text: str) -> datetime:
-    """Read a round-trip time of .NET (``o``) to the second."""
-    try:
-        read = datetime.fromisoformat(text)
-        if read.tzinfo is not None:
-            return read.astimezone(UTC).replace(microsecond=0)
-    except (ValueError, OverflowError):
-        pass
-    message = f"{text[:40]!r} is not a time with its zone"
-    raise ValueError(message)
+    return ServiceInstallation(when=instant_of(time), name=name, command=command, account=account, record=log)
 
 
 def _parse(text: str) -> Parsed:

@@ -5,7 +5,7 @@ Source: learn.microsoft.com, Get-DnsClientCache and MSFT_DNSClientCache.
 
 from dataclasses import dataclass, field
 
-from auditor.collect.collector import Collector, number_of, row_of, take_lines
+from auditor.collect.collector import Collector, number_of, take_rows
 from auditor.model.evidence import Unread
 from auditor.model.facts.network import ResolvedName
 from auditor.model.host import OsFamily
@@ -39,14 +39,10 @@ class _Reader:
 
     facts: list[tuple[int, ResolvedName]] = field(default_factory=list)
     limits: tuple[Limit, ...] = ()
-    is_whole: bool = False
 
-    def take(self, number: int, line: str) -> None:
+    def take(self, number: int, kind: str, rest: list[str]) -> None:
         """Read one row; ValueError for what is none."""
-        kind, rest = row_of(line, _KINDS)
-        if kind == "asked":
-            self.is_whole = True
-        elif kind == "more":
+        if kind == "more":
             count = number_of(rest[0], "count")
             self.limits = (Limit(id=MANY, text=f"Of the cache of DNS {_MOST} of {count} entries were read."),)
         else:
@@ -62,8 +58,7 @@ def _parse(text: str) -> Parsed:
     """Read one record a row; a name without records does not exist."""
     reader = _Reader()
     strange: list[Unread] = []
-    take_lines(text, reader.take, strange)
-    missing = None if reader.is_whole else "the listing ends before its end"
+    missing = take_rows(text, _KINDS, reader.take, strange)
     return Parsed(facts=tuple(reader.facts), unread=tuple(strange), partial=missing, limits=reader.limits)
 
 

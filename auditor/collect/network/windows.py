@@ -8,7 +8,7 @@ MSFT_NetIPAddress, MSFT_NetRoute, MSFT_NetAdapter, Win32_NetworkAdapterConfigura
 import ipaddress
 from dataclasses import dataclass, field
 
-from auditor.collect.collector import Collector, number_of, row_of, take_lines
+from auditor.collect.collector import Collector, number_of, take_rows
 from auditor.model.evidence import Unread
 from auditor.model.facts.network import Family, InterfaceAddress, Link, Route
 from auditor.model.facts.system import KernelSetting
@@ -100,14 +100,9 @@ class _Reader:
     named: dict[str, int] = field(default_factory=dict)
     own: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
-    is_whole: bool = False
 
-    def take(self, number: int, line: str) -> None:
+    def take(self, number: int, kind: str, rest: list[str]) -> None:
         """Read one row; ValueError for what is none."""
-        kind, rest = row_of(line, _KINDS)
-        if kind == "asked":
-            self.is_whole = True
-            return
         index = number_of(rest[0], "interface")
         if kind == "interface":
             self._take_interface(number, index, rest)
@@ -212,13 +207,9 @@ def _parse(text: str) -> Parsed:
     """Read interfaces, then addresses, then routes."""
     reader = _Reader()
     strange: list[Unread] = []
-    take_lines(text, reader.take, strange)
-    has_address = any(isinstance(fact, InterfaceAddress) for _, fact in reader.facts)
-    missing = None
-    if not reader.is_whole:
-        missing = "the listing ends before its end"
-    elif not has_address:
-        missing = "no address is listed"
+    missing = take_rows(text, _KINDS, reader.take, strange)
+    if not any(isinstance(fact, InterfaceAddress) for _, fact in reader.facts):
+        missing = missing or "no address is listed"
     return Parsed(facts=(*reader.links(), *reader.facts), unread=tuple(strange), partial=missing)
 
 

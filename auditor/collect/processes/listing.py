@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from auditor.collect.collector import take_lines, unread
+from auditor.collect.collector import ENDS_EARLY, take_lines, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Parsed
@@ -248,7 +248,7 @@ def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
         uids = len(listing.nameless)
         doubts.append(f"users whom only a directory can name, and ps did not: {uids} (pid {nameless[0].pid} the first)")
     if listing.part != "names":
-        doubts.append("the listing ends before its end")
+        doubts.append(ENDS_EARLY)
     return "; ".join(doubts) or None
 
 

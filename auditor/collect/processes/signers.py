@@ -10,6 +10,7 @@ from auditor.model.facts.processes import ProgramSignature
 from auditor.model.host import OsFamily
 
 _WINDOWS = r"""
+if ($level -ne 'administrator') { Partial 'the programs of other accounts are shown to administrators alone' }
 $most = 150
 $asked = @{}
 foreach ($process in @(Get-CimInstance -ClassName Win32_Process -Property ExecutablePath)) {

@@ -8,11 +8,13 @@ what its address was looked up to have. Command lines hold secrets, and are not 
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from ipaddress import ip_address
 
-from auditor.collect.collector import Collector, number_of, row_of, take_lines
+from auditor.collect.collector import ENDS_EARLY, Collector, instant_of, number_of, row_of, take_lines
+from auditor.collect.event_log import overwritten, read_log
 from auditor.model.evidence import Unread
+from auditor.model.facts.logons import EventLog
 from auditor.model.facts.network import ConnectionTrace
 from auditor.model.facts.processes import ProgramTrace
 from auditor.model.host import OsFamily
@@ -82,27 +84,15 @@ function Ask([string]$kind, [string]$events, [int]$most) {
     if ($records.Count -ge $most) { Row 'many' $kind $most }
     Row 'read' $kind
 }
-try {
-    $one = Get-WinEvent -ListLog $log
-    $size = [int64]$one.RecordCount
-    $number = ''
-    $time = ''
-    if ($size -ne 0) {
-        $first = Get-WinEvent -LogName $log -Oldest -MaxEvents 1
-        $number = [string]$first.RecordId
-        $time = $first.TimeCreated.ToUniversalTime().ToString('o')
-    }
-    $state = 'off'
-    if ($one.IsEnabled) { $state = 'on' }
-}
+try { $span = Span $log }
 catch {
     if ([string]$_.FullyQualifiedErrorId -like 'NoMatchingLogsFound*') { Absent "there is no log $log" }
     if (Closed $_) { Denied "the log $log is closed to this account" }
     Failed "the log $log cannot be read: $_"
 }
 Row 'since' ((Get-Date).ToUniversalTime().AddDays(-30).ToString('o'))
-Row 'log' $state $size $number $time
-if ($size -le 200000) {
+Row 'log' $span[0] $span[1] $span[2] $span[3]
+if ($span[1] -le 200000) {
     Ask 'programs' 'EventID=1' 3000
     Ask 'connections' 'EventID=3' 3000
 }
@@ -126,16 +116,14 @@ Row 'asked'
 
 _KINDS = {"since": 1, "log": 4, "program": 6, "peer": 8, "many": 2, "more": 2, "read": 1, "asked": 0}
 _PARTS = ("programs", "connections", "both")
-_STATES = ("on", "off")
 _TOLD = {"true": True, "false": False}
 # What Sysmon writes of a value that there is none of: - since version 10, ? before.
 _NOTHING = ("", "-", "?")
+_LOG = "The log of Sysmon"
 _BOUND = 1000
 _HIGHEST = 65_535
 MANY = "many-sysmon-events"
 """Name of the limit that a bound on events, or on what they tell of, makes."""
-OVERWRITTEN = "log-overwritten"
-"""Name of the limit that a log makes which does not go back far enough, as in `logons.windows`."""
 
 
 @dataclass(slots=True)
@@ -144,8 +132,8 @@ class _Reader:
 
     facts: list[tuple[int, ProgramTrace | ConnectionTrace]] = field(default_factory=list)
     since: datetime | None = None
-    log: tuple[bool, str, datetime | None] | None = None
-    """Whether events are written to it, the number of its oldest record, and when that was written."""
+    log: tuple[EventLog, bool] | None = None
+    """The log, and whether it holds all that was ever written to it."""
     bounds: dict[tuple[str, str], Limit] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     is_whole: bool = False
@@ -158,9 +146,9 @@ class _Reader:
         elif kind == "peer":
             self.facts.append((number, _connection(*rest)))
         elif kind == "since":
-            self.since = _instant(rest[0])
+            self.since = instant_of(rest[0])
         elif kind == "log":
-            self.log = _log(*rest)
+            self.log = read_log(_LOG, *rest)
         elif kind == "asked":
             self.is_whole = True
         elif rest[0] not in _PARTS:
@@ -174,18 +162,16 @@ class _Reader:
     def limits(self) -> tuple[Limit, ...]:
         """Say what was not read of what the log holds, and whether it goes back far enough."""
         found = list(self.bounds.values())
-        if self.log is not None and self.since is not None:
-            _, first, oldest = self.log
-            # Record 1 is the first that was ever written: such a log is young, and nothing of it is lost.
-            if oldest is not None and oldest > self.since and first != "1":
-                found.append(Limit(id=OVERWRITTEN, text=f"The log of Sysmon goes back to {oldest:%Y-%m-%d} only."))
+        if self.log is not None:
+            log, is_young = self.log
+            found += overwritten(log, self.since, is_young=is_young)
         return tuple(found)
 
     def partial(self) -> str | None:
         """Say what the answer lacks."""
         if not self.is_whole or self.since is None or self.log is None:
-            return "the listing ends before its end"
-        doubts = [] if self.log[0] else ["the log of Sysmon is switched off"]
+            return ENDS_EARLY
+        doubts = [] if self.log[0].is_enabled else ["the log of Sysmon is switched off"]
         if "both" not in self.read:
             doubts += [f"the log of Sysmon was not searched for {part}" for part in _PARTS[:2] if part not in self.read]
         return "; ".join(doubts) or None
@@ -198,23 +184,13 @@ def _bound(kind: str, part: str, count: int) -> Limit:
     return Limit(id=MANY, text=f"Of {part} in the log of Sysmon {_BOUND} are told; {count} events are of others.")
 
 
-def _log(state: str, count: str, record: str, oldest: str) -> tuple[bool, str, datetime | None]:
-    number_of(count, "count")
-    if state not in _STATES:
-        message = f"unknown state {state[:20]!r} of a log"
-        raise ValueError(message)
-    if record:
-        number_of(record, "record")
-    return state == "on", record, _instant(oldest) if oldest else None
-
-
 def _program(time: str, times: str, user: str, original: str, company: str, path: str) -> ProgramTrace:
     if not path:
         message = "a program without a path"
         raise ValueError(message)
     return ProgramTrace(
         path=path,
-        when=_instant(time),
+        when=instant_of(time),
         user="" if user in _NOTHING else user,
         record="sysmon",
         original_name=None if original in _NOTHING else original,
@@ -237,7 +213,7 @@ def _connection(
         address=address,
         name="" if name in _NOTHING else name.lower(),
         port=int(port),
-        when=_instant(time),
+        when=instant_of(time),
         record="sysmon",
         times=_times(times),
     )
@@ -249,18 +225,6 @@ def _times(text: str) -> int:
         message = "what was recorded no time"
         raise ValueError(message)
     return times
-
-
-def _instant(text: str) -> datetime:
-    """Read a round-trip time of .NET (``o``) to the second."""
-    try:
-        read = datetime.fromisoformat(text)
-        if read.tzinfo is not None:
-            return read.astimezone(UTC).replace(microsecond=0)
-    except (ValueError, OverflowError):
-        pass
-    message = f"{text[:40]!r} is not a time with its zone"
-    raise ValueError(message)
 
 
 def _parse(text: str) -> Parsed:

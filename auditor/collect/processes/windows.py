@@ -4,9 +4,7 @@ The path and command line of another account's process are shown to administrato
 the protected ones that Windows itself runs, which is no gap.
 """
 
-from datetime import UTC, datetime
-
-from auditor.collect.collector import Collector, fields, lines_of, number_of, unread
+from auditor.collect.collector import Collector, fields, instant_of, lines_of, number_of, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import Process
 from auditor.model.host import OsFamily
@@ -86,17 +84,7 @@ def _read(line: str) -> Process:
 
 def _instant(text: str) -> str:
     """Return a round-trip time of .NET (``o``) in UTC to the second; empty for none."""
-    if not text:
-        return ""
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text[:40]!r} is not a time"
-        raise ValueError(message) from None
-    if read.tzinfo is None:
-        message = f"{text[:40]!r} does not say in which zone it is"
-        raise ValueError(message)
-    return read.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{instant_of(text):%Y-%m-%dT%H:%M:%SZ}" if text else ""
 
 
 PLUGIN = Collector(

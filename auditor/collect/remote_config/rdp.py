@@ -8,7 +8,7 @@ fAllowFullControl); "Change the listening port for Remote Desktop" (PortNumber).
 
 from dataclasses import dataclass, field, replace
 
-from auditor.collect.collector import Collector, number_of, row_of, take_lines
+from auditor.collect.collector import ENDS_EARLY, Collector, number_of, row_of, take_lines
 from auditor.model.evidence import Unread
 from auditor.model.facts.remote_config import RemoteAccessSetting, RemoteManagement
 from auditor.model.host import OsFamily
@@ -157,7 +157,7 @@ class _Reader:
     def missing(self) -> str | None:
         """Say what the answer lacks."""
         if not self.is_whole:
-            return "the listing ends before its end"
+            return ENDS_EARLY
         if self.first(_DENY, "policy", "host") is None:
             return f"nothing says whether Remote Desktop is on: {_DENY} is not set"
         if "msra.exe" in self.programs and self.first(_ALLOW, "policy", "help") is None:

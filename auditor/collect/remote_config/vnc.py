@@ -7,7 +7,7 @@ parameter reference"; TigerVNC's WinVNC, ``-showparams`` (keys ``WinVNC4``).
 
 from dataclasses import dataclass, field
 
-from auditor.collect.collector import Collector, number_of, row_of, take_lines
+from auditor.collect.collector import ENDS_EARLY, Collector, number_of, row_of, take_lines
 from auditor.model.evidence import Unread
 from auditor.model.facts.remote_config import RemoteAccessSetting
 from auditor.model.host import OsFamily
@@ -135,7 +135,7 @@ def _parse(text: str) -> Parsed:
     reader = _Reader()
     strange: list[Unread] = []
     take_lines(text, reader.take, strange)
-    missing = None if reader.is_whole else "the listing ends before its end"
+    missing = None if reader.is_whole else ENDS_EARLY
     return Parsed(facts=tuple(reader.facts), unread=tuple(strange), partial=missing)
 
 

@@ -6,7 +6,7 @@ only: both are listed. Scripts are what X sessions (Xsession(5), startx(1)), VNC
 managers run. An entry for one desktop (``OnlyShowIn``) is listed whichever desktop is in use.
 """
 
-from auditor.collect.collector import Collector, fields, lines_of, unread
+from auditor.collect.collector import ENDS_EARLY, Collector, fields, lines_of, unread
 from auditor.collect.homes import HOMES, READ_AS, Origin, origin_of, with_limits
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
@@ -157,7 +157,7 @@ def _parse(text: str) -> Parsed:
         except ValueError as error:
             strange.append(unread(number, line, error))
     if not has_end:
-        doubts.append("the listing ends before its end")
+        doubts.append(ENDS_EARLY)
     return Parsed(facts=tuple(facts), unread=tuple(strange), partial="; ".join(doubts) or None)
 
 

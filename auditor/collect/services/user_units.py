@@ -7,7 +7,7 @@ is told by the control groups of processes (``user@1000.service/app.slice/x.serv
 
 from dataclasses import dataclass, field, replace
 
-from auditor.collect.collector import Collector, lines_of, unread
+from auditor.collect.collector import ENDS_EARLY, Collector, lines_of, unread
 from auditor.collect.homes import HOMES, READ_AS, Origin, origin_of, with_limits
 from auditor.collect.services.systemd import UNIT_AWK
 from auditor.collect.services.units import Listing, enabled_of, is_second_name, service_of, start_of, template_of
@@ -175,7 +175,7 @@ def _parse(text: str) -> Parsed:
         except ValueError as error:
             strange.append(unread(number, line, error))
     if not reader.has_end:
-        reader.doubts.append("the listing ends before its end")
+        reader.doubts.append(ENDS_EARLY)
     facts = reader.services()
     return Parsed(facts=tuple(facts), unread=tuple(strange), partial="; ".join(reader.doubts) or None)
 

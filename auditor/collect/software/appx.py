@@ -5,9 +5,7 @@ network; else the names of packages in the registry, which tell neither maker no
 learn.microsoft.com: Get-AppxPackage, and "Package identity" (``NAME_VERSION_ARCHITECTURE_RESOURCE_PUBLISHERID``).
 """
 
-from dataclasses import dataclass, field
-
-from auditor.collect.collector import Collector, row_of, take_lines
+from auditor.collect.collector import Collector, take_rows
 from auditor.model.evidence import Unread
 from auditor.model.facts.software import Scope, Software
 from auditor.model.host import OsFamily
@@ -50,24 +48,6 @@ Row 'asked'
 _KINDS = {"package": 8, "name": 2, "asked": 0}
 _PARTS = 5
 """Parts of a package's full name, which a line below parts."""
-
-
-@dataclass(slots=True)
-class _Reader:
-    """The answer while it is read."""
-
-    facts: list[tuple[int, Software]] = field(default_factory=list)
-    is_whole: bool = False
-
-    def take(self, number: int, line: str) -> None:
-        """Read one row; ValueError for what is none."""
-        kind, rest = row_of(line, _KINDS)
-        if kind == "asked":
-            self.is_whole = True
-        elif kind == "package":
-            self.facts.append((number, _package(rest)))
-        else:
-            self.facts.append((number, _name(*rest)))
 
 
 def _package(rest: list[str]) -> Software:
@@ -125,11 +105,14 @@ def _name(user: str, full: str) -> Software:
 
 def _parse(text: str) -> Parsed:
     """Read one package a row."""
-    reader = _Reader()
+    facts: list[tuple[int, Software]] = []
     strange: list[Unread] = []
-    take_lines(text, reader.take, strange)
-    missing = None if reader.is_whole else "the listing ends before its end"
-    return Parsed(facts=tuple(reader.facts), unread=tuple(strange), partial=missing)
+
+    def take(number: int, kind: str, rest: list[str]) -> None:
+        facts.append((number, _package(rest) if kind == "package" else _name(*rest)))
+
+    missing = take_rows(text, _KINDS, take, strange)
+    return Parsed(facts=tuple(facts), unread=tuple(strange), partial=missing)
 
 
 PLUGIN = Collector(

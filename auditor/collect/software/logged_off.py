@@ -6,7 +6,7 @@ every user who has a profile (learn.microsoft.com, "User profiles").
 
 from collections.abc import Iterable
 
-from auditor.collect.collector import Collector, lines_of, row_of, unread
+from auditor.collect.collector import Collector, take_rows
 from auditor.model.evidence import Unread
 from auditor.model.facts.accounts import UserProfile
 from auditor.model.host import OsFamily
@@ -36,24 +36,20 @@ def _parse(text: str) -> Parsed:
     """Read one profile a row; those that are not loaded make the limit."""
     facts: list[tuple[int, UserProfile]] = []
     strange: list[Unread] = []
-    is_whole = False
-    for number, line in enumerate(lines_of(text), 1):
-        if not line:
-            continue
-        try:
-            kind, rest = row_of(line, _KINDS)
-            if kind == "asked":
-                is_whole = True
-            elif rest[1] not in _STATES or not rest[0]:
-                message = f"unknown state {rest[1][:20]!r} of a profile"
-                raise ValueError(message)  # noqa: TRY301 — the same treatment as any other line
-            else:
-                facts.append((number, UserProfile(sid=rest[0], home=rest[2], is_loaded=_STATES[rest[1]])))
-        except ValueError as error:
-            strange.append(unread(number, line, error))
-    missing = None if is_whole else "the listing ends before its end"
+
+    def take(number: int, _kind: str, rest: list[str]) -> None:
+        facts.append((number, _profile(*rest)))
+
+    missing = take_rows(text, _KINDS, take, strange)
     limits = _limits(fact for _, fact in facts if not fact.is_loaded)
     return Parsed(facts=tuple(facts), unread=tuple(strange), partial=missing, limits=limits)
+
+
+def _profile(sid: str, state: str, home: str) -> UserProfile:
+    if state not in _STATES or not sid:
+        message = f"unknown state {state[:20]!r} of a profile"
+        raise ValueError(message)
+    return UserProfile(sid=sid, home=home, is_loaded=_STATES[state])
 
 
 def _limits(unseen: Iterable[UserProfile]) -> tuple[Limit, ...]:

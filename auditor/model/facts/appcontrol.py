@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+UNLISTED = "programs that no rule names"
+"""Subject of the entry that says what a mechanism does with a program nobody listed, where its level says so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionControl:
