@@ -32,8 +32,7 @@ ASCII; ``Absent``, ``Denied``, ``Failed`` end the section and ``Partial`` does n
 tells whether a command is there. ``Value KEY NAME`` gives one value of the registry, nothing where there is none;
 ``Hives`` fills ``$hives`` with the users whose registry is loaded, by SID; ``$level`` is ``administrator`` or
 ``limited``. Of logs of events, ``Spare SECONDS`` tells whether so much of the probe's time is left for a search,
-``Span LOG`` how far it goes back (``event_log.py``), ``Closed ERROR`` whether an error means that a log may not be
-read; ``Named RECORD PLACES`` gives an event's values.
+``Closed ERROR`` whether an error means that a log may not be read; ``Named RECORD PLACES`` gives an event's values.
 What a fragment throws makes the section *failed*, or *denied* where rights were missing.
 
 Starting processes is what costs a host. ``show`` and ``scan`` start none: the probe's one ``awk``, through which all

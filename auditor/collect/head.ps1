@@ -69,20 +69,6 @@ function Closed($said) {
     return [string]$said.CategoryInfo.Reason -eq 'UnauthorizedAccessException' -or
         [string]$said.FullyQualifiedErrorId -like 'LogInfoUnavailable*'
 }
-# How far back a log goes: whether it is on, how many records it has, the number and the time of the oldest.
-function Span([string]$log) {
-    $one = Get-WinEvent -ListLog $log
-    $state = 'off'
-    if ($one.IsEnabled) { $state = 'on' }
-    $number = ''
-    $time = ''
-    if ([int64]$one.RecordCount -ne 0) {
-        $first = Get-WinEvent -LogName $log -Oldest -MaxEvents 1
-        $number = [string]$first.RecordId
-        $time = $first.TimeCreated.ToUniversalTime().ToString('o')
-    }
-    return @($state, [int64]$one.RecordCount, $number, $time)
-}
 # The values of an event by name. Where the language is constrained an event has no XML: they are taken by their place,
 # which $order has by name.
 function Named($record, $order) {

@@ -48,7 +48,8 @@ _WALK = Limit(
 _TRACES = Limit(
     id="program_traces",
     text="Portable programs on Windows are seen while they run, or by the traces that Windows and Sysmon keep of what "
-    "was started: one that was never started leaves none, and no folder is searched.",
+    "was started (of Sysmon's the newest 3,000 events of a kind): one that was never started leaves none, and no "
+    "folder is searched.",
     systems=(OsFamily.WINDOWS,),
 )
 _LISTS = ("software.uninstall", "software.appx")

@@ -9,7 +9,7 @@ from auditor.model.evidence import Outcome, Rights
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading, SectionReading
 
-_HEAD = "since\t2026-10-27T12:00:00Z\nlog\ton\t9\t1\t2026-01-02T03:04:05Z\nread\tprograms\nread\tconnections\n"
+_HEAD = "read\tprograms\nread\tconnections\n"
 _TIME = "2026-11-20T08:00:01Z"
 
 

@@ -398,9 +398,8 @@ def _recorded() -> Iterator[Planted]:
     host.sysmon()
     yield Planted(host=host)
 
-    host = Windows(name="win-sysmon-overwritten")
-    host.sysmon()
-    host.rows["processes.sysmon"][1] = "log\ton\t64000\t812345\t2026-11-20T00:00:00.0000000Z"
+    host = Windows(name="win-sysmon-closed")
+    host.outcomes["processes.sysmon"] = "denied the log Microsoft-Windows-Sysmon/Operational is closed to this account"
     yield Planted(host=host, unknown={"complete_inventory", "unapproved_product"})
 
 

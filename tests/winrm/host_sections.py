@@ -276,8 +276,6 @@ def _sysmon(host: WindowsHost) -> Iterator[Row]:
     if not host.has_sysmon:
         return
     time = "2026-11-20T08:00:01.1234567Z"
-    yield "since", "2026-10-27T12:00:00.0000000Z"
-    yield "log", "on", 31000, 1, "2026-01-02T03:04:05.1234567Z"
     yield "read", "programs"
     yield "read", "connections"
     system = _WORDS[host.language]["SYSTEM"]
@@ -289,11 +287,10 @@ def _sysmon(host: WindowsHost) -> Iterator[Row]:
 
 
 def _logons(host: WindowsHost) -> Iterator[Row]:
-    yield "since", "2026-10-27T12:00:00.0000000Z"
     for log in ("Security", "System", _SESSIONS):
-        yield "log", log, "on", 31000, 1, "2026-01-02T03:04:05.1234567Z"
+        yield "log", log, "on", 31000, "2026-01-02T03:04:05.1234567Z"
     if host.has_sysmon:
-        yield "log", _SYSMON, "on", 31000, 1, "2026-01-02T03:04:05.1234567Z"
+        yield "log", _SYSMON, "on", 31000, "2026-01-02T03:04:05.1234567Z"
     else:
         yield "missing", _SYSMON
     for time, user, address in host.logons:

@@ -7,11 +7,9 @@ Get-WinEvent. Of Sysmon only its log is told: `processes.sysmon` reads its event
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from ipaddress import ip_address
 
 from auditor.collect.collector import ENDS_EARLY, Collector, instant_of, number_of, row_of, take_lines
-from auditor.collect.event_log import overwritten, read_log
 from auditor.collect.logons.lines import MANY
 from auditor.model.evidence import Unread
 from auditor.model.facts.logons import EventLog, RemoteLogon
@@ -53,8 +51,15 @@ function Told([string]$log, $record) {
 # How far a log goes back, and whether it may be read.
 function State([string]$log) {
     try {
-        $span = Span $log
-        Row 'log' $log $span[0] $span[1] $span[2] $span[3]
+        $one = Get-WinEvent -ListLog $log
+        $time = ''
+        if ([int64]$one.RecordCount -ne 0) {
+            $first = Get-WinEvent -LogName $log -Oldest -MaxEvents 1
+            $time = $first.TimeCreated.ToUniversalTime().ToString('o')
+        }
+        $state = 'off'
+        if ($one.IsEnabled) { $state = 'on' }
+        Row 'log' $log $state ([int64]$one.RecordCount) $time
     }
     catch {
         if ([string]$_.FullyQualifiedErrorId -like 'NoMatchingLogsFound*') { Row 'missing' $log }
@@ -76,7 +81,6 @@ function Ask([string]$log, [string]$query, [int]$most) {
     if ($records.Count -ge $most) { Row 'many' $log $most }
     Row 'read' $log
 }
-Row 'since' ((Get-Date).ToUniversalTime().AddDays(-30).ToString('o'))
 foreach ($log in @('Security', 'System', $sessions, 'Microsoft-Windows-Sysmon/Operational')) { State $log }
 try { $size = [int64](Get-WinEvent -ListLog 'Security').RecordCount }
 catch { $size = 0 }
@@ -91,7 +95,7 @@ Ask $sessions "*[System[(EventID=21 or EventID=25) and $since]]" 1000
 Row 'asked'
 """
 
-_KINDS = {"since": 1, "log": 5, "missing": 1, "logon": 4, "session": 4, "install": 5, "many": 2, "read": 1, "asked": 0}
+_KINDS = {"log": 4, "missing": 1, "logon": 4, "session": 4, "install": 5, "many": 2, "read": 1, "asked": 0}
 _SESSIONS = "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational"
 _LOGS = ("Security", "System", _SESSIONS)
 _SYSMON = "Microsoft-Windows-Sysmon/Operational"
@@ -105,9 +109,7 @@ class _Reader:
     """The answer while it is read."""
 
     facts: list[tuple[int, RemoteLogon | ServiceInstallation | EventLog]] = field(default_factory=list)
-    since: datetime | None = None
-    logs: dict[str, tuple[EventLog, bool]] = field(default_factory=dict)
-    """Each log, and whether it holds all that was ever written to it."""
+    logs: list[EventLog] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     many: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
@@ -130,14 +132,12 @@ class _Reader:
     def _take_log(self, number: int, kind: str, rest: list[str]) -> None:
         if kind == "asked":
             self.is_whole = True
-        elif kind == "since":
-            self.since = instant_of(rest[0])
         elif rest[0] not in (*_LOGS, _SYSMON):
             message = f"unknown log {rest[0][:60]!r}"
             raise ValueError(message)
         elif kind == "log":
-            log, is_young = read_log(*rest)
-            self.logs[log.name] = (log, is_young)
+            log = _log(*rest)
+            self.logs.append(log)
             self.facts.append((number, log))
         elif kind == "missing":
             self.missing.append(rest[0])
@@ -148,24 +148,32 @@ class _Reader:
             self.read.add(rest[0])
 
     def limits(self) -> tuple[Limit, ...]:
-        """Say which logs hold more than was read, or do not go back far enough."""
-        found = [
+        """Say which logs hold more than was read."""
+        return tuple(
             Limit(id=MANY, text=f"Of {log} the newest {count} events of their kind were read.")
             for log, count in self.many.items()
-        ]
-        for log, is_young in self.logs.values():
-            if log.name in _LOGS:
-                found += overwritten(log, self.since, is_young=is_young)
-        return tuple(found)
+        )
 
     def partial(self) -> str | None:
         """Say what the answer lacks."""
-        doubts = [] if self.is_whole and self.since is not None else [ENDS_EARLY]
-        doubts += [f"{name} is switched off" for name, (log, _) in self.logs.items() if not log.is_enabled]
+        doubts = [] if self.is_whole else [ENDS_EARLY]
+        doubts += [f"{log.name} is switched off" for log in self.logs if not log.is_enabled]
         doubts += [f"there is no log {name}" for name in self.missing if name != _SYSMON]
         unread = [name for name in _LOGS if name not in self.read and name not in self.missing]
         doubts += [f"{name} was not read to its end" for name in unread] if self.is_whole else []
         return "; ".join(doubts) or None
+
+
+def _log(name: str, state: str, count: str, oldest: str) -> EventLog:
+    if state not in ("on", "off"):
+        message = f"unknown state {state[:20]!r} of a log"
+        raise ValueError(message)
+    return EventLog(
+        name=name,
+        is_enabled=state == "on",
+        count=number_of(count, "count"),
+        oldest=instant_of(oldest) if oldest else None,
+    )
 
 
 def _logon(time: str, kind: str, who: str, address: str) -> RemoteLogon:

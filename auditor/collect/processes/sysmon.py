@@ -8,18 +8,14 @@ what its address was looked up to have. Command lines hold secrets, and are not 
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from ipaddress import ip_address
 
-from auditor.collect.collector import ENDS_EARLY, Collector, instant_of, number_of, row_of, take_lines
-from auditor.collect.event_log import overwritten, read_log
+from auditor.collect.collector import Collector, instant_of, number_of, take_rows
 from auditor.model.evidence import Unread
-from auditor.model.facts.logons import EventLog
 from auditor.model.facts.network import ConnectionTrace
 from auditor.model.facts.processes import ProgramTrace
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
-from auditor.model.verdict import Limit
 
 # More time has to be left than the logs of `logons.windows` need, which are searched after it. A search takes long in a
 # log of very many records that has few of a kind: of such a log the newest of both kinds are taken in one search.
@@ -35,12 +31,11 @@ $places = @{
 }
 $programs = @{}
 $peers = @{}
-$tally = @{ strange = 0; programs = 0; peers = 0 }
+$tally = @{ strange = 0 }
 # Counts what is in a table, or puts it there; what comes first is the newest.
-function Keep([string]$name, $table, [string]$key, $entry) {
+function Keep($table, [string]$key, $entry) {
     if ($table.ContainsKey($key)) { $table[$key]['times'] = $table[$key]['times'] + 1 }
     elseif ($table.Count -lt 1000) { $table[$key] = $entry }
-    else { $tally[$name] = $tally[$name] + 1 }
 }
 function Told($record) {
     $id = [string]$record.Id
@@ -57,13 +52,13 @@ function Told($record) {
     $said['times'] = 1
     if ($id -eq '1') {
         $key = @($said['Image'], $said['OriginalFileName'], $said['Company']) -join $tab
-        Keep 'programs' $programs $key $said
+        Keep $programs $key $said
         return
     }
     $where = [string]$said['DestinationHostname']
     if ($where -in @('', '-')) { $where = [string]$said['DestinationIp'] }
     $key = @($said['Image'], $where, $said['DestinationPort'], $said['Initiated']) -join $tab
-    Keep 'peers' $peers $key $said
+    Keep $peers $key $said
 }
 function Ask([string]$kind, [string]$events, [int]$most) {
     if (-not (Spare 18)) {
@@ -81,18 +76,16 @@ function Ask([string]$kind, [string]$events, [int]$most) {
         return
     }
     foreach ($record in $records) { Told $record }
-    if ($records.Count -ge $most) { Row 'many' $kind $most }
     Row 'read' $kind
 }
-try { $span = Span $log }
+try { $one = Get-WinEvent -ListLog $log }
 catch {
     if ([string]$_.FullyQualifiedErrorId -like 'NoMatchingLogsFound*') { Absent "there is no log $log" }
     if (Closed $_) { Denied "the log $log is closed to this account" }
     Failed "the log $log cannot be read: $_"
 }
-Row 'since' ((Get-Date).ToUniversalTime().AddDays(-30).ToString('o'))
-Row 'log' $span[0] $span[1] $span[2] $span[3]
-if ($span[1] -le 200000) {
+if (-not $one.IsEnabled) { Partial 'the log of Sysmon is switched off' }
+if ([int64]$one.RecordCount -le 200000) {
     Ask 'programs' 'EventID=1' 3000
     Ask 'connections' 'EventID=3' 3000
 }
@@ -108,22 +101,16 @@ foreach ($one in @($peers.Values | Sort-Object -Property { $_['time'] } -Descend
     $first = [string]$one['Initiated']
     Row 'peer' $one['time'] $one['times'] $one['User'] $first $one['DestinationIp'] $to $port $one['Image']
 }
-if ($tally['programs'] -gt 0) { Row 'more' 'programs' $tally['programs'] }
-if ($tally['peers'] -gt 0) { Row 'more' 'connections' $tally['peers'] }
 if ($tally['strange'] -gt 0) { Partial "of $($tally['strange']) events of Sysmon it is not known which value is which" }
 Row 'asked'
 """
 
-_KINDS = {"since": 1, "log": 4, "program": 6, "peer": 8, "many": 2, "more": 2, "read": 1, "asked": 0}
+_KINDS = {"program": 6, "peer": 8, "read": 1, "asked": 0}
 _PARTS = ("programs", "connections", "both")
 _TOLD = {"true": True, "false": False}
 # What Sysmon writes of a value that there is none of: - since version 10, ? before.
 _NOTHING = ("", "-", "?")
-_LOG = "The log of Sysmon"
-_BOUND = 1000
 _HIGHEST = 65_535
-MANY = "many-sysmon-events"
-"""Name of the limit that a bound on events, or on what they tell of, makes."""
 
 
 @dataclass(slots=True)
@@ -131,57 +118,24 @@ class _Reader:
     """The answer while it is read."""
 
     facts: list[tuple[int, ProgramTrace | ConnectionTrace]] = field(default_factory=list)
-    since: datetime | None = None
-    log: tuple[EventLog, bool] | None = None
-    """The log, and whether it holds all that was ever written to it."""
-    bounds: dict[tuple[str, str], Limit] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
-    is_whole: bool = False
 
-    def take(self, number: int, line: str) -> None:
+    def take(self, number: int, kind: str, rest: list[str]) -> None:
         """Read one row; ValueError for what is none."""
-        kind, rest = row_of(line, _KINDS)
         if kind == "program":
             self.facts.append((number, _program(*rest)))
         elif kind == "peer":
             self.facts.append((number, _connection(*rest)))
-        elif kind == "since":
-            self.since = instant_of(rest[0])
-        elif kind == "log":
-            self.log = read_log(_LOG, *rest)
-        elif kind == "asked":
-            self.is_whole = True
         elif rest[0] not in _PARTS:
             message = f"unknown part {rest[0][:20]!r}"
             raise ValueError(message)
-        elif kind == "read":
-            self.read.add(rest[0])
         else:
-            self.bounds[kind, rest[0]] = _bound(kind, rest[0], number_of(rest[1], "count"))
+            self.read.add(rest[0])
 
-    def limits(self) -> tuple[Limit, ...]:
-        """Say what was not read of what the log holds, and whether it goes back far enough."""
-        found = list(self.bounds.values())
-        if self.log is not None:
-            log, is_young = self.log
-            found += overwritten(log, self.since, is_young=is_young)
-        return tuple(found)
-
-    def partial(self) -> str | None:
-        """Say what the answer lacks."""
-        if not self.is_whole or self.since is None or self.log is None:
-            return ENDS_EARLY
-        doubts = [] if self.log[0].is_enabled else ["the log of Sysmon is switched off"]
-        if "both" not in self.read:
-            doubts += [f"the log of Sysmon was not searched for {part}" for part in _PARTS[:2] if part not in self.read]
-        return "; ".join(doubts) or None
-
-
-def _bound(kind: str, part: str, count: int) -> Limit:
-    if kind == "many":
-        events = {"programs": "programs that began", "connections": "connections", "both": "either kind"}[part]
-        return Limit(id=MANY, text=f"Of the log of Sysmon the newest {count} events of {events} were read.")
-    return Limit(id=MANY, text=f"Of {part} in the log of Sysmon {_BOUND} are told; {count} events are of others.")
+    def unsearched(self) -> str | None:
+        """Say what the log was not searched for."""
+        left = [] if "both" in self.read else [part for part in _PARTS[:2] if part not in self.read]
+        return f"the log of Sysmon was not searched for {' and '.join(left)}" if left else None
 
 
 def _program(time: str, times: str, user: str, original: str, company: str, path: str) -> ProgramTrace:
@@ -231,8 +185,8 @@ def _parse(text: str) -> Parsed:
     """Read one program or destination a row."""
     reader = _Reader()
     strange: list[Unread] = []
-    take_lines(text, reader.take, strange)
-    return Parsed(facts=tuple(reader.facts), unread=tuple(strange), partial=reader.partial(), limits=reader.limits())
+    missing = take_rows(text, _KINDS, reader.take, strange)
+    return Parsed(facts=tuple(reader.facts), unread=tuple(strange), partial=missing or reader.unsearched())
 
 
 PLUGIN = Collector(
