@@ -1,6 +1,5 @@
 """Real and fake servers on this machine's loopback, and a watch over what a call leaves behind."""
 
-import gc
 import os
 import shutil
 import socket
@@ -197,7 +196,6 @@ def fake_server() -> Iterator[Callable[[Callable[[socket.socket], None]], Host]]
 @contextmanager
 def _nothing_left() -> Iterator[None]:
     def state() -> tuple[set[int], set[str], set[str]]:
-        gc.collect()  # what earlier tests left to be collected is theirs
         threads = {thread.ident or 0 for thread in threading.enumerate()}
         files = set()
         for one in Path("/proc/self/fd").iterdir():
