@@ -13,7 +13,7 @@ ARGS ?=
 # The first Python that is new enough; `make audit PYTHON=python3.13` takes another one.
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("yes")' 2>/dev/null),$(name))))
 OUR_YAML := $(wildcard auditor policies playbooks .yamllint.yml)
-GENERATED_DOCS := $(wildcard README.md CONTRIBUTING.md docs/*.md)
+GENERATED_DOCS := $(wildcard README.md CONTRIBUTING.md docs/*.md playbooks/README.md)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -77,9 +77,22 @@ bench: $(VENV)/test.stamp ## Measure hosts a second, CPU a host and memory on th
 probe-bench: $(VENV)/test.stamp ## Measure what the probe costs a host, section by section, and Ansible beside it (as root)
 	$(BIN)/python -m tests.bench.probe $(ARGS)
 
+.PHONY: catalogue-bench
+catalogue-bench: $(VENV)/test.stamp ## Measure the catalogue's matcher against its goals: a server, a large host
+	$(BIN)/python -m tests.bench.catalogue
+
+.PHONY: judge-bench
+judge-bench: $(VENV)/test.stamp ## Measure verdicts from sealed evidence: seconds and memory of 1,000 and 10,000 hosts
+	$(BIN)/python -m tests.bench.judging $(ARGS)
+
 .PHONY: firewall-bench
 firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against its goals: verdicts a second, reachability
 	$(BIN)/python -m tests.bench.firewall
+
+.PHONY: change-tests
+change-tests: $(VENV)/test.stamp ## Change real hosts by playbooks and plans, and undo it: many minutes (as root)
+	@sh tests/install_debian_packages.sh
+	$(BIN)/pytest -m change $(ARGS)
 
 .PHONY: soak
 soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more examples, no time budget
@@ -108,6 +121,7 @@ pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, 
 	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --group test -c constraints.txt -o constraints-test.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group fuzz -o constraints-fuzz.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --no-deps --group bench -o constraints-bench.txt
+	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group oscal -o constraints-oscal.txt
 
 # One version for every Python that is supported; no index, host or path of this machine in the file.
 PIN_OPTIONS := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
@@ -132,7 +146,7 @@ test-steps:
 	@status=0; \
 	$(MAKE) -k gates || status=1; \
 	$(BIN)/pytest -n $(JOBS) -m 'not lab and not browser' || status=1; \
-	$(BIN)/pytest -m '(lab or browser) and not alone' || status=1; \
+	$(BIN)/pytest -m '(lab or browser) and not alone and not change' || status=1; \
 	$(BIN)/pytest -m alone || status=1; \
 	exit $$status
 

@@ -65,6 +65,10 @@ class PolicyError(OperatorError):
     """A policy, exceptions or people file that cannot be used."""
 
 
+class PlanError(OperatorError):
+    """A remediation plan that cannot be used: no plan, changed after its approval, or approved by nobody who may."""
+
+
 class CatalogueError(OperatorError):
     """A product entry that breaks the catalogue's schema."""
 

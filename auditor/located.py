@@ -149,7 +149,8 @@ def _faults(error: "jsonschema.ValidationError") -> list[tuple[list[str | int], 
         choices = [str(choice) for choice in list(error.validator_value)]  # type: ignore[arg-type]
         hint = did_you_mean(str(error.instance), choices)
         return [(path, f"{name}: {error.instance!r} is none of {', '.join(choices)}{hint}")]
-    if error.validator in _OPAQUE and "description" in schema:
+    is_opaque = error.validator in _OPAQUE or (error.validator == "type" and "pattern" in schema)
+    if is_opaque and "description" in schema:
         # A pattern or a list of alternatives says nothing to who wrote the file; the schema's sentence does.
         return [(path, f"{name}: {error.instance!r} does not fit: {schema['description']}")]
     return [(path, f"{name}: {error.message}")]

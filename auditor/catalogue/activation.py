@@ -1,4 +1,4 @@
-"""Sockets that a manager of services holds for somebody else: systemd, xinetd and inetd listen and start it later.
+"""Sockets that a manager of services holds for somebody else: systemd, launchd and inetd listen and start it later.
 
 The process that holds such a socket says nothing of whose it is; the unit or the entry that names its port does.
 """
@@ -10,10 +10,11 @@ from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.reading import Found
 
 _FIRST_PROCESS = 1
-# Names that the kernel keeps of processes; the first process is systemd's, whatever it is called.
+# Names that the kernel keeps of processes; the first process is systemd's or launchd's, whatever it is called.
 _HOLDERS = {
     ServiceManager.SYSTEMD: ("systemd", "init"),
     ServiceManager.SYSTEMD_USER: ("systemd",),
+    ServiceManager.LAUNCHD: ("launchd",),
     ServiceManager.XINETD: ("xinetd", "inetd", "openbsd-inetd", "inetutils-inetd", "rlinetd", "busybox"),
 }
 _IDLE = (StartMode.DISABLED, StartMode.MASKED)
@@ -41,7 +42,7 @@ def activated_sockets(
         sockets = [found for port in one.ports for found in by_port.get(port, ()) if _is_held(found.fact, one)]
         if not sockets:
             continue
-        for name in dict.fromkeys([one.name, *_started(one)]):
+        for name in dict.fromkeys([one.name, *started_units(one)]):
             for service in by_name.get((one.manager, name), ()):
                 held.setdefault(id(service), []).extend(sockets)
     return held
@@ -53,11 +54,11 @@ def _is_held(socket: Listener, service: Service) -> bool:
         # Whose it is was not told; a socket unit that systemd says it listens with is as good.
         return bool(service.is_running)
     names = _HOLDERS.get(service.manager, ())
-    is_first = service.manager is ServiceManager.SYSTEMD
+    is_first = service.manager in (ServiceManager.SYSTEMD, ServiceManager.LAUNCHD)
     return any((is_first and owner.pid == _FIRST_PROCESS) or owner.name in names for owner in socket.owners)
 
 
-def _started(service: Service) -> tuple[str, ...]:
+def started_units(service: Service) -> tuple[str, ...]:
     """Return the names of units that a socket unit may start."""
     if service.starts is not None:
         return (service.starts,)

@@ -104,6 +104,16 @@ class Belongings:
         belongs = Belonging.PUBLISHED if group.is_watch else Belonging.CONTAINER
         return Owned(belongs=belongs, container=_short(group.identifier))
 
+    def is_contained(self, process: Process) -> bool:
+        """Tell whether a process is a container's, so that its files are those of an image.
+
+        Accounts name control groups in their own slice: one of no known container's name makes none there.
+        """
+        if self._container(process) is not None:
+            return True
+        group = _group(process.cgroup)
+        return group is not None and not group.is_watch and not (process.cgroup or "").startswith("/user.slice/")
+
     def behind(self, socket: Listener) -> frozenset[int]:
         """Return the processes that a proxy's socket leads to: those that listen in its container, where it goes."""
         if not self._running:

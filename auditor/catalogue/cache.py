@@ -12,7 +12,7 @@ from auditor import __version__
 from auditor.catalogue.entry import read_catalogue, write_catalogue
 from auditor.catalogue.product import Catalogue
 
-_LAYOUT = 1
+_LAYOUT = 3
 
 
 def user_cache(environ: Mapping[str, str]) -> Path | None:

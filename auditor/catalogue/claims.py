@@ -1,87 +1,39 @@
 """What single facts say for products: each fact that meets an indicator becomes a claim."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
 from auditor.catalogue.activation import activated_sockets
-from auditor.catalogue.index import Hit, Index
+from auditor.catalogue.claim import Basis, Claim, claim_of, socket_claim, spoken_for, trust
+from auditor.catalogue.features import feature_claims
+from auditor.catalogue.index import KEPT, KEPT_LENGTH, Hit, Index
 from auditor.catalogue.product import IndicatorKind, Strength
 from auditor.catalogue.programs import (
-    base,
+    Program,
     program_of_command,
-    program_of_process,
-    program_of_windows,
+    program_of_launchd,
     program_of_windows_command,
+    short_root,
 )
-from auditor.catalogue.windows_command import started
+from auditor.catalogue.running import process_claims
+from auditor.catalogue.signatures import maker_hits
+from auditor.catalogue.traces import trace_claims
 from auditor.model.facts.containers import Container
-from auditor.model.facts.network import ConnectionTrace, Listener, Protocol, ResolvedName
-from auditor.model.facts.processes import Process, ProgramTrace
-from auditor.model.facts.remote_config import BrowserExtension, RemoteManagement
-from auditor.model.facts.services import Service, ServiceInstallation, ServiceManager
+from auditor.model.facts.network import Listener, Protocol
+from auditor.model.facts.remote_config import BrowserExtension, RemoteAccessSetting
+from auditor.model.facts.services import Service, ServiceManager
 from auditor.model.facts.software import InstallState, ProgramFile, Software
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading
 from auditor.model.sighting import SightingState
 
-
-class Basis(StrEnum):
-    """What sort of evidence a claim rests on; supporting claims count once for each."""
-
-    PACKAGE = "package"
-    PROCESS = "process"
-    LISTENER = "listener"
-    SERVICE = "service"
-    ACTIVATION = "activation"
-    """A socket that a manager of services holds for a program, which it starts when somebody connects."""
-    SIGNER = "signer"
-    COMPANY = "company"
-    CONTAINER = "container"
-    FILE = "file"
-    EXTENSION = "extension"
-    FEATURE = "feature"
-    TRACE = "trace"
-    """A record that it ran, was installed or was looked up: it says nothing of whether it is there still."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Claim:
-    """One fact that speaks for one product."""
-
-    hit: Hit
-    """The indicator it meets."""
-    strength: Strength
-    """How much it says here: at most what the indicator says."""
-    basis: Basis
-    """What sort of evidence it is."""
-    state: SightingState
-    """How alive the product is by it."""
-    found: Found[Any]
-    """The fact and its place."""
-    text: str
-    """What met the indicator."""
-    pid: int | None = None
-    """The process, where it is one's."""
-    context: str = ""
-    """The command line it was met in, which may tell whose instance it is."""
-
-    @property
-    def product(self) -> str:
-        """Return the product's id."""
-        return self.hit.product.id
-
-
-# Of processes; what a host says at length is not kept, for it takes the memory that another's needs.
-_KEPT, _KEPT_LENGTH = 4096, 512
+_APPLES = (ServiceManager.LAUNCHD, ServiceManager.LOGIN_ITEM)
 _WITHOUT_SUFFIX = (ServiceManager.SYSV, ServiceManager.OPENRC, ServiceManager.XINETD)
 _PUBLIC_REGISTRIES = frozenset(
     {"docker.io", "index.docker.io", "ghcr.io", "quay.io", "lscr.io", "registry.gitlab.com", "mcr.microsoft.com"}
 )
-# Features of Windows by the service that listens for them, which shares its process with others, and their usual ports.
-_SERVICES_OF = {"remote desktop": ("TermService",)}
-_PORTS_OF = {"remote desktop": frozenset({3389})}
+_RECEIPTS = "software.receipts"
+_UNSIGNED = (None, "", "None")
+"""Kinds of signature of a package of the Store's kind that stand for none: it was registered by a developer."""
 _APPLICATION_KINDS = (IndicatorKind.TEAM_ID, IndicatorKind.SIGNER)
 
 
@@ -90,15 +42,16 @@ def collect_claims(reading: Reading, index: Index) -> list[Claim]:
     services = list(_service_claims(reading.found(Service), index))
     return [
         *_software_claims(reading.found(Software), index),
-        *_process_claims(reading.found(Process), index),
+        *process_claims(reading, index),
         *services,
         *_listener_claims(reading.found(Listener), index),
         *_activation_claims(services, reading.found(Service), reading.found(Listener)),
         *_container_claims(reading.found(Container), index),
         *_file_claims(reading.found(ProgramFile), index),
         *_extension_claims(reading.found(BrowserExtension), index),
+        *_setting_claims(reading.found(RemoteAccessSetting), index),
         *feature_claims(reading, index),
-        *_trace_claims(reading, index),
+        *trace_claims(reading, index),
     ]
 
 
@@ -108,72 +61,27 @@ def _software_claims(facts: Iterable[Found[Software]], index: Index) -> Iterator
         fact = found.fact
         table = packages.get(fact.source)
         named = index.find(IndicatorKind.DISPLAY_NAME, fact.name) if table is None else table.find(fact.name)
-        if not named and not fact.identifier and not fact.signer:
+        if not named and not fact.identifier and not fact.signer and not fact.location:
             # So it is with nearly every package.
             continue
         hits = [(hit, fact.name) for hit in named]
-        if fact.identifier:
-            hits += [(hit, fact.identifier) for hit in index.find(IndicatorKind.BUNDLE_ID, fact.identifier)]
-        is_there = fact.state is InstallState.INSTALLED
+        for kind, text in ((IndicatorKind.BUNDLE_ID, fact.identifier), (IndicatorKind.PATH, fact.location)):
+            hits += [(hit, text) for hit in index.find(kind, text)] if text else []
+        # A receipt outlives what it was given for: what is there, an app or a job of launchd shows.
+        is_receipt = fact.source == _RECEIPTS
+        is_there = fact.state is InstallState.INSTALLED and not is_receipt
         state = SightingState.INSTALLED if is_there else SightingState.RESIDUAL
         for hit, text in hits:
-            yield _claim(hit, Basis.PACKAGE, state, found, text)
+            yield claim_of(hit, Basis.RECEIPT if is_receipt else Basis.PACKAGE, state, found, text)
         if fact.publisher and named:
             # What a list says of the maker adds to a name; alone it would make a server of each of his viewers.
             products = {hit.product.id for hit in named}
             for hit in index.find(IndicatorKind.COMPANY, fact.publisher):
                 if hit.product.id in products:
-                    yield _claim(hit, Basis.COMPANY, state, found, fact.publisher)
+                    yield claim_of(hit, Basis.MAKER, state, found, fact.publisher)
         if fact.signer:
-            for hit in _signed(index, fact.signer):
-                yield _claim(hit, Basis.SIGNER, state, found, fact.signer)
-
-
-def _process_claims(facts: Iterable[Found[Process]], index: Index) -> Iterator[Claim]:
-    for found in facts:
-        fact = found.fact
-        if fact.is_kernel:
-            continue
-        for hit, text, trusted in _process_hits(fact, index):
-            yield _claim(
-                hit,
-                Basis.PROCESS,
-                SightingState.RUNNING,
-                found,
-                text,
-                pid=fact.pid,
-                at_most=_trust(is_trusted=trusted),
-                context=fact.arguments if index.os is OsFamily.WINDOWS else "",
-            )
-        if fact.company:
-            for hit in index.find(IndicatorKind.COMPANY, fact.company):
-                yield _claim(hit, Basis.COMPANY, SightingState.RUNNING, found, fact.company, pid=fact.pid)
-        if fact.signer:
-            for hit in _signed(index, fact.signer):
-                yield _claim(hit, Basis.SIGNER, SightingState.RUNNING, found, fact.signer, pid=fact.pid)
-
-
-def _process_hits(fact: Process, index: Index) -> Iterable[tuple[Hit, str, bool]]:
-    """Return what a process meets, by what, and whether that is trusted; hosts have most processes in common."""
-    key = (fact.executable, fact.name, fact.arguments, fact.original_name)
-    known = index.process_hits.get(key)
-    if known is not None:
-        return known
-    name_program = program_of_windows if index.os is OsFamily.WINDOWS else program_of_process
-    program = name_program(fact.executable, fact.name, fact.arguments)
-    hits: list[tuple[Hit, str, bool]] = []
-    for name, trusted in program.names.items():
-        hits += [(hit, name, trusted) for hit in index.find(IndicatorKind.PROCESS, name)]
-    for path, trusted in program.paths.items():
-        hits += [(hit, path, trusted) for hit in index.find(IndicatorKind.EXECUTABLE, path)]
-    hits += [(hit, fact.name, False) for hit in index.cut_names.get(fact.name, ())]
-    if fact.original_name:
-        hits += [(hit, fact.original_name, True) for hit in _original(index, fact.original_name)]
-    if len(fact.arguments) <= _KEPT_LENGTH:
-        if len(index.process_hits) >= _KEPT:
-            index.process_hits.clear()
-        index.process_hits[key] = tuple(hits)
-    return hits
+            for hit in spoken_for(_signed(fact, fact.signer, index), {hit.product.id for hit, _ in hits}):
+                yield claim_of(hit, Basis.SIGNER, state, found, fact.signer)
 
 
 def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[Claim]:
@@ -186,31 +94,56 @@ def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[C
             state = SightingState.RUNNING if fact.is_running else SightingState.INSTALLED
         kind = IndicatorKind.LAUNCHD if fact.manager is ServiceManager.LAUNCHD else IndicatorKind.SERVICE
         hits = index.find(kind, fact.name)
+        if fact.manager is ServiceManager.LOGIN_ITEM:
+            # It is called by its app's name or id.
+            hits += index.find(IndicatorKind.BUNDLE_ID, fact.name) + index.find(IndicatorKind.DISPLAY_NAME, fact.name)
         if fact.manager in _WITHOUT_SUFFIX:
             hits += index.find(kind, f"{fact.name}.service")
         is_windows = index.os is OsFamily.WINDOWS
         context = (fact.command or "") if is_windows else ""
-        # A task or an entry of a start-up key is called whatever its maker likes; services have names of their own.
-        is_own = not is_windows or fact.manager is ServiceManager.WINDOWS_SERVICE
+        at_most = trust(is_trusted=_has_own_name(fact, index))
         for hit in hits:
-            yield _claim(
-                hit, Basis.SERVICE, state, found, fact.name, at_most=_trust(is_trusted=is_own), context=context
-            )
-        if fact.command:
-            program = (program_of_windows_command if is_windows else program_of_command)(fact.command)
-            for texts, kind in ((program.names, IndicatorKind.PROCESS), (program.paths, IndicatorKind.EXECUTABLE)):
-                for text in texts:
-                    for hit in index.find(kind, text):
-                        yield _claim(
-                            hit, Basis.SERVICE, state, found, text, at_most=Strength.SUPPORTING, context=context
-                        )
+            yield claim_of(hit, Basis.SERVICE, state, found, fact.name, at_most=at_most, context=context)
+        for hit, text in _command_hits(fact, index) if fact.command else ():
+            yield claim_of(hit, Basis.SERVICE, state, found, text, at_most=Strength.SUPPORTING, context=context)
+
+
+def _command_hits(service: Service, index: Index) -> Iterable[tuple[Hit, str]]:
+    """Return what the programs meet that a service starts, and by what; hosts have most of their services in common."""
+    command = service.command or ""
+    key = (service.manager in _APPLES, command)
+    known = index.command_hits.get(key)
+    if known is not None:
+        return known
+    program = _programs(service, index)
+    hits = [(hit, name) for name in program.names for hit in index.find(IndicatorKind.PROCESS, name)]
+    hits += [(hit, path) for path in program.paths for hit in index.find(IndicatorKind.EXECUTABLE, path)]
+    if len(command) <= KEPT_LENGTH:
+        if len(index.command_hits) >= KEPT:
+            index.command_hits.clear()
+        index.command_hits[key] = tuple(hits)
+    return hits
+
+
+def _has_own_name(service: Service, index: Index) -> bool:
+    """Tell whether a name is the service's: tasks, start-up entries and login items are called whatever one likes."""
+    if index.os is OsFamily.WINDOWS:
+        return service.manager is ServiceManager.WINDOWS_SERVICE
+    return service.manager is not ServiceManager.LOGIN_ITEM
+
+
+def _programs(service: Service, index: Index) -> Program:
+    command = service.command or ""
+    if index.os is OsFamily.WINDOWS:
+        return program_of_windows_command(command)
+    return program_of_launchd(command) if service.manager in _APPLES else program_of_command(command)
 
 
 def _listener_claims(facts: Iterable[Found[Listener]], index: Index) -> Iterator[Claim]:
     for found in facts:
         fact = found.fact
         for hit in index.ports.get((fact.protocol, fact.port), ()):
-            yield _claim(hit, Basis.LISTENER, SightingState.RUNNING, found, f"{fact.port}/{fact.protocol}")
+            yield claim_of(hit, Basis.LISTENER, SightingState.RUNNING, found, f"{fact.port}/{fact.protocol}")
 
 
 def _activation_claims(
@@ -239,8 +172,8 @@ def _container_claims(facts: Iterable[Found[Container]], index: Index) -> Iterat
             for hit in index.find(IndicatorKind.IMAGE, text):
                 # What an account says of its own containers makes no other process its product's.
                 pid = fact.pid if fact.user is None else None
-                trust = _trust(is_trusted=is_public)
-                yield _claim(hit, Basis.CONTAINER, state, found, fact.image, pid=pid, at_most=trust)
+                at_most = trust(is_trusted=is_public)
+                yield claim_of(hit, Basis.CONTAINER, state, found, fact.image, pid=pid, at_most=at_most)
 
 
 def image_name(image: str) -> tuple[str, bool]:
@@ -265,84 +198,34 @@ def _file_claims(facts: Iterable[Found[ProgramFile]], index: Index) -> Iterator[
     for found in facts:
         fact = found.fact
         for hit in index.find(IndicatorKind.FILE, fact.name):
-            at_most = _trust(is_trusted=fact.is_large)
-            yield _claim(hit, Basis.FILE, SightingState.INSTALLED, found, fact.path, at_most=at_most)
+            at_most = trust(is_trusted=fact.is_large)
+            yield claim_of(hit, Basis.FILE, SightingState.INSTALLED, found, fact.path, at_most=at_most)
 
 
 def _extension_claims(facts: Iterable[Found[BrowserExtension]], index: Index) -> Iterator[Claim]:
     for found in facts:
         for hit in index.find(IndicatorKind.EXTENSION, found.fact.identifier):
-            yield _claim(hit, Basis.EXTENSION, SightingState.INSTALLED, found, found.fact.identifier)
+            yield claim_of(hit, Basis.EXTENSION, SightingState.INSTALLED, found, found.fact.identifier)
 
 
-def _trace_claims(reading: Reading, index: Index) -> Iterator[Claim]:
-    """Take records of what ran, was installed, connected or was looked up for remains: nothing may be there."""
-    for ran in reading.found(ProgramTrace):
-        yield from _ran_traces(ran, index)
-    for installed in reading.found(ServiceInstallation):
-        for hit in index.find(IndicatorKind.SERVICE, installed.fact.name):
-            yield _trace(hit, installed, installed.fact.name, installed.fact.command)
-        yield from _named_traces(installed, started(installed.fact.command), index, installed.fact.command)
-    for connection in reading.found(ConnectionTrace):
-        yield from _named_traces(connection, [connection.fact.path], index)
-        # The destination of a connection that came in is the host itself.
-        if connection.fact.is_initiated:
-            yield from _domain_traces(connection, connection.fact.name, index)
-    for looked_up in reading.found(ResolvedName):
-        for name in dict.fromkeys((looked_up.fact.name.lower(), looked_up.fact.record.lower())):
-            yield from _domain_traces(looked_up, name, index)
-
-
-def _ran_traces(found: Found[ProgramTrace], index: Index) -> Iterator[Claim]:
-    yield from _named_traces(found, [found.fact.path], index)
-    for kind, text in (
-        (IndicatorKind.ORIGINAL_NAME, found.fact.original_name), (IndicatorKind.COMPANY, found.fact.company),
-    ):  # fmt: skip
-        for hit in index.find(kind, text) if text else ():
-            yield _trace(hit, found, text or "")
-
-
-def _domain_traces(found: Found[Any], name: str, index: Index) -> Iterator[Claim]:
-    for hit in index.find(IndicatorKind.DOMAIN, name) if name else ():
-        yield _trace(hit, found, name)
-
-
-def _named_traces(found: Found[Any], paths: Iterable[str], index: Index, context: str = "") -> Iterator[Claim]:
-    for path in paths:
-        for kind, text in ((IndicatorKind.PROCESS, base(path)), (IndicatorKind.EXECUTABLE, path)):
-            for hit in index.find(kind, text):
-                yield _trace(hit, found, text, context)
-
-
-def _trace(hit: Hit, found: Found[Any], text: str, context: str = "") -> Claim:
-    trust = Strength.SUPPORTING
-    return _claim(hit, Basis.TRACE, SightingState.RESIDUAL, found, text, at_most=trust, context=context)
-
-
-def feature_claims(reading: Reading, index: Index) -> Iterator[Claim]:
-    """Take a feature of the operating system that is switched on for a product, and its service's sockets for its own.
-
-    One that waits for whoever comes runs; one that a user has to start is installed. What is switched off is no product
-    on the host, whatever its service does.
-    """
-    services = {found.fact.name.lower(): found.fact.pid for found in reading.found(Service) if found.fact.pid}
-    for found in reading.found(RemoteManagement):
-        if not found.fact.is_enabled:
+def _setting_claims(facts: Iterable[Found[RemoteAccessSetting]], index: Index) -> Iterator[Claim]:
+    """Take a file of settings for what is left of its product at least; one claim for each file."""
+    seen: set[tuple[str, str]] = set()
+    for found in facts:
+        key = (found.fact.product, found.fact.file)
+        if key in seen:
             continue
-        for hit in index.find(IndicatorKind.FEATURE, found.fact.feature):
-            waits = found.fact.feature in _SERVICES_OF
-            state = SightingState.RUNNING if waits else SightingState.INSTALLED
-            claim = _claim(hit, Basis.FEATURE, state, found, found.fact.feature)
-            yield claim
-            held = {services.get(name.lower()) for name in _SERVICES_OF.get(found.fact.feature, ())} - {None}
-            ports = _PORTS_OF.get(found.fact.feature, frozenset()) | found.fact.ports
-            for socket in reading.found(Listener):
-                if socket.fact.port in ports and held.intersection(owner.pid for owner in socket.fact.owners):
-                    yield socket_claim(claim, Basis.ACTIVATION, socket)
+        seen.add(key)
+        names = dict.fromkeys((found.fact.file, short_root(found.fact.file)))
+        for hit in (hit for name in names for hit in index.find(IndicatorKind.PATH, name)):
+            if hit.product.id == found.fact.product:
+                yield claim_of(
+                    hit, Basis.SETTING, SightingState.RESIDUAL, found, found.fact.file, at_most=Strength.SUPPORTING
+                )
 
 
 def socket_claims(claims: Iterable[Claim], facts: Iterable[Found[Listener]]) -> Iterator[Claim]:
-    """Let a TCP socket that a recognised process holds support what its name says.
+    """Let a TCP socket that a recognised process holds support what its name or signer says.
 
     A name alone can be made up; a program of a server's name that accepts connections is one more kind of evidence,
     on whatever port. Weak names are not helped by it.
@@ -354,41 +237,22 @@ def socket_claims(claims: Iterable[Claim], facts: Iterable[Found[Listener]]) -> 
                 held.setdefault(owner.pid, []).append(found)
     best: dict[tuple[str, int], Claim] = {}
     for claim in claims:
-        if claim.basis is Basis.PROCESS and claim.pid in held and claim.strength is not Strength.WEAK:
+        if claim.pid in held and claim.strength is not Strength.WEAK and _names_program(claim):
             best.setdefault((claim.product, claim.pid), claim)
     for (_, pid), claim in best.items():
         for found in held[pid]:
             yield socket_claim(claim, Basis.LISTENER, found)
 
 
-def socket_claim(claim: Claim, basis: Basis, found: Found[Listener]) -> Claim:
-    """Let what speaks for a product speak for a socket of it too."""
-    text = f"{found.fact.port}/{found.fact.protocol}"
-    return _claim(claim.hit, basis, SightingState.RUNNING, found, text, at_most=Strength.SUPPORTING)
+def _names_program(claim: Claim) -> bool:
+    """Tell whether a claim names a program: by its file, what its maker called it, or a signature checked on it."""
+    if claim.basis is Basis.SIGNER:
+        return claim.signature is not None
+    return claim.basis is Basis.PROCESS or claim.hit.indicator.kind is IndicatorKind.ORIGINAL_NAME
 
 
-def _claim(
-    hit: Hit,
-    basis: Basis,
-    state: SightingState,
-    found: Found[Any],
-    text: str,
-    *,
-    pid: int | None = None,
-    at_most: Strength = Strength.STRONG,
-    context: str = "",
-) -> Claim:
-    strength = max(hit.indicator.strength, at_most, key=lambda strength: strength.rank)
-    return Claim(hit=hit, strength=strength, basis=basis, state=state, found=found, text=text, pid=pid, context=context)
-
-
-def _trust(*, is_trusted: bool) -> Strength:
-    return Strength.STRONG if is_trusted else Strength.SUPPORTING
-
-
-def _signed(index: Index, signer: str) -> list[Hit]:
+def _signed(fact: Software, signer: str, index: Index) -> list[Hit]:
+    """Return which makers' indicators the signer of a package meets; of one that is unsigned, its word is none."""
+    if index.os is OsFamily.WINDOWS:
+        return [hit for hit, _ in maker_hits(signer, index)] if fact.origin not in _UNSIGNED else []
     return [hit for kind in _APPLICATION_KINDS for hit in index.find(kind, signer)]
-
-
-def _original(index: Index, name: str) -> tuple[Hit, ...]:
-    return index.find(IndicatorKind.ORIGINAL_NAME, name)

@@ -15,12 +15,17 @@ from auditor.catalogue.product import (
     IndicatorKind,
     Listens,
     Product,
+    SettingFormat,
     Status,
     Strength,
     TenantRule,
+    Uninstall,
+    UnsafeSetting,
 )
 from auditor.model.host import OsFamily
 from auditor.model.sighting import Category, Role
+from auditor.model.succession import last_successors
+from auditor.model.verdict import Severity
 
 Plain = dict[str, Any]
 
@@ -38,6 +43,7 @@ def read_product(data: Mapping[str, Any]) -> Product:
         depth=Depth(data["depth"]),
         is_fallback=data.get("fallback", False),
         techniques=tuple(data["techniques"]),
+        software=tuple(data.get("software", ())),
         summary=" ".join(data["summary"].split()),
         listens=tuple(Listens(port=str(item["port"]), note=item.get("note", "")) for item in data.get("listens", ())),
         connects=tuple(
@@ -53,14 +59,21 @@ def read_product(data: Mapping[str, Any]) -> Product:
         indicators=tuple(one for item in data["indicators"] for one in _read_indicators(item)),
         tenants=tuple(
             TenantRule(
-                kinds=tuple(IndicatorKind(kind) for kind in item["kinds"]),
-                prefix=item["prefix"],
+                kinds=tuple(IndicatorKind(kind) for kind in item.get("kinds", ())),
+                setting=item.get("setting", ""),
+                prefix=item.get("prefix", ""),
                 alphabet=Alphabet(item["alphabet"]),
                 shortest=item.get("shortest", 1),
             )
             for item in data.get("tenants", ())
         ),
+        unsafe=tuple(_read_unsafe(item) for item in data.get("unsafe", ())),
+        uninstall={
+            OsFamily(family): tuple(_read_uninstall(item) for item in recipes)
+            for family, recipes in data.get("uninstall", {}).items()
+        },
         removal={OsFamily(family): tuple(steps) for family, steps in data.get("removal", {}).items()},
+        absent=dict(data.get("absent", {})),
         replaced_by=data.get("replaced_by"),
         brand_of=data.get("brand_of"),
     )
@@ -79,6 +92,32 @@ def _read_indicators(item: Mapping[str, Any]) -> Iterable[Indicator]:
         )
 
 
+def _read_unsafe(item: Mapping[str, Any]) -> UnsafeSetting:
+    return UnsafeSetting(
+        os=OsFamily(item["os"]),
+        file=item["file"],
+        format=SettingFormat(item["format"]),
+        key=item["key"],
+        when=str(item["when"]),
+        unless={key: tuple(str(one) for one in words) for key, words in item.get("unless", {}).items()},
+        severity=Severity(item.get("severity", Severity.MEDIUM)),
+        why=item["why"],
+        source=item["source"],
+        verified=date.fromisoformat(item["verified"]),
+    )
+
+
+def _read_uninstall(item: Mapping[str, Any]) -> Uninstall:
+    return Uninstall(
+        detect=item["detect"],
+        silent=item["silent"],
+        verify=item["verify"],
+        is_reversible=item["reversible"],
+        source=item["source"],
+        verified=date.fromisoformat(item["verified"]),
+    )
+
+
 def write_product(product: Product) -> Plain:
     """Write a product as plain data: every field, one value an indicator, ready for JSON."""
     return {
@@ -92,6 +131,7 @@ def write_product(product: Product) -> Plain:
         "depth": product.depth.value,
         "fallback": product.is_fallback,
         "techniques": list(product.techniques),
+        "software": list(product.software),
         "summary": product.summary,
         "listens": [{"port": item.port, "note": item.note} for item in product.listens],
         "connects": [
@@ -119,15 +159,49 @@ def write_product(product: Product) -> Plain:
         "tenants": [
             {
                 "kinds": [kind.value for kind in item.kinds],
+                "setting": item.setting,
                 "prefix": item.prefix,
                 "alphabet": item.alphabet.value,
                 "shortest": item.shortest,
             }
             for item in product.tenants
         ],
+        "unsafe": [_write_unsafe(item) for item in product.unsafe],
+        "uninstall": {
+            family.value: [_write_uninstall(item) for item in recipes]
+            for family, recipes in sorted(product.uninstall.items())
+        },
         "removal": {family.value: list(steps) for family, steps in sorted(product.removal.items())},
+        "absent": dict(sorted(product.absent.items())),
         "replaced_by": product.replaced_by,
         "brand_of": product.brand_of,
+    }
+
+
+def _write_unsafe(item: UnsafeSetting) -> Plain:
+    return {
+        "os": item.os.value,
+        "file": item.file,
+        "format": item.format.value,
+        "key": item.key,
+        "when": item.when,
+        # What most have not is left out: the digest of an older catalogue, as a bundle holds it, stays what it was.
+        **({"unless": {key: list(words) for key, words in sorted(item.unless.items())}} if item.unless else {}),
+        **({"severity": item.severity.value} if item.severity is not Severity.MEDIUM else {}),
+        "why": item.why,
+        "source": item.source,
+        "verified": item.verified.isoformat(),
+    }
+
+
+def _write_uninstall(item: Uninstall) -> Plain:
+    return {
+        "detect": item.detect,
+        "silent": item.silent,
+        "verify": item.verify,
+        "reversible": item.is_reversible,
+        "source": item.source,
+        "verified": item.verified.isoformat(),
     }
 
 
@@ -156,9 +230,11 @@ def catalogue_text(catalogue: Catalogue) -> str:
 def catalogue_of(text: str) -> Catalogue:
     """Read what ``catalogue_text`` wrote; ValueError when it is none."""
     try:
-        return make_catalogue(read_product(item) for item in json.loads(text))
+        catalogue = make_catalogue(read_product(item) for item in json.loads(text))
+        last_successors(catalogue.replaced_by)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a catalogue: {error!r}") from error
+    return catalogue
 
 
 def write_catalogue(catalogue: Catalogue) -> Plain:

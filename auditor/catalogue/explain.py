@@ -29,6 +29,7 @@ def explain(product: Product) -> dict[str, Any]:
         "status": told["status"],
         "fallback": told["fallback"],
         "techniques": told["techniques"],
+        "software": told["software"],
         "summary": told["summary"],
         "listens": told["listens"],
         "connects": told["connects"],
@@ -45,7 +46,10 @@ def explain(product: Product) -> dict[str, Any]:
             for item in indicators
         ],
         "tenants": told["tenants"],
+        "unsafe": told["unsafe"],
+        "uninstall": told["uninstall"],
         "removal": told["removal"],
+        "absent": told["absent"],
         "replaced_by": told["replaced_by"],
         "brand_of": told["brand_of"],
     }

@@ -6,9 +6,18 @@ from dataclasses import dataclass, field
 from auditor.catalogue.globs import Table
 from auditor.catalogue.product import Catalogue, Indicator, IndicatorKind, Product, parse_port
 from auditor.model.host import OsFamily
+from auditor.model.succession import last_successors
 
 COMM_LENGTH = 15
 """Characters of a process name that the Linux kernel keeps."""
+_MAXCOMLEN = 16
+"""Those that macOS keeps (sys/param.h)."""
+
+KEPT, KEPT_LENGTH = 4096, 512
+"""Looked-up processes, commands and signers that are remembered, and the length beyond which one is not.
+
+What a host says at length takes the memory that another's needs.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,7 +49,11 @@ class Index:
     names: dict[IndicatorKind, Table[Hit]] = field(default_factory=dict)
     """Everything else, by kind."""
     process_hits: dict[tuple[str | None, ...], tuple[tuple[Hit, str, bool], ...]] = field(default_factory=dict)
-    """What processes met before, by what they are known by; see ``claims``."""
+    """What processes met before, by what they are known by; see ``running``."""
+    signer_hits: dict[str, tuple[tuple[Hit, str], ...]] = field(default_factory=dict)
+    """What signers of programs met before, by the subject of the certificate (Windows)."""
+    command_hits: dict[tuple[bool, str], tuple[tuple[Hit, str], ...]] = field(default_factory=dict)
+    """What commands of services met before, by whether launchd reads them, and their text."""
 
     def find(self, kind: IndicatorKind, text: str) -> tuple[Hit, ...]:
         """Return the indicators of a kind that a text meets."""
@@ -48,6 +61,8 @@ class Index:
         return () if table is None else table.find(text)
 
 
+_COLLECTORS = {"brew": "homebrew"}
+"""Package managers whose collector is called otherwise."""
 _BUILT: dict[tuple[str, OsFamily], Index] = {}
 
 
@@ -62,6 +77,7 @@ def index_of(catalogue: Catalogue, family: OsFamily) -> Index:
 
 def _build(catalogue: Catalogue, family: OsFamily) -> Index:
     index = Index(os=family, fold=family is not OsFamily.LINUX)
+    length = _MAXCOMLEN if family is OsFamily.MACOS else COMM_LENGTH
     for hit in _hits(catalogue, family):
         kind, value = hit.indicator.kind, hit.indicator.value
         if kind is IndicatorKind.PORT:
@@ -70,18 +86,28 @@ def _build(catalogue: Catalogue, family: OsFamily) -> Index:
                 index.ports.setdefault((protocol, port), []).append(hit)
             continue
         if kind.is_package:
-            source = "software." + kind.value.removeprefix("package.")
+            name = kind.value.removeprefix("package.")
+            source = f"software.{_COLLECTORS.get(name, name)}"
             table = index.packages.setdefault(source, Table(fold=index.fold))
         else:
             table = index.names.setdefault(kind, Table(fold=index.fold))
         table.add(value, hit, hit.indicator.excluding)
-        if kind is IndicatorKind.PROCESS and len(value) > COMM_LENGTH and "*" not in value:
-            index.cut_names.setdefault(value[:COMM_LENGTH], []).append(hit)
+        if kind is IndicatorKind.PROCESS and len(value) > length and "*" not in value:
+            index.cut_names.setdefault(value[:length], []).append(hit)
     return index
 
 
+def is_cut_from(name: str, whole: str) -> bool:
+    """Tell whether a short name of a kernel's is what it keeps of a longer one, or all of it."""
+    return name == whole or (len(name) in (COMM_LENGTH, _MAXCOMLEN) and whole.startswith(name))
+
+
 def _hits(catalogue: Catalogue, family: OsFamily) -> Iterator[Hit]:
+    carrying = {product.id: product for product in catalogue.products}
+    successors = last_successors(catalogue.replaced_by)
     for product in catalogue.products:
+        # What shows a retired product shows the one that carries on: findings and exceptions are filed under it.
+        there = carrying[successors.get(product.id, product.id)]
         for position, indicator in enumerate(product.indicators):
             if indicator.os is family:
-                yield Hit(product=product, indicator=indicator, position=position)
+                yield Hit(product=there, indicator=indicator, position=position)

@@ -3,34 +3,36 @@
 How claims on one fact are settled: a strong one silences the others; else products that something else proves
 silence those that nothing does; else a single named product keeps it; else the fallback product that also claims it
 (``Unidentified VNC server``) takes it, so that one unknown thing is one sighting and not one for each product it
-might be. A listener on a known port counts for a fallback only while no process that holds it is recognised as
-something else; whose port it is cannot be ruled out by an unknown program's name, so it stays a suspicion.
+might be. What a program's valid signature says is not silenced: whoever has a file gives it its name. A listener on a
+known port counts for a fallback only while no process that holds it is recognised as something else; whose port it is
+cannot be ruled out by an unknown program's name, so it stays a suspicion.
 """
 
 from collections.abc import Iterable, Sequence
 
 from auditor.catalogue.belonging import Belongings
-from auditor.catalogue.claims import Basis, Claim, collect_claims, socket_claims
+from auditor.catalogue.claim import Basis, Claim
+from auditor.catalogue.claims import collect_claims, socket_claims
+from auditor.catalogue.holdings import holdings_of
 from auditor.catalogue.index import index_of
-from auditor.catalogue.product import Alphabet, Catalogue, Product, Strength
+from auditor.catalogue.masquerade import renamed_programs
+from auditor.catalogue.product import Catalogue, Product, Strength
+from auditor.catalogue.signatures import signatures_of
+from auditor.catalogue.tenants import Told, tenant_in, tenants_of_settings
+from auditor.catalogue.users import users_of
 from auditor.model.facts.network import Listener
-from auditor.model.facts.processes import Process, ProgramSignature
-from auditor.model.facts.remote_config import Tenant
+from auditor.model.facts.processes import Process
 from auditor.model.facts.software import Software
 from auditor.model.host import OsFamily
-from auditor.model.reading import Found, Reading
+from auditor.model.reading import Reading
 from auditor.model.sighting import Confidence, Quote, Sighting, SightingState
 
 QUOTES = 12
 """Quotes of claims a sighting carries at most, the strongest first."""
 
 _ENOUGH_SUPPORT = 2
-_ALPHABETS = {
-    Alphabet.HEX: frozenset("0123456789abcdefABCDEF"),
-    Alphabet.HOST: frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:"),
-    Alphabet.WORD: frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"),
-}
 _SOCKETS = (Basis.LISTENER, Basis.ACTIVATION)
+_UNSIGNED = ("software.homebrew", "software.receipts")
 _BASES = {basis: rank for rank, basis in enumerate(Basis)}
 _STATES = {state: rank for rank, state in enumerate(SightingState)}
 
@@ -45,9 +47,7 @@ def match(reading: Reading, catalogue: Catalogue) -> tuple[Sighting, ...]:
     by_product: dict[str, list[Claim]] = {}
     for claim in settled:
         by_product.setdefault(claim.product, []).append(claim)
-    told: dict[str, list[Found[Tenant]]] = {}
-    for found in reading.found(Tenant):
-        told.setdefault(found.fact.product, []).append(found)
+    told = tenants_of_settings(reading, catalogue)
     return tuple(
         sighting
         for _, group in sorted(by_product.items())
@@ -85,6 +85,19 @@ def _winners(rivals: Sequence[Claim], proven: set[str]) -> set[str]:
     everyone = {claim.product for claim in rivals}
     if len(everyone) == 1:
         return everyone
+    return _best(rivals, everyone, proven) | {claim.product for claim in rivals if _is_signed(claim)}
+
+
+def _is_signed(claim: Claim) -> bool:
+    """Tell whether it is what a valid signature of a program says, whose maker signs that product alone."""
+    return (
+        claim.basis is Basis.SIGNER
+        and claim.signature is not None
+        and claim.hit.indicator.strength is not Strength.WEAK
+    )
+
+
+def _best(rivals: Sequence[Claim], everyone: set[str], proven: set[str]) -> set[str]:
     strong = {claim.product for claim in rivals if claim.strength is Strength.STRONG}
     if strong:
         return strong
@@ -121,25 +134,25 @@ def _explains(holder: Claim, port: Claim) -> bool:
     return holder.strength is Strength.STRONG or holder.hit.product.category is port.hit.product.category
 
 
-def _sightings(reading: Reading, claims: Sequence[Claim], told: Sequence[Found[Tenant]]) -> list[Sighting]:
+def _sightings(reading: Reading, claims: Sequence[Claim], told: Sequence[Told]) -> list[Sighting]:
     """Make one sighting for each tenant of a product; claims that name none go to the first tenant."""
     product = claims[0].hit.product
     groups: dict[str | None, list[Claim]] = {}
     for claim in claims:
-        groups.setdefault(_tenant(product, claim, claim.text), []).append(claim)
+        groups.setdefault(tenant_in(product, claim.hit.indicator.kind, claim.text), []).append(claim)
     if set(groups) == {None}:
         # No name tells it: the command line may. Both together would make two instances of one.
         groups = {}
         for claim in claims:
-            groups.setdefault(_tenant(product, claim, claim.context), []).append(claim)
-    for found in told:
-        groups.setdefault(found.fact.tenant, [])
+            groups.setdefault(tenant_in(product, claim.hit.indicator.kind, claim.context), []).append(claim)
+    for tenant, _ in told:
+        groups.setdefault(tenant, [])
     nameless = groups.pop(None, [])
     if not groups:
         return [_sighting(reading, product, None, nameless, ())]
     made = []
     for position, tenant in enumerate(sorted(name for name in groups if name is not None)):
-        quotes = tuple(reading.quote(found) for found in told if found.fact.tenant == tenant)
+        quotes = tuple(reading.quote(found) for name, found in told if name == tenant)
         # A tenant that only a file names shares what shows the product; one that names show stands on its own.
         own = groups[tenant] or list(nameless or claims)
         if position == 0 and groups[tenant]:
@@ -160,19 +173,30 @@ def _sighting(
         if len(quotes) >= QUOTES:
             break
         quotes[reading.quote(claim.found)] = None
+        if claim.signature is not None:
+            quotes[reading.quote(claim.signature)] = None
     quotes |= dict.fromkeys(extra)
+    pids = _pids(reading, claims)
+    confidence = _confidence(claims)
+    renamed = renamed_programs(product, claims, reading.os)
+    is_sure = confidence is Confidence.CONFIRMED
     return Sighting(
         product=product.id,
         name=product.name,
         category=product.category,
         role=product.role,
         state=state,
-        confidence=_confidence(claims),
+        confidence=confidence,
         version=_version(claims),
         tenant=tenant,
-        pids=_pids(reading, claims),
+        pids=pids,
+        renamed=tuple(sorted({*renamed.by_name, *renamed.by_signature})) if is_sure else renamed.by_name,
+        perhaps_renamed=() if is_sure else renamed.by_signature,
         signers=_signers(reading, claims),
+        users=users_of(reading, claims, pids),
         sockets=tuple(sorted({(claim.found.section, claim.found.line) for claim in claims if claim.basis in _SOCKETS})),
+        holdings=holdings_of(claims),
+        places=frozenset((claim.found.section, claim.found.line) for claim in claims),
         proof=tuple(quotes),
     )
 
@@ -197,7 +221,8 @@ def _confidence(claims: Sequence[Claim]) -> Confidence:
 
 def _version(claims: Sequence[Claim]) -> str | None:
     """Take the version of the package that the product names first."""
-    packages = [claim for claim in claims if claim.basis is Basis.PACKAGE and isinstance(claim.found.fact, Software)]
+    sources = (Basis.PACKAGE, Basis.RECEIPT)
+    packages = [claim for claim in claims if claim.basis in sources and isinstance(claim.found.fact, Software)]
     packages.sort(key=lambda claim: (claim.strength.rank, claim.hit.position))
     found = next((claim.found.fact.version for claim in packages if claim.found.fact.version), None)
     # AnyDesk puts two letters before its number on Windows: `ad 8.0.10`.
@@ -221,7 +246,8 @@ def _pids(reading: Reading, claims: Sequence[Claim]) -> tuple[int, ...]:
             for owner in found.fact.owners
         }
         pids |= {owner.pid for found in ports for owner in found.fact.owners} - others
-    return tuple(sorted(pids))
+    # The first process of a Mac holds sockets for others, and is none of them.
+    return tuple(sorted(pids - {1} if reading.os is OsFamily.MACOS else pids))
 
 
 def _signers(reading: Reading, claims: Sequence[Claim]) -> tuple[str, ...] | None:
@@ -229,16 +255,16 @@ def _signers(reading: Reading, claims: Sequence[Claim]) -> tuple[str, ...] | Non
 
     Windows checks the signature of a program (``processes.signers``); a package's source says who signed the package.
     """
-    checked = {one.path.lower(): one for one in reading.of(ProgramSignature)}
+    signatures = signatures_of(reading)
     found: set[str] = set()
     for claim in claims:
         fact = claim.found.fact
         if isinstance(fact, Process):
-            signature = checked.get((fact.executable or "").lower())
-            signer = signature.signer if signature is not None and signature.is_valid else fact.signer
+            row = signatures.of(fact)
+            signer = row.fact.signer if row is not None and row.fact.is_valid else fact.signer
         elif isinstance(fact, Software) and claim.basis in (Basis.PACKAGE, Basis.SIGNER):
             signer = fact.signer
-            if signer is None and reading.os is OsFamily.WINDOWS:
+            if signer is None and (reading.os is OsFamily.WINDOWS or fact.source in _UNSIGNED):
                 continue  # a list of what is installed names nobody; the program that runs does
         else:
             continue
@@ -250,18 +276,3 @@ def _signers(reading: Reading, claims: Sequence[Claim]) -> tuple[str, ...] | Non
 
 def _weight(claim: Claim) -> tuple[int, int, str, int]:
     return claim.strength.rank, _BASES[claim.basis], claim.found.section, claim.found.line
-
-
-def _tenant(product: Product, claim: Claim, text: str) -> str | None:
-    """Read the tenant out of what met the indicator, or of the command line that it stands in."""
-    for rule in product.tenants:
-        if claim.hit.indicator.kind not in rule.kinds:
-            continue
-        _, prefix, rest = text.partition(rule.prefix)
-        if not prefix:
-            continue
-        alphabet = _ALPHABETS[rule.alphabet]
-        length = next((at for at, character in enumerate(rest) if character not in alphabet), len(rest))
-        if length >= rule.shortest:
-            return rest[:length]
-    return None

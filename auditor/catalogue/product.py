@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from auditor.model.host import OsFamily
 from auditor.model.sighting import Category, Role
+from auditor.model.verdict import Severity
 
 
 class IndicatorKind(StrEnum):
@@ -41,12 +42,16 @@ class IndicatorKind(StrEnum):
     """Original file name in the version resource (Windows)."""
     COMPANY = "company"
     """Company name in the version resource, or publisher in an uninstall key (Windows): a maker's word of itself."""
+    PRODUCT_NAME = "product_name"
+    """Product name in the version resource (Windows): a maker's word of itself, as the company is."""
     FEATURE = "feature"
     """Remote-access feature of the operating system that is switched on: ``remote desktop``."""
     PROCESS = "process"
     """Name of a program: of its file, of the process, or of the script an interpreter runs."""
     EXECUTABLE = "executable"
     """Path of a program, or of the script an interpreter runs."""
+    ARGUMENTS = "arguments"
+    """Command line of a process, its first word included: what tells a mode of a program, or a renamed program."""
     SERVICE = "service"
     """Name of a unit, init script, task or service."""
     LAUNCHD = "launchd"
@@ -55,6 +60,8 @@ class IndicatorKind(StrEnum):
     """File or folder that the product leaves on the disk."""
     DOMAIN = "domain"
     """Name it connects to."""
+    WIRE = "wire"
+    """What a listener says first, as printable text: ``RFB 003.008``."""
     PORT = "port"
     """Port or range it listens on: ``5900`` or ``5900-5937``, TCP unless ``/udp`` follows."""
 
@@ -98,11 +105,26 @@ class Depth(StrEnum):
     """How far the catalogue goes for a product."""
 
     A = "A"
-    """Recognised, settings and tenant known, removal tested."""
+    """The same, with ports, domains, tenant, unsafe settings and removal, or with why it has none of one."""
     B = "B"
-    """Recognised, settings or tenant known."""
+    """Recognised by several sorts of evidence on each system that a host side of it exists for, as far as is known."""
     C = "C"
     """Recognised only."""
+
+
+class SettingFormat(StrEnum):
+    """How a file of settings is written."""
+
+    INI = "ini"
+    TOML = "toml"
+    JSON = "json"
+    XML = "xml"
+    PLIST = "plist"
+    REGISTRY = "registry"
+    KEY_VALUE = "key_value"
+    """A key and a value a line, parted by ``=``, ``:`` or spaces."""
+    ARGUMENTS = "arguments"
+    """A command line."""
 
 
 class Alphabet(StrEnum):
@@ -113,6 +135,8 @@ class Alphabet(StrEnum):
     """Letters, digits, ``-`` and ``_``."""
     HOST = "host"
     """The same, ``.`` and ``:``."""
+    TEXT = "text"
+    """Whatever can be printed, blanks too: names of accounts and companies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +161,14 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantRule:
-    """How a name tells whose instance a product reports to."""
+    """How a name or a setting tells whose instance a product reports to."""
 
-    kinds: tuple[IndicatorKind, ...]
-    """Kinds of indicator whose matched text it reads."""
-    prefix: str
-    """What stands before the tenant."""
+    kinds: tuple[IndicatorKind, ...] = ()
+    """Kinds of indicator whose matched text it reads; none where it reads a setting."""
+    setting: str = ""
+    """Key of the setting whose value it reads; empty where it reads names."""
+    prefix: str = ""
+    """What stands before the tenant; empty where a setting is nothing but the tenant."""
     alphabet: Alphabet
     """Characters the tenant is made of; it ends at the first other one."""
     shortest: int = 1
@@ -176,6 +202,50 @@ class Connects:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnsafeSetting:
+    """A setting of a product that opens more than it should."""
+
+    os: OsFamily
+    """Where it holds."""
+    file: str
+    """File or registry key that holds it; ``*`` stands for any characters."""
+    format: SettingFormat
+    """How the file is written."""
+    key: str
+    """Name of the setting, section first where there are sections."""
+    when: str
+    """Value that is unsafe, or ``absent`` (or empty), ``set`` (to whatever it be), ``empty``, ``not VALUE``."""
+    unless: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Settings of the same file by which it is safe all the same, each with such words; ``*`` for any characters."""
+    severity: Severity = Severity.MEDIUM
+    """How much it matters: high where it gives remote control to whoever asks."""
+    why: str
+    """What it opens."""
+    source: str
+    """What it was read from."""
+    verified: date
+    """When it was last compared with its source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uninstall:
+    """How a product is removed without anybody at the screen."""
+
+    detect: str
+    """What shows that this recipe applies."""
+    silent: str
+    """Command that removes it and asks nothing."""
+    verify: str
+    """What shows that it is gone."""
+    is_reversible: bool
+    """Whether installing it again brings back what it was, its enrolment included."""
+    source: str
+    """What it was read from."""
+    verified: date
+    """When it was last compared with its source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """Remote-access software as the catalogue knows it."""
 
@@ -199,6 +269,8 @@ class Product:
     """Whether it only stands for what no other product explains."""
     techniques: tuple[str, ...]
     """ATT&CK techniques it is used for."""
+    software: tuple[str, ...] = ()
+    """ATT&CK ids of it as software, such as ``S0591``."""
     summary: str
     """What it is, in our words."""
     listens: tuple[Listens, ...] = ()
@@ -209,8 +281,14 @@ class Product:
     """Ways to recognise it."""
     tenants: tuple[TenantRule, ...] = ()
     """Ways to tell whose instance it is."""
+    unsafe: tuple[UnsafeSetting, ...] = ()
+    """Settings that open more than they should."""
+    uninstall: dict[OsFamily, tuple[Uninstall, ...]] = field(default_factory=dict)
+    """Recipes to remove it unattended, by operating system."""
     removal: dict[OsFamily, tuple[str, ...]] = field(default_factory=dict)
     """Steps to remove it by hand, in words, by operating system."""
+    absent: dict[str, str] = field(default_factory=dict)
+    """Parts that it has none of (``ports``, ``domains``, ``tenants``, ``unsafe``, ``uninstall``), each with why."""
     replaced_by: str | None = None
     """Id that carries on when this one is retired."""
     brand_of: str | None = None
@@ -242,6 +320,16 @@ class Catalogue:
     def product(self, product_id: str) -> Product | None:
         """Return a product by its id."""
         return next((product for product in self.products if product.id == product_id), None)
+
+    @property
+    def replaced_by(self) -> dict[str, str]:
+        """Return what each retired product says replaces it, where that is a product of this catalogue."""
+        there = {product.id for product in self.products}
+        return {
+            product.id: product.replaced_by
+            for product in self.products
+            if product.replaced_by is not None and product.replaced_by in there
+        }
 
 
 _LAST_PORT = 65535

@@ -6,7 +6,7 @@ was really started; for an interpreter it is the script that counts.
 
 from dataclasses import dataclass
 
-from auditor.catalogue.index import COMM_LENGTH
+from auditor.catalogue.index import is_cut_from
 from auditor.catalogue.windows_command import started
 
 _INTERPRETERS = frozenset(
@@ -71,14 +71,14 @@ def program_of_process(executable: str | None, name: str, arguments: str) -> Pro
     first_base = base(first)
     program = base(executable) if executable else ""
     script, through_shell = _script(program or first_base or name, words)
-    if executable:
+    if executable and program:
         names[program] = True
         paths[executable] = True
-    agrees = not executable and bool(first_base) and name == first_base[:COMM_LENGTH]
+    agrees = not executable and bool(first_base) and is_cut_from(name, first_base)
     if script:
         script_base = base(script)
         # Without the file, the short name has to be the interpreter's or the script's for the script to count.
-        is_trusted = not through_shell and (bool(executable) or agrees or name == script_base[:COMM_LENGTH])
+        is_trusted = not through_shell and (bool(executable) or agrees or is_cut_from(name, script_base))
         _add(names, script_base, is_trusted=is_trusted)
         _add(paths, script, is_trusted=is_trusted)
     if first:
@@ -140,9 +140,31 @@ def _started(words: list[str]) -> list[str]:
     return [program]
 
 
+def launchd_program(command: str) -> str:
+    """Return the program of a job of launchd, or of a login item: its first word, quoted where it holds a blank."""
+    command = command[:_ENOUGH].strip()
+    return command[1:].partition('"')[0] if command.startswith('"') else command.partition(" ")[0]
+
+
+def program_of_launchd(command: str) -> Program:
+    """Name the programs that a job of launchd, or a login item, starts: what a shell would part, it does not."""
+    said = program_of_command(command)
+    whole = launchd_program(command)
+    if not whole:
+        return said
+    return Program(names={**said.names, base(whole).removesuffix(".app"): False}, paths={**said.paths, whole: False})
+
+
 def base(path: str) -> str:
     """Return the last part of a path of any operating system."""
     return path.rpartition("/")[2].rpartition("\\")[2]
+
+
+def is_interpreter(program: str) -> bool:
+    """Tell whether a program runs what somebody else wrote: ``python3.11``, ``sh``. What it runs is what counts."""
+    # On macOS it is called Python, for it is an app.
+    program = program.lower()
+    return program in _INTERPRETERS or program.rstrip("0123456789.") in _INTERPRETERS
 
 
 def _add(texts: dict[str, bool], text: str, *, is_trusted: bool) -> None:
@@ -152,8 +174,9 @@ def _add(texts: dict[str, bool], text: str, *, is_trusted: bool) -> None:
 
 def _script(program: str, words: list[str]) -> tuple[str, bool]:
     """Return the script an interpreter runs, and whether it is only the first word of a shell's ``-c``."""
+    program = program.lower()
     kind = program.rstrip("0123456789.")
-    if program not in _INTERPRETERS and kind not in _INTERPRETERS:
+    if not is_interpreter(program):
         return "", False
     through_shell = False
     for word in words[1:]:
@@ -162,3 +185,12 @@ def _script(program: str, words: list[str]) -> tuple[str, bool]:
         elif word != "exec":
             return word, through_shell
     return "", False
+
+
+_ROOTS = {"HKEY_LOCAL_MACHINE": "HKLM", "HKEY_CURRENT_USER": "HKCU", "HKEY_USERS": "HKU"}
+
+
+def short_root(path: str) -> str:
+    """Return a path of the registry with the short name of its root (``HKLM``); any other path as it is."""
+    root, backslash, rest = path.partition("\\")
+    return f"{_ROOTS[root.upper()]}{backslash}{rest}" if root.upper() in _ROOTS else path

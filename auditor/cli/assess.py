@@ -21,8 +21,9 @@ from auditor.report.rows import instant
 from auditor.report.stored_run import stored_run
 from auditor.report.visible import visible
 from auditor.report.writing import write_report
-from auditor.run.audit import exit_code, history_text
+from auditor.run.audit import exit_code
 from auditor.run.bundle import evidence_format
+from auditor.run.history import history_text
 from auditor.run.manifest import write_manifest
 from auditor.run.merge import in_order
 from auditor.run.open_bundle import Bundle
@@ -39,11 +40,12 @@ def _options(parser: ArgumentParser) -> None:
         "evidence", nargs="+", metavar="EVIDENCE|RUN", help="folder of a run or of evidence, or a run's id"
     )
     parser.add_argument(
-        "-p", "--policy", type=Path, metavar="FILE", help="judge by this policy (default: the sealed one)"
+        "-p", "--policy", type=Path, metavar="FILE|PACK", help="judge by this policy (default: the sealed one)"
     )
     parser.add_argument(
         "--exceptions", type=Path, metavar="FILE", help="by these exceptions (default: the sealed ones)"
     )
+    parser.add_argument("--people", type=Path, metavar="FILE", help="by these people's keys (default: the sealed ones)")
     parser.add_argument("--as-of", metavar="INSTANT", help="as of this instant, such as 2027-03-31T12:00:00Z")
     parser.add_argument("-o", "--output", type=Path, default=Path("reports"), metavar="DIR", help="where reports go")
     parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
@@ -55,6 +57,7 @@ def _run(options: Namespace) -> int:
     given = Given(
         policy=options.policy,
         exceptions=options.exceptions,
+        people=options.people,
         as_of=None if options.as_of is None else _instant(options.as_of),
     )
     check_writable(options.output)

@@ -25,17 +25,17 @@ from auditor.cli.report import chosen_formats
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
-from auditor.controls.registry import controls
 from auditor.errors import OutputError, UsageError
 from auditor.inventory.scope import fix_scope, local_host
 from auditor.model.host import Host, Scope
-from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
 from auditor.run.audit import Sealed, close_run, exit_code, new_run
+from auditor.run.bundle import INPUT_FILES
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
+from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -52,8 +52,13 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument("-i", "--inventory", metavar="FILE", help="CSV, YAML or Ansible inventory (file or folder)")
     add_vault_options(parser)
     parser.add_argument("--limit", metavar="PATTERN", help="narrow the patterns down further")
-    parser.add_argument("-p", "--policy", type=Path, metavar="FILE", help="policy file (default: policies/policy.yml)")
+    parser.add_argument(
+        "-p", "--policy", type=Path, metavar="FILE|PACK", help="policy file or pack (default: policies/policy.yml)"
+    )
     parser.add_argument("--exceptions", type=Path, metavar="FILE", help="exceptions (default: policies/exceptions.yml)")
+    parser.add_argument(
+        "--people", type=Path, metavar="FILE", help="whose signatures count (default: policies/people.yml)"
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("reports"), metavar="DIR", help="where reports go")
     parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
     parser.add_argument(
@@ -120,15 +125,15 @@ def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared
 def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None, store: Store) -> _Prepared:
     """Read and check every input; with a run to go on with, its own sealed inputs."""
     catalogue = load_catalogue()
-    products, known = [product.id for product in catalogue.products], list(controls())
     if run is None:
-        policy_file = locate("policy.yml", options.policy)
-        exceptions_file = locate("exceptions.yml", options.exceptions)
-        policy_text, exceptions_text = read_text(policy_file), read_text(exceptions_file)
+        files = RuleFiles(
+            policy=_located("policy.yml", options.policy),
+            exceptions=_located("exceptions.yml", options.exceptions),
+            people=_located("people.yml", options.people),
+        )
         as_of = datetime.now(UTC).replace(microsecond=0)
     else:
-        policy_file, exceptions_file = Path("policy.yml"), Path("exceptions.yml")
-        policy_text, exceptions_text = store.text(run.inputs["policy"]), store.text(run.inputs["exceptions"])
+        files = _sealed(store, run)
         as_of = datetime.fromisoformat(run.as_of)
         if run.tool_version != __version__:
             raise UsageError(
@@ -136,22 +141,35 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
             )
         if run.inputs["catalogue"] != catalogue.sha256:
             raise UsageError(f"run {run.id} rests on another catalogue than this auditor's; start a new run")
-    policy = parse_policy(policy_text, policy_file, products=products)
-    exceptions = parse_exceptions(exceptions_text, exceptions_file, controls=known, settings=policy.settings)
+    rules = rules_of(files, catalogue, as_of)
     scope, hosts = chosen_scope(options, run)
     for line in ignored_arguments(scope.hosts):
         say(options, line)
     return _Prepared(
         scope=scope,
-        rules=Rules(policy=policy, exceptions=exceptions, catalogue=catalogue, as_of=as_of),
+        rules=rules,
         sealed=Sealed(
-            policy=policy_text,
-            exceptions=exceptions_text,
+            policy=files.policy.text,
+            exceptions=files.exceptions.text,
+            people=None if files.people is None else files.people.text,
             catalogue=catalogue_text(catalogue),
             population=chosen_population(options, hosts, scope),
         ),
         formats=formats,
     )
+
+
+def _located(name: str, named: Path | None) -> RuleFile:
+    file = locate(name, named)
+    return RuleFile(text=read_text(file), file=file)
+
+
+def _sealed(store: Store, run: RunRecord) -> RuleFiles:
+    """Return the rules that a run was begun with."""
+    texts = {
+        name: RuleFile(text=store.text(sha256), file=Path(INPUT_FILES[name])) for name, sha256 in run.inputs.items()
+    }
+    return RuleFiles(policy=texts["policy"], exceptions=texts["exceptions"], people=texts.get("people"))
 
 
 def chosen_scope(options: Namespace, run: RunRecord | None) -> tuple[Scope, tuple[Host, ...]]:
@@ -181,7 +199,8 @@ def _resumable(store: Store, options: Namespace) -> RunRecord:
         raise UsageError(f"run {run.id} is finished; `auditor report {run.id}` writes its reports")
     if "patterns" not in run.options:
         raise UsageError(f"run {run.id} judged evidence that was there, and was ended: `auditor assess` judges it anew")
-    if options.patterns or options.inventory or options.limit or options.policy or options.exceptions:
+    rules = options.policy or options.exceptions or options.people
+    if options.patterns or options.inventory or options.limit or rules:
         raise UsageError("--resume goes on with what the run was asked: leave patterns, -i, --limit and -p out")
     if options.population:
         raise UsageError("--resume goes on with the population that the run was begun with: leave --population out")

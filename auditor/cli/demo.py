@@ -20,19 +20,18 @@ from auditor.cli.population import population
 from auditor.cli.report import chosen_formats
 from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
-from auditor.controls.registry import controls
 from auditor.errors import HostError, Reason
 from auditor.inventory.scope import fix_scope
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
-from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
 from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
 from auditor.run.fanout import Course
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
+from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from auditor.store.store import Store
 from auditor.transport.choose import Transports
 
@@ -78,25 +77,23 @@ def _recorded(folder: Path) -> _Recorded:
     return _Recorded(hosts=hosts, silent=silent, when=datetime.fromisoformat(fleet["recorded"]))
 
 
+def _file(file: Path) -> RuleFile:
+    return RuleFile(text=file.read_text(encoding="utf-8"), file=file)
+
+
 def _run(options: Namespace) -> int:
     formats = chosen_formats(options.format)
     with as_file(files("auditor") / "demo") as folder, tempfile.TemporaryDirectory(prefix="auditor-demo-") as place:
         recorded = _recorded(folder)
-        policy_file, exceptions_file = folder / "policy.yml", folder / "exceptions.yml"
         catalogue = load_catalogue()
-        texts = policy_file.read_text(encoding="utf-8"), exceptions_file.read_text(encoding="utf-8")
-        policy = parse_policy(texts[0], policy_file, products=[product.id for product in catalogue.products])
-        rules = Rules(
-            policy=policy,
-            exceptions=parse_exceptions(texts[1], exceptions_file, controls=list(controls()), settings=policy.settings),
-            catalogue=catalogue,
-            as_of=recorded.when,
-        )
+        policy, exceptions, people = (_file(folder / f"{name}.yml") for name in ("policy", "exceptions", "people"))
+        rules = rules_of(RuleFiles(policy=policy, exceptions=exceptions, people=people), catalogue, recorded.when)
         export = (folder / "population.csv").read_text(encoding="utf-8")
         names = [host.name for host in recorded.hosts]
         sealed = Sealed(
-            policy=texts[0],
-            exceptions=texts[1],
+            policy=policy.text,
+            exceptions=exceptions.text,
+            people=people.text,
             catalogue=catalogue_text(catalogue),
             population=population(export, Path("population.csv"), recorded.hosts, names),
         )

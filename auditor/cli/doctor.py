@@ -21,9 +21,9 @@ from auditor.cli.stored import add_store_option
 from auditor.cli.terminal import FORMATS, print_rows, say
 from auditor.errors import HostError, UsageError
 from auditor.inventory.scope import fix_scope, local_host
-from auditor.model.case import History
 from auditor.model.host import Host, Scope, host_facts
 from auditor.model.pacing import Pacing
+from auditor.model.past import History
 from auditor.model.probe import RawOutput
 from auditor.model.rung import Rung
 from auditor.policy.load import parse_policy
@@ -53,7 +53,9 @@ def _options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-i", "--inventory", metavar="FILE", help="CSV, YAML or Ansible inventory (file or folder)")
     add_vault_options(parser)
-    parser.add_argument("-p", "--policy", type=Path, metavar="FILE", help="policy file (default: policies/policy.yml)")
+    parser.add_argument(
+        "-p", "--policy", type=Path, metavar="FILE|PACK", help="policy file or pack (default: policies/policy.yml)"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="hosts asked at once (default: the policy's)")
     parser.add_argument(
         "--deadline", type=float, default=60.0, metavar="S", help="seconds a host may take (default: 60)"

@@ -17,8 +17,13 @@ from auditor.located import did_you_mean
 from auditor.model.host import OsFamily
 from auditor.report.stored_run import stored_run
 from auditor.report.visible import visible
+from auditor.store.record import named
 
 _SHORTEST = 6
+_LIFE = (
+    *("fingerprint", "control", "severity", "state", "exception", "owner", "first_seen", "failing_since", "opened_by"),
+    *("due", "reopened", "closed_at", "closed_by"),
+)
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -66,11 +71,11 @@ def _finding(options: Namespace) -> None:
         if len(found) != 1:
             many = "no finding" if not found else f"{len(found)} findings"
             raise UsageError(f"{many} of run {run.id} with a fingerprint that begins {options.what!r}")
-        finding = found[0]
+        finding = named(found[0], run=run.id, as_of=run.as_of)
         host = next(row for row in rows.hosts() if row["host"] == finding["host"])
     print(heading(f"{finding['host']}: {visible(finding['reason'])}", options))
-    for name in ("fingerprint", "control", "severity", "state", "first_seen", "failing_since", "owner"):
-        print(f"  {name.replace('_', ' '):14}{finding[name] if finding[name] is not None else '-'}")
+    for name in _LIFE:
+        print(f"  {name.replace('_', ' '):14}{visible(_said(finding, name))}")
     for violation in _violations(host, finding["fingerprint"]):
         print("\nEvidence")
         for quote in violation["proof"]:
@@ -78,6 +83,15 @@ def _finding(options: Namespace) -> None:
         print("\nWhat to do")
         for number, step in enumerate(violation["remediation"], 1):
             print(f"  {number}. {visible(step)}")
+
+
+def _said(finding: dict[str, Any], name: str) -> str:
+    value = finding[name]
+    if name == "due" and finding["overdue"]:
+        return f"{value}, overdue"
+    if name == "closed_by" and value is not None:
+        return f"{value['kind']} {value['id']}"
+    return "-" if value is None else str(value)
 
 
 def _violations(host: dict[str, Any], fingerprint: str) -> list[dict[str, Any]]:

@@ -20,9 +20,9 @@ from auditor.cli.terminal import say
 from auditor.errors import HostError, Reason, UsageError
 from auditor.inventory.scope import fix_scope
 from auditor.located import did_you_mean
-from auditor.model.case import History
 from auditor.model.evidence import Delivery
 from auditor.model.host import ConnectionKind, Host, host_facts
+from auditor.model.past import History
 from auditor.model.probe import RawOutput
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import bundled

@@ -5,8 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import contextmanager, suppress
 
 INTERRUPTED = 130
 """Exit code of a run that was interrupted."""
@@ -20,15 +19,37 @@ def on_interrupt(first: Callable[[], None], said: str | None) -> Iterator[None]:
 
     Nothing is lost at the second: each host is kept in one transaction, and what hosts under way were about
     to answer is asked again when the run goes on.
+
+    A thread of its own is told, through a pipe that the signal itself writes to. A handler in Python runs only
+    when the main thread comes to it, and a signal that arrives just before that thread waits for a lock, or
+    that the kernel hands to another thread, would be seen when a host answers, which may be minutes later.
     """
     is_ours = threading.current_thread() is threading.main_thread()
     if not is_ours or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield
         return
-    is_asked = False
+    told, telling = os.pipe()
+    os.set_blocking(telling, False)  # what a signal writes must never wait
+    watcher = threading.Thread(target=_watch, args=(told, first, said), name="interrupts", daemon=True)
+    watcher.start()
+    pipe_before = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
+    before = signal.signal(signal.SIGINT, lambda _signal, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.set_wakeup_fd(pipe_before)
+        os.close(telling)
+        watcher.join()
+        os.close(told)
 
-    def handle(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal is_asked
+
+def _watch(told: int, first: Callable[[], None], said: str | None) -> None:
+    """Act on every interrupt that the pipe tells, until its other end is closed."""
+    is_asked = False
+    while signals := os.read(told, 1):
+        if signals[0] != signal.SIGINT:
+            continue
         if is_asked:
             _tell("")
             os._exit(INTERRUPTED)
@@ -37,14 +58,9 @@ def on_interrupt(first: Callable[[], None], said: str | None) -> Iterator[None]:
         if said is not None:
             _tell(said)
 
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
 
 def _tell(text: str) -> None:
-    """Write to standard error past its buffer, which the code that the signal came into may be filling."""
+    """Write to standard error past its buffer, which another thread may be filling."""
     clear = _CLEAR if sys.stderr.isatty() else ""
-    os.write(2, f"{clear}{text}\n".encode())
+    with suppress(OSError):  # whoever closed it does not want to know
+        os.write(2, f"{clear}{text}\n".encode())

@@ -13,9 +13,7 @@ from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.product import Catalogue
 from auditor.cli.files import read_text
 from auditor.controls.attack import attack_data, attack_of
-from auditor.controls.registry import controls
 from auditor.errors import UsageError
-from auditor.policy.load import parse_exceptions, parse_policy
 from auditor.policy.locate import locate
 from auditor.run.audit import Population, Sealed
 from auditor.run.merge import merged, merged_history
@@ -23,6 +21,7 @@ from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
 from auditor.run.reassess import Judging, begin_again, reassess
+from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -35,6 +34,8 @@ class Given:
     """Policy file."""
     exceptions: Path | None = None
     """Exceptions file."""
+    people: Path | None = None
+    """People file."""
     as_of: datetime | None = None
     """Instant to judge at."""
 
@@ -57,16 +58,18 @@ def rules_for(bundles: Sequence[Bundle], given: Given) -> Ruled:
     """Return the rules: what is given, else what one bundle was judged by, else the working folder's."""
     own = bundles[0] if len(bundles) == 1 and bundles[0].is_judged else None
     catalogue = _catalogue(bundles)
-    policy_text, policy_file = _text(given.policy, own, "policy")
-    exceptions_text, exceptions_file = _text(given.exceptions, own, "exceptions")
-    parsed = parse_policy(policy_text, policy_file, products=[product.id for product in catalogue.products])
-    excused = parse_exceptions(exceptions_text, exceptions_file, controls=list(controls()), settings=parsed.settings)
+    files = RuleFiles(
+        policy=_file(given.policy, own, "policy"),
+        exceptions=_file(given.exceptions, own, "exceptions"),
+        people=_people(given.people, own),
+    )
     latest = max(bundle.as_of for bundle in bundles)
     return Ruled(
-        rules=Rules(policy=parsed, exceptions=excused, catalogue=catalogue, as_of=given.as_of or latest),
+        rules=rules_of(files, catalogue, given.as_of or latest),
         sealed=Sealed(
-            policy=policy_text,
-            exceptions=exceptions_text,
+            policy=files.policy.text,
+            exceptions=files.exceptions.text,
+            people=None if files.people is None else files.people.text,
             catalogue=catalogue_text(catalogue),
             attack=_attack(own),
             population=None if own is None else _population(own),
@@ -76,12 +79,19 @@ def rules_for(bundles: Sequence[Bundle], given: Given) -> Ruled:
     )
 
 
-def _text(named: Path | None, own: Bundle | None, name: str) -> tuple[str, Path]:
+def _file(named: Path | None, own: Bundle | None, name: str) -> RuleFile:
     sealed = own.text(name) if named is None and own is not None else None
     if own is not None and sealed is not None:
-        return sealed, own.folder / "inputs" / f"{name}.yml"
+        return RuleFile(text=sealed, file=own.folder / "inputs" / f"{name}.yml")
     file = locate(f"{name}.yml", named)
-    return read_text(file), file
+    return RuleFile(text=read_text(file), file=file)
+
+
+def _people(named: Path | None, own: Bundle | None) -> RuleFile | None:
+    """Return whose signatures count; a run that was begun without people is judged again without."""
+    if named is None and own is not None and own.text("people") is None:
+        return None
+    return _file(named, own, "people")
 
 
 def _catalogue(bundles: Sequence[Bundle]) -> Catalogue:

@@ -22,9 +22,9 @@ def add_run_option(parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def open_store(options: Namespace) -> Iterator[Store]:
-    """Open the store that the options name, and close it."""
-    store = Store(options.store or default_url())
+def open_store(options: Namespace, *, durable: bool = False) -> Iterator[Store]:
+    """Open the store that the options name, and close it; ``durable`` is the store's."""
+    store = Store(options.store or default_url(), durable=durable)
     try:
         yield store
     finally:

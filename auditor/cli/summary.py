@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from auditor.cli.terminal import has_colour, heading, say, table
+from auditor.report.exception_register import register_rows
 from auditor.report.run_rows import RunRows
 from auditor.report.visible import visible
+from auditor.report.words import percent
 
 Row = dict[str, Any]
 
 _VERDICTS = ("pass", "fail", "unknown", "excepted", "not_applicable")
-_SOFTWARE = ("name", "version", "state", "confidence", "approval")
+_SOFTWARE = ("name", "version", "state", "confidence", "approval", "breaches")
 _LISTENERS = ("protocol", "port", "process", "reachability", "namespace", "address", "user", "product", "container")
 _MOST = 20
 _REASONS = 5
@@ -49,15 +51,17 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
     _verdict_table(rows, verdicts, options, single=single)
     _software_table(software, options, single=single)
     _listener_table(listeners, options, single=single)
+    _approvals(rows, options)
     _gap_list(gaps, options, single=single)
     _not_assessed(rows, options)
     _population(rows, options)
+    _exceptions(rows, options)
     _closing(rows, made, options)
 
 
 def _picked(host: str, row: Row, names: tuple[str, ...]) -> Row:
     """Keep of a row what is printed: thousands of hosts have many, and most of each is proof."""
-    return {"host": host} | {name: row[name] for name in names}
+    return {"host": host} | {name: row.get(name) for name in names}
 
 
 def _print(title: str, body: str, options: Namespace) -> None:
@@ -91,7 +95,8 @@ def _software_table(software: list[Row], options: Namespace, *, single: bool) ->
         _print("Remote-access software", "none found", options)
         return
     for row in software:
-        row["approved_by"] = row["approval"] or "nobody"
+        near = next(iter(row["breaches"] or ()), None)
+        row["approved_by"] = row["approval"] or ("nobody" if near is None else f"not as in {near['approval']}")
     columns = ["name", "version", "state", "confidence", "approved_by"]
     _print("Remote-access software", _table(software, columns if single else ["host", *columns], options), options)
 
@@ -117,6 +122,26 @@ def _listener_table(listeners: list[Row], options: Namespace, *, single: bool) -
     columns = ["port", "address", "process", "user", "product", "reachability"]
     columns += [name for name in ("container", "namespace") if any(row[name] for row in ordered)]
     _print(title, _table(ordered, columns if single else ["host", *columns], options), options)
+
+
+def _approvals(rows: RunRows, options: Namespace) -> None:
+    """Print which approvals ask for somebody: past their review, due within 30 days, or for no host of the scope."""
+    asking = {
+        "past their review": [name for name, row in rows.approvals.items() if row.get("review") == "past"],
+        "due for review within 30 days": [name for name, row in rows.approvals.items() if row.get("review") == "due"],
+        "stale, for no host of this run": [name for name, row in rows.approvals.items() if row.get("stale")],
+    }
+    if not any(asking.values()):
+        return
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    used = sum(1 for row in rows.approvals.values() if row.get("hosts_used"))
+    lines = [f"{used} of {len(rows.approvals)} are used"]
+    for what, names in asking.items():
+        if names:
+            more = f" … and {len(names) - _MOST} more, in the report" if len(names) > _MOST else ""
+            owned = (f"{visible(name)} ({visible(rows.approvals[name]['owner'])})" for name in names[:_MOST])
+            lines += textwrap.wrap(f"- {len(names)} {what}: {', '.join(owned)}{more}", width, subsequent_indent="  ")
+    _print("Approvals", "\n".join(lines), options)
 
 
 def _gap_list(gaps: Counter[tuple[str, str]], options: Namespace, *, single: bool) -> None:
@@ -168,12 +193,26 @@ def _population(rows: RunRows, options: Namespace) -> None:
     _print("Population", "\n".join(lines), options)
 
 
+def _exceptions(rows: RunRows, options: Namespace) -> None:
+    """Name the exceptions that somebody has to look at: one that does not hold explains a violation."""
+    told = [f"- {visible(row['id'])}: {visible(row['note'])}" for row in register_rows(rows) if row["note"]]
+    if not told:
+        return
+    if len(told) > _MOST:
+        told = [*told[:_MOST], f"… and {len(told) - _MOST} more: `auditor exceptions --attention`"]
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    lines = [line for text in told for line in textwrap.wrap(text, width, subsequent_indent="  ")]
+    _print("Exceptions to look at", "\n".join(lines), options)
+
+
 def _closing(rows: RunRows, made: list[Path], options: Namespace) -> None:
     coverage = rows.run["coverage"]
-    fewer = coverage["assessed"] < coverage["wanted"] * coverage["scope"]
+    missed = coverage["reached"] != coverage["scope"]
     print(
-        f"{coverage['assessed']} of {coverage['scope']} hosts fully assessed"
-        + (f", below the {coverage['wanted']:.0%} the policy asks for (exit code 3)" if fewer else "")
+        f"{coverage['assessed']} of {coverage['scope']} hosts in scope fully assessed ({percent(coverage['share'])})"
+        + (f"; of the {coverage['reached']} reached, {coverage['assessed']} complete" if missed else "")
+        + (f" ({percent(coverage['share_of_reached'])})" if missed and coverage["reached"] else "")
+        + ("" if coverage["met"] else f", below the {percent(coverage['wanted'])} the policy asks for (exit code 3)")
         + f" · run {rows.run['id']}"
     )
     index = next((path for path in made if path.name == "index.html"), made[0] if made else None)

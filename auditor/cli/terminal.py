@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,8 @@ _COLOURS = {
     "high": "31",
 }
 _CELL = 60
+_WIDTH, _NARROWEST, _GAP = 120, 80, 2
+"""Characters of a line where no terminal says, of the narrowest table, and between two columns."""
 FORMATS = ("table", "json", "csv")
 
 
@@ -48,19 +51,44 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], options: Namespace) 
 
 def table(rows: Iterable[Row], columns: Sequence[str], *, coloured: bool = False, cell: int = _CELL) -> str:
     """Return a plain table; what a host said cannot act on the terminal."""
-    body = [[_cell(row.get(name), cell, coloured=coloured) for name in columns] for row in rows]
+    return _table(list(rows), columns, [cell] * len(columns), coloured=coloured)
+
+
+def fitted(rows: Sequence[Row], columns: Sequence[str], options: Namespace) -> str:
+    """Return a plain table that is no wider than the terminal: the widest columns are cut first.
+
+    What is no terminal takes 120 characters a line, unless ``COLUMNS`` says otherwise.
+    """
+    width = max(shutil.get_terminal_size((_WIDTH, 24)).columns, _NARROWEST)
+    least = [len(name) + _GAP for name in columns]  # tabulate pads heads so
+    wide = [max(low, *(len(_text(row.get(name))) for row in rows)) for name, low in zip(columns, least, strict=True)]
+    room = width - _GAP * (len(columns) - 1)
+    while sum(wide) > room and wide != least:
+        wide[max(range(len(wide)), key=lambda place: (wide[place] > least[place], wide[place]))] -= 1
+    return _table(rows, columns, wide, coloured=has_colour(options, sys.stdout))
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str], widths: Sequence[int], *, coloured: bool) -> str:
+    body = [
+        [_cell(row.get(name), width, coloured=coloured) for name, width in zip(columns, widths, strict=True)]
+        for row in rows
+    ]
     heads = [name.replace("_", " ").upper() for name in columns]
     return tabulate.tabulate(body, headers=heads, tablefmt="plain", disable_numparse=True)
 
 
-def _cell(value: Any, width: int, *, coloured: bool) -> str:  # noqa: ANN401 — whatever JSON holds
+def _text(value: Any) -> str:  # noqa: ANN401 — whatever JSON holds
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         value = ", ".join(str(item) for item in value)
-    text = visible(str(value))
+    return visible(str(value))
+
+
+def _cell(value: Any, width: int, *, coloured: bool) -> str:  # noqa: ANN401 — whatever JSON holds
+    text = _text(value)
     if len(text) > width:
         text = text[: width - 1] + "…"
     colour = _COLOURS.get(text) if coloured else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from auditor import __version__
+from auditor.cli.bundle_signature import add_key_options, signature_of
 from auditor.cli.command import Command
 from auditor.cli.judging import Given, judge, judging_of, passing_store, rules_for
 from auditor.cli.terminal import say
@@ -27,13 +28,15 @@ _MOST = 20
 
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a run, or of evidence")
+    add_key_options(parser)
     parser.add_argument("--recompute", action="store_true", help="judge its evidence again and compare the verdicts")
 
 
 def _run(options: Namespace) -> int:
     folder: Path = options.bundle
     manifest = read_manifest(folder)
-    problems = manifest_problems(folder, manifest)
+    signed = signature_of(folder, options)
+    problems = [*signed.problems, *manifest_problems(folder, manifest)]
     if not problems:
         problems = _problems(folder, recompute=options.recompute)
     for problem in problems:
@@ -43,9 +46,12 @@ def _run(options: Namespace) -> int:
         return DOES_NOT_HOLD
     again = ", its verdicts come out the same" if options.recompute else ""
     print(f"{visible(str(folder))}: holds: {len(manifest['files'])} files, every seal{again}")
+    if signed.words is not None:
+        print(f"{visible(str(folder))}: {signed.words}")
+    who = "who wrote it (it is not signed)" if signed.words is None else "when it was signed"
     say(
         options,
-        "Not shown by this: who wrote it (it is not signed), and that no later run was dropped from the chain. Compare "
+        f"Not shown by this: {who}, and that no later run was dropped from the chain. Compare "
         f"the seal with one that was kept elsewhere: {manifest['seal']}",
     )
     _say_sources(folder, options)
@@ -133,7 +139,8 @@ def _first_difference(stated: Path, made: Path) -> str:
 COMMAND = Command(
     help="check a bundle against its manifest and seals",
     description="Check that every file of a bundle is what its manifest says, that every seal is over what it "
-    "seals, and with --recompute that the evidence gives the same verdicts again. Exit code 4 when it does not hold.",
+    "seals, that a signature which is there is one of the manifest, and with --recompute that the evidence gives the "
+    "same verdicts again. Exit code 4 when it does not hold. With --key or --people it must be signed by them.",
     options=_options,
     run=_run,
 )

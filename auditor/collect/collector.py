@@ -189,7 +189,7 @@ def take_rows(
 
 
 def instant_of(text: str) -> datetime:
-    """Read a round-trip time of .NET (``o``), to the second; ValueError for what is none, or does not say its zone."""
+    """Read a time of ISO 8601, to the second; ValueError for what is none, or does not say its zone."""
     try:
         read = datetime.fromisoformat(text)
         if read.tzinfo is not None:

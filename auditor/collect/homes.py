@@ -56,10 +56,49 @@ if [ -r /etc/passwd ]; then
     done </etc/passwd
 fi
 
+# People of a Mac stand in Directory Services, whose numbers the owner of the folder tells too; /etc/passwd has the
+# system's accounts, of which root alone has a home. What the network holds, mount tells (mount(8), autofs): the type
+# stands in the last brackets, for a volume's name may hold others.
+homes_of_mac() {
+    more=$(mount 2>/dev/null)
+    case $more in *' on / ('*) ;; *) left=1; partial 'mount did not tell which home folders are on the network' ;; esac
+    far=$tab$(printf '%s\n' "$more" | awk '
+        {
+            at = length($0)
+            while (at && substr($0, at, 2) != " (") at--
+            type = substr($0, at + 2)
+            sub(/[,)].*/, "", type)
+            from = index($0, " on ")
+            if (at > from && type ~ /^(afpfs|autofs|cifs|fuse.*|macfuse|osxfuse|nfs|smbfs|webdav|ftp|acfs)$/)
+                printf "%s\t", substr($0, from + 4, at - from - 4)
+        }')
+    homes=system:root:0:0:/var/root$newline homes_known=1
+    more=$(dscl . -list /Users NFSHomeDirectory 2>/dev/null)
+    # Every Mac has root.
+    case $newline$more in *"${newline}root "*) ;; *) left=1; partial 'dscl did not list the home folders' ;; esac
+    # A value that is another name of the first follows it: /var/root /private/var/root.
+    set -f
+    IFS=$newline
+    # shellcheck disable=SC2086 # an entry a line
+    set -- $more
+    unset -v IFS
+    set +f
+    for entry; do
+        case $entry in *[!/]*' /'*) ;; *) continue ;; esac
+        name=${entry%% *} home=/${entry#*/}
+        home=${home%% /*}
+        case $name:$home in
+            _*:* | root:* | daemon:* | nobody:* | *:/Users/Shared | *:/var/empty | *"$tab"* | *:/) continue ;;
+        esac
+        homes_known=$((homes_known + 1))
+        homes=${homes}person:$name:-:-:${home%/}$newline
+    done
+}
 # Prints what is left out ($left is set then), and leaves the others in $home_folders: lines
 # "type:name:user:group:folder", the numbers - where no file tells them.
 find_homes() {
     home_folders='' shut=0 left='' homes_far=0 first_far=''
+    [ "$kernel" != Darwin ] || homes_of_mac
     [ -r /etc/passwd ] || { left=1; partial '/etc/passwd cannot be read: whose homes there are is not known'; }
     if [ "$mounts" -gt 200 ]; then
         need awk
@@ -73,8 +112,10 @@ find_homes() {
     unset -v IFS
     set +f
     # Accounts of a directory service have theirs here too, and stand in no file.
-    is_far /home || for home in /home/*; do
-        case $home in *"$tab"* | *"$newline"*) continue ;; esac
+    folders=/home
+    [ "$kernel" != Darwin ] || folders=/Users
+    is_far "$folders" || for home in "$folders"/*; do
+        case $home in *"$tab"* | *"$newline"* | /Users/Shared) continue ;; esac
         case :$homes in *:"$home$newline"*) continue ;; esac
         if [ $# -lt 2000 ]; then set -- "$@" "person:${home##*/}:-:-:$home"; else homes_known=1001; fi
     done
@@ -145,6 +186,9 @@ home_way() {
     [ -z "$home_by" ] || return 0
     if [ "$uid" != 0 ]; then home_by=self
     elif have setpriv && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then home_by=setpriv
+    elif [ "$kernel" = Darwin ]; then
+        home_by=none
+        if have chroot && chroot -u 65534 -g 65534 -G 65534 / true 2>/dev/null; then home_by=bsd; fi
     elif have chroot && chroot --userspec=65534:65534 --groups=65534 / true 2>/dev/null; then home_by=chroot
     elif [ /bin/su -ef /bin/busybox ] || [ /bin/su -ef /bin/bbsuid ]; then home_by=su
     else home_by=none; fi
@@ -173,8 +217,9 @@ read_as() {
         case $home_by in
             setpriv) set -- setpriv --reuid="$home_uid" --regid="$home_gid" --clear-groups "$@" ;;
             chroot) set -- chroot --userspec="$home_uid:$home_gid" --groups="$home_gid" / "$@" ;;
+            bsd) set -- chroot -u "$home_uid" -g "$home_gid" -G "$home_gid" / "$@" ;;
             su) set -- su -s /bin/sh -c 'exec "$@"' "$home_name" sh "$@" ;;
-            none) partial "nothing is installed to read as another account: setpriv, or chroot of GNU"; return ;;
+            none) partial "nothing is installed to read as another account: setpriv, or a chroot that can"; return ;;
         esac
     fi
     [ -z "$home_bound" ] || set -- timeout -s KILL 5 "$@"

@@ -23,12 +23,14 @@ INSTALLED = "/usr/local/libexec/auditor-probe"
 # Where there is no sudo, doas is asked, which takes a password from a terminal only, and so from nobody here.
 # A password is checked once with `sudo -v`: a wrong one costs one failed attempt, not three. Its prompt on standard
 # error says that one was asked for at all.
+# mksh has no printf of its own, and Linux starts no command whose argument is longer than 128 KiB: its print is used.
 LAUNCHER = (
     "exec /bin/sh -c '"
     "LC_ALL=C;export LC_ALL;a=$(cat);w=${a##*@@w:};a=${a%@@w:*};"
     "set -f;IFS=@;set -- $a;shift $(($#-1));p=${1#p:};unset IFS;set +f;a=${a%@@p:*};"
     'e="a=\\$(cat);eval \\"auditor_p=\\${a#*auditor_p=}\\"";'
-    's(){ m=$1;shift;{ [ $m = -S ]&&printf "%s\\n" "$w";printf "$b" "$p" "$a";}|'
+    'k="printf %s\\n";[ "$KSH_VERSION" ]&&k="print -r --";'
+    's(){ m=$1;shift;{ [ $m = -S ]&&printf "%s\\n" "$w";printf "$b" "$p";$c "$a";}|'
     'case $p in *\\ doas)doas -n -- "$@";;*)sudo $m -p "" -- "$@";;esac;};'
     'g(){ s -n "$@";r=$?;if [ $r = 1 ]&&[ $v = 0 ];then s -S "$@";r=$?;fi;case $r in 1|126|127);;*)exit $r;;esac;};'
     'case $p in *\\ none);;*)if [ "$(id -u)" != 0 ];then v=1;'
@@ -36,8 +38,8 @@ LAUNCHER = (
     f'if [ -n "$w" ];then printf "%s\\n" "$w"|sudo -S -p {SUDO_ASKS} -v;v=$?;fi;'
     'elif command -v doas >/dev/null;then p="${p% *} doas";fi;esac;'
     f"o=refused;f={INSTALLED};"
-    'if [ -r $f ];then if [ "$(cat $f;echo x)" = "${a}x" ];then b="%s\\n%.0s";g $f;else o=outdated;fi;fi;'
-    'b="auditor_p=\\"%s\\"\\n%s\\n";g /bin/sh -c "$e" auditor-probe;'
+    'if [ -r $f ];then if [ "$(cat $f;echo x)" = "${a}x" ];then b="%s\\n";c=:;g $f;else o=outdated;fi;fi;'
+    'b="auditor_p=\\"%s\\"\\n";c=$k;g /bin/sh -c "$e" auditor-probe;'
     'p="${p% *} $o";'
     "fi;esac;"
     'auditor_p=$p;eval "$a"\' auditor-probe'
@@ -65,7 +67,7 @@ def _function(collector: Collector, before: str = "section") -> str:
 
 def _body(scripts: Mapping[OsFamily, str]) -> str:
     linux, macos = scripts.get(OsFamily.LINUX), scripts.get(OsFamily.MACOS)
-    if linux is not None and macos is not None:
+    if linux is not None and macos is not None and linux != macos:
         return f"case $kernel in\nLinux)\n{linux.strip()}\n;;\n*)\n{macos.strip()}\n;;\nesac"
     return (linux or macos or "").strip()
 

@@ -97,7 +97,7 @@ class Pseudonyms:
 
     def mac(self, text: str) -> str:
         """Return what stands for a MAC address, as it is written; broadcast and nothing stand for themselves."""
-        low = text.lower().replace("-", ":")
+        low = ":".join(byte.zfill(2) for byte in text.lower().replace("-", ":").split(":"))
         if set(low) <= {"0", ":"} or set(low) <= {"f", ":"}:
             return text
         sign = "-" if "-" in text else ":"

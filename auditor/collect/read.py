@@ -11,7 +11,7 @@ from auditor.model.evidence import Evidence, Outcome, Proof, Section
 from auditor.model.facts.network import Listener
 from auditor.model.reading import Found, Parsed, Reading, SectionReading
 
-_KEPT_LENGTH = 32_768
+_KEPT_LENGTH, _SHORT = 32_768, 4096
 # More than the probe lets any section say, escapes and all; a host that does not keep to it is read so far.
 _READ_LENGTH = 8_000_000
 _READ_LINES = 200_000
@@ -101,12 +101,21 @@ def _parsed(collector: str, text: str) -> Parsed:
     # A long text is not kept: what one host sends must not take the memory that another's needs.
     if len(text) > _KEPT_LENGTH:
         return collectors()[collector].parse(text)
-    return _parsed_before(collector, text)
+    return _parsed_short(collector, text) if len(text) <= _SHORT else _parsed_before(collector, text)
+
+
+@lru_cache(maxsize=128)
+def _parsed_short(collector: str, text: str) -> Parsed:
+    """Parse a short text once: hosts of a few builds say the same of their accounts, services and settings.
+
+    A host has some twenty of these: fewer places than that and its own would push out what the next one shares.
+    """
+    return collectors()[collector].parse(text)
 
 
 @lru_cache(maxsize=32)
 def _parsed_before(collector: str, text: str) -> Parsed:
-    """Parse a text once: hosts of one build say the same of their accounts, services and settings."""
+    """Parse a longer text once."""
     return collectors()[collector].parse(text)
 
 

@@ -18,17 +18,26 @@ from auditor.model.facts.accounts import Account, Group, SudoRule
 from auditor.model.facts.processes import Process
 from auditor.model.facts.software import Software
 from auditor.model.facts.system import OperatingSystem
+from auditor.model.host import OsFamily
 from auditor.model.reading import Reading
 
-_PEOPLE, _NOBODY = 1000, 65534
+_PEOPLE, _NOBODY = {OsFamily.MACOS: 500}, frozenset({65534, 4294967294, -2})
+_PEOPLE_ELSEWHERE = 1000
 _LEAST_NAME, _LEAST_WORD, _LEAST_NUMBER = 2, 3, 8
 _HEX_WORD = 8
 _AROUND = ("", " ", "\t", '"')
 _UNICODE = len("u00e9")
-_VENDORS = frozenset({"system.os", "software.dpkg"})
+_VENDORS = frozenset({"system.os", "system.macos", "software.dpkg", "software.receipts"})
 """Sections whose words are their vendor's: of them, only the host's own names are replaced."""
 # 2^32 - 1 and - 2: nobody, or none at all.
 _SPECIAL = frozenset({"4294967295", "4294967294"})
+_LETTERED = frozenset({"sockets.macos"})
+"""Sections with lines of ``lsof -F``, of which the first letter says what the rest is (lsof(8))."""
+_ROUTED = frozenset({"network.macos"})
+_FLAGS = frozenset("123BCDGHILMPRSTUWXYbcdgimrs")
+"""Flags of routes as netstat(1) of macOS writes them in one word, that of a route in use (U) first."""
+_PLAIN = frozenset({"icm4", "icm6", "tcp4", "tcp6", "tcp46", "udp4", "udp6", "udp46"})
+"""Words of netstat(1) of macOS, each a protocol and its family."""
 _TOKEN = Kind(lambda char: char.isalnum() or char in "._-@")
 # What follows the last dot of a file's or unit's name; a name that ends otherwise may be a host's.
 _FILES = frozenset((
@@ -57,10 +66,11 @@ class Scrubber:
 
     def __init__(self, key: bytes, vocabulary: Vocabulary) -> None:
         """Take a random key, which is to be thrown away afterwards, and the words that are known to everybody."""
-        self._ours = vocabulary.ours
+        self._ours = vocabulary.ours | _PLAIN
         self._public = vocabulary.public
         self._names: frozenset[str] = frozenset()
         self._made = Pseudonyms(key, vocabulary.ours | vocabulary.public, vocabulary.parts)
+        self._is_routed = False
         self.stays: tuple[str, ...] = ()
 
     def learn(self, reading: Reading, named: Iterable[str]) -> None:
@@ -90,8 +100,20 @@ class Scrubber:
 
     def text(self, section: str, text: str) -> str:
         """Scrub a section's text."""
-        is_vendors = section in _VENDORS
-        return "\n".join(self.line(line, is_vendors=is_vendors) for line in text.split("\n"))
+        is_vendors, is_lettered = section in _VENDORS, section in _LETTERED
+        self._is_routed = section in _ROUTED
+        lines = text.split("\n")
+        made = (self._lettered(line) if is_lettered else self.line(line, is_vendors=is_vendors) for line in lines)
+        scrubbed = "\n".join(made)
+        self._is_routed = False
+        return scrubbed
+
+    def _lettered(self, line: str) -> str:
+        """Scrub a line whose first letter may say what the rest is, and be no part of it."""
+        word, is_word = next(runs(line, WORD), ("", False))
+        if not is_word or not word[0].isalpha() or word.lower() in self._ours:
+            return self.line(line)
+        return line[0] + self.line(line[1:])
 
     def line(self, line: str, *, is_vendors: bool = False) -> str:
         """Scrub one line."""
@@ -148,7 +170,8 @@ class Scrubber:
         low = word.lower()
         if low in self._names:
             return self._made.word(word)
-        if is_syntax or low in self._ours or word in _SPECIAL:
+        is_flags = self._is_routed and word.startswith("U") and _FLAGS.issuperset(word)
+        if is_syntax or is_flags or low in self._ours or word in _SPECIAL:
             return word
         if word.isascii() and word.isdigit():
             is_long = len(word) >= _LEAST_NUMBER and word[0] != "0"
@@ -168,22 +191,26 @@ def _words(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _people(reading: Reading) -> Iterator[str]:
-    """Yield the names of people and of their groups: what is numbered from 1000 on, and whom sudo rules name."""
+    """Yield the names of people and of their groups, and whom sudo rules name.
+
+    People are numbered from 1000 on, from 500 on a Mac (sysadminctl(8) gives 501 to the first).
+    """
+    first = _PEOPLE.get(reading.os, _PEOPLE_ELSEWHERE)
+
+    def is_persons(number: int | None) -> bool:
+        return number is not None and number >= first and number not in _NOBODY
+
     accounts, groups = reading.of(Account), reading.of(Group)
-    systems = {one.name for one in accounts if not _is_persons(one.uid)}
-    system_groups = {one.name for one in groups if not _is_persons(one.gid)}
+    systems = {one.name for one in accounts if not is_persons(one.uid)}
+    system_groups = {one.name for one in groups if not is_persons(one.gid)}
     yield from (one.name for one in accounts if one.name not in systems)
     yield from (one.name for one in groups if one.name not in system_groups)
-    yield from (one.user for one in reading.of(Process) if _is_persons(one.uid) and one.user not in systems)
+    yield from (one.user for one in reading.of(Process) if is_persons(one.uid) and one.user not in systems)
     for rule in reading.of(SudoRule):
         name = rule.principal.lstrip("%#+!")
         if name not in systems | system_groups | {"ALL"}:
             yield name
         yield from (host for host in rule.hosts if host != "ALL")
-
-
-def _is_persons(number: int | None) -> bool:
-    return number is not None and number >= _PEOPLE and number != _NOBODY
 
 
 def _is_option(token: str, before: str) -> bool:

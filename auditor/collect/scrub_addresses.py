@@ -13,6 +13,8 @@ _IN, _OUT = "x", " "
 _MAC_PARTS, _MAC_LENGTH, _QUAD, _BYTE = 6, 17, 4, 255
 _IPV4_WORD, _IPV6_WORD = 8, 32
 _AHEAD = 24
+_PORT_DIGITS = 5
+_BEFORE_ROUTE = ("", " ", "\t")
 _LEAST_DOTS, _LEAST_COLONS = 3, 2
 _JOINED = frozenset({"-", '", "', '","'})
 """What stands between the two ends of a range, as nft, iptables and nft's JSON write one."""
@@ -79,7 +81,7 @@ def is_kernels(line: str) -> bool:
 
 
 def _of_text(line: str, made: Pseudonyms) -> list[Part]:
-    if line.count(".") < _LEAST_DOTS and line.count(":") < _LEAST_COLONS:
+    if line.count(".") < _LEAST_DOTS and line.count(":") < _LEAST_COLONS and not _may_be_routes(line):
         return [(line, False)]
     out: list[Part] = []
     # The address before this one: where it stands in `out`, what it was, what it became, and where it ended.
@@ -88,9 +90,13 @@ def _of_text(line: str, made: Pseudonyms) -> list[Part]:
     for run, is_run in runs(line, _ADDRESS):
         begin, at = at, at + len(run)
         if not is_run or (run.count(".") < _LEAST_DOTS and run.count(":") < _LEAST_COLONS):
-            out.append((run, False))
+            is_word = is_run and line[at : at + 1] == "/" and "." in run and line[begin - 1 : begin] in _BEFORE_ROUTE
+            network = _short_network(run, line[at : at + _AHEAD], made) if is_word else None
+            out.append((run, False) if network is None else (network, True))
             continue
-        for text, address in _pieces(run, line[begin - 1 : begin].isalnum(), line[at : at + 1].isalnum()):
+        # `n` before it is no part of a longer word where lsof -F wrote the line.
+        is_cut = line[begin - 1 : begin].isalnum() and not (begin == 1 and line[0] == "n")
+        for text, address in _pieces(run, is_cut, line[at : at + 1].isalnum()):
             # `3000:3000::/home/x` of a passwd file is none; what has a length behind its slash is one.
             is_row = text.endswith("::") and line[at : at + 1] == "/" and not line[at + 1 : at + 2].isdigit()
             if address is None or is_row:
@@ -105,6 +111,12 @@ def _of_text(line: str, made: Pseudonyms) -> list[Part]:
             begin += len(text)
             last = (len(out) - 1, address, new, begin)
     return out
+
+
+def _may_be_routes(line: str) -> bool:
+    """Tell whether a length of a network stands in a line: a slash and a digit, a digit before both."""
+    at = line.find("/")
+    return at > 0 and line[at - 1].isdigit() and line[at + 1 : at + 2].isdigit() and "." in line[:at]
 
 
 def _pieces(run: str, cut_left: bool, cut_right: bool) -> Iterator[tuple[str, Address | None]]:  # noqa: FBT001
@@ -122,7 +134,14 @@ def _pieces(run: str, cut_left: bool, cut_right: bool) -> Iterator[tuple[str, Ad
     head, core = head + core[: len(core) - len(stripped)], stripped
     yield head, None
     whole = _address(core)
-    if whole is not None or "." not in core or _is_mac(core, ":"):
+    before_port, dot, port = core.rpartition(".")
+    is_port = bool(dot) and port.isdigit() and len(port) <= _PORT_DIGITS
+    with_port = _address(before_port) if whole is None and is_port else None
+    if with_port is not None:
+        # netstat of the BSDs and of macOS: `192.0.2.7.5900`.
+        yield before_port, with_port
+        yield dot + port, None
+    elif whole is not None or "." not in core or _is_mac(core, ":"):
         yield core, whole
     else:
         for number, piece in enumerate(core.split(":")):
@@ -149,10 +168,26 @@ def _is_turned(one: Address, other: Address, new_one: Address, new_other: Addres
 
 
 def _is_mac(text: str, sign: str) -> bool:
+    """Tell whether it is a MAC; macOS writes its bytes without a leading zero, as in ``0:1c:42:0:0:8``."""
     words = text.split(sign)
+    is_short = sign == ":" and len(text) < _MAC_LENGTH and all(words)
     return (
-        len(text) == _MAC_LENGTH and len(words) == _MAC_PARTS and all(len(word) == 2 and is_hex(word) for word in words)  # noqa: PLR2004
+        len(words) == _MAC_PARTS
+        and (is_short or len(text) == _MAC_LENGTH)
+        and all(len(word) <= 2 and is_hex(word) for word in words)  # noqa: PLR2004
+        and (is_short or "" not in words)
     )
+
+
+def _short_network(run: str, rest: str, made: Pseudonyms) -> str | None:
+    """Replace the network of a route as the BSDs write one, its last zeros left out: ``192.0.2/24``; None for none."""
+    words = run.split(".")
+    length = _prefix_behind(rest)
+    are_bytes = all(word.isdigit() and len(word) <= len("255") and int(word) <= _BYTE for word in words)
+    if length is None or not are_bytes or len(words) != -(-length // 8):
+        return None
+    network = ipaddress.IPv4Address(".".join([*(str(int(word)) for word in words), *["0"] * (_QUAD - len(words))]))
+    return ".".join(str(made.address(network, length)).split(".")[: len(words)])
 
 
 def _prefix_behind(rest: str) -> int | None:

@@ -19,7 +19,8 @@ Give the audit account the documented rights, and install or repair what the gap
 ## What it needs
 
 Nothing beyond the evidence itself. On Windows the registry of users who are logged off is not loaded: where there are
-such users, the policy has to accept the limit `users_logged_off`, or it is unknown.
+such users, the policy has to accept the limit `users_logged_off`, or it is unknown. On macOS even root is kept from
+people's folders and from the list of privacy grants, until the SSH server is given Full Disk Access.
 """
 
 from datetime import timedelta
@@ -85,7 +86,7 @@ CONTROL = Control(
         "CIS Controls v8.1": ("2.1", "2.2"),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("*",), OsFamily.WINDOWS: ("*",)},
+    needs=dict.fromkeys(OsFamily, ("*",)),
     assess=_assess,
     manual=__doc__,
 )

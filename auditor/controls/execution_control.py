@@ -18,6 +18,14 @@ itself: what its policy lets run stands in a signed file that is not read, so th
 the programs of each product without an approval are weighed too: one that runs was not refused, one that AppLocker
 would let run breaks the control, and one of which that cannot be told (a rule by hash or publisher) makes it unknown.
 
+On macOS it is Santa, where its daemon runs in the mode Lockdown and no pattern of paths (`AllowedPathRegex`) lets run
+what lies there; that is enough for both demands. Its mode is unknown where a server sets it (`SyncBaseURL`) and it was
+not asked itself. A profile that lets only listed apps be opened (`com.apple.applicationaccess.new`) leaves it unknown:
+what it does with other programs is not said. **Gatekeeper is no allowlist**: it asks only about files that the program
+which fetched them marked as downloaded, and lets run whatever Apple notarised. A downloaded AnyDesk starts from any
+folder, and what `curl` fetched is not asked about. So a Mac that has Gatekeeper alone breaks this control, and the
+reason says whether it is on.
+
 AppArmor and SELinux count for neither: an AppArmor profile confines the program that it is made for, and SELinux's
 `targeted` policy confines services; whoever downloads AnyDesk into a home folder starts it under both. What they do
 stands in the reason.
@@ -31,17 +39,20 @@ T1219.001, T1219.002).
 
 For `user_places`, mount the places with `noexec` (`/etc/fstab`; `systemctl edit tmp.mount`). For `allowlist`, install
 fapolicyd, keep its rules (`fapolicyd-cli --check-config`), try them with `permissive = 1`, then set `permissive = 0`
-and `systemctl enable --now fapolicyd`. A host that cannot do so needs an exception.
+and `systemctl enable --now fapolicyd`. On macOS install Santa, write rules while it monitors, then set `ClientMode` 2
+by a profile. A host that cannot do so needs an exception.
 
 ## What it needs
 
 fapolicyd's state and rules, mounts, accounts, and processes; on Windows AppLocker's rules and service, software
-restriction policies, WDAC's state, processes and services.
+restriction policies, WDAC's state, processes, who signed them, and services; on macOS the state of Gatekeeper and
+Santa, configuration profiles, processes and sockets.
 """
 
 from collections.abc import Iterator
 
 from auditor.controls.control import Control
+from auditor.controls.macos_execution import assess_macos
 from auditor.controls.windows_execution import assess_windows
 from auditor.model.case import Case
 from auditor.model.facts.accounts import Account
@@ -57,7 +68,13 @@ _LIMIT = Limit(
     id="interpreters",
     text="A program that an interpreter reads (`sh file`, `java -jar file`) is not refused by noexec, and by fapolicyd "
     "as far as its rules say. Programs that are trusted by hand, and IMA, dm-verity and Landlock are not judged.",
-    systems=(OsFamily.LINUX, OsFamily.MACOS),
+    systems=(OsFamily.LINUX,),
+)
+_MACOS_LIMIT = Limit(
+    id="macos_interpreters",
+    text="A script that an interpreter of macOS reads (`sh file`, `osascript file`) is refused by no allowlist. What "
+    "rules of Santa's own let run (hashes, teams, signing ids) is not weighed: they stand in a database of its own.",
+    systems=(OsFamily.MACOS,),
 )
 _WINDOWS_LIMIT = Limit(
     id="windows_interpreters",
@@ -82,6 +99,8 @@ def _assess(case: Case) -> Assessment:
         return Assessment(inapplicable=Inapplicable(reason=reason, proof=()))
     if case.head.os is OsFamily.WINDOWS:
         return assess_windows(case)
+    if case.head.os is OsFamily.MACOS:
+        return assess_macos(case)
     lacking = _lacking_allowlist(case)
     if demand is ExecutionDemand.USER_PLACES:
         return Assessment(violations=tuple(_open_places(case)) if lacking is not None else ())
@@ -139,7 +158,7 @@ def _beside(case: Case) -> str:
 
 def _runs_unapproved(use: ProductUse) -> bool:
     seen = use.sighting
-    return use.approval is None and seen.state is SightingState.RUNNING and seen.role is not Role.CLIENT
+    return not use.is_allowed and seen.state is SightingState.RUNNING and seen.role is not Role.CLIENT
 
 
 def _not_refused(use: ProductUse, *, has_allowlist: bool) -> Violation:
@@ -224,9 +243,16 @@ CONTROL = Control(
             "processes.procfs",
             "sockets.ss",
         ),
-        OsFamily.WINDOWS: ("appcontrol.windows", "processes.windows", "services.windows", "sockets.windows"),
+        OsFamily.WINDOWS: (
+            "appcontrol.windows",
+            "processes.windows",
+            "processes.signers",
+            "services.windows",
+            "sockets.windows",
+        ),
+        OsFamily.MACOS: ("appcontrol.macos", "remote_config.profiles", "processes.macos", "sockets.macos"),
     },
-    limits=(_LIMIT, _WINDOWS_LIMIT, _OWN_FOLDERS),
+    limits=(_LIMIT, _MACOS_LIMIT, _WINDOWS_LIMIT, _OWN_FOLDERS),
     assess=_assess,
     manual=__doc__,
 )

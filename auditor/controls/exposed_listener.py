@@ -3,10 +3,11 @@
 ## What it checks
 
 Each listening socket of a remote-access product, recognised by its process on whatever port it listens.
-A socket bound to loopback is fine. Any other needs an approval whose `listen` scope covers its port and
-its binding, or a packet filter that certainly keeps everyone from it who is outside of the policy's trusted
-networks (`networks.trusted`; there are none unless it names some). The filter's rules are evaluated as the kernel
-does, a published container port included; the violation quotes the rule that decided and says who gets in.
+A socket bound to loopback is fine. Any other needs an approval of its product whose `listen` scope covers its port
+and its binding (that the version is another one or the review is over breaks `approved_version` or `approval_review`,
+once), or a packet filter that certainly keeps everyone from it who is outside of the policy's trusted networks
+(`networks.trusted`; there are none unless it names some). The filter's rules are evaluated as the kernel does, a
+published container port included; the violation quotes the rule that decided and says who gets in.
 
 ## Why it matters
 
@@ -20,13 +21,14 @@ it, or approve the port and the binding in the policy.
 
 ## What it needs
 
-Listening sockets with their owners, processes and containers; on Windows services and Remote Desktop's settings. For
-a socket that outsiders might reach, the loaded packet filters too: while their effect on the socket is undecided, the
-verdict is unknown, never a pass.
+Listening sockets with their owners, processes and containers; on Windows who signed programs, services and Remote
+Desktop's settings; on macOS jobs of launchd, which listens for others, and what is shared. For a socket that outsiders
+might reach, the loaded packet filters too: while their effect on the socket is undecided, the verdict is unknown, never
+a pass.
 """
 
 from auditor.controls.control import Control
-from auditor.controls.filter_limits import PERIMETER, UNREGISTERED
+from auditor.controls.filter_limits import EXTENSIONS, PERIMETER, UNREGISTERED
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
 from auditor.model.case import Case
@@ -36,6 +38,7 @@ from auditor.model.sighting import Exposure, Reachability
 from auditor.model.verdict import Assessment, Demand, Gap, Mitigation, Severity, Violation
 
 _OPEN = (Reachability.FROM_ANYWHERE, Reachability.FROM_NETWORKS)
+_APPLES = ("apple-remote-management", "apple-screen-sharing")
 _CLOSED = (Reachability.LOOPBACK_ONLY, Reachability.BLOCKED)
 
 
@@ -83,7 +86,7 @@ def _violation(case: Case, exposure: Exposure, strangers: tuple[str, ...]) -> Vi
         subject=f"listener:{exposure.protocol}/{exposure.port}",
         reason=(
             f"{name} listens on {_where(exposure)} and is reachable from {listed(strangers)}: "
-            f"{exposure.rule}.{objection}"
+            f"{(exposure.rule or '').rstrip('.')}.{objection}"
         ),
         proof=(*(() if exposure.proof is None else (exposure.proof,)), *rule_quote(case, exposure.rule or "")),
         remediation=(
@@ -99,6 +102,10 @@ def _violation(case: Case, exposure: Exposure, strangers: tuple[str, ...]) -> Vi
 def _binding(case: Case, exposure: Exposure) -> str:
     if case.head.os is OsFamily.WINDOWS and exposure.product == "microsoft-rdp":
         return "Switch Remote Desktop off where nobody needs it, or reach it through a VPN or a gateway."
+    if exposure.product in _APPLES:
+        return (
+            f"Switch {_name(exposure)} off where nobody needs it (System Settings, General, Sharing): it binds to all."
+        )
     return f"Bind {_name(exposure)} to 127.0.0.1 and ::1, and reach it through SSH or a VPN."
 
 
@@ -108,6 +115,12 @@ def _filtering(case: Case, exposure: Exposure) -> str:
         return (
             f"Or limit what opens {place} to the networks that need it: `Set-NetFirewallRule -Name ID -RemoteAddress "
             "NETWORKS`, with the rule's id from the proof."
+        )
+    if case.head.os is OsFamily.MACOS:
+        return (
+            f"Or let pf admit {place} from the networks that need it only (`block in quick proto "
+            f"{exposure.protocol} from ! NETWORKS to any port {exposure.port}` in /etc/pf.conf), or block the program "
+            "in System Settings > Network > Firewall > Options."
         )
     return f"Or let a packet filter admit {place} from the networks that need it only."
 
@@ -146,9 +159,16 @@ CONTROL = Control(
     demand=Demand.FORBIDS,
     needs={
         OsFamily.LINUX: ("sockets.*", "processes.*", "containers.*"),
-        OsFamily.WINDOWS: ("sockets.*", "processes.windows", "services.windows", "remote_config.rdp"),
+        OsFamily.WINDOWS: (
+            "sockets.*",
+            "processes.windows",
+            "processes.signers",
+            "services.windows",
+            "remote_config.rdp",
+        ),
+        OsFamily.MACOS: ("sockets.macos", "processes.macos", "services.launchd", "remote_config.sharing"),
     },
-    limits=(PERIMETER, UNREGISTERED),
+    limits=(PERIMETER, UNREGISTERED, EXTENSIONS),
     assess=_assess,
     manual=__doc__,
 )

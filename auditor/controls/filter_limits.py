@@ -14,4 +14,10 @@ UNREGISTERED = Limit(
     "than the rules say.",
     systems=(OsFamily.WINDOWS,),
 )
-"""docs/firewall.md says why."""
+EXTENSIONS = Limit(
+    id="filter-extensions",
+    text="Filters of other makers that run as network extensions of macOS stand in no listing of pf or the application "
+    "firewall and are not seen: they may close more than the rules say.",
+    systems=(OsFamily.MACOS,),
+)
+"""docs/firewall.md says why, of both."""

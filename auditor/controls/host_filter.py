@@ -15,17 +15,19 @@ nobody comes in meanwhile (M1037, filter network traffic).
 
 Load a packet filter whose input chain drops by default, for both families (nftables: one table of family `inet`), and
 open what is needed. On Windows, switch the firewall on in every profile and let it block what no rule opens
-(`Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block`). Where a host is filtered elsewhere,
-`networks.require_filter: false` in the policy says so.
+(`Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block`). On macOS, switch the firewall on and let it
+allow no signed software by itself, or let pf block in by default (`block in all` first in `/etc/pf.conf`, `pfctl -e`).
+Where a host is filtered elsewhere, `networks.require_filter: false` in the policy says so.
 
 ## What it needs
 
-The rules of every packet filter that the kernel has; on Windows the firewall's profiles, rules and networks. A firewall
-of another maker that is registered there makes it unknown, for its rules are not seen.
+The rules of every packet filter of the kernel; on Windows the firewall's profiles, rules and networks; on macOS pf
+(root) and the application firewall. A firewall of another maker that is registered with Windows makes it unknown, for
+its rules are not seen.
 """
 
 from auditor.controls.control import Control
-from auditor.controls.filter_limits import PERIMETER, UNREGISTERED
+from auditor.controls.filter_limits import EXTENSIONS, PERIMETER, UNREGISTERED
 from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
@@ -41,6 +43,9 @@ _NAMES = {Family.IP: "IPv4", Family.IP6: "IPv6"}
 _CLOSING = {
     OsFamily.WINDOWS: "Switch the firewall on in every profile, and let it block what no rule opens: "
     "`Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block`, or by group policy where it rules.",
+    OsFamily.MACOS: "Switch the firewall on in System Settings > Network > Firewall, and off what it allows by itself "
+    "(Options, both kinds of signed software), or block in by default with pf: `block in all` as the first rule of "
+    "/etc/pf.conf, loaded by `pfctl -ef /etc/pf.conf` at every start.",
 }
 _ADVICE = "Read the rules that are named, and say what they mean: a limit or a memory of the kernel decides there."
 
@@ -94,7 +99,7 @@ def _violation(
     one, who = found
     return Violation(
         subject=subject,
-        reason=f"{says} {listed(who)} on every port that no rule closes: {one.rule}.",
+        reason=f"{says} {listed(who)} on every port that no rule closes: {(one.rule or '').rstrip('.')}.",
         proof=rule_quote(case, one.rule),
         remediation=(
             _CLOSING.get(case.head.os, "Load a packet filter whose input chain drops by default, for IPv4 and IPv6."),
@@ -122,8 +127,9 @@ CONTROL = Control(
     needs={
         OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
         OsFamily.WINDOWS: ("firewall.windows", "network.windows"),
+        OsFamily.MACOS: ("firewall.pf", "firewall.application", "network.macos"),
     },
-    limits=(PERIMETER, UNREGISTERED),
+    limits=(PERIMETER, UNREGISTERED, EXTENSIONS),
     assess=_assess,
     manual=__doc__,
 )

@@ -105,32 +105,42 @@ class _People:
 
 def members(group: Group, case: Case) -> list[str]:
     """Return who is in a group, by its own list or as the account's primary one, sorted."""
-    primary = [account.name for account in case.reading.of(Account) if account.gid == group.gid]
+    primary = [
+        account.name for account in case.reading.of(Account) if group.gid is not None and account.gid == group.gid
+    ]
     return sorted({*group.members, *primary})
 
 
 def _by_sudo(case: Case, people: _People, gaps: list[Gap]) -> Iterator[Grant]:
     for found in case.reading.found(SudoRule):
-        rule = found.fact
-        as_root = not rule.run_as or any(name in ("ALL", "root", "#0") for name in rule.run_as)
-        if not as_root or not any(_is_powerful(command) for command in rule.commands):
-            continue
-        here = _holds_here(rule.hosts, case)
-        if here is None:
-            gaps.append(_host_gap(found))
-        if here:
-            how = f"may run {', '.join(rule.commands)} through sudo"
-            yield from people.grants(rule.principal, how, case.reading.quote(found))
+        how = by_sudo(case, found, gaps)
+        if how is not None:
+            yield from people.grants(found.fact.principal, how, case.reading.quote(found))
 
 
-def _is_powerful(command: str) -> bool:
+def by_sudo(case: Case, found: Found[SudoRule], gaps: list[Gap], commands: frozenset[str] = frozenset()) -> str | None:
+    """Say what a rule of sudo lets somebody do on this host who so becomes root; None where it does not.
+
+    ``commands`` are the programs that lead there on the host's system beside those that do everywhere.
+    """
+    rule = found.fact
+    as_root = not rule.run_as or any(name in ("ALL", "root", "#0") for name in rule.run_as)
+    if not as_root or not any(_is_powerful(command, commands) for command in rule.commands):
+        return None
+    here = _holds_here(rule.hosts, case)
+    if here is None:
+        gaps.append(_host_gap(found))
+    return f"may run {', '.join(rule.commands)} through sudo" if here else None
+
+
+def _is_powerful(command: str, more: frozenset[str] = frozenset()) -> bool:
     if command.startswith("!"):
         return False
     program = command.split(" ", 1)[0]
     # A folder or a wildcard lets in programs that nobody listed.
     if program == "ALL" or program.endswith("/") or "*" in program:
         return True
-    return program.rsplit("/", 1)[-1] in _PACKAGE_MANAGERS | _SHELLS
+    return program.rsplit("/", 1)[-1] in _PACKAGE_MANAGERS | _SHELLS | more
 
 
 def _holds_here(hosts: tuple[str, ...], case: Case) -> bool | None:

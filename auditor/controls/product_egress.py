@@ -17,7 +17,8 @@ Agents are controlled through a relay to which they connect outwards, so that no
 
 ## How to fix
 
-Drop these ports in the output chain (on Windows, by outbound rules that block), or better: accept what is needed and
+Drop these ports in the output chain (on Windows, by outbound rules that block; on macOS, by rules of pf, for
+the application firewall looks at incoming connections alone), or better: accept what is needed and
 drop the rest. Many products fall back to
 port 443, which only a proxy or a filter of names can tell apart.
 
@@ -29,7 +30,7 @@ The rules of every packet filter that the kernel has.
 from dataclasses import replace
 
 from auditor.controls.control import Control
-from auditor.controls.filter_limits import UNREGISTERED
+from auditor.controls.filter_limits import EXTENSIONS, UNREGISTERED
 from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed
@@ -87,6 +88,11 @@ def _closing(case: Case, one: Passage) -> str:
             f"Block {one.port}/{one.protocol} outbound, for every program: `New-NetFirewallRule -Direction Outbound "
             f"-Action Block -Protocol {one.protocol.upper()} -RemotePort {one.port} -DisplayName ...`."
         )
+    if case.head.os is OsFamily.MACOS:
+        return (
+            f"Block {one.port}/{one.protocol} with pf, by a quick rule in /etc/pf.conf: `block return out quick proto "
+            f"{one.protocol} from any to any port {one.port}` (`pfctl -ef /etc/pf.conf`)."
+        )
     return f"Drop {one.port}/{one.protocol} in the output chain, for both families."
 
 
@@ -121,8 +127,9 @@ CONTROL = Control(
     needs={
         OsFamily.LINUX: ("firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
         OsFamily.WINDOWS: ("firewall.windows", "network.windows"),
+        OsFamily.MACOS: ("firewall.pf", "firewall.application", "network.macos"),
     },
-    limits=(_FALLBACK, UNREGISTERED),
+    limits=(_FALLBACK, UNREGISTERED, EXTENSIONS),
     assess=_assess,
     manual=__doc__,
 )

@@ -11,6 +11,8 @@ _IPTABLES = {
 _NFT = "firewall.nft"
 _WINDOWS = "firewall.windows"
 
+_PF = "firewall.pf"
+_APPLICATION = ("application firewall: ", "firewall.application")
 _STORES = {"local": "local setting", "mdm": "set by MDM", "group_policy": "set by group policy"}
 _KEYS = {
     "domain": ("DomainProfile",),
@@ -27,6 +29,10 @@ def rule_quote(case: Case, rule: str) -> tuple[Quote, ...]:
     tool, _, rest = rule.partition(" ")
     if tool == "windows":
         return _windows_quote(case, rest)
+    if tool == "pf":
+        return _line_quote(case, _PF, rest.partition(": ")[2])
+    if rule.startswith(_APPLICATION[0]):
+        return _line_quote(case, _APPLICATION[1], rule.removeprefix(_APPLICATION[0]).partition(", and ")[0])
     names = _IPTABLES.get(tool, (_NFT,))
     said = rest.partition(": ")[2] if tool in _IPTABLES else rule
     for name in names:
@@ -58,6 +64,17 @@ def _windows_quote(case: Case, rest: str) -> tuple[Quote, ...]:
         is_setting = kind == "value" and said.startswith(f"{fields[2]}={fields[3]} ({_STORES.get(fields[0])}")
         if is_setting and head.endswith(" profile") and fields[1] in _KEYS.get(head.split(" ")[0], ()):
             return (Quote(section=_WINDOWS, quote=line[:QUOTE_LENGTH]),)
+    return ()
+
+
+def _line_quote(case: Case, name: str, said: str) -> tuple[Quote, ...]:
+    """Quote the line of a listing that a rule is, or the program that it begins with; a default stands nowhere."""
+    section = case.reading.sections.get(name)
+    for line in () if section is None or not said else section.lines:
+        text = " ".join(line.split())
+        is_program = name == _APPLICATION[1] and text.partition(": ")[2] == said.partition(" (")[0] and "/" in text
+        if text and (f"{said}, ".startswith(f"{text.removesuffix(' {')}, ") or is_program):
+            return (Quote(section=name, quote=line.strip()[:QUOTE_LENGTH]),)
     return ()
 
 

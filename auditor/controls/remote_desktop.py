@@ -45,6 +45,7 @@ _RDP, _ASSISTANCE = "remote desktop", "remote assistance"
 _ELSEWHERE = (
     "It is about features that are part of Windows: other RDP servers are products, which other controls judge."
 )
+_ON_MACOS = "It is about features that are part of Windows: screen_sharing judges those of macOS."
 _POLICIES, _LISTENERS = "\\policies\\", "\\winstations\\"
 _LIBRARY = "\\system32\\termsrv.dll"
 _GATEWAYS = Limit(
@@ -200,7 +201,7 @@ CONTROL = Control(
     },
     demand=Demand.FORBIDS,
     needs={OsFamily.WINDOWS: (_SECTION,)},
-    not_on={OsFamily.LINUX: _ELSEWHERE, OsFamily.MACOS: _ELSEWHERE},
+    not_on={OsFamily.LINUX: _ELSEWHERE, OsFamily.MACOS: _ON_MACOS},
     limits=(_GATEWAYS,),
     assess=_assess,
     manual=__doc__,

@@ -14,6 +14,10 @@ and of its domain. `installers` names them as `EXAMPLE\jane` or by SID, the host
 `Domain Admins` whatever they are called there; the built-in Administrator (RID 500) is approved where `root` is. What
 lets others install is `windows_installer_policy`'s.
 
+On macOS it is the group `admin`, with the members of groups nested in it: they may write to `/Applications`, and their
+password opens every installer; and whom sudoers lets be root. Approving the group `admin` approves whoever is in it. A
+standard user may install into his home only: that is `unapproved_product`'s and `execution_control`'s to see.
+
 ## Why it matters
 
 A VNC server must be installed by somebody. M1033 asks to restrict installation to the groups that need it
@@ -28,11 +32,13 @@ Take the entry of sudoers or doas.conf, the polkit rule or the group membership 
 
 Accounts, groups, every sudoers file, doas.conf, and polkit's actions and rules. Reading sudoers and polkit's own
 rules needs root. A polkit rule that computes its answer is a gap: a person has to read it. On Windows the members of
-the local Administrators; a domain controller has none, so who may install there is unknown.
+the local Administrators; a domain controller has none, so who may install there is unknown. On macOS accounts, groups
+and every sudoers file.
 """
 
 from auditor.controls.control import Control
 from auditor.controls.installer_ways import Grant, grants
+from auditor.controls.macos_installers import mac_strangers
 from auditor.controls.windows_administrators import strangers
 from auditor.model.case import Case
 from auditor.model.host import OsFamily
@@ -55,11 +61,19 @@ _NESTED = Limit(
     text="Who is in a group of the domain stands in the directory, which is not asked: it is judged by its name.",
     systems=(OsFamily.WINDOWS,),
 )
+_MACOS_WAYS = Limit(
+    id="macos_management",
+    text="What a management server installs, what the App Store lets users install, changed rights of the authorization"
+    " database (`system.install.*`), and members of groups of a directory are not judged.",
+    systems=(OsFamily.MACOS,),
+)
 
 
 def _assess(case: Case) -> Assessment:
     if case.head.os is OsFamily.WINDOWS:
         return strangers(case)
+    if case.head.os is OsFamily.MACOS:
+        return mac_strangers(case)
     approved = {*case.settings.installers.users, *case.settings.service_accounts}
     gaps: list[Gap] = []
     violations: dict[str, Violation] = {}
@@ -97,8 +111,12 @@ CONTROL = Control(
         "CIS Controls v8.1": ("2.5", "5.4"),
     },
     demand=Demand.FORBIDS,
-    needs={OsFamily.LINUX: ("accounts.*",), OsFamily.WINDOWS: ("accounts.administrators",)},
-    limits=(_OTHER_WAYS, _PRIVILEGES, _NESTED),
+    needs={
+        OsFamily.LINUX: ("accounts.*",),
+        OsFamily.WINDOWS: ("accounts.administrators",),
+        OsFamily.MACOS: ("accounts.macos", "accounts.sudoers"),
+    },
+    limits=(_OTHER_WAYS, _PRIVILEGES, _NESTED, _MACOS_WAYS),
     assess=_assess,
     manual=__doc__,
 )

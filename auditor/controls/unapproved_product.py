@@ -3,9 +3,19 @@
 ## What it checks
 
 Each product that the catalogue recognises as a remote-access server or agent: running, or installed and
-not running. Every one needs an approval in the policy that names it, covers this host, and is not past
-its review date. Remains of removed software and pure viewers are reported, and break this control only
-where the policy says so (`settings.residual_is_violation`, `settings.clients_are_violations`).
+not running. Every one needs an approval in the policy that names it and is for this host, and, where the
+approval says so, for the accounts as which it runs and in whose folders it lies, and for who signed it.
+Remains of removed software and pure viewers are reported, and break this control only where the policy
+says so (`settings.residual_is_violation`, `settings.clients_are_violations`).
+
+A product that an approval is for and that does not keep what the approval says further does not break
+this control but one of its own: another tenant `approved_tenant`, another version `approved_version`, a
+socket elsewhere `approved_listener`, a review that is over `approval_review`. Of several approvals the
+nearest one counts.
+
+On macOS a receipt of an installer alone counts as remains: apps are removed by dragging them into the bin, which leaves
+it behind. Copies in a user's own folders count like those of all. Screen Sharing and Remote Management count where they
+are switched on.
 
 ## Why it matters
 
@@ -19,67 +29,35 @@ Remove the software, or approve it in the policy with a business reason, an owne
 ## What it needs
 
 Software, services, processes, listening sockets, containers and browser extensions; on Windows the uninstall keys,
-packages of the Store, services, tasks and traces, processes, what Sysmon recorded where it is installed,
-sockets, and whether Remote Desktop is on. At least one source of installed software must have answered:
-where none that this version reads is found, or a package manager that it knows of and does not read, the
-verdict is unknown.
+packages of the Store, services, tasks and traces, processes and who signed them, what Sysmon recorded where it is
+installed, sockets, and whether Remote Desktop is on; on macOS apps, receipts and Homebrew, jobs of launchd and login
+items, processes, sockets, browser extensions, and whether Screen Sharing and Remote Management are on. At least one
+source of installed software must have answered: where none that this version reads is found, or a package manager that
+it knows of and does not read, the verdict is unknown.
 """
 
+from auditor.controls.approved import LIMITS, PRODUCTS, needs_approval, subject_of, unread_sources
 from auditor.controls.control import Control
 from auditor.model.case import Case
-from auditor.model.evidence import Outcome
 from auditor.model.facts.software import Software
 from auditor.model.host import OsFamily
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Category, Confidence, Role, Sighting, SightingState
-from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Severity, Violation
+from auditor.model.verdict import Assessment, Demand, Mitigation, Severity, Violation
 
-_SOURCES = Limit(
-    id="software-sources",
-    text="Software that none of the sources of the section `software` lists is seen only while it runs, listens or "
-    "has a service, or by its name where portable programs are looked for.",
-)
-_WALK = Limit(
-    id="walk-places",
-    text="Portable programs are looked for by name in people's home folders, /opt, /usr/local, /srv, /tmp, /var/tmp "
-    "and /dev/shm, eight folders deep, not in node_modules, .git or file systems mounted below.",
-    systems=(OsFamily.LINUX,),
-)
-_TRACES = Limit(
-    id="program_traces",
-    text="Portable programs on Windows are seen while they run, or by the traces that Windows and Sysmon keep of what "
-    "was started (of Sysmon's the newest 3,000 events of a kind): one that was never started leaves none, and no "
-    "folder is searched.",
-    systems=(OsFamily.WINDOWS,),
-)
 _LISTS = ("software.uninstall", "software.appx")
 _COMMAND = 200
-# A host that has one of these has a system beneath it, which some package manager installed.
-_BESIDE_A_SYSTEM = (
-    "software.flatpak",
-    "software.logged_off",
-    "software.npm",
-    "software.portable",
-    "software.pypi",
-    "software.snap",
-)
 
 
 def _assess(case: Case) -> Assessment:
     confirmed: list[Violation] = []
     suspected: list[Violation] = []
     for use in case.products:
-        if use.approval is not None or not _counts(use, case):
+        if use.approval is not None or use.breaches or not needs_approval(use, case):
             continue
         violation = _violation(use, case)
         (confirmed if use.sighting.confidence is Confidence.CONFIRMED else suspected).append(violation)
-    return Assessment(violations=tuple(confirmed), suspected=tuple(suspected), gaps=_unread_sources(case))
-
-
-def _counts(use: ProductUse, case: Case) -> bool:
-    if use.sighting.state is SightingState.RESIDUAL and not case.settings.residual_is_violation:
-        return False
-    return use.sighting.role is not Role.CLIENT or case.settings.clients_are_violations
+    return Assessment(violations=tuple(confirmed), suspected=tuple(suspected), gaps=unread_sources(case))
 
 
 def _violation(use: ProductUse, case: Case) -> Violation:
@@ -93,7 +71,7 @@ def _violation(use: ProductUse, case: Case) -> Violation:
     }[seen.state]
     stop = (f"Stop and disable {seen.name} so that nobody can connect in the meantime.",) if running else ()
     return Violation(
-        subject=f"product:{seen.product}" + (f"/{seen.tenant}" if seen.tenant else ""),
+        subject=subject_of(seen),
         reason=f"{seen.name} {state}{'' if seen.version is None else f' (version {seen.version})'}. {objection}",
         proof=seen.proof,
         remediation=(
@@ -111,9 +89,27 @@ def _removal(use: ProductUse, case: Case) -> str:
     seen = use.sighting
     if case.head.os is OsFamily.WINDOWS:
         return _removal_from_windows(seen, case)
+    if case.head.os is OsFamily.MACOS:
+        return _removal_from_a_mac(seen)
     if {quote.section for quote in seen.proof} == {"software.portable"}:
         return "delete the files that the proof names, after keeping what an investigation may ask for"
     return f"remove {seen.name} with the package manager or its own uninstaller"
+
+
+def _removal_from_a_mac(seen: Sighting) -> str:
+    sections = {quote.section for quote in seen.proof}
+    if seen.category is Category.BUILTIN:
+        return f"switch {seen.name} off (System Settings, General, Sharing; or by MDM)"
+    if sections <= {"software.portable"}:
+        return "delete the files that the proof names, after keeping what an investigation may ask for"
+    if sections <= {"software.homebrew"}:
+        return f"remove {seen.name} as the account that owns Homebrew (`brew uninstall`)"
+    if sections <= {"software.receipts"}:
+        return "see that its files are gone, and forget the receipt (`pkgutil --forget` with the id in the proof)"
+    return (
+        f"remove {seen.name} with its own uninstaller, or unload its jobs (`launchctl bootout`) and delete its app "
+        "wherever the proof names it"
+    )
 
 
 def _removal_from_windows(seen: Sighting, case: Case) -> str:
@@ -131,25 +127,6 @@ def _removal_from_windows(seen: Sighting, case: Case) -> str:
     return f"uninstall {seen.name} in Settings > Apps{command}"
 
 
-def _unread_sources(case: Case) -> tuple[Gap, ...]:
-    """Find the gap that no section states: every source is absent, so nothing was listed at all."""
-    sources = [
-        section
-        for name, section in case.reading.sections.items()
-        if name.startswith("software.") and name not in _BESIDE_A_SYSTEM
-    ]
-    if any(section.outcome is not Outcome.ABSENT for section in sources):
-        return ()
-    return (
-        Gap(
-            section="software.*",
-            outcome=Outcome.FAILED,
-            reason="nothing that lists installed software and that this version reads is on the host",
-            advice="Use a version of the auditor that reads this host's package manager.",
-        ),
-    )
-
-
 CONTROL = Control(
     id="unapproved_product",
     title="Only approved remote-access software is on the host",
@@ -161,25 +138,8 @@ CONTROL = Control(
         "PCI DSS v4": ("1.2.5",),
     },
     demand=Demand.FORBIDS,
-    needs={
-        OsFamily.LINUX: (
-            "software.*",
-            "services.*",
-            "processes.*",
-            "sockets.*",
-            "containers.*",
-            "remote_config.extensions",
-        ),
-        OsFamily.WINDOWS: (
-            "software.*",
-            "services.*",
-            "processes.windows",
-            "processes.sysmon",
-            "sockets.*",
-            "remote_config.rdp",
-        ),
-    },
-    limits=(_SOURCES, _WALK, _TRACES),
+    needs=PRODUCTS,
+    limits=LIMITS,
     assess=_assess,
     manual=__doc__,
 )

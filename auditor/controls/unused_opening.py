@@ -21,7 +21,7 @@ The rules of every packet filter that the kernel has, and the listening sockets.
 """
 
 from auditor.controls.control import Control
-from auditor.controls.filter_limits import UNREGISTERED
+from auditor.controls.filter_limits import EXTENSIONS, UNREGISTERED
 from auditor.controls.more_rights import more_rights
 from auditor.controls.quoted_rule import rule_quote
 from auditor.firewall.outside import listed, outside
@@ -41,9 +41,13 @@ _PROGRAMS = Limit(
     id="program_openings",
     text="A rule that opens ports to one named program or service alone opens nothing to whatever else is started: it "
     "is judged when that program listens.",
-    systems=(OsFamily.WINDOWS,),
+    systems=(OsFamily.WINDOWS, OsFamily.MACOS),
 )
 
+_WHERE = {
+    OsFamily.WINDOWS: ": the rule's id stands in the proof (`Remove-NetFirewallRule -Name`).",
+    OsFamily.MACOS: ": a rule of /etc/pf.conf or of the anchor that the proof names (`pfctl -a ANCHOR -s rules`).",
+}
 _ADVICE = "Read the rules that are named, and say what they mean: a limit or a memory of the kernel decides there."
 
 
@@ -68,14 +72,13 @@ def _assess(case: Case) -> Assessment:
 
 
 def _violation(case: Case, subject: str, one: Passage, who: tuple[str, ...]) -> Violation:
-    is_windows = case.head.os is OsFamily.WINDOWS
+    where = _WHERE.get(case.head.os, ".")
     return Violation(
         subject=subject,
         reason=f"{one.port}/{one.protocol} is open to {listed(who)}, and nothing listens on it: {one.rule}.",
         proof=rule_quote(case, one.rule),
         remediation=(
-            f"Remove what opens {one.port}/{one.protocol}, or limit it to the policy's trusted networks"
-            + (": the rule's id stands in the proof (`Remove-NetFirewallRule -Name`)." if is_windows else "."),
+            f"Remove what opens {one.port}/{one.protocol}, or limit it to the policy's trusted networks{where}",
         ),
         severity=Severity.LOW,
     )
@@ -99,8 +102,9 @@ CONTROL = Control(
     needs={
         OsFamily.LINUX: ("sockets.*", "firewall.nft", "firewall.iptables_legacy", "firewall.ip6tables_legacy"),
         OsFamily.WINDOWS: ("sockets.*", "firewall.windows", "network.windows"),
+        OsFamily.MACOS: ("sockets.*", "firewall.pf", "firewall.application", "network.macos"),
     },
-    limits=(_RANGES, _PROGRAMS, UNREGISTERED),
+    limits=(_RANGES, _PROGRAMS, UNREGISTERED, EXTENSIONS),
     assess=_assess,
     manual=__doc__,
 )

@@ -201,7 +201,7 @@ def _products(case: Case, rules: _Rules, gaps: list[Gap]) -> tuple[list[Violatio
     unsure: dict[str, Violation] = {}
     for use in case.products:
         seen = use.sighting
-        if use.approval is not None or seen.role is Role.CLIENT or seen.state is SightingState.RESIDUAL:
+        if use.is_allowed or seen.role is Role.CLIENT or seen.state is SightingState.RESIDUAL:
             continue
         verdicts = [(path, rules.weigh(path)) for path in _programs(use, case)] if rules.can_refuse else []
         if seen.state is SightingState.RUNNING:

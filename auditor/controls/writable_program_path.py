@@ -7,6 +7,11 @@ of them, and each folder of `/opt` and `/usr/local` from which root runs a progr
 write there, by the folder's owner, its group or its permissions for everybody. A group nobody is in opens nothing.
 Accounts and groups of `settings.installers` and `settings.service_accounts` are approved.
 
+On macOS it is the folders of `/etc/paths` and `/etc/paths.d`, those that Homebrew and MacPorts put into everybody's
+PATH, the folders that launchd starts jobs from, and each folder from which root runs something. Homebrew's prefix
+belongs to whoever installed it: `/opt/homebrew/bin` is then a finding about that account, unless the policy lets it
+install software. Who is in an approved group (`admin`) counts as approved there wherever he owns a folder.
+
 ## Why it matters
 
 Who may write to such a folder needs no right to install: a program that lies there is run by everybody who types its
@@ -14,19 +19,21 @@ name, root among them. M1033 asks to restrict the installation of software (ATT&
 
 ## How to fix
 
-`chown root:root` and `chmod go-w` the folder, or take the member out of the group. An account that has to write there
-belongs into `settings.installers` of the policy.
+`chown root:root` (`root:wheel` on macOS) and `chmod go-w` the folder, or take the member out of the group. An account
+that has to write there belongs into `settings.installers` of the policy.
 
 It is not judged on Windows, where folders have access lists that are not asked, and where per-user installation makes
 the question another one: `windows_installer_policy` and `execution_control` put it.
 
 ## What it needs
 
-The folders with their owners and permissions, accounts and groups, processes and services.
+The folders with their owners and permissions, accounts and groups, processes and services. On macOS access lists are
+weighed where the folders are looked at: an entry that lets somebody write makes the folder one of these.
 """
 
 from auditor.controls.control import Control
 from auditor.controls.installer_ways import members
+from auditor.controls.macos_installers import mac_members
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.facts.accounts import Account, Group
@@ -43,42 +50,65 @@ _PROFILES = Limit(
     "others.",
 )
 _IN_PATH = "in PATH"
+_START_UP = "start-up folder"
+_PREFIXES = ("/opt/homebrew/", "/opt/local/", "/usr/local/")
+_PROGRAMS = ("/bin", "/sbin")
 _OTHERS, _STICKY, _GROUP = 8, 9, 5
 
 
 def _assess(case: Case) -> Assessment:
-    by_number = {account.uid: account.name for account in case.reading.of(Account)}
-    groups = {group.gid: group for group in case.reading.of(Group)}
-    approved = {"root", *case.settings.installers.users, *case.settings.service_accounts}
+    by_number = {one.uid: one.name for one in case.reading.of(Account) if one.uid is not None}
+    groups = {one.gid: one for one in case.reading.of(Group) if one.gid is not None}
+    approved = _approved(case)
+    is_mac = case.head.os is OsFamily.MACOS
     violations, gaps = [], []
     for found in case.reading.found(WritableProgramPath):
         folder = found.fact
         if not _matters(folder, case):
             continue
-        owner = by_number.get(int(folder.owner), f"user number {folder.owner}")
+        owner = by_number.get(_number(folder.owner), f"user number {folder.owner}")
         writers = [] if folder.owner == "0" or owner in approved else [owner]
-        if folder.mode[_GROUP] == "w" and folder.group != "0":
-            group = groups.get(int(folder.group))
+        if folder.mode[_GROUP] == "w" and (folder.group != "0" or is_mac):
+            group = groups.get(_number(folder.group))
             if group is None:
                 gaps.append(_group_gap(found))
             elif group.name not in case.settings.installers.groups:
-                writers += [name for name in members(group, case) if name not in approved and name != owner]
+                inside = mac_members(group, case) if is_mac else members(group, case)
+                writers += [name for name in inside if name not in approved and name != owner]
         is_for_all = folder.mode[_OTHERS] == "w"
         if is_for_all or writers:
             violations.append(_violation(case, found, ("everybody",) if is_for_all else tuple(writers)))
-        elif folder.mode.endswith("+") and folder.mode[_GROUP] == "w":
+        elif folder.mode.endswith("+") and folder.mode[_GROUP] == "w" and not is_mac:
             gaps.append(_list_gap(found))
     return Assessment(violations=tuple(violations), gaps=tuple(gaps))
 
 
 def _matters(folder: WritableProgramPath, case: Case) -> bool:
     """Tell whether what somebody puts into a folder is run by others: it is in PATH, or root runs what lies there."""
-    if folder.reason == _IN_PATH:
+    if folder.reason in (_IN_PATH, _START_UP):
+        return True
+    if case.head.os is OsFamily.MACOS and folder.path.startswith(_PREFIXES) and folder.path.endswith(_PROGRAMS):
+        # Whoever uses Homebrew or MacPorts has it in PATH, by his shell's profile.
         return True
     if folder.mode[_STICKY] in "tT":
         # There one may add, but not take the place of what another owns.
         return False
     return "above" in folder.reason or _root_runs_from(folder.path, case)
+
+
+def _approved(case: Case) -> frozenset[str]:
+    """Return the accounts that may write there; on macOS who is in an approved group, since he may install anyway."""
+    installers = case.settings.installers
+    found = {"root", *installers.users, *case.settings.service_accounts}
+    if case.head.os is OsFamily.MACOS:
+        for group in case.reading.of(Group):
+            found.update(mac_members(group, case) if group.name in installers.groups else ())
+    return frozenset(found)
+
+
+def _number(text: str) -> int:
+    """Return a number as ls writes it; -1, which nobody has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() else -1
 
 
 def _root_runs_from(path: str, case: Case) -> bool:
@@ -101,11 +131,15 @@ def _violation(case: Case, found: Found[WritableProgramPath], writers: tuple[str
         proof=(case.reading.quote(found),),
         remediation=(
             f"Look for programs in {folder.path} that nobody installed.",
-            f"Take the right to write away: `chown root:root {folder.path}` and `chmod go-w {folder.path}`.",
+            f"Take the right to write away: `{_chown(case)} {folder.path}` and `chmod go-w {folder.path}`.",
             "If an account has to write there, add it to `settings.installers` in the policy.",
         ),
         severity=Severity.HIGH if is_for_all else Severity.MEDIUM,
     )
+
+
+def _chown(case: Case) -> str:
+    return f"chown root:{'wheel' if case.head.os is OsFamily.MACOS else 'root'}"
 
 
 def _group_gap(found: Found[WritableProgramPath]) -> Gap:
@@ -146,7 +180,8 @@ CONTROL = Control(
             "processes.procfs",
             "services.systemd",
             "services.sysv",
-        )
+        ),
+        OsFamily.MACOS: ("appcontrol.macos_modes", "accounts.macos", "processes.macos", "services.launchd"),
     },
     not_on={
         OsFamily.WINDOWS: "Who may write to a folder of Windows is said by access lists, which are not asked: "

@@ -48,10 +48,15 @@ class Loaded:
                 yield from rule.steps
 
     def _looked_at(self) -> Iterator[tuple[Field, tuple[int | str, int | str]]]:
-        """Give every interval that a field is compared with."""
+        """Give every interval that a field is compared with, once of what several rules share, such as a table."""
+        given: set[tuple[int, tuple[Field, ...]]] = set()
         for step in self.steps():
             for match in step.options if isinstance(step, AnyOf) else (step,):
                 if isinstance(match, Match):
+                    place = (id(match.keys.entries), match.fields)
+                    if place in given:
+                        continue
+                    given.add(place)
                     for box, _ in match.keys.entries:
                         yield from zip(match.fields, box, strict=True)
         for rules in self.ruleset.chains.values():
@@ -64,6 +69,14 @@ class Loaded:
     def writes_ct_mark(self) -> bool:
         """Tell whether a rule gives a connection a mark."""
         return any(isinstance(step, SetMark) and step.target is Field.CT_MARK for step in self.steps())
+
+    @cached_property
+    def leads_in(self) -> bool:
+        """Tell whether a rule translates destinations to an address that it names."""
+        return any(
+            isinstance(step, Translate) and step.kind is NatKind.DESTINATION and step.address is not None
+            for step in self.steps()
+        )
 
     @cached_property
     def tracked(self) -> frozenset[Family]:

@@ -8,7 +8,9 @@ from functools import lru_cache
 
 from auditor.firewall.decide import decide
 from auditor.firewall.dialects.iptables_save import read_iptables
+from auditor.firewall.dialects.macos_application import read_application
 from auditor.firewall.dialects.nft_json import read_nft
+from auditor.firewall.dialects.pf import read_pf
 from auditor.firewall.dialects.values import ICMP, ICMPV6, PROTOCOLS, Json, number
 from auditor.firewall.dialects.windows import read_windows
 from auditor.firewall.loaded import Loaded
@@ -22,7 +24,8 @@ from auditor.model.ruleset import CT_STATES, CT_STATUSES, TCP_FLAGS, Ruleset, me
 
 _KEPT = 64
 _WINDOWS = "windows-firewall"
-_TEXTS = ("format", "backend", "ruleset", "ruleset_text", "ip6tables", "ipset", "nft", "nft_text")
+_MACOS = "macos"
+_TEXTS = ("application", "format", "backend", "ruleset", "ruleset_text", "ip6tables", "ipset", "nft", "nft_text")
 _ROUTING = ("rp_filter", "route_localnet")
 
 
@@ -33,8 +36,10 @@ def read_ruleset(question: Mapping[str, Json]) -> Ruleset:
         return read_nft(_text(question, "ruleset"), listing=question.get("ruleset_text") or None)
     if form == _WINDOWS:
         return read_windows(_text(question, "ruleset"))
+    if form == _MACOS:
+        return _read_macos(question)
     if form not in ("iptables-save", "mixed"):
-        raise ValueError(f"format {form!r} is none of nft-json, iptables-save, mixed, {_WINDOWS}")
+        raise ValueError(f"format {form!r} is none of nft-json, iptables-save, mixed, {_WINDOWS}, {_MACOS}")
     backend = str(question.get("backend", "legacy"))
     if backend not in ("legacy", "nft"):
         raise ValueError(f"backend {backend!r} is neither legacy nor nft")
@@ -52,6 +57,16 @@ def read_ruleset(question: Mapping[str, Json]) -> Ruleset:
             )
         )
     return merged(*rulesets)
+
+
+def _read_macos(question: Mapping[str, Json]) -> Ruleset:
+    """Read pf, the application firewall, or both, as their sections hold them."""
+    parts = [read_pf(_text(question, "ruleset"))] if question.get("ruleset") is not None else []
+    if question.get("application") is not None:
+        parts.append(read_application(_text(question, "application")))
+    if not parts:
+        raise ValueError("ruleset and application are missing")
+    return merged(*parts)
 
 
 def _text(question: Mapping[str, Json], name: str) -> str:
@@ -103,6 +118,9 @@ def read_holder(given: Json) -> Holder | None:
         program=None if given.get("program") is None else str(given["program"]),
         services=None if services is None else frozenset(str(one).lower() for one in services),
         is_kernel=bool(given.get("kernel", False)),
+        is_stranger=bool(given.get("stranger", False)),
+        signer=None if given.get("signer") is None else str(given["signer"]),
+        user=None if given.get("user") is None else str(given["user"]),
     )
 
 
@@ -273,9 +291,9 @@ class Answers:
 
 
 def _on_host(question: Mapping[str, Json], ruleset: Loaded, host: Json, process: Json) -> Program:
-    """Return a ruleset on its host; that of Windows is settled for the process that holds the socket, too."""
+    """Return a ruleset on its host; that of Windows or macOS is settled for the process that holds the socket."""
     network = read_host(host)
-    if question.get("format") != _WINDOWS:
+    if question.get("format") not in (_WINDOWS, _MACOS):
         return Program(ruleset, network)
     return Program(settled(ruleset.ruleset, read_holder(process), network), network)
 

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 from auditor.firewall.elsewhere import Target, arrivals, first_packet
 from auditor.firewall.loaded import Loaded
+from auditor.firewall.redirected import led_in
 from auditor.firewall.regions import Region, coarse, everything, nothing, region_texts
 from auditor.firewall.routing import no_source
 from auditor.firewall.settled import Holder
@@ -114,7 +115,7 @@ class Filters:
     def reach(self, door: Door) -> Decision:  # noqa: PLR0911 — one return a reason
         """Decide who reaches a socket; what is not certain is undecided."""
         if is_loopback(door.address) or door.device == _LOOPBACK:
-            return Decision(reachability=Reachability.LOOPBACK_ONLY, rule="bound to loopback")
+            return self._reach_loopback(door)
         if door.namespace is not None:
             return self._reach_elsewhere(door, self.spaces.get(door.namespace))
         if self.program is None:
@@ -129,6 +130,27 @@ class Filters:
         if not accesses:
             return Decision(reachability=Reachability.BLOCKED, rule="no interface has an address of its family")
         return _decision(accesses)
+
+    def _reach_loopback(self, door: Door) -> Decision:
+        """Decide who reaches a socket on loopback: this host alone, unless rules lead others to it."""
+        decided = Decision(reachability=Reachability.LOOPBACK_ONLY, rule="bound to loopback")
+        bound = _bound(door.address)
+        if self.program is None or door.namespace is not None or not bound.is_loopback:
+            return decided
+        family = _families(door)[0]
+        parts = list(self._led(replace(door, device=None), family, (int(bound),)))
+        access = self._combined(parts, family, nothing(family)) if parts else None
+        is_reached = access is not None and (access.sources.allowed or access.sources.unknown)
+        return _decision((access,)) if access is not None and is_reached else decided
+
+    def _led(self, door: Door, family: Family, to: tuple[int, ...]) -> Iterator[tuple[Region, bool, Sources]]:
+        """Give by interface the sources that rules lead to a socket from another address or port."""
+        program = self.asked()
+        if program.loaded.leads_in:
+            around, names = program.around, self._interfaces(door, family)
+            routed = _union([around.behind(family, name)[0] for name in names], family)
+            shares = {name: around.behind(family, name)[0] | routed.rest for name in names}
+            yield from led_in(program, door.protocol, family, (to, door.port), shares)
 
     def _reach_elsewhere(self, door: Door, space: Space | None) -> Decision:
         """Decide who reaches a socket in another namespace: whom the host lets through, and then its own rules."""
@@ -195,7 +217,7 @@ class Filters:
         return self._accesses[key]
 
     def _access(self, door: Door, family: Family) -> Access | None:
-        parts = list(self._arrivals(door, family))
+        parts = [*self._arrivals(door, family), *self._led(door, family, self._taken(door, family))]
         return self._combined(parts, family, nothing(family)) if parts else None
 
     def _combined(self, parts: list[tuple[Region, bool, Sources]], family: Family, near: Region) -> Access:
@@ -243,6 +265,14 @@ class Filters:
                 here = share & _LINK if _is_link_local(family, address) else share
                 for port in self.source_ports:
                     yield here, knows_routes, self._ask(door, family, name, address, port)
+
+    def _taken(self, door: Door, family: Family) -> tuple[int, ...]:
+        """Return the addresses of a socket that a rule may translate others to."""
+        bound = _bound(door.address)
+        if not bound.is_unspecified:
+            return (int(bound),)
+        mine = (one[1] for entries in self.asked().host.addresses.values() for one in entries if one[0] is family)
+        return (*mine, 0x7F000001 if family is Family.IP else 1)
 
     def _interfaces(self, door: Door, family: Family) -> list[str]:
         """Return the interfaces by which packets of a family come to a socket."""
@@ -292,7 +322,9 @@ class Filters:
         loaded = program.loaded
         packet = first_packet(door.protocol, family, interface, address, door.port, port)
         if loaded.is_of_host:
-            return Fan(program, packet).ask()
+            found = Fan(program, packet).ask()
+            # Rules before routing may have dropped what it refuses: these are no sources all the same.
+            return replace(found, refused=found.refused | (self._routing(packet)[0] - found.allowed - found.unknown))
         # What the rules alone say is the same for every host and port that they do not tell apart.
         sport = None if port is None else loaded.atom(Field.SPORT, port)
         atoms = (loaded.atom(Field.DADDR, address), loaded.atom(Field.DPORT, door.port), sport)

@@ -19,6 +19,7 @@ from auditor.model.ruleset import (
     Match,
     OfKind,
     OnLink,
+    OwnAddress,
     Rule,
     Ruleset,
     Step,
@@ -36,6 +37,10 @@ _LINK_LOCAL6 = (0xFE80 << 112, (0xFEC0 << 112) - 1)
 # told of an interface: what looks like a card of wire may be a VPN's, or virtual and on top of anything.
 _KIND_WORDS = frozenset(("lan", "wireless", "remoteaccess"))
 _WIRELESS = "wireless"
+# Folders of macOS that System Integrity Protection keeps for what comes with it (support.apple.com, "About System
+# Integrity Protection on your Mac").
+_OF_MACOS = ("/system/", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/", "/usr/lib/", "/usr/share/",
+             "/library/apple/")  # fmt: skip
 # Folders below which Windows keeps the programs of packages, and those in which its own hosts of packages are.
 _PACKAGED = ("\\windowsapps\\", "\\systemapps\\", "\\windows\\")
 
@@ -54,6 +59,10 @@ class Holder:
     """Whether it is the kernel itself."""
     is_stranger: bool = False
     """Whether it is some program that no rule names."""
+    signer: str | None = None
+    """Who signed its program; None when not known, or when nobody did."""
+    user: str | None = None
+    """Number of the account it runs as; None when not known."""
 
 
 STRANGER = Holder(is_stranger=True)
@@ -133,6 +142,8 @@ def _settle(rule: Rule, holder: Holder | None, host: HostNetwork) -> Rule | None
             steps += [] if truth is Truth.YES else [step]
         elif isinstance(step, OnLink) and host.addresses:
             steps.append(_on_link(step, host.addresses))
+        elif isinstance(step, OwnAddress) and host.addresses:
+            steps.append(_own_address(step, host.addresses))
         elif isinstance(step, OfKind):
             steps += _of_kind(step, host.kinds)
         else:
@@ -148,14 +159,13 @@ def _same(one: Step, other: Step) -> bool:
 
 def held_by(condition: HeldBy, holder: Holder) -> Truth:
     """Say whether a process meets a condition."""
-    if condition.trait is Trait.PROGRAM:
-        return _of_program(condition, holder)
-    if condition.trait is Trait.SERVICE:
-        return _of_service(condition, holder)
-    if holder.is_stranger or holder.is_kernel:
-        # No rule names its package; the kernel belongs to none.
-        return Truth.NO if condition.trait is Trait.PACKAGE else Truth.MAYBE
-    return _of_package(holder) if condition.trait is Trait.PACKAGE else Truth.MAYBE
+    return _BY_TRAIT[condition.trait](condition, holder)
+
+
+def _of_user(condition: HeldBy, holder: Holder) -> Truth:
+    if holder.user is None:
+        return Truth.MAYBE
+    return Truth.YES if condition.value == holder.user else Truth.NO
 
 
 def _of_program(condition: HeldBy, holder: Holder) -> Truth:
@@ -199,14 +209,53 @@ def _of_service(condition: HeldBy, holder: Holder) -> Truth:
     return Truth.MAYBE if holder.kin is None or value in holder.kin else Truth.NO
 
 
-def _of_package(holder: Holder) -> Truth:
-    """Say whether a process may belong to a package: services do not, nor do programs outside of its folders."""
-    if holder.services:
+def _of_package(_: HeldBy, holder: Holder) -> Truth:
+    """Say whether a process may belong to a package: services do not, nor do programs outside of its folders.
+
+    No rule names the package of a stranger; the kernel belongs to none.
+    """
+    if holder.is_stranger or holder.is_kernel or holder.services:
         return Truth.NO
     if holder.program is None:
         return Truth.MAYBE
     path = holder.program.lower().replace("/", "\\")
     return Truth.MAYBE if any(folder in path for folder in _PACKAGED) else Truth.NO
+
+
+def _of_bundle(condition: HeldBy, holder: Holder) -> Truth:
+    """Say whether a program is the one that is meant, or that of the application that is.
+
+    Of the other programs in an application it is not documented whether they are meant with it.
+    """
+    if holder.program is None:
+        return Truth.NO if holder.is_stranger or holder.is_kernel else Truth.MAYBE
+    value, mine = condition.value, holder.program.lower()
+    if mine == value:
+        return Truth.YES
+    if not mine.startswith(f"{value}/"):
+        return Truth.NO
+    name = value.rpartition("/")[2].rpartition(".")[0]
+    return Truth.YES if mine == f"{value}/contents/macos/{name}" else Truth.MAYBE
+
+
+def _of_maker(condition: HeldBy, holder: Holder) -> Truth:
+    """Say whether a program is of macOS itself, or signed by somebody else: so is what a stranger starts next.
+
+    What lies in a folder that only macOS writes to is of macOS. What lies elsewhere may be of its maker, too, but is no
+    service that macOS lets in by itself.
+    """
+    is_developer, is_service = condition.value == "developer", condition.value == "service"
+    if holder.is_stranger:
+        return Truth.YES if is_developer else Truth.NO
+    if holder.is_kernel or holder.program is None:
+        return Truth.MAYBE
+    if holder.program.lower().startswith(_OF_MACOS):
+        return Truth.NO if is_developer else Truth.YES
+    if is_service:
+        return Truth.NO
+    if holder.signer:
+        return Truth.YES if is_developer else Truth.NO
+    return Truth.MAYBE
 
 
 def _of_kind(condition: OfKind, kinds: Mapping[str, str]) -> tuple[Step, ...]:
@@ -242,3 +291,33 @@ def _on_link(condition: OnLink, networks: _Networks) -> Match:
     doubtful = [one for one in others if one[1] is not Truth.YES]
     entries_ = (*certain, *near, *far, *doubtful)
     return Match(fields=(Field.FAMILY, condition.by, condition.field), keys=Keys(entries=entries_))
+
+
+def _own_address(condition: OwnAddress, networks: _Networks) -> Match:
+    """Return the match of an address with those of this host, or with the networks around them."""
+    found: list[tuple[Box, Truth]] = []
+    for name, entries in networks.items():
+        if condition.interface not in ("", name):
+            continue
+        seen: set[Family] = set()
+        for family, address, prefix in entries:
+            number = 4 if family is Family.IP else 6
+            rest = _BITS[number] - (prefix if prefix is not None else 0) if condition.is_network else 0
+            low = address >> rest << rest
+            is_certain = not (condition.is_first and family in seen) and not (condition.is_network and prefix is None)
+            seen.add(family)
+            span = (low, low | (1 << rest) - 1)
+            found.append((((number, number), span), Truth.YES if is_certain else Truth.MAYBE))
+    found.sort(key=lambda one: one[1] is not Truth.YES)
+    keys = Keys(entries=tuple(found))
+    return Match(fields=(Field.FAMILY, condition.field), keys=keys, is_negated=condition.is_negated)
+
+
+_BY_TRAIT = {
+    Trait.PROGRAM: _of_program,
+    Trait.SERVICE: _of_service,
+    Trait.PACKAGE: _of_package,
+    Trait.USER: _of_user,
+    Trait.BUNDLE: _of_bundle,
+    Trait.MAKER: _of_maker,
+}

@@ -5,11 +5,11 @@ import shutil
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from auditor.errors import InventoryError, OutputError
 
@@ -63,11 +63,25 @@ class Place:
         return self.folder / "answer"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a program of Ansible's may have of this machine."""
+
+    seconds: int = SECONDS
+    """How long it may take."""
+    inherits: Collection[str] | None = None
+    """Variables of our environment that it gets to see; None means all, for plugins that log in to clouds."""
+    before: tuple[str, ...] = ()
+    """Program and arguments that start it, such as ``setsid --wait``."""
+    output_bytes: int | None = None
+    """How much of each of its outputs is kept; None means all."""
+
+
 @contextmanager
-def private_place(source: str) -> Iterator[Place]:
+def private_place(source: str, prefix: str = "auditor-inventory-") -> Iterator[Place]:
     """Make a private folder, in memory where there is such a place, and see that it is gone afterwards."""
-    memory = _memory()
-    folder = Path(tempfile.mkdtemp(prefix="auditor-inventory-", dir=memory))
+    memory = memory_folder()
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=memory))
     try:
         yield Place(folder=folder, is_in_memory=memory is not None)
     finally:
@@ -77,7 +91,12 @@ def private_place(source: str) -> Iterator[Place]:
 
 
 def run_ansible(
-    place: Place, source: str, program: str, arguments: Sequence[str], environment: Mapping[str, str]
+    place: Place,
+    source: str,
+    program: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    bounds: Bounds | None = None,
 ) -> Said:
     """Run a program of Ansible's to its end. InventoryError when it is not installed.
 
@@ -87,18 +106,27 @@ def run_ansible(
     import ansible_runner  # noqa: PLC0415 — 0.1 s that only this kind of inventory costs
     from ansible_runner.exceptions import AnsibleRunnerException  # noqa: PLC0415
 
+    bounds = bounds or Bounds()
     kept = place.folder / "artifacts" / _RUN
     kept.mkdir(parents=True, mode=_OWN)
     ends: list[str] = []
+    words = [*bounds.before, _program(program, source), *arguments]
+
+    def told(status: Mapping[str, str], runner_config: Any) -> None:  # noqa: ANN401 — ansible-runner's own
+        ends.append(status["status"])
+        if status["status"] == "starting" and bounds.inherits is not None:
+            _scrub(runner_config.env, bounds.inherits, environment)
+
     with ExitStack() as stack:
-        output, complaints = stack.enter_context(_Channel()), stack.enter_context(_Channel())
-        answer = stack.enter_context(_Channel(place.answer))
-        stack.enter_context(_Channel(kept / "command", keep=False))
+        most = bounds.output_bytes
+        output, complaints = stack.enter_context(_Channel(most=most)), stack.enter_context(_Channel(most=most))
+        answer = stack.enter_context(_Channel(place.answer, most=most))
+        stack.enter_context(_Channel(kept / "command", most=0))
         nothing = stack.enter_context(Path(os.devnull).open(encoding="utf-8"))
         try:
             ansible_runner.run_command(
-                _program(program, source),
-                list(arguments),
+                words[0],
+                words[1:],
                 runner_mode="subprocess",
                 output_fd=output.end,
                 error_fd=complaints.end,
@@ -108,8 +136,8 @@ def run_ansible(
                 envvars=dict(_QUIET) | {"ANSIBLE_LOCAL_TEMP": str(place.folder / "tmp")} | dict(environment),
                 fact_cache_type="memory",
                 quiet=True,
-                timeout=SECONDS,
-                status_handler=lambda status, runner_config: ends.append(status["status"]),  # noqa: ARG005
+                timeout=bounds.seconds,
+                status_handler=told,
             )
         except AnsibleRunnerException as error:
             raise InventoryError(f"{source}: ansible-runner cannot start {program}: {error}") from error
@@ -124,9 +152,10 @@ def run_ansible(
 class _Channel:
     """A pipe, with or without a name, that is read into memory until nobody writes to it any more."""
 
-    def __init__(self, name: Path | None = None, *, keep: bool = True) -> None:
+    def __init__(self, name: Path | None = None, *, most: int | None = None) -> None:
         self._name = name
-        self._keep = keep
+        self._most = most
+        self._length = 0
         self._pieces: list[bytes] = []
 
     def __enter__(self) -> Self:
@@ -148,13 +177,22 @@ class _Channel:
 
     def _read(self) -> None:
         while piece := os.read(self._source, _PIECE):
-            if self._keep:
-                self._pieces.append(piece)
+            # What is too much is read all the same: whoever writes it must not wait for us for ever.
+            if self._most is None or self._length < self._most:
+                self._pieces.append(piece if self._most is None else piece[: self._most - self._length])
+                self._length += len(piece)
         os.close(self._source)
 
     def text(self) -> str:
         """Return what came through, once it is closed."""
         return b"".join(self._pieces).decode("utf-8", "replace")
+
+
+def _scrub(given: dict[str, str], inherits: Collection[str], ours: Mapping[str, str]) -> None:
+    """Take out of an environment what it has of our own and is not to be seen; what ansible-runner put in stays."""
+    for name, value in os.environ.items():
+        if name not in inherits and name not in ours and given.get(name) == value:
+            del given[name]
 
 
 def find_program(name: str) -> str | None:
@@ -173,7 +211,7 @@ def _program(name: str, source: str) -> str:
     return found
 
 
-def _memory() -> str | None:
+def memory_folder() -> str | None:
     """Return a folder that is kept in memory, where there is one."""
     for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108 — a private folder is made inside
         if folder and os.access(folder, os.W_OK | os.X_OK) and _file_system(folder) in _IN_MEMORY:

@@ -19,6 +19,23 @@ class FindingState(StrEnum):
     NOT_OBSERVABLE = "not_observable"
 
 
+class CloserKind(StrEnum):
+    """What can close a finding; each proves it gone by evidence of the host."""
+
+    RUN = "run"
+    REMEDIATION = "remediation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedBy:
+    """What found a violation gone."""
+
+    kind: CloserKind
+    """A run, or a remediation that collected again."""
+    id: str | None = None
+    """Its id; None for the run that says so, whose id no evidence determines."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One violation as followed over runs."""
@@ -42,7 +59,9 @@ class Finding:
     failing_since: datetime | None
     """As-of instant since which every run that could see it saw it; None while closed."""
     due: datetime | None = None
-    """Until when it is to be closed; None where the policy sets no term."""
+    """Until when it is to be closed; None where the policy sets no term, and while it is excepted or closed."""
+    overdue: bool = False
+    """Whether that has passed: it is there, or not proven to be gone, and no exception covers it."""
     state: FindingState
     """Where it stands."""
     exception: str | None = None
@@ -51,6 +70,14 @@ class Finding:
     """Who must act."""
     closed_at: datetime | None = None
     """As-of instant of the run that found it gone; None while it is not closed."""
+    closed_by: ClosedBy | None = None
+    """What found it gone; None while it is not closed."""
+    opened_by: str | None = None
+    """Id of the run that ``failing_since`` is of, kept once it is closed; None for the run that says so."""
+    reopened: int = 0
+    """How often it came back after it was closed."""
+    formerly: tuple[str, ...] = ()
+    """Fingerprints it went by before its control or product was replaced by another, the latest last."""
 
 
 def fingerprint(*, control: str, host_key: str, subject: str) -> str:

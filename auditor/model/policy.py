@@ -1,10 +1,12 @@
 """What the organisation allows: approvals, exceptions, settings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
 from auditor.model.pacing import Pacing
+from auditor.model.verdict import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,14 @@ class Approval:
     """Tenant it must report to; None means any."""
     signer: str | None = None
     """Who must have signed its programs, as the host names the certificate's subject; None means anybody."""
+    users: tuple[str, ...] = ()
+    """Accounts as which it may run and in whose folders it may lie (``*`` for any characters); empty means any."""
     listen: ListenScope = field(default_factory=ListenScope)
     """Where it may listen."""
+    may_start: bool = True
+    """Whether it may start with the machine or a session; else a person starts it when it is needed."""
+    may_be_portable: bool = False
+    """Whether users may have copies of their own, outside of what manages software."""
     reason: str
     """Business reason."""
     owner: str
@@ -62,6 +70,8 @@ class ExceptionRecord:
     """Host patterns."""
     groups: tuple[str, ...] = ()
     """Inventory groups."""
+    product: str | None = None
+    """Catalogue id that the violation is about; None covers every product, and what is about none."""
     subject: str | None = None
     """Subject of the violation, such as ``product:anydesk``; None covers every violation of the control."""
     reason: str
@@ -78,6 +88,8 @@ class ExceptionRecord:
     """First day (UTC) on which it holds."""
     end: date
     """Last day (UTC) on which it holds."""
+    signatures: Mapping[str, str] = field(default_factory=dict)
+    """Armoured signatures by role: ``requested_by``, ``approved_by``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +101,17 @@ class AcceptedLimit:
     reason: str
     """Why it is accepted."""
     owner: str
-    """Who answers for it."""
+    """Who answers for it, and asks for it."""
+    approved_by: str = ""
+    """Who granted it: another person."""
+    ticket: str = ""
+    """Reference in the organisation's tracker."""
+    start: date | None = None
+    """First day (UTC) on which it is accepted; None for ever before."""
     end: date
     """Last day (UTC) on which it is accepted."""
+    signatures: Mapping[str, str] = field(default_factory=dict)
+    """Armoured signatures by role: ``owner``, ``approved_by``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +135,15 @@ class ExecutionDemand(StrEnum):
     """Nothing runs that nobody listed."""
 
 
+class Unsigned(StrEnum):
+    """What becomes of an exception, or an accepted limit, that its people have not signed."""
+
+    REFUSE = "refuse"
+    """It does not hold."""
+    ADMIT = "admit"
+    """It holds, and every report says that it is asserted and not verified."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How strict the audit is."""
@@ -123,12 +152,20 @@ class Settings:
     """Share of the scope that must be fully assessed, 0 to 1."""
     max_age: timedelta = timedelta(days=35)
     """How long a host may go without complete evidence."""
+    audit_interval: timedelta = timedelta(days=35)
+    """How long may lie between two runs with complete evidence of a host."""
+    idle_runs: int = 3
+    """Complete runs in a row after which an approved product that never ran is one too many; 0 asks nothing."""
+    due: Mapping[Severity, timedelta] = field(default_factory=dict)
+    """How long a violation of each severity may last; one that is not named has no term."""
     residual_is_violation: bool = False
     """Whether remains of a removed product break the product control."""
     clients_are_violations: bool = False
     """Whether pure viewers break the product control."""
     exception_max_days: int = 365
     """Longest span of an exception, in days."""
+    unsigned_exceptions: Unsigned = Unsigned.REFUSE
+    """What becomes of an exception, or an accepted limit, that its people have not signed."""
     installers: Installers = field(default_factory=Installers)
     """Who may install software."""
     service_accounts: tuple[str, ...] = ()

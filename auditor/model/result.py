@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from auditor.model.breach import Breach, Term
 from auditor.model.evidence import Delivery, Rights
 from auditor.model.facts.logons import RemoteLogon
 from auditor.model.facts.system import OperatingSystem
@@ -20,9 +21,22 @@ class ProductUse:
     sighting: Sighting
     """What was seen."""
     approval: str | None = None
-    """Id of the approval; None when nobody approved it here."""
+    """Id of the approval; None when none covers it here in full."""
     objection: str | None = None
     """Why an approval that names the product does not cover it here; None when there is no such approval."""
+    breaches: tuple[Breach, ...] = ()
+    """Terms of the nearest approval that is for it, and that it does not keep; none where it is approved or not."""
+    may_start: bool = True
+    """Whether an approval that is for it lets it start with the machine or a session; of no account where none is."""
+    may_be_portable: bool = False
+    """Whether an approval that is for it lets users have copies of their own."""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Tell whether somebody approved this instance here, be it in another version or for review since."""
+        if self.approval is not None:
+            return True
+        return bool(self.breaches) and all(breach.term is not Term.TENANT for breach in self.breaches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

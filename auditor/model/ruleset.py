@@ -190,6 +190,11 @@ class Trait(StrEnum):
     """The package of the application that it belongs to."""
     USER = "user"
     """The account it runs as."""
+    BUNDLE = "bundle"
+    """Its program, or the application that this is in, by the path."""
+    MAKER = "maker"
+    """Who signed its program: ``system`` is the maker of the operating system, ``service`` the same of a part of it,
+    ``developer`` anyone else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +221,22 @@ class OnLink(Doubt):
     """Families whose networks meet it, 4 or 6."""
     others: tuple[tuple[Box, Truth], ...] = ()
     """What else meets it, or may: family and address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAddress(Doubt):
+    """A condition that an address is one of this host's own: a doubt, until these are known."""
+
+    field: Field
+    """The address: ``SADDR`` or ``DADDR``."""
+    interface: str
+    """The interface whose addresses are meant; empty for all."""
+    is_network: bool = False
+    """Whether the networks around them are meant."""
+    is_first: bool = False
+    """Whether the first of its family alone is meant for certain."""
+    is_negated: bool = False
+    """Whether it holds for all other addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

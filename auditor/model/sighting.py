@@ -1,7 +1,10 @@
 """A remote-access product on a host."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from auditor.model.breach import Breach
+from auditor.model.holdings import Holdings
 
 
 class Category(StrEnum):
@@ -84,10 +87,20 @@ class Sighting:
     """Whose instance it reports to, where it can be told."""
     signers: tuple[str, ...] | None = None
     """Who signed its programs and packages; None where that is not known of all of them."""
+    users: tuple[str, ...] | None = None
+    """Accounts as which it runs or in whose folders it lies; None where that could not be told of all of it."""
     pids: tuple[int, ...] = ()
     """Its processes, ascending."""
+    renamed: tuple[str, ...] = ()
+    """Its programs that run, or ran, under a name that is not the product's, each with the one its maker gave it."""
+    holdings: Holdings = field(default_factory=Holdings)
+    """What of the host is its."""
+    perhaps_renamed: tuple[str, ...] = ()
+    """The same of a suspected product, where nothing but a signature makes them its programs."""
     sockets: tuple[tuple[str, int], ...] = ()
     """Places, section and line, of the listening sockets it was recognised by."""
+    places: frozenset[tuple[str, int]] = frozenset()
+    """Places, section and line, of everything it was recognised by."""
     proof: tuple[Quote, ...]
     """What it was recognised by, strongest first."""
 
@@ -156,6 +169,8 @@ class Exposure:
     """Name of the product for people."""
     approval: str | None = None
     """Id of the approval within whose scope it listens; None when nobody approved it."""
+    breach: Breach | None = None
+    """That it is outside of the scope of an approval that is for its product; None where there is no such approval."""
     objection: str | None = None
     """Why the approval of its product does not cover this socket; None when there is no such approval."""
     is_suspected: bool = False

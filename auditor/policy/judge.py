@@ -24,7 +24,7 @@ class Claim:
     open_violations: int
     """Violations that no valid exception covers."""
     excepted_violations: int
-    """Violations that one covers."""
+    """Violations that one covers, and suspicions: what was accepted is never shown as clean."""
     suspected: int
     """What would be an open violation if a suspicion were confirmed."""
     gaps: int
@@ -60,7 +60,7 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
         forbids=control.demand is Demand.FORBIDS,
         inapplicable=found.inapplicable is not None,
         open_violations=sum(1 for violation in violations if violation.exception is None),
-        excepted_violations=sum(1 for violation in violations if violation.exception is not None),
+        excepted_violations=sum(1 for one in (*violations, *suspected) if one.exception is not None),
         suspected=sum(1 for violation in suspected if violation.exception is None),
         gaps=len(gaps),
     )

@@ -3,16 +3,38 @@
 A finding is known by its fingerprint (control, host key, subject) and keeps ``first_seen`` for ever.
 ``failing_since`` begins anew when it comes back after it was closed. Closing takes evidence: a violation
 that is not seen any more is closed only when its control's verdict rests on complete evidence of the host.
+Until when it is to be closed is a function of ``failing_since``, its severity and the policy of the day (ADR 32);
+what cannot be seen goes on being due.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from auditor.model.finding import Finding, FindingState, fingerprint
+from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState, fingerprint
 from auditor.model.ledger import HostOutcome
 from auditor.model.result import HostResult
-from auditor.model.verdict import Judgement, Verdict, Violation
+from auditor.model.verdict import Judgement, Severity, Verdict, Violation
+from auditor.policy.succession import Succession
+from auditor.policy.terms import due_of
+
+
+def _nothing_excuses(_host: str, _finding: Finding) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """The run that follows the findings, as far as their lives depend on it."""
+
+    as_of: datetime
+    """The instant it judges at."""
+    terms: Mapping[Severity, timedelta] = field(default_factory=dict)
+    """How long a violation of each severity may last."""
+    succession: Succession = field(default_factory=Succession)
+    """What carries on where a control or a product was retired."""
+    excuse: Callable[[str, Finding], str | None] = _nothing_excuses
+    """Given a host's name and a finding, the id of the valid exception that would cover its violation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,30 +107,70 @@ def is_settled(verdict: str, *, has_gaps: bool) -> bool:
     return verdict == Verdict.NOT_APPLICABLE or not has_gaps
 
 
-def follow(previous: Iterable[Finding], observations: Iterable[Observation], as_of: datetime) -> list[Finding]:
-    """Return the findings of this run, sorted by host, control, subject and fingerprint.
+def follow(previous: Iterable[Finding], observations: Iterable[Observation], by: Following) -> list[Finding]:
+    """Return the findings of a run, sorted by host, control, subject and fingerprint.
 
     ``previous`` are the findings of the run before, closed ones included, and ``observations`` every host of
     this run's scope. Findings of hosts that are not in the scope are left out. A host that was renamed keeps
-    its findings where the inventory gives it a stable identity (``auditor_host_id``).
+    its findings where the inventory gives it a stable identity (``auditor_host_id``), and a finding whose control
+    or product was replaced by another goes on under the name that it has then.
     """
-    earlier = {finding.fingerprint: finding for finding in previous}
+    hosts = {observation.host: observation for observation in observations}
+    earlier = _carried(previous, hosts, by.succession)
     current: dict[str, Finding] = {}
-    hosts: dict[str, Observation] = {}
-    for observation in observations:
-        hosts[observation.host] = observation
+    for observation in hosts.values():
         for violation in observation.violations:
             name = fingerprint(control=violation.control, host_key=observation.host_key, subject=violation.subject)
-            current[name] = _alive(name, observation, violation, earlier.get(name), as_of)
-    names = {finding.host for finding in earlier.values()}
-    renamed = [one for one in hosts.values() if one.host_key != one.host and one.host not in names]
-    for name, finding in earlier.items():
-        if name in current:
-            continue
-        where = _observation_of(finding, hosts, renamed)
-        if where is not None:
-            current[name] = _unseen(finding, where, as_of)
+            before = earlier.get(name)
+            current[name] = _alive(name, observation, violation, None if before is None else before[0], by)
+    for name, (finding, where) in earlier.items():
+        if name not in current:
+            current[name] = _unseen(finding, where, by)
     return sorted(current.values(), key=lambda one: (one.host, one.control, one.subject, one.fingerprint))
+
+
+def _carried(
+    previous: Iterable[Finding], hosts: Mapping[str, Observation], succession: Succession
+) -> dict[str, tuple[Finding, Observation]]:
+    """Return the findings of hosts in scope by the names that they have today, each with what is said of its host."""
+    earlier = list(previous)
+    names = {finding.host for finding in earlier}
+    renamed = [one for one in hosts.values() if one.host_key != one.host and one.host not in names]
+    carried: dict[str, tuple[Finding, Observation]] = {}
+    for finding in earlier:
+        where = _observation_of(finding, hosts, renamed)
+        if where is None:
+            continue
+        today = _today(finding, where.host_key, succession)
+        other = carried.get(today.fingerprint)
+        carried[today.fingerprint] = (today if other is None else _joined(other[0], today), where)
+    return carried
+
+
+def _today(finding: Finding, host_key: str, succession: Succession) -> Finding:
+    """Return a finding as it is called today."""
+    control, subject = succession.control(finding.control), succession.subject(finding.subject)
+    if (control, subject) == (finding.control, finding.subject):
+        return finding
+    return replace(
+        finding,
+        fingerprint=fingerprint(control=control, host_key=host_key, subject=subject),
+        control=control,
+        subject=subject,
+        product=succession.product(finding.product),
+        formerly=(*finding.formerly, finding.fingerprint),
+    )
+
+
+def _joined(one: Finding, other: Finding) -> Finding:
+    """Make one life of two, where what was two controls or products is one now: the longer one that goes on."""
+    ordered = sorted((one, other), key=lambda each: (each.failing_since is None, each.failing_since or each.first_seen))
+    return replace(
+        ordered[0],
+        first_seen=min(one.first_seen, other.first_seen),
+        reopened=max(one.reopened, other.reopened),
+        formerly=tuple(dict.fromkeys((*ordered[1].formerly, *ordered[0].formerly))),
+    )
 
 
 def _is_settled(judgement: Judgement) -> bool:
@@ -127,11 +189,12 @@ def _seen(control: str, violation: Violation) -> SeenViolation:
 
 
 def _alive(
-    name: str, observation: Observation, violation: SeenViolation, before: Finding | None, as_of: datetime
+    name: str, observation: Observation, violation: SeenViolation, before: Finding | None, by: Following
 ) -> Finding:
     """Open a violation, or go on with the life it has."""
-    goes_on = before is not None and before.failing_since is not None
-    return Finding(
+    since = None if before is None else before.failing_since
+    came_back = before is not None and since is None
+    found = Finding(
         fingerprint=name,
         host=observation.host,
         control=violation.control,
@@ -139,13 +202,16 @@ def _alive(
         product=violation.product,
         severity=violation.severity,
         reason=violation.reason,
-        first_seen=as_of if before is None else before.first_seen,
-        failing_since=before.failing_since if before is not None and goes_on else as_of,
-        due=before.due if before is not None and goes_on else None,
+        first_seen=by.as_of if before is None else before.first_seen,
+        failing_since=since or by.as_of,
         state=FindingState.OPEN if violation.exception is None else FindingState.EXCEPTED,
         exception=violation.exception,
         owner=observation.owner,
+        opened_by=None if before is None or came_back else before.opened_by,
+        reopened=0 if before is None else before.reopened + came_back,
+        formerly=() if before is None else before.formerly,
     )
+    return _dated(found, by)
 
 
 def _observation_of(
@@ -161,12 +227,30 @@ def _observation_of(
     return None
 
 
-def _unseen(finding: Finding, observation: Observation, as_of: datetime) -> Finding:
+def _unseen(finding: Finding, observation: Observation, by: Following) -> Finding:
     """Close a violation that is proven gone; say of any other that it could not be seen."""
     known = replace(finding, host=observation.host, owner=observation.owner, exception=None)
     if finding.state is FindingState.CLOSED:
         return known
     suspected = observation.settled.get(finding.control)
     if suspected is None or finding.subject in suspected:
-        return replace(known, state=FindingState.NOT_OBSERVABLE)
-    return replace(known, state=FindingState.CLOSED, failing_since=None, due=None, closed_at=as_of)
+        # What may still be there may still be accepted: else an exception would end with a host's silence.
+        exception = by.excuse(observation.host, finding)
+        return _dated(replace(known, state=FindingState.NOT_OBSERVABLE, exception=exception), by)
+    return replace(
+        known,
+        state=FindingState.CLOSED,
+        failing_since=None,
+        due=None,
+        overdue=False,
+        closed_at=by.as_of,
+        closed_by=ClosedBy(kind=CloserKind.RUN),
+    )
+
+
+def _dated(finding: Finding, by: Following) -> Finding:
+    """Say until when a finding that is not closed is to be, and whether that has passed; an exception suspends it."""
+    if finding.exception is not None or finding.failing_since is None:
+        return replace(finding, due=None, overdue=False)
+    due = due_of(finding.failing_since, finding.severity, by.terms)
+    return replace(finding, due=due, overdue=due is not None and due < by.as_of)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from auditor.catalogue.cache import user_cache
 from auditor.controls.attack import attack_data
 from auditor.report import words
+from auditor.report.exception_register import register_rows
 from auditor.report.format import Format
 from auditor.report.owners import Owner, owner_names, owners_of
 from auditor.report.rows import Row, compact
 from auditor.report.run_rows import RunRows
-from auditor.report.summary import LISTED, RANKED, Summary, bar, life
+from auditor.report.summary import LISTED, NAMED, RANKED, Summary, bar, life
 from auditor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _LOGONS = 100
 """Sockets that a page shows: a host can open tens of thousands to make its page unreadable."""
 _DUE = 500
 """Findings that an owner's page lists; the tables in csv/ hold all."""
+_CHANGES = 50
+"""Findings that the fleet page lists of each thing that became of some since the last run."""
 _KEPT, _KEPT_LENGTH = 2000, 2000
 """Rows that are kept rendered, and the characters of JSON that one may have to be kept."""
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
@@ -85,15 +88,19 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         file = place / "hosts" / page
         file.write_text(template.render(shared | _host_view(host)), encoding="utf-8")
         hosts.append(file)
-    owners = owners_of(by_owner, summary.lines, rows.findings, rows.run["as_of"])
+    owners = owners_of(by_owner, summary.lines, rows.findings)
     index.write_text(
-        _templates().get_template("fleet.html").render(shared | _fleet_view(rows, summary, owners)), encoding="utf-8"
+        _templates().get_template("fleet.html").render(shared | _fleet_view(rows, summary, owners, pages)),
+        encoding="utf-8",
     )
     for owner in owners:
         text = _templates().get_template("owner.html").render(shared | {"owner": owner, "pages": pages, "listed": _DUE})
         (place / "owners" / owner.page).write_text(text, encoding="utf-8")
     made_of_owners = [place / "owners" / owner.page for owner in owners]
     return [index, *hosts, *made_of_owners, *(place / "assets" / name for name in _ASSETS)]
+
+
+_ORDER = {name: rank for rank, name in enumerate(words.VERDICTS)}
 
 
 class _Rows:
@@ -131,6 +138,7 @@ def _host_view(host: Row) -> dict[str, Any]:
             entry["controls"].append(verdict["control"])
     return {
         "host": host,
+        "verdicts": sorted(host["verdicts"], key=lambda one: _ORDER[one["verdict"]]),
         # Sockets of remote-access software stand first, so that no number of others can push them out.
         "listeners": sorted(host["listeners"], key=lambda one: one["product"] is None)[:_LISTENERS],
         "logons": host.get("logons", [])[:_LOGONS],
@@ -153,7 +161,7 @@ def _host_view(host: Row) -> dict[str, Any]:
     }
 
 
-def _fleet_view(rows: RunRows, summary: Summary, owners: list[Owner]) -> dict[str, Any]:
+def _fleet_view(rows: RunRows, summary: Summary, owners: list[Owner], pages: Mapping[str, str]) -> dict[str, Any]:
     problems = summary.ranked_problems()
     return {
         "summary": summary,
@@ -163,12 +171,18 @@ def _fleet_view(rows: RunRows, summary: Summary, owners: list[Owner]) -> dict[st
         "problems": problems,
         "ranked": RANKED,
         "listed": LISTED,
+        "named": NAMED,
         "missing": summary.ranked_missing(),
         "unreached": summary.ranked_unreached(),
         "products": summary.ranked_products(),
         "mitigations": summary.mitigations(),
         "owners": owners,
+        "register": register_rows(rows),
         "population": rows.run.get("population"),
+        "coverage": rows.run["coverage"],
+        "changes": rows.changes(),
+        "pages": pages,
+        "shown": _CHANGES,
         "life": life(rows.findings, rows.run["as_of"]),
     }
 
@@ -194,11 +208,13 @@ def _duration(seconds: float) -> str:
     return f"{size:.1f} seconds {direction}" if size >= 1 else "within one second of ours"
 
 
-def _percent(share: float) -> str:
-    """Write a share so that only all is 100 % and only nothing is 0 %."""
-    if 0 < share < 1:
-        return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
-    return f"{100 * share:.0f} %"
+def _by_folder(ids: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Sort ids of sections by their folders, so that a reader meets each folder's name once."""
+    folders: dict[str, list[str]] = {}
+    for one in ids:
+        folder, _, name = one.partition(".")
+        folders.setdefault(folder, []).append(name)
+    return list(folders.items())
 
 
 def _word_filter(mapping: Mapping[str, str]) -> Any:  # noqa: ANN401 — Jinja2's filters are untyped
@@ -252,10 +268,14 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
     )
     made.filters |= {
+        "by_folder": _by_folder,
         "outcome": _word_filter(words.OUTCOMES),
         "verdict": _word_filter(words.VERDICTS),
         "severity": _word_filter(words.SEVERITIES),
+        "cause": _word_filter(words.CAUSES),
         "state": _word_filter(words.STATES),
+        "exception_state": _word_filter(words.EXCEPTION_STATES),
+        "standing": _word_filter(words.STANDINGS),
         "category": _word_filter(words.CATEGORIES),
         "reach": _word_filter(words.REACHABILITY),
         "section_outcome": _word_filter(words.SECTION_OUTCOMES),
@@ -265,12 +285,14 @@ def _templates() -> "Environment":
         "when": lambda text: text if text is None else f"{text[:10]} {text[11:16]} UTC",
         "day": lambda text: text if text is None else text[:10],
         "skew": _duration,
-        "percent": _percent,
+        "percent": words.percent,
         "bar": bar,
         "count": lambda number: f"{number:,}",
     }
     made.globals |= {
         "outcome_names": words.OUTCOMES,
+        "change_names": words.CHANGES,
+        "named": NAMED,
         "verdict_names": words.VERDICTS,
         "reason_words": words.reason_words,
     }

@@ -24,11 +24,11 @@ class Owner:
     hosts: list[Row] = field(default_factory=list)
     """Lines of the host table (``Summary.lines``), those to act on first."""
     due: list[Row] = field(default_factory=list)
-    """Open findings, the first to be closed at the head."""
+    """Findings to be closed, the first of them at the head: open ones, and those that could not be seen this time."""
     excepted: list[Row] = field(default_factory=list)
     """Findings that an exception covers."""
     overdue: int = 0
-    """Open findings whose day has passed."""
+    """Findings whose day has passed."""
 
     @property
     def count(self) -> int:
@@ -41,9 +41,7 @@ class Owner:
         return next((row["due"] for row in self.due if row["due"] is not None), None)
 
 
-def owners_of(
-    pages: Mapping[str | None, str], lines: Sequence[Row], findings: Iterable[Row], as_of: str
-) -> list[Owner]:
+def owners_of(pages: Mapping[str | None, str], lines: Sequence[Row], findings: Iterable[Row]) -> list[Owner]:
     """Return every owner with what is theirs, those with most to do first, and who owns nothing last."""
     found = {name: Owner(name=name, page=page) for name, page in pages.items()}
     for line in lines:
@@ -55,11 +53,13 @@ def owners_of(
         owner_of_it = found.get(finding["owner"])
         if owner_of_it is None:
             continue
-        if finding["state"] == "open":
-            owner_of_it.due.append(finding)
-            owner_of_it.overdue += finding["due"] is not None and finding["due"] < as_of
-        elif finding["state"] == "excepted":
+        if finding["state"] == "closed":
+            continue
+        if finding["exception"] is not None:
             owner_of_it.excepted.append(finding)
+            continue
+        owner_of_it.due.append(finding)
+        owner_of_it.overdue += finding["overdue"]
     for owner in found.values():
         owner.due.sort(key=_urgency)
         owner.hosts.sort(key=lambda line: (-line["fail"], line["outcome"] == "compliant", line["host"]))

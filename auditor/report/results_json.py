@@ -31,6 +31,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     ):
         whole.write(f'{{"run":{compact(rows.run)},\n"controls":{compact(dict(rows.controls))},\n')
         whole.write(f'"exceptions":{compact(dict(rows.exceptions))},\n"approvals":{compact(dict(rows.approvals))},\n')
+        whole.write(f'"accepted_limits":{compact(dict(rows.accepted_limits))},\n')
         whole.write('"ledger":[')
         whole.write(",".join(f"\n{compact(row)}" for row in rows.ledger))
         whole.write('\n],\n"hosts":[')

@@ -1,17 +1,22 @@
 """Rows of results.json: what every report is a view of (``INTERFACE``: additions allowed, removals not)."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+from auditor.model.breach import Breach
+from auditor.model.coverage import Coverage
 from auditor.model.evidence import Proof
 from auditor.model.facts.logons import RemoteLogon
 from auditor.model.finding import Finding, fingerprint
+from auditor.model.holdings import Holdings
 from auditor.model.ledger import LedgerRow, PassedOver
-from auditor.model.policy import Approval, ExceptionRecord
+from auditor.model.policy import Approval
 from auditor.model.result import HostResult, ProductUse
 from auditor.model.sighting import Exposure, Quote
+from auditor.model.standing import WeighedLimit
 from auditor.model.verdict import ControlInfo, Gap, Judgement, Violation
+from auditor.policy.exception_register import SOON, ExceptionState, RegisterEntry, state_of
 
 Row = dict[str, Any]
 
@@ -126,6 +131,19 @@ def control_row(control: ControlInfo) -> Row:
     }
 
 
+def coverage_row(coverage: Coverage) -> Row:
+    """Write how much of the scope was fully assessed, with what the policy wants."""
+    return {
+        "scope": coverage.scope,
+        "reached": coverage.reached,
+        "assessed": coverage.assessed,
+        "share": coverage.share,
+        "share_of_reached": coverage.share_of_reached,
+        "wanted": coverage.wanted,
+        "met": coverage.is_met,
+    }
+
+
 def finding_row(finding: Finding) -> Row:
     """Write one finding with its life."""
     return {
@@ -139,18 +157,29 @@ def finding_row(finding: Finding) -> Row:
         "first_seen": instant(finding.first_seen),
         "failing_since": instant(finding.failing_since),
         "closed_at": instant(finding.closed_at),
+        "closed_by": None
+        if finding.closed_by is None
+        else {"kind": finding.closed_by.kind, "id": finding.closed_by.id},
         "due": instant(finding.due),
+        "overdue": finding.overdue,
         "state": finding.state,
         "exception": finding.exception,
         "owner": finding.owner,
+        "opened_by": finding.opened_by,
+        "reopened": finding.reopened,
+        "formerly": list(finding.formerly),
     }
 
 
-def exception_row(record: ExceptionRecord) -> Row:
-    """Write an exception as the operator's file states it: who asked, who granted, until when."""
+def exception_row(entry: RegisterEntry) -> Row:
+    """Write an exception as the register shows it: who asked, who granted, what shows it, until when, and for what."""
+    weighed, record = entry.weighed, entry.weighed.record
     return {
         "control": record.control,
+        "product": record.product,
         "subject": record.subject,
+        "hosts": list(record.hosts),
+        "groups": list(record.groups),
         "reason": record.reason,
         "compensating": record.compensating or None,
         "requested_by": record.requested_by,
@@ -158,6 +187,36 @@ def exception_row(record: ExceptionRecord) -> Row:
         "ticket": record.ticket or None,
         "start": record.start.isoformat(),
         "end": record.end.isoformat(),
+        "state": entry.state,
+        "standing": weighed.standing,
+        "why": weighed.why,
+        "signed_by": [{"role": one.role, "person": one.person, "key": one.fingerprint} for one in weighed.signers],
+        "days_left": entry.days_left,
+        "ending": entry.is_ending,
+        "hosts_in_scope": entry.hosts,
+        "covers": entry.covers,
+        "stale": entry.stale,
+        "duplicates": list(entry.duplicates),
+    }
+
+
+def limit_row(weighed: WeighedLimit, day: date) -> Row:
+    """Write a limit of the method that the policy accepts: who answers, who granted, what shows it, until when."""
+    record, state = weighed.record, state_of(weighed, day)
+    left = (record.end - day).days if state is ExceptionState.HOLDS else None
+    return {
+        "reason": record.reason,
+        "owner": record.owner,
+        "approved_by": record.approved_by or None,
+        "ticket": record.ticket or None,
+        "start": None if record.start is None else record.start.isoformat(),
+        "end": record.end.isoformat(),
+        "state": state,
+        "standing": weighed.standing,
+        "why": weighed.why,
+        "signed_by": [{"role": one.role, "person": one.person, "key": one.fingerprint} for one in weighed.signers],
+        "days_left": left,
+        "ending": left is not None and left <= SOON,
     }
 
 
@@ -165,6 +224,13 @@ def approval_row(approval: Approval) -> Row:
     """Write an approval as the policy states it: what, why, who answers, until when."""
     return {
         "product": approval.product,
+        "hosts": list(approval.hosts),
+        "groups": list(approval.groups),
+        "users": list(approval.users),
+        "listen": {
+            "ports": [list(ports) for ports in approval.listen.ports],
+            "loopback_only": approval.listen.loopback_only,
+        },
         "versions": approval.versions,
         "tenant": approval.tenant,
         "signer": approval.signer,
@@ -190,10 +256,33 @@ def _sighting_row(use: ProductUse) -> Row:
         "version": seen.version,
         "tenant": seen.tenant,
         "signers": list(seen.signers or ()),
+        "users": None if seen.users is None else list(seen.users),
+        "renamed": list(seen.renamed),
         "approval": use.approval,
         "objection": use.objection,
+        "holdings": _holdings_row(seen.holdings),
+        "breaches": [_breach_row(one) for one in use.breaches],
         "proof": _quotes(seen.proof),
     }
+
+
+def _holdings_row(held: Holdings) -> Row:
+    return {
+        "packages": [
+            {"source": one.source, "name": one.name, "version": one.version or None, "user": one.user}
+            for one in held.packages
+        ],
+        "services": [
+            {"manager": one.manager, "name": one.name, "start": one.start, "running": one.is_running}
+            for one in held.services
+        ],
+        "files": list(held.files),
+        "cut": held.is_cut,
+    }
+
+
+def _breach_row(breach: Breach) -> Row:
+    return {"approval": breach.approval, "term": breach.term, "told": breach.is_told, "text": breach.text}
 
 
 def _listener_row(exposure: Exposure) -> Row:
@@ -217,6 +306,7 @@ def _listener_row(exposure: Exposure) -> Row:
         "rule": exposure.rule,
         "approval": exposure.approval,
         "objection": exposure.objection,
+        "breach": None if exposure.breach is None else _breach_row(exposure.breach),
         "suspected": exposure.is_suspected,
         "proof": [] if exposure.proof is None else _quotes((exposure.proof,)),
     }

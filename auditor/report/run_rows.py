@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from auditor.report.changes import Changes
 from auditor.report.rows import Row
 
 
@@ -24,5 +25,9 @@ class RunRows:
     """Iterate anew over the same rows as compact JSON without a line end (``rows.compact``)."""
     exceptions: Mapping[str, Row] = field(default_factory=dict)
     """Exception id to its reason, people and end (``rows.exception_row``)."""
+    accepted_limits: Mapping[str, Row] = field(default_factory=dict)
+    """Limit id to who accepts it, what shows that, and until when (``rows.limit_row``)."""
     approvals: Mapping[str, Row] = field(default_factory=dict)
     """Approval id to its reason, owner and review date (``rows.approval_row``)."""
+    changes: Callable[[], Changes | None] = lambda: None
+    """Compare it with the run of the same scope before it; None where none is at hand."""

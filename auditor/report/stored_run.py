@@ -1,12 +1,17 @@
 """The rows of a run as the store keeps them: what every report format is written from."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditor.errors import UsageError
-from auditor.report.rows import Row
+from auditor.model.coverage import Coverage
+from auditor.model.ledger import HostOutcome
+from auditor.report.changes import Changes
+from auditor.report.rows import Row, coverage_row
 from auditor.report.run_rows import RunRows
+from auditor.report.stored_changes import changes_of, run_before
+from auditor.report.stored_findings import stored_findings
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -16,6 +21,17 @@ _LEDGER = (
 )
 _FIRST_TRY: Row = {"attempts": 1, "retried_after": None, "origin": None, "passed_over": [], "conflicts": []}
 """What was true of every host before hosts were tried again and merged, and is not written in rows of that time."""
+
+_ASSERTED: Row = {
+    **dict.fromkeys(("product", "state", "why", "days_left", "hosts_in_scope", "covers", "stale")),
+    "hosts": [],
+    "groups": [],
+    "signed_by": [],
+    "duplicates": [],
+    "standing": "asserted",
+    "ending": False,
+}
+"""What was true of every exception before people signed them, and what rows of that time do not say."""
 
 
 def stored_run(store: Store, record: RunRecord) -> RunRows:
@@ -32,25 +48,36 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
     def hosts() -> Iterator[Row]:
         return (_FIRST_TRY | json.loads(line) for line in store.lines(record.id))
 
+    def changes() -> Changes | None:
+        before = run_before(store, record)
+        return None if before is None else changes_of(store, before, record)
+
     summary: dict[str, Any] = record.summary
     return RunRows(
         run=run_row(record) | {"population": _population(store, record)},
         controls=summary["controls"],
         ledger=[_ledger_row(line) for line in lines()],
-        findings=store.findings(record.id),
+        findings=stored_findings(store, record),
         hosts=hosts,
         host_lines=lines,
-        exceptions=summary["exceptions"],
+        exceptions={name: _ASSERTED | row for name, row in summary["exceptions"].items()},
+        accepted_limits=summary.get("accepted_limits", {}),
         approvals=summary["approvals"],
+        changes=changes,
     )
 
 
 def _ledger_row(line: str) -> Row:
-    """Read what the ledger says of a host: it stands before the sections, and what follows is most of the row."""
+    row = _FIRST_TRY | row_head(line)
+    return {name: row[name] for name in _LEDGER}
+
+
+def row_head(line: str) -> Row:
+    """Read what a host's row says before its sections: what became of it. What follows is most of the row."""
     # Inside of a string its quotes would stand behind backslashes.
     head, is_long, _ = line.partition(',"sections":')
-    row = _FIRST_TRY | json.loads(f"{head}}}" if is_long else line)
-    return {name: row[name] for name in _LEDGER}
+    row: Row = json.loads(f"{head}}}" if is_long else line)
+    return row
 
 
 def run_row(record: RunRecord) -> Row:
@@ -65,14 +92,26 @@ def run_row(record: RunRecord) -> Row:
         "tool_version": record.tool_version,
         "as_of": record.as_of,
         "scope": {"count": record.scope_count, "sha256": record.scope_sha256, "source": record.scope_source},
-        "coverage": summary["coverage"],
+        "coverage": coverage_row(coverage_of(summary)),
         "policy": {"name": summary["policy_name"], "sha256": record.inputs["policy"]},
         "exceptions": {"sha256": record.inputs["exceptions"]},
+        "people": {"sha256": record.inputs["people"]} if "people" in record.inputs else None,
         "catalogue": {"version": summary["catalogue_version"], "sha256": record.inputs["catalogue"]},
         "attack": {"version": summary["attack_version"]},
         "history": {"sha256": record.inputs["history"]},
         "sources": record.options.get("sources"),
     }
+
+
+def coverage_of(summary: Mapping[str, Any]) -> Coverage:
+    """Return the coverage of a run from its summary, which has counted outcomes since the first version."""
+    counted = summary["coverage"]
+    return Coverage(
+        scope=counted["scope"],
+        reached=counted["scope"] - summary["outcomes"][HostOutcome.UNREACHABLE],
+        assessed=counted["assessed"],
+        wanted=counted["wanted"],
+    )
 
 
 def _population(store: Store, record: RunRecord) -> Row | None:

@@ -74,8 +74,10 @@ class Product:
     """Hosts by state, confirmed sightings only."""
     approved: int = 0
     """Hosts on which every confirmed sighting is approved; remains of removed software need no approval."""
+    outside: Group = field(default_factory=Group)
+    """Hosts on which an approval is for one of them whose terms it does not keep, and for each of the others."""
     unapproved: Group = field(default_factory=Group)
-    """Hosts on which one is not."""
+    """Hosts on which nobody approved one."""
     suspected: Group = field(default_factory=Group)
     """Hosts on which it is only suspected."""
 
@@ -244,6 +246,8 @@ class Summary:
                 continue
             if all(seen["approval"] is not None for seen in live):
                 product.approved += 1
+            elif all(seen["approval"] is not None or seen.get("breaches") for seen in live):
+                product.outside.add(host["host"], page)
             else:
                 product.unapproved.add(host["host"], page)
 
@@ -263,10 +267,13 @@ class Summary:
         return sorted(self.unreached.values(), key=lambda one: (-one.hosts.count, one.reason or ""))
 
     def ranked_products(self) -> list[Product]:
-        """Return the products, those without approval on most hosts first."""
+        """Return the products, those that are not approved on most hosts first."""
         return sorted(
             self.products.values(),
-            key=lambda one: (-one.unapproved.count, -one.suspected.count, -one.states.total(), one.id),
+            key=lambda one: (
+                *(-one.unapproved.count, -one.outside.count, -one.suspected.count),
+                *(-one.states.total(), one.id),
+            ),
         )
 
     def mitigations(self) -> list[tuple[str, list[tuple[str, Row, Counter[str]]]]]:
@@ -294,12 +301,14 @@ def bar(counts: Counter[str]) -> list[tuple[str, float, float]]:
 
 
 def life(findings: Sequence[Row], as_of: str) -> dict[str, int]:
-    """Count the findings of a run: open, seen for the first time, overdue, closed."""
+    """Count the findings of a run: open, seen for the first time, come back, not seen, overdue, closed."""
     still = [finding for finding in findings if finding["state"] == "open"]
     return {
         "open": len(still),
         "new": sum(1 for finding in still if finding["first_seen"] == as_of),
-        "overdue": sum(1 for finding in still if finding["due"] is not None and finding["due"] < as_of),
+        "back": sum(1 for finding in still if finding["first_seen"] != as_of == finding["failing_since"]),
+        "unseen": sum(1 for finding in findings if finding["state"] == "not_observable"),
+        "overdue": sum(1 for finding in findings if finding["overdue"]),
         "closed": sum(1 for finding in findings if finding["state"] == "closed"),
     }
 

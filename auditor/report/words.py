@@ -32,6 +32,41 @@ PASSED_OVER: Mapping[str, str] = {
 }
 """Why another set of evidence was not judged."""
 
+CHANGES: Mapping[str, str] = {
+    "new": "New",
+    "reopened": "Came back",
+    "not_observable": "Not seen any more, and not proven to be gone",
+    "changed": "Changed",
+    "resolved": "Resolved",
+    "came_and_went": "Came and went between the two runs",
+    "out_of_scope": "Out of scope in one of the runs",
+}
+"""What became of findings between two runs, in the order of ``changes.Change``."""
+
+CAUSES: Mapping[str, str] = {
+    "evidence": "the host changed",
+    "rules": "same evidence, other rules",
+    "inventory": "same evidence, other groups or name",
+    "time": "same evidence and rules: a date passed, or earlier runs knew more",
+    "undecided": "the host and the rules changed",
+}
+"""Why a violation is there now, or no more."""
+
+EXCEPTION_STATES: Mapping[str, str] = {
+    "holds": "Holds",
+    "not_yet": "Not yet",
+    "ended": "Ended",
+    "void": "Does not hold",
+}
+"""States of an exception."""
+
+STANDINGS: Mapping[str, str] = {
+    "verified": "Verified: both signed it",
+    "asserted": "Asserted, not verified",
+    "void": "Void",
+}
+"""What shows an exception."""
+
 STATES: Mapping[str, str] = {"running": "Running", "installed": "Installed", "residual": "Residual"}
 """States of a product, the most alive first."""
 
@@ -189,3 +224,10 @@ def reason_words(reason: str | None) -> tuple[str, str]:
     if reason is None:
         return ("No reason recorded", "Audit the host again with --verbose.")
     return REASONS.get(reason) or (reason.replace("_", " "), "See docs/ledger.md for this reason.")
+
+
+def percent(share: float) -> str:
+    """Write a share so that only all is 100 % and only nothing is 0 %."""
+    if 0 < share < 1:
+        return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
+    return f"{100 * share:.0f} %"

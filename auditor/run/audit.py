@@ -16,18 +16,24 @@ from auditor.controls.attack import attack_data, attack_of
 from auditor.controls.registry import control_infos
 from auditor.errors import HostError, Reason, UsageError
 from auditor.inventory.references import Secrets
-from auditor.model.case import History
+from auditor.model.coverage import Coverage
 from auditor.model.host import ConnectionKind, Host, HostFacts, Scope, host_facts
 from auditor.model.ledger import HostOutcome
+from auditor.model.past import History
 from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
+from auditor.policy.exception_register import ExceptionRegister
 from auditor.policy.lifecycle import Observation, follow
-from auditor.report.rows import approval_row, control_row, exception_row, finding_row, instant
+from auditor.report.rows import Row, control_row, coverage_row, exception_row, finding_row, instant, limit_row
+from auditor.report.stored_run import coverage_of
+from auditor.run.exception_use import use_from_row
 from auditor.run.fanout import Course, fan_out
-from auditor.run.findings import finding_from_row, observation_from_row
+from auditor.run.findings import finding_from_row, following, observation_from_row
+from auditor.run.history import histories, history_text, remembered, told_by
 from auditor.run.pacing import Turn
 from auditor.run.pipeline import Answered, Rules
 from auditor.run.reader import ReadJob
 from auditor.run.readers import Readers
+from auditor.run.register import Register
 from auditor.store.record import HostRecord, RunRecord
 from auditor.store.store import Store, digest
 
@@ -70,6 +76,8 @@ class Sealed:
     """The policy file."""
     exceptions: str
     """The exceptions file."""
+    people: str | None = None
+    """The people file; None in runs of before there was one, and where nothing is judged."""
     catalogue: str
     """The catalogue, as ``catalogue_text`` writes it."""
     attack: str = field(default_factory=lambda: attack_data().text)
@@ -85,13 +93,14 @@ class Sealed:
             "catalogue": digest(self.catalogue),
             "attack": digest(self.attack),
             "history": digest(history),
-        } | {name: digest(text) for name, text in self.population_texts().items()}
+        } | {name: digest(text) for name, text in self.further_texts().items()}
 
-    def population_texts(self) -> dict[str, str]:
-        """Return what is sealed of the population, by the name of the input."""
-        if self.population is None:
-            return {}
-        return {"population": self.population.text, "population_comparison": self.population.comparison}
+    def further_texts(self) -> dict[str, str]:
+        """Return what is sealed of inputs that not every run has, by their names."""
+        texts = {} if self.people is None else {"people": self.people}
+        if self.population is not None:
+            texts |= {"population": self.population.text, "population_comparison": self.population.comparison}
+        return texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +168,7 @@ def begin_run(store: Store, began: "Began", sealed: Sealed, as_of: datetime) -> 
         summary={},
     )
     texts = [sealed.policy, sealed.exceptions, sealed.catalogue, sealed.attack, began.history]
-    texts += sealed.population_texts().values()
+    texts += sealed.further_texts().values()
     return store.begin(record, [(fact, _facts_text(fact)) for fact in began.facts], texts)
 
 
@@ -181,7 +190,7 @@ def run_audit(
     """
     done = store.done(run.id)
     waiting = [host for host in scope.hosts if host.name not in done]
-    history = histories(store.text(run.inputs["history"]))
+    history = histories(store.text(run.inputs["history"]), told_by(run))
     nobody = History()
 
     def read(turn: Turn, answer: RawOutput | HostError) -> HostRecord:
@@ -230,7 +239,9 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
     """End a run whose every host has its outcome: coverage counted, findings followed. It ends now, unless said."""
     counts = dict.fromkeys(HostOutcome, 0)
     assessed = 0
-    keys = {facts["name"]: facts["key"] for facts in store.scope(run.id)}
+    scope = {facts["name"]: facts for facts in store.scope(run.id)}
+    register = Register(rules.policy.approvals, rules.as_of.date())
+    exceptions = ExceptionRegister(rules.exceptions, rules.as_of.date(), rules.succession)
 
     def observed() -> Iterator[Observation]:
         nonlocal assessed
@@ -238,36 +249,45 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
             row = json.loads(line)
             counts[HostOutcome(row["outcome"])] += 1
             assessed += row["complete"]
-            yield observation_from_row(row, keys[row["host"]])
+            register.add(scope[row["host"]], row)
+            exceptions.add(use_from_row(row))
+            key = scope[row["host"]]["key"]
+            pasts[key] = remembered(known.get(key, nobody), row, rules.as_of)
+            yield observation_from_row(row, key)
 
-    earlier = [finding_from_row(row) for row in json.loads(store.text(run.inputs["history"]))["findings"]]
-    followed = follow(earlier, observed(), rules.as_of)
+    history, nobody = store.text(run.inputs["history"]), History()
+    known, pasts = histories(history, told_by(run)), dict[str, Row]()
+    earlier = [finding_from_row(row) for row in json.loads(history)["findings"]]
+    followed = follow(earlier, observed(), following(rules, scope.values()))
     if sum(counts.values()) != run.scope_count:
         missing = run.scope_count - sum(counts.values())
         raise UsageError(
             f"run {run.id} is not at its end: {missing} hosts have no outcome; go on with --resume {run.id}"
         )
+    coverage = Coverage(
+        scope=run.scope_count,
+        reached=run.scope_count - counts[HostOutcome.UNREACHABLE],
+        assessed=assessed,
+        wanted=rules.policy.settings.coverage,
+    )
     summary: dict[str, object] = {
-        "coverage": {
-            "scope": run.scope_count,
-            "assessed": assessed,
-            "share": assessed / run.scope_count,
-            "wanted": rules.policy.settings.coverage,
-        },
+        "coverage": coverage_row(coverage),
         "outcomes": {outcome.value: count for outcome, count in counts.items()},
         "violating_hosts": counts[HostOutcome.NONCOMPLIANT],
         "controls": {name: control_row(info) for name, info in control_infos().items()},
         "policy_name": rules.policy.name,
         "catalogue_version": rules.catalogue.version,
         "attack_version": attack_of(store.text(run.inputs["attack"])).version,
-        "approvals": {approval.id: approval_row(approval) for approval in rules.policy.approvals},
-        "exceptions": {record.id: exception_row(record) for record in rules.exceptions},
+        "approvals": register.rows(),
+        "exceptions": {entry.weighed.record.id: exception_row(entry) for entry in exceptions.entries()},
+        "accepted_limits": {one.record.limit: limit_row(one, exceptions.day) for one in rules.limits},
     }
     store.finish(
         run.id,
         finished=instant(finished or datetime.now(UTC)) or "",
         summary=summary,
         findings=[finding_row(finding) for finding in followed],
+        pasts=pasts,
     )
     return store.run(run.id)
 
@@ -275,8 +295,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
 def exit_code(run: RunRecord) -> int:
     """Return 3 below the coverage the policy wants, else 1 with violations, else 0."""
     summary: dict[str, Any] = run.summary
-    coverage = summary["coverage"]
-    if coverage["assessed"] < coverage["wanted"] * coverage["scope"]:
+    if not coverage_of(summary).is_met:
         return 3
     return 1 if summary["violating_hosts"] else 0
 
@@ -304,26 +323,3 @@ def _is_of_windows(host: Host, answer: RawOutput) -> bool:
 
 def _facts_text(facts: HostFacts) -> str:
     return canonical(asdict(facts)).decode()
-
-
-def history_text(store: Store, facts: Sequence[HostFacts], before: str | None = None) -> str:
-    """Write what earlier runs know of the hosts in scope: an input like any other, sealed as text.
-
-    ``before`` leaves out the runs that judge at that instant or later.
-    """
-    known = store.history(before)
-    keys = {fact.key for fact in facts}
-    hosts = {key: known[key] for key in keys if key in known}
-    return canonical({"hosts": hosts, "findings": store.earlier_findings(keys, before)}).decode()
-
-
-def histories(text: str) -> dict[str, History]:
-    """Read what earlier runs know of each host, by its key, from the sealed text."""
-    data: dict[str, list[str | None]] = json.loads(text)["hosts"]
-    return {
-        key: History(first_seen=_instant(first), last_complete=_instant(last)) for key, (first, last) in data.items()
-    }
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

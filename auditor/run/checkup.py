@@ -37,6 +37,11 @@ _SUDO = {
     "not found": "Install sudo or doas on the host, or log in as root.",
 }
 """What sudo says, and what to do about it; the first that fits."""
+_FULL_DISK = "Full Disk Access"
+_FULL_DISK_ADVICE = (
+    "On the Mac: System Settings > General > Sharing > Remote Login > Allow full disk access for remote users; or let "
+    "device management grant it to the SSH server (docs/macos.md, Full Disk Access)."
+)
 _WINDOWS_RIGHTS = (
     "Log in with a domain account that is an administrator here, or set LocalAccountTokenFilterPolicy on the host "
     "(docs/windows.md, Rights)."
@@ -103,6 +108,8 @@ def checks_of(host: Host, row: Row, climbed: Mapping[Rung, str], inventory: str 
     if host.connection is not ConnectionKind.REPLAY:
         yield _clock(host, row["clock_skew"] or 0)
     yield _tools(host, row)
+    if row["os"]["family"] == "macos":
+        yield _full_disk(host, row)
     yield from (_section(host, section) for section in row["sections"])
     yield from _verdicts(host, row)
 
@@ -202,6 +209,19 @@ def _clock(host: Host, skew: int) -> Check:
         detail="as ours" if abs(skew) <= _ASKING else f"{skew:+d} s from ours",
         advice="Let the host keep its time by NTP: evidence is dated by our clock." if is_off else "",
     )
+
+
+def _full_disk(host: Host, row: Row) -> Check:
+    """Say what macOS kept even from root: what only those read who have Full Disk Access."""
+    # To root little else is closed; what others do not see, they may lack rights for.
+    keys = ("reason",) if row["rights"] == "user" else ("reason", "advice")
+    gaps = [one for one in row["sections"] if one["outcome"] in _GAPS]
+    lost = [one["id"] for one in gaps if any(_FULL_DISK in (one[key] or "") for key in keys)]
+    if not lost:
+        said = "nothing was kept from the probe for want of it"
+        return Check(host=host.name, check="full disk access", state=State.OK, detail=said)
+    detail = f"not read in full, and such that it opens them: {', '.join(lost)}"
+    return Check(host=host.name, check="full disk access", state=State.MISSING, detail=detail, advice=_FULL_DISK_ADVICE)
 
 
 def _tools(host: Host, row: Row) -> Check:

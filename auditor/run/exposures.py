@@ -9,10 +9,11 @@ from auditor.model.facts.network import Listener
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Found, Reading
 from auditor.model.sighting import Confidence, Exposure, Sighting
+from auditor.policy.approvals import Cover
 from auditor.run.holders import Holders
 
-Approve = Callable[[Sighting, int, bool], tuple[str | None, str | None]]
-"""Given a product, a port and whether it is bound to loopback: the approval's id, or why there is none."""
+Approve = Callable[[Sighting, int, bool], Cover]
+"""Given a product, a port and whether it is bound to loopback: what the policy says of the socket."""
 
 
 def exposures(
@@ -71,9 +72,7 @@ def _exposure(
     approve: Approve,
 ) -> Exposure:
     socket = found.fact
-    approval, objection = (None, None)
-    if sighting is not None:
-        approval, objection = approve(sighting, socket.port, is_loopback(socket.address))
+    cover = Cover() if sighting is None else approve(sighting, socket.port, is_loopback(socket.address))
     return Exposure(
         protocol=socket.protocol,
         family=socket.family,
@@ -89,8 +88,9 @@ def _exposure(
         reachability=decision.reachability,
         sources=decision.sources,
         rule=decision.rule,
-        approval=approval,
-        objection=objection,
+        approval=None if cover.approval is None else cover.approval.id,
+        breach=next(iter(cover.breaches), None),
+        objection=cover.objection,
         is_suspected=sighting is not None and sighting.confidence is Confidence.SUSPECTED,
         belongs=owned.belongs,
         container=owned.container,

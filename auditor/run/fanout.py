@@ -31,7 +31,7 @@ _WATCHED = 1.0
 
 
 class Stop:
-    """The wish that a fan-out begins no further host; may be expressed in a signal's handler."""
+    """The wish that a fan-out begins no further host; may be expressed in any thread."""
 
     def __init__(self) -> None:
         """Begin without the wish."""

@@ -18,7 +18,7 @@ _VNC = (*range(5900, 5907), *range(5800, 5807), 5500)
 # Known from public detection lists for products that are not in the catalogue: Remote Utilities (RMS), LiteManager.
 _BEYOND = {(Protocol.TCP, 5650): "Remote Utilities, LiteManager"}
 # Ports that much else uses: a rule that opens them says nothing of remote access.
-_COMMON = frozenset((22, 53, 80, 443, 8080, 8443))
+COMMON = frozenset((22, 53, 80, 443, 8080, 8443))
 _UNFILTERED = "no packet filter is loaded"
 _ANY = {Family.IP: "0.0.0.0", Family.IP6: "::"}  # noqa: S104 — asked about, not bound to
 _WIDEST = 16
@@ -44,7 +44,7 @@ def _remote_ports(catalogue: Catalogue) -> tuple[tuple[Protocol, int], ...]:
         for listens in product.listens:
             protocol, first, last = parse_port(listens.port)
             if last - first < _WIDEST:
-                found |= {(Protocol(protocol), port) for port in range(first, last + 1) if port not in _COMMON}
+                found |= {(Protocol(protocol), port) for port in range(first, last + 1) if port not in COMMON}
     return tuple(sorted(found))
 
 

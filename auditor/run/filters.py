@@ -19,6 +19,7 @@ from auditor.model.packet import HostNetwork
 from auditor.model.reading import Reading
 from auditor.model.ruleset import Truth, merged
 
+_LOOPBACK_OF_MACOS = "lo0"
 _KEPT_LENGTH = 262_144
 _WITH_ADDRESSES = (Outcome.COLLECTED, Outcome.PARTIAL)
 
@@ -38,11 +39,13 @@ def filters_of(reading: Reading) -> Filters:
     except ValueError as error:
         return Filters(program=None, problem=f"the packet filters could not be read: {error}")
     if reading.os is OsFamily.WINDOWS:
-        return _of_windows(loaded, windows_network(reading))
+        return _narrowed(loaded, windows_network(reading))
+    if reading.os is OsFamily.MACOS:
+        return _narrowed(loaded, macos_network(reading))
     return Filters(program=Program(loaded, host_network(reading)), spaces=_spaces(reading))
 
 
-def _of_windows(loaded: Loaded, network: HostNetwork) -> Filters:
+def _narrowed(loaded: Loaded, network: HostNetwork) -> Filters:
     """Return filters whose rules ask who holds a socket: made when asked for, once for all whom they treat alike."""
     made: dict[tuple[Truth, ...], Filters] = {}
     asked = conditions(loaded.ruleset)
@@ -123,12 +126,39 @@ def windows_network(reading: Reading) -> HostNetwork:
     Loopback addresses do not come from the wire, and sources are not checked against routes. That an interface takes
     packets for its own addresses only (the strong host model, the default) can be switched off, and is not relied on.
     """
-    listed = reading.sections.get("network.windows")
+    forwards: dict[Family, bool | None] = {Family.IP: None, Family.IP6: None}
+    return _plain_network(reading, "network.windows", forwards, loopback=None, takes_loopback=False)
+
+
+def macos_network(reading: Reading) -> HostNetwork:
+    """Return what the evidence says of a macOS host's addresses, routes and forwarding.
+
+    Sources are not checked against routes. What pf has translated to 127.0.0.1 is taken from the wire: the kernel looks
+    at loopback addresses before pf does (ip_input of Darwin).
+    """
+    settings = {one.key: one.value for one in reading.of(KernelSetting)}
+    forwards = {
+        Family.IP: _switch(settings.get("net.inet.ip.forwarding")),
+        Family.IP6: _switch(settings.get("net.inet6.ip6.forwarding")),
+    }
+    return _plain_network(reading, "network.macos", forwards, loopback=_LOOPBACK_OF_MACOS, takes_loopback=True)
+
+
+def _plain_network(
+    reading: Reading,
+    section: str,
+    forwards: dict[Family, bool | None],
+    *,
+    loopback: str | None,
+    takes_loopback: bool,
+) -> HostNetwork:
+    """Return a host's network where no setting of an interface bears on packets; ``loopback`` has a name of its own."""
+    listed = reading.sections.get(section)
     is_whole = listed is not None and listed.outcome is Outcome.COLLECTED and not listed.unread
     addresses: dict[str, list[tuple[Family, int, int | None]]] = {}
     for one in reading.of(InterfaceAddress) if is_whole else ():
         plain = ipaddress.ip_address(one.address.partition("%")[0])
-        name = "lo" if plain.is_loopback else one.interface
+        name = "lo" if plain.is_loopback or one.interface == loopback else one.interface
         if one.is_up:
             addresses.setdefault(name, []).append((one.family, int(plain), one.prefix))
     routes = reading.of(Route) if is_whole else ()
@@ -136,9 +166,9 @@ def windows_network(reading: Reading) -> HostNetwork:
         addresses={name: tuple(entries) for name, entries in addresses.items()},
         kinds={link.name: link.kind for link in reading.of(Link)} if is_whole else {},
         routes=routes or None,
-        forwards={Family.IP: None, Family.IP6: None},
+        forwards=forwards,
         rp_filter={"": 0},
-        route_localnet={"": False},
+        route_localnet={"": takes_loopback},
     )
 
 

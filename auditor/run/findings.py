@@ -1,23 +1,41 @@
 """Findings between the store's rows and the rules of their life."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from auditor.model.finding import Finding, FindingState
+from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState
+from auditor.model.host import HostFacts
 from auditor.model.verdict import Verdict
-from auditor.policy.lifecycle import Observation, SeenViolation, is_settled, stands
+from auditor.policy.exceptions import exception_for
+from auditor.policy.lifecycle import Following, Observation, SeenViolation, is_settled, stands
+from auditor.run.pipeline import Rules
 
 Row = dict[str, Any]
 
 
 def finding_from_row(row: Row) -> Finding:
-    """Read a stored finding back."""
+    """Read a stored finding back; one that an earlier version kept lacks what that did not know."""
     values = dict(row)
     for name in ("first_seen", "failing_since", "due", "closed_at"):
         values[name] = None if values.get(name) is None else datetime.fromisoformat(values[name])
     values["state"] = FindingState(values["state"])
+    closer = values.get("closed_by")
+    values["closed_by"] = None if closer is None else ClosedBy(kind=CloserKind(closer["kind"]), id=closer["id"])
+    values["formerly"] = tuple(values.get("formerly", ()))
     return Finding(**values)
+
+
+def following(rules: Rules, scope: Iterable[Row]) -> Following:
+    """Return what the lives of findings depend on in a run, beside what it saw."""
+    hosts = {row["name"]: HostFacts(name=row["name"], key=row["key"], groups=tuple(row["groups"])) for row in scope}
+    exceptions, today = rules.succession.exceptions(rules.exceptions), rules.as_of.date()
+
+    def excuse(host: str, finding: Finding) -> str | None:
+        record = exception_for(finding.control, hosts[host], finding, exceptions, today)
+        return None if record is None else record.id
+
+    return Following(as_of=rules.as_of, terms=rules.policy.settings.due, succession=rules.succession, excuse=excuse)
 
 
 def observation_from_row(row: Row, host_key: str) -> Observation:

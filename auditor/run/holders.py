@@ -1,17 +1,20 @@
-"""Who holds a listening socket of a Windows host, as its firewall's rules ask: program, services, or the kernel."""
+"""Who holds a listening socket, as rules of the firewalls of Windows and macOS ask: program, services, account."""
 
 from functools import cached_property
 
+from auditor.catalogue.programs import launchd_program
 from auditor.firewall.settled import Holder
 from auditor.model.evidence import Outcome
 from auditor.model.facts.firewall import ConnectedNetwork
 from auditor.model.facts.network import InterfaceAddress, Link, Listener
 from auditor.model.facts.processes import Process
-from auditor.model.facts.services import Service
+from auditor.model.facts.services import Service, ServiceManager, StartMode
+from auditor.model.facts.software import Software
 from auditor.model.host import OsFamily
 from auditor.model.reading import Reading
 
 _SERVICES = "services.windows"
+_LAUNCHD = 1
 _GENERATIONS = 64
 _MANAGER = "\\windows\\system32\\services.exe"
 
@@ -42,6 +45,8 @@ class Holders:
         """Return who holds a socket; one that nobody, or more than one process, is seen to hold is not known."""
         if socket.by_kernel:
             return Holder(is_kernel=True)
+        if self._reading.os is OsFamily.MACOS:
+            return self._on_macos(socket)
         if len(socket.owners) != 1:
             return Holder()
         pid = socket.owners[0].pid
@@ -52,6 +57,41 @@ class Holders:
         services = self._services.get(pid, frozenset())
         kin = frozenset() if services else self._kin(process, self._services)
         return Holder(program=process.executable, services=services, kin=kin)
+
+    def _on_macos(self, socket: Listener) -> Holder:
+        """Return who holds a socket of a macOS host: of one that launchd keeps for a job, the job's program."""
+        found = [self._processes.get(owner.pid) for owner in socket.owners]
+        held = {
+            (process.executable, process.signer or self._team_of(process.executable), process.uid)
+            for process in found
+            if process is not None and process.pid != _LAUNCHD
+        }
+        if not socket.owners or None in found or len(held) > 1:
+            return Holder()
+        if held:
+            program, signer, uid = held.pop()
+            return Holder(program=program, signer=signer, user=None if uid is None else str(uid))
+        place = f"{socket.port}/{socket.protocol}"
+        programs = {
+            launchd_program(one.command or "")
+            for one in self._reading.of(Service)
+            if one.manager is ServiceManager.LAUNCHD and place in one.ports and one.start is not StartMode.DISABLED
+        }
+        program = programs.pop() if len(programs) == 1 else ""
+        return Holder(program=program if program.startswith("/") else None)
+
+    def _team_of(self, program: str | None) -> str | None:
+        """Return who signed the bundle that a program lies in: its parts are signed with it, and let in with it."""
+        path = program or ""
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            if path in self._teams:
+                return self._teams[path]
+        return None
+
+    @cached_property
+    def _teams(self) -> dict[str, str]:
+        return {one.location: one.signer for one in self._reading.of(Software) if one.location and one.signer}
 
     def _kin(self, process: Process, services: dict[int, frozenset[str]]) -> frozenset[str] | None:
         """Return the services above a process, whose tokens it may have got; None where one above it is gone."""

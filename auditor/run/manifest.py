@@ -18,8 +18,8 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 SMALL_FILE = 64 * 1024 * 1024
 """Bytes that a file which is read as a whole may have: the manifest and every input."""
-_SIGNATURE, _SIGNOFF = "manifest.json.sig", "signoff"
-"""What lies beside the manifest and is signed itself."""
+SIGNATURE, _SIGNOFF = "manifest.json.sig", "signoff"
+"""What lies beside the manifest: its signature, and what is signed itself."""
 _UNFINISHED = (".writing-", ".old-")
 """Beginnings of what a killed run left: never read, cleared away by the next."""
 _NOT_PLAIN = "is not a plain file"
@@ -91,7 +91,7 @@ def _paths(folder: Path) -> Iterator[str]:
         links = [name for name in folders if (Path(place) / name).is_symlink()]
         for name in (*files, *links):
             path = here / name
-            if path.parts[0] not in (MANIFEST, _SIGNATURE, _SIGNOFF) and not path.parts[0].startswith(_UNFINISHED):
+            if path.parts[0] not in (MANIFEST, SIGNATURE, _SIGNOFF) and not path.parts[0].startswith(_UNFINISHED):
                 yield path.as_posix()
 
 

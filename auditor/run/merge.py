@@ -10,6 +10,7 @@ from auditor.collect.seal import canonical
 from auditor.errors import Reason, UsageError
 from auditor.model.ledger import PassedOver, PassedOverWhy
 from auditor.report.visible import visible
+from auditor.run.history import merged_pasts
 from auditor.run.open_bundle import Bundle
 from auditor.run.sealed_rows import instant
 from auditor.run.strict_json import strict_json
@@ -177,8 +178,8 @@ def merged_history(known: str, bundles: Sequence[Bundle]) -> str:
     hosts: dict[str, Any] = {}
     findings: dict[str, dict[str, Any]] = {}
     texts = [known.encode(), *(text.encode() for text in (one.text("history") for one in bundles) if text is not None)]
-    for text in texts:
-        told = strict_json(text)
+    all_told = [strict_json(text) for text in texts]
+    for told in all_told:
         for key, (first, last) in told["hosts"].items():
             older = hosts.get(key, (first, None))
             hosts[key] = [
@@ -190,7 +191,7 @@ def merged_history(known: str, bundles: Sequence[Bundle]) -> str:
             first = min(row["first_seen"], before["first_seen"], key=instant)
             findings[row["fingerprint"]] = row | {"first_seen": first}
     ordered = sorted(findings.values(), key=lambda row: (row["host"], row["fingerprint"]))
-    return canonical({"hosts": hosts, "findings": ordered}).decode()
+    return canonical({"hosts": hosts, "findings": ordered, "pasts": merged_pasts(all_told)}).decode()
 
 
 def sources_of(bundles: Sequence[Bundle], hosts: Sequence[Chosen]) -> list[dict[str, Any]]:

@@ -25,9 +25,12 @@ from auditor.run.manifest import is_digest, manifest_problems, read_manifest, re
 from auditor.run.sealed_rows import check_history, check_population, check_run, optional_text, passed_over_of, texts
 from auditor.run.section_index import SectionIndex, whole_lines
 from auditor.run.strict_json import strict_json
+from auditor.store.record import SectionRecord
 
 _UNPACKED = 64 * 1024 * 1024
 """Bytes that all sections of one host may unpack to."""
+_KEPT, _KEPT_LENGTH, _KEPT_EACH = 16 * 1024 * 1024, 32_768, 1024
+"""Characters of checked sections that are remembered, those of the longest, and what each counts for beside its own."""
 _MAY_BE_NULL = ("probe_sha256", "host_key", "privilege_note")
 
 
@@ -81,6 +84,8 @@ class Bundle:
             self.facts = {one.name: one for one in facts}
         with _reading(evidence / "sections.jsonl"):
             self._index = SectionIndex(evidence / "sections.jsonl", evidence / "sections.pack")
+        self._checked: dict[str, Section] = {}
+        self._kept = 0
         self._check_scope([one.name for one in facts], len({one.key for one in facts}))
 
     def _check_scope(self, known: list[str], identities: int) -> None:
@@ -172,46 +177,46 @@ class Bundle:
     def evidence(self, answer: Answer) -> Evidence | None:
         """Return a host's evidence, every seal of it checked; None where it gave none.
 
-        UsageError names what is wrong.
+        UsageError names what is wrong. A short section that was checked is remembered for a while: hosts of one
+        build share most of theirs.
         """
         if answer.head is None:
             return None
         host = visible(answer.facts.name)
         place = f"{visible(str(self.folder / 'evidence'))}: "
+        known = {sha256: section for sha256 in answer.sections if (section := self._checked.get(sha256)) is not None}
         try:
-            records = self._index.sections(answer.sections)
+            records = self._index.sections(tuple(sha256 for sha256 in answer.sections if sha256 not in known))
         except KeyError as error:
             raise UsageError(f"{place}section {error.args[0]} of {host} is missing") from error
-        sections, left = [], _UNPACKED
+        left = _UNPACKED
         for record in records:
-            named = f"{place}section {visible(record.id)} of {host}"
             try:
-                text = unpacked(record.packed, left)
+                section = _section_of(record, left)
             except ValueError as error:
-                raise UsageError(f"{named}: {error}") from error
-            left -= len(text)
-            made = section_digest(
-                section_id=record.id, outcome=record.outcome, reason=record.reason, stderr=record.stderr, text=text
-            )
-            if made != record.sha256:
-                raise UsageError(f"{named} is not what its seal says")
-            sections.append(
-                Section(
-                    id=record.id,
-                    outcome=record.outcome,
-                    reason=record.reason,
-                    stderr=record.stderr,
-                    text=text,
-                    redactions=record.redactions,
-                    sha256=record.sha256,
-                )
-            )
+                raise UsageError(f"{place}section {visible(record.id)} of {host} {error}") from error
+            left -= len(section.text)
+            known[record.sha256] = section
+            self._remember(section)
+        sections = tuple(known[sha256] for sha256 in answer.sections)
+        if sum(len(section.text) for section in sections) > _UNPACKED:
+            raise UsageError(f"{place}evidence of {host} unpacks to more than an answer may have")
         head = head_from_record(answer.head)
         if head.host != answer.facts.name:
             raise UsageError(f"{place}evidence of {visible(head.host)} stands under {host}")
-        if evidence_digest(head, tuple(sections)) != answer.sha256:
+        if evidence_digest(head, sections) != answer.sha256:
             raise UsageError(f"{place}evidence of {host} is not what its seal says")
-        return Evidence(head=head, sections=tuple(sections), sha256=answer.sha256 or "")
+        return Evidence(head=head, sections=sections, sha256=answer.sha256 or "")
+
+    def _remember(self, section: Section) -> None:
+        """Keep a checked section; when there are too many, all are forgotten, and those that are shared come again."""
+        size = len(section.text) + len(section.stderr)
+        if size > _KEPT_LENGTH:
+            return
+        if self._kept + size > _KEPT:
+            self._checked, self._kept = {}, 0
+        self._checked[section.sha256] = section
+        self._kept += size + _KEPT_EACH
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with the seals of its run, inputs and evidence, one host in memory at a time."""
@@ -228,6 +233,25 @@ class Bundle:
                 self.evidence(answer)
             except UsageError as error:
                 yield str(error)
+
+
+def _section_of(record: SectionRecord, limit: int) -> Section:
+    """Unpack a section and hold it to its seal; ValueError says what is wrong with it."""
+    text = unpacked(record.packed, limit)
+    made = section_digest(
+        section_id=record.id, outcome=record.outcome, reason=record.reason, stderr=record.stderr, text=text
+    )
+    if made != record.sha256:
+        raise ValueError("is not what its seal says")
+    return Section(
+        id=record.id,
+        outcome=record.outcome,
+        reason=record.reason,
+        stderr=record.stderr,
+        text=text,
+        redactions=record.redactions,
+        sha256=record.sha256,
+    )
 
 
 @contextmanager
@@ -272,7 +296,7 @@ def unpacked(packed: bytes, limit: int) -> str:
     try:
         text = unpacker.decompress(packed, limit + 1)
     except zlib.error as error:
-        raise ValueError(f"it is damaged: {error}") from error
+        raise ValueError(f"is damaged: {error}") from error
     if len(text) > limit or not unpacker.eof:
-        raise ValueError("it is cut off, or unpacks to more than an answer may have")
+        raise ValueError("is cut off, or unpacks to more than an answer may have")
     return text.decode()

@@ -7,32 +7,39 @@ from datetime import datetime
 from auditor import __version__
 from auditor.catalogue.match import match
 from auditor.catalogue.product import Catalogue
+from auditor.catalogue.unsafe import unfound_settings, unread_settings, weaknesses
 from auditor.collect.envelope import open_envelope
 from auditor.collect.read import read
 from auditor.collect.seal import seal
 from auditor.controls.control import Control
-from auditor.controls.registry import controls
+from auditor.controls.registry import controls, retired_controls
 from auditor.errors import HostError, Reason
-from auditor.model.case import Case, History
+from auditor.model.case import Case
 from auditor.model.evidence import Delivery, Evidence
 from auditor.model.facts.logons import RemoteLogon
 from auditor.model.facts.software import InstallState, Software
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import ConnectionKind, HostFacts, OsFamily
 from auditor.model.ledger import HostOutcome, LedgerRow
-from auditor.model.policy import ExceptionRecord, Policy
+from auditor.model.past import History
+from auditor.model.policy import Policy
 from auditor.model.probe import RawOutput
 from auditor.model.reading import Reading
 from auditor.model.result import HostResult, ProductUse
 from auditor.model.sighting import Sighting
+from auditor.model.standing import WeighedException, WeighedLimit
+from auditor.model.succession import last_successors
 from auditor.model.verdict import Judgement, Verdict, Violation
-from auditor.policy.approvals import approval_for, listener_approval
+from auditor.policy.applies import applies_to
+from auditor.policy.approvals import Cover, approval_for, listener_approval
 from auditor.policy.exceptions import exception_for
 from auditor.policy.judge import judge, unassessed
 from auditor.policy.limits import accept_limits
+from auditor.policy.succession import Succession
 from auditor.run.exposures import Approve, exposures
 from auditor.run.filtering import filtering_of
 from auditor.run.filters import filters_of
+from auditor.run.known_ports import known_ports
 
 _LOGONS = 500
 """Remote logons of a host that results keep."""
@@ -44,12 +51,19 @@ class Rules:
 
     policy: Policy
     """What is allowed."""
-    exceptions: tuple[ExceptionRecord, ...]
-    """What is accepted for a while."""
+    exceptions: tuple[WeighedException, ...]
+    """What is accepted for a while, and what the signatures of its people are worth."""
+    limits: tuple[WeighedLimit, ...] = ()
+    """What the policy says of limits, in the same way; those that hold stand in ``policy.accepted_limits`` alone."""
     catalogue: Catalogue
     """What remote-access software looks like."""
     as_of: datetime
     """The one instant the run judges at, UTC."""
+
+    @property
+    def succession(self) -> Succession:
+        """Return what carries on for what was retired: controls of this version, products of the catalogue."""
+        return Succession(controls=retired_controls(), products=last_successors(self.catalogue.replaced_by))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +134,15 @@ def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) 
         head=evidence.head,
         reading=reading,
         products=products,
+        weaknesses=weaknesses(reading, sightings, rules.catalogue),
+        unread_settings=unread_settings(reading, sightings, rules.catalogue),
+        unfound_settings=unfound_settings(reading, sightings, rules.catalogue),
         exposures=exposures(reading, sightings, filters, _approver(host, rules)),
+        approvals=tuple(one for one in rules.policy.approvals if applies_to(host, hosts=one.hosts, groups=one.groups)),
         settings=rules.policy.settings,
         networks=rules.policy.networks,
         filtering=filtering_of(filters, rules.catalogue, rules.policy.networks),
+        known_ports=known_ports(rules.catalogue),
         history=history,
         as_of=rules.as_of,
     )
@@ -154,25 +173,28 @@ def _use(sighting: Sighting, host: HostFacts, rules: Rules) -> ProductUse:
         sighting=sighting,
         approval=None if found.approval is None else found.approval.id,
         objection=found.objection,
+        breaches=found.breaches,
+        may_start=found.may_start,
+        may_be_portable=found.may_be_portable,
     )
 
 
 def _approver(host: HostFacts, rules: Rules) -> Approve:
     """Return the function that says which approval lets a product listen where it does."""
 
-    def approve(sighting: Sighting, port: int, loopback: bool) -> tuple[str | None, str | None]:  # noqa: FBT001
+    def approve(sighting: Sighting, port: int, loopback: bool) -> Cover:  # noqa: FBT001
         today = rules.as_of.date()
-        found = listener_approval(sighting, host, rules.policy, today, port=port, is_loopback=loopback)
-        return None if found.approval is None else found.approval.id, found.objection
+        return listener_approval(sighting, host, rules.policy, today, port=port, is_loopback=loopback)
 
     return approve
 
 
 def _judgements(case: Case, rules: Rules) -> tuple[Judgement, ...]:
     today = rules.as_of.date()
+    exceptions = rules.succession.exceptions(rules.exceptions)
 
     def excuse(control: str, violation: Violation) -> str | None:
-        record = exception_for(control, case.host, violation.subject, rules.exceptions, today)
+        record = exception_for(control, case.host, violation, exceptions, today)
         return None if record is None else record.id
 
     def judged(control: Control) -> Judgement:

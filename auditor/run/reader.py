@@ -21,10 +21,10 @@ from auditor.collect.seal import head_record
 from auditor.controls.registry import control_infos
 from auditor.errors import HostError, Reason
 from auditor.firewall.dialects.registry import dialects
-from auditor.model.case import History
 from auditor.model.evidence import Evidence, Outcome, Section
 from auditor.model.host import HostFacts, OsFamily
 from auditor.model.ledger import PassedOver
+from auditor.model.past import History
 from auditor.model.result import HostResult
 from auditor.report.rows import compact, host_row
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
@@ -89,7 +89,7 @@ def warm_up(rules: Rules) -> None:
     """Build what every reader would build for its first host: done before they are forked, it is done once."""
     control_infos()
     dialects()
-    for os in (OsFamily.LINUX, OsFamily.WINDOWS):
+    for os in OsFamily:
         index_of(rules.catalogue, os)
         sections_of(os)
 
@@ -280,8 +280,12 @@ def _limit_cpu(seconds: int) -> None:
 def _limit_memory(limits: ReaderLimits) -> None:
     # What a host sent must not get to a disk as the core of a reader that was killed.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 — one read, no Path needed
-        pages = int(statm.read().split()[0])
+    try:
+        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 — one read, no Path needed
+            pages = int(statm.read().split()[0])
+    except FileNotFoundError:
+        # macOS bounds no process's memory (setrlimit(2) there has RLIMIT_RSS only, as advice): time alone does.
+        return
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = pages * resource.getpagesize() + limits.memory_bytes
     with suppress(ValueError):  # a lower hard limit is stricter still

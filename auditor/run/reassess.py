@@ -1,14 +1,15 @@
 """Verdicts again from sealed evidence: of one bundle as it was judged, or of several merged, or by other rules."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from auditor.errors import HostError, Reason
 from auditor.inventory.scope import scope_digest
-from auditor.model.case import History
 from auditor.model.host import HostFacts
-from auditor.run.audit import Began, Sealed, begin_run, close_run, histories
+from auditor.model.past import History
+from auditor.run.audit import Began, Sealed, begin_run, close_run
+from auditor.run.history import histories, told_by
 from auditor.run.merge import Chosen, sources_of
 from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
@@ -59,12 +60,16 @@ def begin_again(store: Store, judging: Judging, rules: Rules, sealed: Sealed, op
 
 def reassess(store: Store, run: RunRecord, judging: Judging, rules: Rules, readers: Readers) -> RunRecord:
     """Judge the evidence of a run that was begun, a few hosts at a time, and return the closed run."""
-    known = histories(judging.history)
+    known = histories(judging.history, told_by(run))
     with ThreadPoolExecutor(2) as pool:
-        waiting = iter(judging.hosts)
-        while batch := list(islice(waiting, _AT_ONCE)):
-            for record in pool.map(lambda one: _judged(one, known, readers, again=judging.again), batch):
-                store.record(run.id, record)
+        going: deque[Future[HostRecord]] = deque()
+        # In order, and never waiting for the last of a batch: readers have work while we write.
+        for one in judging.hosts:
+            going.append(pool.submit(_judged, one, known, readers, again=judging.again))
+            if len(going) >= _AT_ONCE:
+                store.record(run.id, going.popleft().result())
+        while going:
+            store.record(run.id, going.popleft().result())
     return close_run(store, run, rules)
 
 

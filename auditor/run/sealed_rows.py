@@ -11,6 +11,7 @@ from auditor.errors import Reason
 from auditor.model.ledger import PassedOver, PassedOverWhy
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.findings import finding_from_row
+from auditor.run.history import PAST_INSTANTS, past_from_row
 from auditor.run.manifest import is_digest
 
 _REQUIRED = {"policy", "exceptions", "catalogue", "attack", "history"}
@@ -51,16 +52,38 @@ def check_history(value: Mapping[str, Any]) -> None:
         instant(first)
         if last is not None:
             instant(last)
+    for past in value.get("pasts", {}).values():
+        _check_past(past)
     for row in value["findings"]:
         finding = finding_from_row(row)
         texts((finding.fingerprint, finding.host, finding.control, finding.subject, finding.severity, finding.reason))
-        for text in (finding.product, finding.exception, finding.owner):
+        closer = None if finding.closed_by is None else finding.closed_by.id
+        for text in (finding.product, finding.exception, finding.owner, finding.opened_by, closer):
             optional_text(text)
+        texts(finding.formerly)
+        if type(finding.overdue) is not bool or type(finding.reopened) is not int or finding.reopened < 0:
+            raise ValueError("a finding does not say how often it came back, or whether it is overdue")
         for when in (finding.first_seen, finding.failing_since, finding.due, finding.closed_at):
             if when is not None and when.tzinfo is None:
                 raise ValueError("a finding holds an instant without its offset from UTC")
         if not isinstance(finding.first_seen, datetime):
             raise TypeError("a finding was never seen")
+
+
+def _check_past(value: Mapping[str, Any]) -> None:
+    """Hold what is known of a host's products to what it must be."""
+    if type(value["complete_runs"]) is not int:
+        raise TypeError("a number of complete runs is wanted, and it is something else")
+    if value["told_by"] is not None:
+        texts(value["told_by"])
+    for name, row in value["products"].items():
+        texts((name,))
+        past = past_from_row(row)
+        for when in (getattr(past, one) for one in PAST_INSTANTS):
+            if when is not None and when.tzinfo is None:
+                raise ValueError("what is known of a product holds an instant without its offset from UTC")
+        if past.first_seen is None or past.last_seen is None:
+            raise TypeError("a product was never seen")
 
 
 def check_population(value: Mapping[str, Any]) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import auditor
 from auditor.catalogue.load import load_catalogue
-from auditor.controls.registry import controls
 from auditor.errors import OperatorError
 from auditor.inventory.ansible_run import find_program
-from auditor.policy.load import parse_exceptions, parse_policy
+from auditor.model.standing import Standing
 from auditor.policy.locate import locate
 from auditor.run.checkup import Check, State
+from auditor.run.pipeline import Rules
+from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from auditor.store.store import Store
 from auditor.store.tables import VERSION
 from auditor.transport.deadline import Deadline
@@ -120,17 +121,32 @@ def _catalogue_and_policy(here: Here) -> Iterator[Check]:
     yield _check("catalogue", f"{len(catalogue.products)} products, version {catalogue.version}")
     workers = here.workers
     try:
-        file = locate("policy.yml", here.policy)
-        policy = parse_policy(_text(file), file, products=[product.id for product in catalogue.products])
-        workers = workers or policy.pacing.workers
-        yield _check("policy", f"{file}: {len(policy.approvals)} approvals")
-        exceptions = locate("exceptions.yml")
-        kept = parse_exceptions(_text(exceptions), exceptions, controls=list(controls()), settings=policy.settings)
-        yield _check("exceptions", f"{exceptions}: {len(kept)} exceptions")
+        policy, exceptions, people = (
+            _file(name, named) for name, named in (("policy", here.policy), ("exceptions", None), ("people", None))
+        )
+        files = RuleFiles(policy=policy, exceptions=exceptions, people=people)
+        rules = rules_of(files, catalogue, datetime.now(UTC))
+        workers = workers or rules.policy.pacing.workers
+        yield _check("policy", f"{policy.file}: {len(rules.policy.approvals)} approvals")
+        yield _exceptions(exceptions.file, rules)
     except OperatorError as error:
         yield _check("policy", _first(error), "`auditor policy check FILE` names every problem with its line.")
     if workers is not None:
         yield _files(workers)
+
+
+def _exceptions(file: Path, rules: Rules) -> Check:
+    void = sum(1 for one in rules.exceptions if one.standing is Standing.VOID)
+    if not void:
+        return _check("exceptions", f"{file}: {len(rules.exceptions)} exceptions")
+    detail = f"{file}: {void} of {len(rules.exceptions)} exceptions do not hold: a signature lacks or is wrong"
+    advice = "`auditor policy check` with the policy, the people and the exceptions says why."
+    return _check("exceptions", detail, advice, state=State.NOTE)
+
+
+def _file(name: str, named: Path | None) -> RuleFile:
+    file = locate(f"{name}.yml", named)
+    return RuleFile(text=_text(file), file=file)
 
 
 def _text(file: Path) -> str:

@@ -58,12 +58,17 @@ def _below(folder: Traversable) -> Iterator[Traversable]:
 
 
 def _literals(source: str) -> Iterator[str]:
-    """Yield the texts in a module that are no documentation: what a parser compares with stands there."""
+    """Yield the texts in a module that are no documentation: what a parser compares with stands there.
+
+    Documentation is also what says where a fact was read (``source=``).
+    """
     module = ast.parse(source)
     documentation = {
         id(node.value)
         for node in ast.walk(module)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Expr | ast.keyword)
+        and isinstance(node.value, ast.Constant)
+        and (isinstance(node, ast.Expr) or node.arg == "source")
     }
     for node in ast.walk(module):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:

@@ -1,6 +1,8 @@
 """What is kept of one host in one run: prepared by a worker, written in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from auditor.model.evidence import Outcome
 
@@ -50,6 +52,21 @@ class HostRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHost:
+    """What finished runs know of one host."""
+
+    first: str
+    """As-of of the first that had it in scope."""
+    complete: str | None
+    """As-of of the last with complete evidence; None where there is none."""
+    complete_runs: int
+    """How many had complete evidence."""
+    told_by: list[str] | None
+    """Version of the auditor and digest of the catalogue that the last of those told products by; None where several
+    runs judged at its instant by different ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
     """What is kept of one host's evidence, its sections by their hashes."""
 
@@ -95,3 +112,17 @@ class RunRecord:
     """Sealed input to its SHA-256: policy, exceptions, catalogue, attack, history."""
     summary: dict[str, object]
     """What reports say of the run beyond its rows; empty while it runs."""
+
+
+def named(finding: Mapping[str, Any], *, run: str, as_of: str) -> dict[str, Any]:
+    """Return a finding's row with the id of its run in the places where that run says *this one*.
+
+    Ids of runs are of no evidence: a run whose rows held its own could not be computed again, byte for byte.
+    """
+    row = dict(finding)
+    if row.get("opened_by") is None and row.get("failing_since") == as_of:
+        row["opened_by"] = run
+    closer = row.get("closed_by")
+    if closer is not None and closer["id"] is None:
+        row["closed_by"] = closer | {"id": run}
+    return row

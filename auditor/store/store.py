@@ -3,8 +3,9 @@
 import json
 import os
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from auditor.errors import StoreError, UsageError
 from auditor.located import did_you_mean
 from auditor.model.evidence import Outcome
 from auditor.model.host import HostFacts
-from auditor.store.record import HostRecord, RunRecord, SectionRecord, StoredAnswer
-from auditor.store.tables import FINDINGS, META, METADATA, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
+from auditor.store import earlier
+from auditor.store.journal import Journal
+from auditor.store.record import HostRecord, KnownHost, RunRecord, SectionRecord, StoredAnswer
+from auditor.store.tables import FINDINGS, META, METADATA, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
 
 _BUSY_MS = 10_000
 _PAGE = 200
@@ -36,11 +39,14 @@ def default_url() -> str:
 class Store:
     """A place where runs are kept. Closing it is the caller's duty; every write is a transaction of its own."""
 
-    def __init__(self, url: str) -> None:
-        """Open, and lay out when new. ``url`` is a path of an SQLite file or an SQLAlchemy URL."""
+    def __init__(self, url: str, *, durable: bool = False) -> None:
+        """Open, and lay out when new. ``url`` is a path of an SQLite file or an SQLAlchemy URL.
+
+        With ``durable`` a write has reached the disk when it returns; without it the last ones are lost with the power.
+        """
         self.url = url
         self._known_sections: set[str] = set()
-        self._engine = _engine(url)
+        self._engine = _engine(url, durable=durable)
         with self._writing() as connection:
             METADATA.create_all(connection)
             version = connection.execute(sa.select(META.c.value).where(META.c.key == "version")).scalar()
@@ -93,11 +99,24 @@ class Store:
         self._known_sections.update(section.sha256 for section in fresh)
 
     def finish(
-        self, run: str, *, finished: str, summary: dict[str, object], findings: Iterable[dict[str, Any]]
+        self,
+        run: str,
+        *,
+        finished: str,
+        summary: dict[str, object],
+        findings: Iterable[dict[str, Any]],
+        pasts: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
-        """End a run: its findings and summary stand, and it counts as history from now on."""
+        """End a run: its findings and summary stand, and it counts as history from now on.
+
+        ``pasts`` is what is known of products after it, by host key.
+        """
         with self._writing() as connection:
-            connection.execute(FINDINGS.delete().where(FINDINGS.c.run == run))
+            for table in (FINDINGS, PASTS):
+                connection.execute(table.delete().where(table.c.run == run))
+            known = [{"run": run, "host_key": key, "row": _json(row)} for key, row in (pasts or {}).items() if row]
+            if known:
+                connection.execute(PASTS.insert(), known)
             rows = [
                 {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": _json(row)}
                 for row in findings
@@ -110,7 +129,7 @@ class Store:
         """Drop a run that has not ended, and all that is kept of it alone."""
         with self._writing() as connection:
             if connection.execute(sa.select(RUNS.c.id).where(RUNS.c.id == run, RUNS.c.finished.is_(None))).first():
-                for table in (FINDINGS, RESULTS, SCOPE):
+                for table in (FINDINGS, PASTS, RESULTS, SCOPE):
                     connection.execute(table.delete().where(table.c.run == run))
                 connection.execute(RUNS.delete().where(RUNS.c.id == run))
 
@@ -180,52 +199,42 @@ class Store:
 
         ``before`` leaves out the runs that judge at that instant or later.
         """
-        last = (
-            sa.select(SCOPE.c.host_key, sa.func.max(RUNS.c.sequence).label("sequence"))
-            .join(RUNS, RUNS.c.id == SCOPE.c.run)
-            .where(*_ended(before))
-            .group_by(SCOPE.c.host_key)
-            .subquery()
-        )
-        query = (
-            sa.select(SCOPE.c.host_key, FINDINGS.c.row)
-            .join(SCOPE, (SCOPE.c.run == FINDINGS.c.run) & (SCOPE.c.host == FINDINGS.c.host))
-            .join(RUNS, RUNS.c.id == FINDINGS.c.run)
-            .join(last, (last.c.host_key == SCOPE.c.host_key) & (last.c.sequence == RUNS.c.sequence))
-            .order_by(FINDINGS.c.host, FINDINGS.c.fingerprint)
-        )
         with self._reading() as connection:
-            return [json.loads(text) for key, text in connection.execute(query) if key in keys]
+            return earlier.findings(connection, keys, before)
 
-    def history(self, before: str | None = None) -> dict[str, tuple[str, str | None]]:
-        """Return, for every host key of finished runs: as-of of the first, and of the last with complete evidence.
+    def earlier_pasts(self, keys: Collection[str], before: str | None = None) -> dict[str, dict[str, Any]]:
+        """Return what is known of the products of these hosts: of each, by its last finished run.
 
         ``before`` leaves out the runs that judge at that instant or later.
         """
-        complete = sa.func.max(sa.case((RESULTS.c.inventoried, RUNS.c.as_of), else_=None))
-        query = (
-            sa.select(SCOPE.c.host_key, sa.func.min(RUNS.c.as_of), complete)
-            .join(RUNS, RUNS.c.id == SCOPE.c.run)
-            .outerjoin(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
-            .where(*_ended(before))
-            .group_by(SCOPE.c.host_key)
-        )
         with self._reading() as connection:
-            return {key: (first, last) for key, first, last in connection.execute(query)}
+            return earlier.pasts(connection, keys, before)
+
+    def history(self, before: str | None = None) -> dict[str, KnownHost]:
+        """Return what finished runs know of every host, by its key.
+
+        ``before`` leaves out the runs that judge at that instant or later.
+        """
+        with self._reading() as connection:
+            return earlier.hosts(connection, before)
 
     def last_judged(self, keys: Collection[str]) -> tuple[str, str] | None:
         """Return as-of and id of the finished run that judged one of these hosts at the latest instant."""
         query = (
             sa.select(SCOPE.c.host_key, sa.func.max(RUNS.c.as_of))
             .join(RUNS, RUNS.c.id == SCOPE.c.run)
-            .where(*_ended(None))
+            .where(*earlier.ended(None))
             .group_by(SCOPE.c.host_key)
         )
         with self._reading() as connection:
             latest = max((as_of for key, as_of in connection.execute(query) if key in keys), default=None)
             if latest is None:
                 return None
-            newest = sa.select(RUNS.c.id).where(*_ended(None), RUNS.c.as_of == latest).order_by(RUNS.c.sequence.desc())
+            newest = (
+                sa.select(RUNS.c.id)
+                .where(*earlier.ended(None), RUNS.c.as_of == latest)
+                .order_by(RUNS.c.sequence.desc())
+            )
             return latest, connection.execute(newest).scalars().first() or ""
 
     def answers(self, run: str) -> Iterator[StoredAnswer]:
@@ -280,6 +289,11 @@ class Store:
             by_hash = {section["sha256"]: _section_record(section) for section in found}
         return json.loads(row["head"]), row["evidence_sha256"], [by_hash[sha] for sha in wanted]
 
+    @property
+    def journal(self) -> Journal:
+        """Return what is kept of plans that were applied."""
+        return Journal(self._writing, self._reading)
+
     def text(self, sha256: str) -> str:
         """Return a sealed input by its hash."""
         with self._reading() as connection:
@@ -309,12 +323,6 @@ class Store:
             yield connection.execution_options(auditor_reads=True)
 
 
-def _ended(before: str | None) -> tuple[sa.ColumnElement[bool], ...]:
-    """Return what picks finished runs: all of them, or those that judge before an instant."""
-    ended = RUNS.c.finished.is_not(None)
-    return (ended,) if before is None else (ended, RUNS.c.as_of < before)
-
-
 def digest(text: str) -> str:
     """Return the SHA-256 that a sealed text is kept under."""
     import hashlib  # noqa: PLC0415 — kept beside its only use
@@ -322,7 +330,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, *, durable: bool) -> Engine:
     if "://" not in url:
         path = Path(url).expanduser()
         try:
@@ -334,15 +342,15 @@ def _engine(url: str) -> Engine:
         # A server, or a firewall on the way to it, ends connections that rest as long as a window may.
         engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
         sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own type
+def _prepare_sqlite(synchronous: str, connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own type
     """Let SQLAlchemy, not the driver, begin transactions; survive a kill at any moment."""
     connection.isolation_level = None
-    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

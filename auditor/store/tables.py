@@ -79,6 +79,15 @@ SECTIONS = sa.Table(
     sa.Column("packed", sa.LargeBinary, nullable=False),
 )
 
+# What is known of a host's products after a run; hosts on which there never was one have no row.
+PASTS = sa.Table(
+    "pasts",
+    METADATA,
+    sa.Column("run", sa.String, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("host_key", sa.String, primary_key=True),
+    sa.Column("row", sa.Text, nullable=False),
+)
+
 FINDINGS = sa.Table(
     "findings",
     METADATA,
@@ -86,4 +95,27 @@ FINDINGS = sa.Table(
     sa.Column("fingerprint", sa.String, primary_key=True),
     sa.Column("host", sa.String, nullable=False),
     sa.Column("row", sa.Text, nullable=False),
+)
+
+# Plans that were applied: what was approved, as its file said it.
+REMEDIATIONS = sa.Table(
+    "remediations",
+    METADATA,
+    sa.Column("plan", sa.String, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+# What became of them: a chain of events each, to which nothing but the next one is ever written.
+REMEDIATION_EVENTS = sa.Table(
+    "remediation_events",
+    METADATA,
+    sa.Column("plan", sa.String, sa.ForeignKey("remediations.plan"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("what", sa.String, nullable=False),
+    sa.Column("by", sa.String, nullable=False),
+    sa.Column("host", sa.String),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("previous", sa.String, nullable=False),
+    sa.Column("sha256", sa.String, nullable=False),
 )

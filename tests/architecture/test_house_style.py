@@ -73,7 +73,9 @@ def test_init_files_hold_a_docstring_and_nothing_else(package: dict[Path, ast.Mo
 
 
 def test_names_of_files_say_something(tree: tuple[Path, ...]) -> None:
-    empty = [str(path) for path in tree if _EMPTY_WORDS & {word for part in path.parts for word in _words(part)}]
+    # What stands below `products` is called as its maker calls it.
+    ours = [path for path in tree if "products" not in path.parts]
+    empty = [str(path) for path in ours if _EMPTY_WORDS & {word for part in path.parts for word in _words(part)}]
     assert empty == []
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 _DOORS = {
     "ansible_runner": ("inventory/ansible_run.py", "remediate/ansible.py"),
     "celery": ("run/celery.py",),
+    "cryptography": ("trust/",),
     "jinja2": ("report/",),
     "keyring": ("inventory/references.py",),
     "jsonschema": ("",),
     "paramiko": ("transport/ssh",),  # ssh.py and the files beside it that carry its name
     "sqlalchemy": ("store/",),
     "tabulate": ("cli/",),
+    "xlsxwriter": ("report/xlsx.py",),
     "winrm": ("transport/winrm",),  # winrm.py and the files beside it that carry its name
     # What pywinrm stands on, held to our bounds.
     "requests": ("transport/winrm",),

@@ -22,6 +22,10 @@ class Cost:
     """Processor seconds of the command and of every process it waited for."""
     memory: int
     """Highest sum of the proportional memory (PSS) of its processes seen, in bytes."""
+    main: int
+    """The same, of its first process alone."""
+    others: int
+    """The same, of all others together: readers, and what forks them."""
     status: int
     """Exit status."""
     output: str
@@ -32,13 +36,14 @@ def measure(words: Sequence[str], env: Mapping[str, str] | None = None) -> Cost:
     """Run a command to its end and say what it cost."""
     began = time.monotonic()
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True)
-    highest = 0
+    highest = main = others = 0
     ended = threading.Event()
 
     def watch() -> None:
-        nonlocal highest
+        nonlocal highest, main, others
         while not ended.wait(_POLL):
-            highest = max(highest, memory_of(process.pid))
+            own, of_all = memory_alone(process.pid), memory_of(process.pid)
+            highest, main, others = max(highest, of_all), max(main, own), max(others, of_all - own)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -54,6 +59,8 @@ def measure(words: Sequence[str], env: Mapping[str, str] | None = None) -> Cost:
         wall=wall,
         cpu=usage.ru_utime + usage.ru_stime,
         memory=highest,
+        main=main,
+        others=others,
         status=process.returncode,
         output=output,
     )
@@ -66,9 +73,17 @@ def memory_of(pid: int) -> int:
     while waiting:
         one = waiting.pop()
         try:
-            rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
             waiting.extend(int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split())
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024
+        total += memory_alone(one)
     return total
+
+
+def memory_alone(pid: int) -> int:
+    """Return what one process holds; of pages that others share, its part. Nothing once it is gone."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024

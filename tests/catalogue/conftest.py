@@ -10,9 +10,9 @@ from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.product import Catalogue
 from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.containers import Container, PublishedPort
-from auditor.model.facts.network import Family, Listener, Owner, Protocol
-from auditor.model.facts.processes import Process, ProgramTrace
-from auditor.model.facts.remote_config import BrowserExtension, RemoteManagement, Tenant
+from auditor.model.facts.network import Family, Listener, Owner, Protocol, ResolvedName
+from auditor.model.facts.processes import Process, ProgramSignature, ProgramTrace
+from auditor.model.facts.remote_config import BrowserExtension, PrivacyGrant, RemoteAccessSetting, RemoteManagement
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.facts.software import InstallState, ProgramFile, Software
 from auditor.model.host import OsFamily
@@ -24,12 +24,15 @@ _SECTIONS = {
     Process: "processes.proc",
     Service: "services.systemd",
     Listener: "sockets.ss",
-    Tenant: "remote_config.files",
+    RemoteAccessSetting: "remote_config.products",
     Container: "containers.docker",
     ProgramFile: "software.portable",
     BrowserExtension: "remote_config.extensions",
     RemoteManagement: "remote_config.rdp",
     ProgramTrace: "services.traces",
+    PrivacyGrant: "remote_config.privacy",
+    ResolvedName: "sockets.resolved",
+    ProgramSignature: "processes.signers",
 }
 
 
@@ -42,6 +45,8 @@ def _software(row: Case) -> Software:
         identifier=row.get("identifier"),
         signer=row.get("signer"),
         publisher=row.get("publisher"),
+        location=row.get("location"),
+        origin=row.get("origin"),
     )
 
 
@@ -59,9 +64,19 @@ def _process(row: Case) -> Process:
         signer=row.get("signer"),
         original_name=row.get("original_name"),
         company=row.get("company"),
+        product_name=row.get("product"),
         cgroup=row.get("cgroup"),
         namespace=row.get("space"),
     )
+
+
+def _signature(row: Case) -> ProgramSignature:
+    """Make what Windows says of a program: a name alone stands for a subject that has it and nothing else."""
+    signer = row.get("signer")
+    if signer is not None and "=" not in signer:
+        quoted = '"' + signer.replace('"', '""') + '"' if set(signer) & set(',+="<>#;') else signer
+        signer = f"CN={quoted}, O={quoted}"
+    return ProgramSignature(path=row["exe"], status=row.get("signature", "Valid"), signer=signer)
 
 
 def _service(row: Case) -> Service:
@@ -73,6 +88,7 @@ def _service(row: Case) -> Service:
         state=row.get("state", ""),
         command=row.get("command"),
         pid=row.get("pid"),
+        ports=tuple(row.get("ports", ())),
     )
 
 
@@ -88,8 +104,10 @@ def _listener(row: Case) -> Listener:
     )
 
 
-def _tenant(row: Case) -> Tenant:
-    return Tenant(product=row["product"], tenant=row["tenant"], file=row["file"])
+def _setting(row: Case) -> RemoteAccessSetting:
+    return RemoteAccessSetting(
+        product=row["product"], key=row["key"], value=row["value"], file=row["file"], user=row.get("user")
+    )
 
 
 def _container(row: Case) -> Container:
@@ -133,21 +151,37 @@ def _trace(row: Case) -> ProgramTrace:
     )
 
 
+def _grant(row: Case) -> PrivacyGrant:
+    return PrivacyGrant(service="ScreenCapture", client=row["client"], is_allowed=row.get("allowed", True))
+
+
+def _lookup(row: Case) -> ResolvedName:
+    return ResolvedName(name=row["name"], record=row.get("record", row["name"]), kind=1, data="203.0.113.9")
+
+
 _MAKERS: dict[str, tuple[type, Callable[[Case], Any]]] = {
     "software": (Software, _software),
     "process": (Process, _process),
     "service": (Service, _service),
     "listener": (Listener, _listener),
-    "tenant": (Tenant, _tenant),
+    "setting": (RemoteAccessSetting, _setting),
     "container": (Container, _container),
     "file": (ProgramFile, _file),
     "extension": (BrowserExtension, _extension),
     "feature": (RemoteManagement, _feature),
     "trace": (ProgramTrace, _trace),
+    "grant": (PrivacyGrant, _grant),
+    "lookup": (ResolvedName, _lookup),
+    "signature": (ProgramSignature, _signature),
 }
 
 
 def _reading(case: Case) -> Reading:
+    """Make a reading; of Windows, who signed the program of a process is told in a section of its own."""
+    if case.get("os") == "windows":
+        signed = {row["exe"]: row for row in case.get("process", ()) if "signer" in row}
+        processes = [{**row, "signer": None} for row in case.get("process", ())]
+        case = {**case, "process": processes, "signature": list(signed.values())}
     facts: dict[type, tuple[Found[Any], ...]] = {}
     sections: dict[str, SectionReading] = {}
     for word, (kind, make) in _MAKERS.items():

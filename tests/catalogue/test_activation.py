@@ -1,12 +1,13 @@
 """A socket that systemd or a superserver holds belongs to the product that it starts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from auditor.catalogue.match import match, owners
 from auditor.catalogue.product import Catalogue
-from auditor.catalogue.programs import program_of_command
+from auditor.catalogue.programs import program_of_command, program_of_launchd, program_of_process
 from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.network import Family, Listener, Owner, Protocol
 from auditor.model.facts.services import Service, ServiceManager, StartMode
@@ -105,6 +106,32 @@ def test_a_socket_of_somebody_else_stays_out(facts: tuple[Any, ...], catalogue: 
 
 
 @pytest.mark.parametrize(
+    ("held", "job", "is_its"),
+    [
+        pytest.param((1, "launchd"), {"start": StartMode.MANUAL}, True, id="a-job-that-waits-for-a-connection"),
+        pytest.param((1, "whatever"), {"start": StartMode.MANUAL}, True, id="the-first-process-is-launchd"),
+        pytest.param((1, "launchd"), {"start": StartMode.DISABLED}, False, id="a-job-that-is-switched-off"),
+        pytest.param((50, "other"), {"start": StartMode.MANUAL}, False, id="another-program-has-the-port"),
+    ],
+)
+def test_launchd_listens_for_a_job(
+    held: tuple[int, str], job: dict[str, Any], is_its: bool, catalogue: Catalogue
+) -> None:
+    service = _service(
+        "local.vnc",
+        manager=ServiceManager.LAUNCHD,
+        ports=("5901/tcp",),
+        command="/opt/homebrew/bin/x11vnc -inetd",
+        **job,
+    )
+    reading = replace(_reading(service, _listener(5901, held)), os=OsFamily.MACOS)
+    seen = {one.product: one for one in match(reading, catalogue)}
+    assert (seen["x11vnc"].state is SightingState.RUNNING) is is_its
+    assert ("generic-vnc" in seen) is not is_its
+    assert owners(seen.values()).get(1) is None
+
+
+@pytest.mark.parametrize(
     ("command", "programs"),
     [
         ('su - pi -c "/usr/bin/x11vnc -forever" &', {"su", "pi", "x11vnc"}),
@@ -123,3 +150,40 @@ def test_a_socket_of_somebody_else_stays_out(facts: tuple[Any, ...], catalogue: 
 )
 def test_programs_of_a_command(command: str, programs: set[str]) -> None:
     assert set(program_of_command(command).names) == programs
+
+
+@pytest.mark.parametrize(
+    ("command", "paths"),
+    [
+        ("/Library/vnc/vncserver -service", {"/Library/vnc/vncserver"}),
+        (
+            '"/Library/Application Support/Some Maker/Agent.app/Contents/MacOS/agent" --run',
+            {"/Library/Application Support/Some Maker/Agent.app/Contents/MacOS/agent"},
+        ),
+        ('"/Applications/My Tools/AnyDesk.app" --x', {"/Applications/My Tools/AnyDesk.app"}),
+        ('"/Users/bob/My Tools/AnyDesk.app"', {"/Users/bob/My Tools/AnyDesk.app"}),
+        ('/usr/bin/open "/Applications/VNC Viewer.app"', {"/usr/bin/open"}),
+        ("/bin/sh -c x11vnc", {"/bin/sh"}),
+        ("x11vnc -inetd", {"x11vnc"}),
+        ("", set()),
+    ],
+)
+def test_what_launchd_starts_may_hold_spaces(command: str, paths: set[str]) -> None:
+    assert paths <= set(program_of_launchd(command).paths)
+
+
+def test_arguments_of_a_job_are_no_program_of_it() -> None:
+    found = program_of_launchd('/usr/bin/tail -f "/Users/bob/My Notes/AnyDesk.app"')
+    assert "AnyDesk" not in found.names
+
+
+@pytest.mark.parametrize("name", ["remoting_me2me_h", "remoting_me2me_host_service", "remoting_me2me_"])
+def test_a_short_name_is_what_one_of_the_kernels_keeps(name: str) -> None:
+    found = program_of_process(None, name, "/x/remoting_me2me_host_service --run")
+    assert found.names["remoting_me2me_host_service"]
+
+
+def test_another_name_than_the_arguments_say_is_not_trusted() -> None:
+    assert not program_of_process(None, "remoting", "/x/remoting_me2me_host_service").names[
+        "remoting_me2me_host_service"
+    ]

@@ -9,6 +9,7 @@ from auditor.catalogue.entry import read_catalogue, write_catalogue
 from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.product import Catalogue, parse_port
 from auditor.errors import CatalogueError
+from auditor.model.host import OsFamily
 
 _ENTRY = """\
 id: {id}
@@ -63,7 +64,43 @@ def _problems(folder: Path) -> list[str]:
         pytest.param("2026-11-21", '"2026-13-21"', "one.yml:15:5: 2026-13-21 is not a day", id="no-day"),
         pytest.param("summary:", "brand_of: on\nsummary:", "brand_of", id="unknown-product"),
         pytest.param("summary:", "listens: [{port: 99999}]\nsummary:", "'99999' is no port or range", id="no-port"),
+        pytest.param(
+            "summary:",
+            "connects: [{port: 32700-57699, source: x, verified: 2026-11-21}]\nsummary:",
+            "25000 ports are more than a filter can be asked about",
+            id="half-of-all-ports",
+        ),
         pytest.param("summary:", "summary: [", "not YAML", id="not-yaml"),
+        pytest.param("summary:", "software: [X1]\nsummary:", "one.yml:8:12: software.0: 'X1'", id="no-software-id"),
+        pytest.param("[onevncd]", '["*"]', "'*' matches everything", id="everything"),
+        pytest.param(
+            "summary:",
+            "uninstall: {linux: [{detect: a, silent: b, verify: c, reversible: true, source: d,\n"
+            '                     verified: "2026-13-01"}]}\nsummary:',
+            "2026-13-01 is not a day",
+            id="no-day-of-a-recipe",
+        ),
+        pytest.param(
+            "summary:",
+            "unsafe: [{os: linux, file: /etc/x, format: word, key: k, when: 1, why: w, source: s,\n"
+            "          verified: 2026-11-01}]\nsummary:",
+            "unsafe.0.format: 'word' is none of",
+            id="no-format",
+        ),
+        pytest.param(
+            "indicators:\n",
+            'indicators:\n  - {kind: domain, os: linux, values: ["*.com"], strength: weak, source: s,\n'
+            "     verified: 2026-11-01}\n",
+            "'*.com' is not the domain of one owner",
+            id="top-level-domain",
+        ),
+        pytest.param(
+            "indicators:\n",
+            'indicators:\n  - {kind: domain, os: linux, values: ["one.*"], strength: weak, source: s,\n'
+            "     verified: 2026-11-01}\n",
+            "'one.*' is not the domain of one owner",
+            id="any-top-level-domain",
+        ),
     ],
 )
 def test_a_wrong_entry_is_refused_where_it_is_wrong(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -103,10 +140,20 @@ def test_an_unknown_id_names_the_nearest(tmp_path: Path) -> None:
     assert _problems(tmp_path) == ["two.yml:16:1: unknown product 'exampelvnc' (did you mean 'examplevnc'?)"]
 
 
+def test_products_that_replace_each_other_are_refused(tmp_path: Path) -> None:
+    for name, other in (("one", "two"), ("two", "one"), ("three", "one")):
+        _write(tmp_path, name, _ENTRY.format(id=name, value=f"{name}d") + f"replaced_by: {other}\n")
+    assert _problems(tmp_path) == [
+        "one.yml:16:1: no product carries on: one → two → one",
+        "two.yml:16:1: no product carries on: two → one → two",
+    ]
+
+
 def test_a_port_is_a_port_and_never_strong(tmp_path: Path) -> None:
     text = _ENTRY.format(id="one", value="5900x").replace("kind: process", "kind: port")
     _write(tmp_path, "one", text)
     assert _problems(tmp_path) == [
+        "one.yml:9:1: port alone cannot tell a product; name a program, package or service",
         "one.yml:12:14: '5900x' is no port or range such as 5900, 5900-5937 or 7070/udp",
         "one.yml:13:5: a port is never strong: anything may listen on a port; say weak",
     ]
@@ -192,3 +239,20 @@ def test_ports_and_ranges(text: str, expected: tuple[str, int, int]) -> None:
 def test_what_is_no_port(text: str) -> None:
     with pytest.raises(ValueError, match="is no port or range"):
         parse_port(text)
+
+
+def test_what_is_written_of_settings_and_removal_comes_back(tmp_path: Path) -> None:
+    text = _ENTRY.format(id="one", value="onevncd") + (
+        "software: [S0591]\n"
+        "unsafe: [{os: linux, file: /etc/one, format: ini, key: auth, when: none, why: Anybody gets in.,\n"
+        "          source: its manual, verified: 2026-11-21}]\n"
+        "uninstall: {linux: [{detect: package one, silent: apt-get -y purge one, verify: no package one,\n"
+        "                     reversible: false, source: its manual, verified: 2026-11-21}]}\n"
+    )
+    _write(tmp_path, "one", text)
+    loaded = load_catalogue(tmp_path, cache_folder=tmp_path / "cache")
+    (product,) = loaded.products
+    assert product.software == ("S0591",)
+    assert product.unsafe[0].when == "none"
+    assert product.uninstall[OsFamily.LINUX][0].is_reversible is False
+    assert read_catalogue(json.loads(json.dumps(write_catalogue(loaded)))) == loaded

@@ -3,19 +3,21 @@
 import fnmatch
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.catalogue.entry import make_catalogue, read_product
 from auditor.catalogue.explain import explain, list_row
 from auditor.catalogue.globs import Table, glob_matches
 from auditor.catalogue.match import QUOTES, match, owners
-from auditor.catalogue.product import Catalogue, Strength
+from auditor.catalogue.product import Catalogue, IndicatorKind, Strength
 from auditor.catalogue.programs import program_of_command, program_of_process
 from auditor.model.reading import Reading
-from auditor.model.sighting import Quote
+from auditor.model.sighting import Confidence, Quote, SightingState
 
 _TEXT = st.text(alphabet="ab.", max_size=8)
 
@@ -103,11 +105,105 @@ def test_a_thousand_processes_are_one_sighting_with_a_dozen_quotes(
 def test_a_file_of_the_product_names_the_tenant(
     make_reading: Callable[[dict[str, Any]], Reading], catalogue: Catalogue
 ) -> None:
-    told = [{"product": "rustdesk", "tenant": "rd.example.org", "file": "/root/.config/rustdesk/RustDesk2.toml"}]
-    (seen,) = match(make_reading({"software": [{"name": "rustdesk"}], "tenant": told}), catalogue)
+    file = "/root/.config/rustdesk/RustDesk2.toml"
+    told = [
+        {"product": "rustdesk", "key": "custom-rendezvous-server", "value": "rd.example.org", "file": file},
+        {"product": "rustdesk", "key": "direct-server", "value": "Y", "file": file},
+    ]
+    (seen,) = match(make_reading({"software": [{"name": "rustdesk"}], "setting": told}), catalogue)
     assert seen.tenant == "rd.example.org"
-    assert seen.proof[-1].section == "remote_config.files"
-    assert match(make_reading({"tenant": told}), catalogue) == ()
+    assert seen.proof[-1].section == "remote_config.products"
+
+
+def test_settings_without_their_product_are_remains(
+    make_reading: Callable[[dict[str, Any]], Reading], catalogue: Catalogue
+) -> None:
+    told = [{"product": "rustdesk", "key": "direct-server", "value": "Y", "file": "/home/a/backup/RustDesk2.toml"}]
+    assert match(make_reading({"setting": told}), catalogue) == ()
+    told[0]["file"] = "/root/.config/rustdesk/RustDesk.toml"
+    (seen,) = match(make_reading({"setting": told}), catalogue)
+    assert (seen.state, seen.confidence) == (SightingState.RESIDUAL, Confidence.SUSPECTED)
+
+
+def _made_of(values: dict[IndicatorKind, str], os: str = "linux") -> Catalogue:
+    """Make a catalogue of one product that supporting indicators of one system speak for."""
+    said = {"os": os, "strength": "supporting", "source": "made up", "verified": "2026-11-27"}
+    product = {
+        "id": "made-up", "name": "Made up", "vendor": "Nobody", "category": "ide-tunnel", "role": "agent", "depth": "C",
+        "techniques": ["T1219.001"], "summary": "Made up.",
+        "indicators": [{"kind": kind.value, "values": [value], **said} for kind, value in values.items()],
+    }  # fmt: skip
+    return make_catalogue([read_product(product)])
+
+
+def test_a_mode_of_a_program_confirms_only_beside_its_own_name(
+    make_reading: Callable[[dict[str, Any]], Reading],
+) -> None:
+    values = {IndicatorKind.PROCESS: "code", IndicatorKind.ARGUMENTS: "*code tunnel*"}
+    catalogue = _made_of(values)
+    named = {"pid": 7, "name": "code", "exe": "/usr/bin/code", "args": "/usr/bin/code tunnel --name x"}
+    (seen,) = match(make_reading({"process": [named]}), catalogue)
+    assert seen.confidence is Confidence.CONFIRMED
+    pretends = {"pid": 7, "name": "sleep", "exe": "/usr/bin/sleep", "args": "code tunnel --name x"}
+    (seen,) = match(make_reading({"process": [pretends]}), catalogue)
+    assert seen.confidence is Confidence.SUSPECTED
+    renamed = {"pid": 7, "name": "x", "exe": "/opt/x", "args": "/opt/x --as code tunnel"}
+    (seen,) = match(make_reading({"process": [renamed]}), catalogue)
+    assert seen.confidence is Confidence.SUSPECTED
+
+
+_OF_A_RESOURCE = {
+    IndicatorKind.PROCESS: "mdagent.exe",
+    IndicatorKind.COMPANY: "Made Up Ltd*",
+    IndicatorKind.PRODUCT_NAME: "Made up*",
+    IndicatorKind.SIGNER: "Made Up Ltd*",
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "confidence"),
+    [
+        pytest.param({"product": "MADE UP Agent"}, Confidence.SUSPECTED, id="product-name"),
+        pytest.param({"company": "Made Up Ltd."}, Confidence.SUSPECTED, id="company"),
+        # Whoever writes a version resource writes all of it.
+        pytest.param({"company": "Made Up Ltd.", "product": "Made up"}, Confidence.SUSPECTED, id="one-resource"),
+        pytest.param({"product": "Made up", "signer": "CN=Made Up Ltd."}, Confidence.CONFIRMED, id="and-signature"),
+        pytest.param(
+            {"product": "Made up", "name": "mdagent.exe", "exe": "C:\\Tools\\mdagent.exe"},
+            Confidence.CONFIRMED,
+            id="and-name-of-the-file",
+        ),
+        pytest.param({"product": "Another made up"}, None, id="another-product"),
+        pytest.param({"args": "x.exe Made up", "original_name": "Made up"}, None, id="not-a-product-name"),
+    ],
+)
+def test_what_a_version_resource_says_of_maker_and_product_is_one_sort_of_evidence(
+    make_reading: Callable[[dict[str, Any]], Reading], row: dict[str, str], confidence: Confidence | None
+) -> None:
+    process = {"pid": 7, "name": "x.exe", "exe": "C:\\Tools\\x.exe", **row}
+    seen = match(make_reading({"os": "windows", "process": [process]}), _made_of(_OF_A_RESOURCE, "windows"))
+    assert [one.confidence for one in seen] == ([] if confidence is None else [confidence])
+    assert [(one.state, one.pids) for one in seen] == [(SightingState.RUNNING, (7,))] * len(seen)
+
+
+def test_a_publisher_in_a_list_adds_nothing_to_a_product_name(
+    make_reading: Callable[[dict[str, Any]], Reading],
+) -> None:
+    values = {**_OF_A_RESOURCE, IndicatorKind.DISPLAY_NAME: "Made up*"}
+    process = {"pid": 7, "name": "x.exe", "exe": "C:\\Tools\\x.exe", "product": "Made up"}
+    listed = {"name": "Something else", "source": "software.uninstall", "publisher": "Made Up Ltd."}
+    told = {"os": "windows", "process": [process], "software": [listed]}
+    (seen,) = match(make_reading(told), _made_of(values, "windows"))
+    assert seen.confidence is Confidence.SUSPECTED
+
+
+def test_processes_that_differ_in_their_product_name_alone_are_told_apart(
+    make_reading: Callable[[dict[str, Any]], Reading],
+) -> None:
+    same = {"name": "x.exe", "exe": "C:\\Tools\\x.exe", "args": "x.exe"}
+    rows = [{"pid": 7, "product": "Another", **same}, {"pid": 8, "product": "Made up", **same}, {"pid": 9, **same}]
+    (seen,) = match(make_reading({"os": "windows", "process": rows}), _made_of(_OF_A_RESOURCE, "windows"))
+    assert seen.pids == (8,)
 
 
 def test_the_order_of_evidence_does_not_matter(
@@ -116,7 +212,11 @@ def test_the_order_of_evidence_does_not_matter(
     rows = [{"name": name} for name in ("xrdp", "x11vnc", "vino", "connectwisecontrol-00112233", "anydesk")]
     first = match(make_reading({"software": rows}), catalogue)
     second = match(make_reading({"software": rows[::-1]}), catalogue)
-    assert first == second
+    # But for where it stands.
+    assert [replace(seen, places=frozenset()) for seen in first] == [
+        replace(seen, places=frozenset()) for seen in second
+    ]
+    assert [len(seen.places) for seen in first] == [1] * len(rows)
     assert [seen.product for seen in first] == ["anydesk", "screenconnect", "vino", "x11vnc", "xrdp"]
 
 
@@ -153,7 +253,7 @@ def test_explaining_a_product_shows_every_indicator_with_its_source(catalogue: C
         "category": "remote-support",
         "role": "agent",
         "platforms": ["linux", "macos", "windows"],
-        "depth": "B",
+        "depth": "A",
     }
 
 

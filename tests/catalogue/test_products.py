@@ -26,6 +26,10 @@ def _cases(product_id: str) -> list[dict[str, Any]]:
     return cases
 
 
+def _listed(value: Any) -> Any:
+    return [_listed(one) for one in value] if isinstance(value, tuple) else value
+
+
 @pytest.mark.parametrize(
     "case",
     [
@@ -39,7 +43,7 @@ def test_evidence_gives_these_sightings_and_no_others(
 ) -> None:
     found = match(make_reading(case), catalogue)
     shown = [
-        {key: list(value) if isinstance(value := getattr(sighting, key), tuple) else value for key in expected}
+        {key: _listed(getattr(sighting, key)) for key in expected}
         for sighting, expected in zip(found, case["expect"], strict=False)
     ]
     assert [sighting.product for sighting in found] == [expected["product"] for expected in case["expect"]]

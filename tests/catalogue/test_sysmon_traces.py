@@ -27,8 +27,8 @@ def _seen(*rows: str) -> set[tuple[str, str, str]]:
     return {(one.product, one.state.value, one.confidence.value) for one in match(reading, load_catalogue())}
 
 
-def _program(path: str, original: str = "-", company: str = "-") -> str:
-    return f"program\t{_TIME}\t3\tEXAMPLE\\jane\t{original}\t{company}\t{path}"
+def _program(path: str, original: str = "-", company: str = "-", product: str = "-") -> str:
+    return f"program\t{_TIME}\t3\tEXAMPLE\\jane\t{original}\t{company}\t{product}\t{path}"
 
 
 def _peer(name: str, path: str = "C:\\Tools\\x.exe", *, initiated: str = "true") -> str:
@@ -41,6 +41,17 @@ def _peer(name: str, path: str = "C:\\Tools\\x.exe", *, initiated: str = "true")
         pytest.param(_program("C:\\Users\\jane\\Downloads\\AnyDesk.exe"), "anydesk", id="by-its-path"),
         pytest.param(_program("C:\\Users\\Public\\a.exe", "tvnserver.exe"), "tightvnc", id="renamed-by-original-name"),
         pytest.param(_program("C:\\Users\\Public\\a.exe", "-", "AnyDesk Software GmbH"), "anydesk", id="by-its-maker"),
+        pytest.param(_program("C:\\Users\\Public\\a.exe", product="ToDesk"), "todesk", id="by-its-product-name"),
+        pytest.param(
+            _program("C:\\Users\\Public\\a.exe", "-", "DucFabulous Co.,ltd", "UltraViewer"),
+            "ultraviewer",
+            id="by-its-maker-and-product-name",
+        ),
+        pytest.param(
+            _program("C:\\Users\\Public\\a.exe", "ZohoMeeting.exe", "Zoho Corporation", "Zoho Assist"),
+            "zoho-assist",
+            id="by-the-product-name-of-a-maker-of-many",
+        ),
         pytest.param(_peer("relay-3f2a.net.anydesk.com"), "anydesk", id="by-whom-it-connected-to"),
         pytest.param(_peer("-", "C:\\Temp\\AnyDesk.exe"), "anydesk", id="by-what-connected"),
         pytest.param(
@@ -55,7 +66,13 @@ def test_what_is_gone_left_remains_and_no_more(row: str, product: str) -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        pytest.param(_program("C:\\Program Files\\7-Zip\\7zFM.exe", "7zFM.exe", "Igor Pavlov"), id="another-program"),
+        pytest.param(
+            _program("C:\\Program Files\\7-Zip\\7zFM.exe", "7zFM.exe", "Igor Pavlov", "7-Zip"), id="another-program"
+        ),
+        pytest.param(
+            _program("C:\\Program Files\\Zoho\\WorkDrive\\truesync.exe", "-", "Zoho Corporation"),
+            id="another-program-of-a-maker-of-many",
+        ),
         pytest.param(_peer("www.example.org"), id="another-destination"),
         pytest.param(_peer("relay.net.anydesk.com", initiated="false"), id="the-host-itself-is-the-destination"),
         pytest.param(_peer("-"), id="an-address-without-a-name"),

@@ -220,7 +220,8 @@ def test_sites_that_were_collected_apart_are_one_fleet(bundle: Path, tmp_path: P
     sites = {row["host"]: row["site"] for row in results(bundle)["ledger"]}
     berlin = _part(bundle, tmp_path / "berlin", lambda row: sites[row["host"]] == "Berlin")
     lyon = _part(bundle, tmp_path / "lyon", lambda row: sites[row["host"]] != "Berlin")
-    words = ("-p", bundle / "inputs" / "policy.yml", "--exceptions", bundle / "inputs" / "exceptions.yml")
+    inputs = bundle / "inputs"
+    words = ("-p", inputs / "policy.yml", "--exceptions", inputs / "exceptions.yml", "--people", inputs / "people.yml")
     done = auditor("assess", berlin, lyon, *words, "-o", tmp_path / "o", home=tmp_path)
     assert done.returncode == 3, done.stderr
     merged, whole = results(only(tmp_path / "o")), results(bundle)

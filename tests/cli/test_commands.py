@@ -44,7 +44,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("audited")
     ran = auditor("audit", "local", folder=folder)
     assert ran.returncode in (0, 1, 3), ran.stderr
-    for title in ("Verdicts", "Remote-access software", "Listening ports", "hosts fully assessed"):
+    for title in ("Verdicts", "Remote-access software", "Listening ports", "hosts in scope fully assessed"):
         assert title in ran.stdout
     assert "index.html" in ran.stderr
     return folder
@@ -217,6 +217,31 @@ def test_policy_check_names_every_mistake(tmp_path: Path) -> None:
     ran = auditor("policy", "check", str(policy), folder=tmp_path)
     assert ran.returncode == 2
     assert "policy.yml:" in ran.stderr
+
+
+def test_policy_packs_are_listed_shown_and_checked(tmp_path: Path) -> None:
+    listed = auditor("policy", "list", folder=tmp_path)
+    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == ["managed", "strict", "vnc-lab"]
+    shown = auditor("policy", "show", "managed", folder=tmp_path)
+    copy = tmp_path / "copy.yml"
+    copy.write_text(shown.stdout)
+    checked = auditor("policy", "check", "copy.yml", "strict", folder=tmp_path)
+    assert checked.returncode == 0
+    assert [line.partition(": ")[2] for line in checked.stderr.splitlines()] == [
+        "1 approvals, no problem found",
+        "0 approvals, no problem found",
+        "0 exceptions, no problem found",
+    ]
+    for words, said in (
+        (("show", "manged"), "(did you mean 'managed'?)"),
+        (("show",), "takes one pack: managed, strict, vnc-lab"),
+        (("check",), "which files?"),
+        (("check", "strikt"), "no policy pack of that name (did you mean 'strict'?)"),
+        (("list", "strict"), "takes no names"),
+    ):
+        refused = auditor("policy", *words, folder=tmp_path)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert said in refused.stderr
 
 
 def test_probe_show_prints_what_is_sent_with_its_digest(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "policies").mkdir()
-    for name in ("policy.yml", "exceptions.yml"):
+    for name in ("policy.yml", "exceptions.yml", "people.yml"):
         shutil.copy(demo / "inputs" / name, tmp_path / "policies")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUDITOR_STORE", str(tmp_path / "store.sqlite"))

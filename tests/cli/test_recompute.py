@@ -64,6 +64,49 @@ def test_exceptions_are_the_sealed_ones(bundle: Path) -> None:
     assert "excepted" not in verdicts(changed(bundle, "exceptions.yml", lambda _: "exceptions: []\n"))
 
 
+def test_people_are_the_sealed_ones(bundle: Path) -> None:
+    """Without people no signature counts: what they signed is void, and its violation fails."""
+    assert {row["standing"] for row in results(bundle)["exceptions"].values()} == {"verified", "asserted"}
+    data = changed(bundle, "people.yml", lambda _: "people: []\n")
+    assert data["exceptions"]["press-7-until-replaced"]["state"] == "void"
+    assert "nobody in the people file" in data["exceptions"]["press-7-until-replaced"]["why"]
+    covered = {
+        (verdict["control"], violation["exception"])
+        for host in data["hosts"]
+        for verdict in host["verdicts"]
+        for violation in verdict["violations"]
+        if violation["exception"] is not None
+    }
+    assert covered == {("exposed_listener", "press-7-port")}
+
+
+def test_a_run_of_before_there_were_people_is_judged_without(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the working folder says of people does not count for it."""
+    (tmp_path / "policies").mkdir()
+    shutil.move(bundle / "inputs" / "people.yml", tmp_path / "policies" / "people.yml")
+    head = bundle / "inputs" / "run.json"
+    run = json.loads(head.read_text())
+    del run["inputs"]["people"]
+    head.write_text(json.dumps(run))
+    write_manifest(bundle, None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["assess", str(bundle), "-o", "out", "-q", "--format", "json,html,csv"]) in (0, 1, 3)
+    (folder,) = (tmp_path / "out").iterdir()
+    assert results(folder)["run"]["people"] is None
+    assert {name: row["standing"] for name, row in results(folder)["exceptions"].items()} == {
+        "press-7-port": "asserted",
+        "press-7-until-replaced": "void",
+    }
+    assert main(["verify", str(folder), "--recompute", "-q"]) == 0
+    # People that are named count.
+    words = ("--people", "policies/people.yml", "-o", "named", "-q", "--format", "json")
+    assert main(["assess", str(bundle), *words]) in (0, 1, 3)
+    (named,) = (tmp_path / "named").iterdir()
+    assert results(named)["exceptions"]["press-7-until-replaced"]["standing"] == "verified"
+
+
 def test_the_catalogue_is_the_sealed_one(bundle: Path) -> None:
     def without(text: str) -> str:
         rows = [row for row in json.loads(text) if row["id"] != "anydesk"]

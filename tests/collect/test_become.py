@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -132,6 +133,14 @@ def test_root_is_gained_as_the_host_allows(
     assert _note(envelope) == note
     granted = f"head become {became}\n".encode()
     assert (granted in said) is (became != "refused")
+
+
+def test_a_script_longer_than_any_argument_reaches_root(shell: list[str], tmp_path: Path) -> None:
+    call = _call(BecomeMethod.SUDO)
+    padded = call.stdin.replace(b"\n", b"\n" + b"# a comment of some length\n" * 8_000, 1)
+    assert len(padded) > 128 * 1024
+    envelope, _ = _answer(replace(call, stdin=padded), shell, _host(tmp_path / "bin", ("sudo",)))
+    assert envelope.head["become"] == "sudo"
 
 
 def test_doas_hears_no_password(shell: list[str], tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ SAYS_NOTHING: dict[str, dict[str, Callable[[str], bool]]] = {
     "firewall.iptables_legacy": _SAVED,
     "firewall.iptables_nft": _SAVED,
     "firewall.nft": {"blanks between the words of JSON": _blank},
+    "firewall.pf": {"an interface that pf does not skip": lambda line: len(line.split(" ")) == 1},
     "firewall.nft_text": {
         "blanks": _blank,
         "a comment": _comment,

@@ -1,6 +1,7 @@
 """A scrubbed answer keeps its shape and loses whose it is."""
 
 import ipaddress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,10 @@ def test_what_everybody_knows_stays(line: str) -> None:
         ("4a:5b:6c:7d:8e:9f and 4A-5B-6C-7D-8E-9F", ["4a:5b:6c", "4A-5B-6C"]),
         ("enx4a5b6c7d8e9f", ["4a5b6c7d8e9f"]),
         ("ip-192-0-2-77.internal", ["192-0-2-77"]),
+        ("tcp4 0 0 192.0.2.77.22 198.51.100.9.51234", ["192.0.2.77", "198.51.100.9"]),
+        ("tcp6 0 0 2001:db8:77::5.22 *.*", ["db8:77"]),
+        ("n192.0.2.77:5938->198.51.100.9:443", ["192.0.2.77", "198.51.100.9"]),
+        ("192.0.2/24 link#6 0:1c:42:0:0:8", ["192.0.2", "1c:42"]),
         ("/proc/net/tcp:   0: 4D0200C0:0016 00000000:0000 0A", ["4D0200C0"]),
         ("/proc/9/net/tcp6: 0: B80D0120770000000000000005000000:0016", ["B80D0120"]),
         ("/proc/net/if_inet6:20010db8007700000000000000000005 02 40 00 80 eth0", ["20010db80077"]),
@@ -105,6 +110,40 @@ def test_what_could_name_somebody_goes(line: str, gone: list[str]) -> None:
 )
 def test_the_shape_of_a_line_stays(line: str) -> None:
     assert shape(a_scrubber().line(line)) == shape(line)
+
+
+def test_people_of_a_mac_are_numbered_from_less() -> None:
+    scrubber = Scrubber(b"k" * 32, Vocabulary(ours=frozenset(), public=frozenset({"zqalice", "daemon"})))
+    facts = (
+        Account(name="zqalice", uid=501, gid=20, home="/Users/zqalice"),
+        Account(name="daemon", uid=1, gid=1, home="/var/root"),
+    )
+    scrubber.learn(replace(a_reading(*facts), os=OsFamily.MACOS), ())
+    assert "zqalice" not in scrubber.line("zqalice daemon")
+    assert scrubber.line("daemon") == "daemon"
+
+
+def test_a_route_of_a_mac_holds_the_addresses_that_lay_in_it() -> None:
+    scrubber = a_scrubber()
+    network = ipaddress.ip_network(scrubber.line("192.0.2/24").replace("/", ".0/"))
+    assert ipaddress.ip_address(scrubber.line("192.0.2.77.22").rpartition(".")[0]) in network
+    assert scrubber.line("1.5/x 2.4.1/33 a1.5/8 300.2/16") == "1.5/x 2.4.1/33 a1.5/8 300.2/16"
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "made"),
+    [
+        ("sockets.macos", "p412", "p412"),
+        ("sockets.macos", "tIPv4", "tIPv4"),
+        ("sockets.macos", "tcp46      0      0  *.22   *.*   LISTEN", "tcp46      0      0  *.22   *.*   LISTEN"),
+        ("network.macos", "default   UHLWIir   lo", "default   UHLWIir   lo"),
+    ],
+)
+def test_what_says_what_the_rest_of_a_line_of_a_mac_is_stays(section: str, line: str, made: str) -> None:
+    words = Vocabulary(ours=WORDS.ours | {"ipv4", "default"}, public=WORDS.public)
+    assert Scrubber(b"k" * 32, words).text(section, line) == made
+    assert "UHLWIir" not in Scrubber(b"k" * 32, words).text("sockets.macos", "x UHLWIir")
+    assert "mallory" not in Scrubber(b"k" * 32, words).text("sockets.macos", "Lmallory")
 
 
 def test_words_of_hexadecimal_digits_stay_hexadecimal() -> None:

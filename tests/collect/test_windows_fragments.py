@@ -9,6 +9,7 @@ import tree_sitter_powershell
 
 from auditor.collect.ps_probe import ps_probe
 from auditor.collect.registry import collectors
+from auditor.collect.remote_config.product_keys import KEYS
 from auditor.model.host import OsFamily
 
 _PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
@@ -49,6 +50,7 @@ def test_each_row_has_the_fields_that_its_reader_wants(name: str) -> None:
 
 
 def test_readers_of_rows_by_kind_are_held_to_this() -> None:
+    assert "remote_config.products" in _KINDS
     assert {"network.windows", "remote_config.rdp", "services.traces", "logons.windows", "processes.sysmon"} <= set(
         _KINDS
     )
@@ -94,6 +96,27 @@ def _named(script: str) -> Iterator[tuple[str, str]]:
                 yield name.strip(" '"), variable
 
 
+def test_no_secret_of_a_product_is_read() -> None:
+    """Of the registry a value of the told names alone is asked for; what a file holds is masked in one place."""
+    script = _FRAGMENTS["remote_config.products"]
+    assert "Get-ItemProperty" not in script
+    asked = [line.strip() for line in script.splitlines() if "(Value " in line]
+    assert asked == [
+        "if ($there -contains $name) { Tell '' $path '' $form $name (@(Value \"Registry::$path\" $name) -join ',') }",
+        "$folder = [string](Value $one.PSPath 'ProfileImagePath')",
+    ]
+    assert script.count("foreach ($name in $form[4]) {") == 1
+    assert [line.strip() for line in script.splitlines() if line.lstrip().startswith("Row 'set'")] == [
+        "Row 'set' $user $file $line $form[0] $key $value"
+    ]
+    assert script.count("Row 'set'") == 2
+    assert script.index("$value = '(set)'") < script.index("Row 'set'")
+    for one in KEYS:
+        assert set(one.told).isdisjoint(one.secret)
+        for name in (*one.told, *one.secret):
+            assert f"'{name}'" in script
+
+
 @pytest.mark.parametrize(
     ("name", "bound"),
     [
@@ -108,6 +131,11 @@ def _named(script: str) -> Iterator[tuple[str, str]]:
         pytest.param("processes.sysmon", "if (-not (Spare 25)) { Failed", id="the-time-of-a-search"),
         pytest.param("logons.windows", "if (-not (Spare 15)) { Failed", id="the-time-of-searches"),
         pytest.param("remote_config.vnc", "-gt 262144", id="a-settings-file"),
+        pytest.param("remote_config.products", "-gt 262144", id="a-products-file"),
+        pytest.param("remote_config.products", "-TotalCount 3001", id="lines-of-a-products-file"),
+        pytest.param("remote_config.products", "-gt 500", id="a-value"),
+        pytest.param("remote_config.products", "-First 51", id="files-of-a-folder"),
+        pytest.param("remote_config.products", "-First 300", id="profiles"),
     ],
 )
 def test_what_others_can_make_long_is_bounded(name: str, bound: str) -> None:

@@ -7,9 +7,12 @@ import pytest
 
 from auditor.controls.complete_inventory import CONTROL
 from auditor.controls.control import needed_sections
-from auditor.model.case import History
+from auditor.model.case import Case
 from auditor.model.evidence import Outcome
+from auditor.model.past import History
 from auditor.model.policy import Settings
+from auditor.model.verdict import Verdict
+from tests.controls.cases import NOW, a_host
 
 Make = Callable[..., Any]
 ALLOWED = Settings(max_age=timedelta(days=35))
@@ -58,3 +61,17 @@ def test_complete_evidence_that_is_too_old_breaks_it(a_case: Make, now: datetime
     case = a_case(settings=ALLOWED)
     case = replace(case, as_of=now + timedelta(days=days))
     assert [one.subject for one in CONTROL.assess(case).violations] == (["evidence"] if violated else [])
+
+
+def _with_a_gap(days: int) -> Case:
+    history = History(first_seen=NOW - timedelta(days=900), last_complete=NOW - timedelta(days=days))
+    return a_host({}, blind=("accounts.sudoers",), history=history)
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    # What is too old is so although nothing is missing: an exception for it leaves no gap behind.
+    Verdict.FAIL: lambda: a_host({}, as_of=NOW + timedelta(days=36)),
+    Verdict.PASS: lambda: a_host({}),
+    Verdict.UNKNOWN: lambda: _with_a_gap(1),
+}
+ALWAYS_APPLIES = "evidence is asked of every host"

@@ -5,10 +5,13 @@ import pytest
 
 from auditor.collect.appcontrol.fapolicyd_rules import UNLISTED
 from auditor.controls.execution_control import CONTROL
+from auditor.model.case import Case
 from auditor.model.facts.accounts import Account
 from auditor.model.facts.appcontrol import ExecutionControl
 from auditor.model.policy import ExecutionDemand, Settings
 from auditor.model.sighting import Confidence, Role, SightingState
+from auditor.model.verdict import Verdict
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 NONE, PLACES, ALLOWLIST = ExecutionDemand.NONE, ExecutionDemand.USER_PLACES, ExecutionDemand.ALLOWLIST
@@ -91,3 +94,16 @@ def test_the_reason_says_what_apparmor_and_selinux_do(a_case: Make) -> None:
     (violation,) = CONTROL.assess(case).violations
     assert "AppArmor confines what its 1 profiles are made for" in violation.reason
     assert "SELinux enforces" in violation.reason
+
+
+def _asked(*facts: object, demand: ExecutionDemand = ALLOWLIST, blind: tuple[str, ...] = ()) -> Case:
+    told = {"appcontrol.fapolicyd": facts}
+    return a_host(told, settings=Settings(execution_control=demand), blind=blind)
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: _asked(*fapolicyd("off", "off")),
+    Verdict.PASS: lambda: _asked(*fapolicyd()),
+    Verdict.UNKNOWN: lambda: _asked(*fapolicyd(), blind=("appcontrol.fapolicyd",)),
+    Verdict.NOT_APPLICABLE: lambda: _asked(demand=NONE),
+}

@@ -4,8 +4,12 @@ from typing import Any
 import pytest
 
 from auditor.controls.exposed_listener import CONTROL
+from auditor.model.case import Case
 from auditor.model.policy import Networks
 from auditor.model.sighting import Reachability
+from auditor.model.verdict import Verdict
+from tests.controls import cases
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 
@@ -56,3 +60,11 @@ def test_who_gets_in_and_by_which_rule_is_said(a_case: Make, an_exposure: Make) 
     socket = an_exposure(reachability=Reachability.FROM_NETWORKS, sources=("10.2.0.0/16",), rule="the rule")
     (violation,) = CONTROL.assess(a_case(exposures=(socket,))).violations
     assert "reachable from 10.2.0.0/16: the rule" in violation.reason
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: a_host({}, exposures=(cases.an_exposure(),)),
+    Verdict.PASS: lambda: a_host({}, exposures=(cases.an_exposure(reachability=Reachability.BLOCKED),)),
+    Verdict.UNKNOWN: lambda: a_host({}, exposures=(cases.an_exposure(reachability=Reachability.UNDECIDED),)),
+}
+ALWAYS_APPLIES = "on every system programs listen"

@@ -4,11 +4,13 @@ from typing import Any
 import pytest
 
 from auditor.controls.host_filter import CONTROL
+from auditor.model.case import Case
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.filtering import Filtering, Passage
 from auditor.model.policy import Networks
 from auditor.model.sighting import Reachability
-from auditor.model.verdict import Severity
+from auditor.model.verdict import Severity, Verdict
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 OPEN, CLOSED = Reachability.FROM_ANYWHERE, Reachability.BLOCKED
@@ -60,3 +62,15 @@ def test_filters_that_could_not_be_read_are_a_gap(a_case: Make) -> None:
 def test_a_policy_that_does_not_ask_makes_it_inapplicable(a_case: Make) -> None:
     case = a_case(filtering=Filtering(problem="cut"), networks=Networks(require_filter=False))
     assert CONTROL.assess(case).inapplicable is not None
+
+
+def _default(word: Reachability, networks: Networks | None = None) -> Case:
+    return a_host({}, filtering=Filtering(defaults=(default(Family.IP, word),)), networks=networks)
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: _default(OPEN),
+    Verdict.PASS: lambda: _default(CLOSED),
+    Verdict.UNKNOWN: lambda: _default(Reachability.UNDECIDED),
+    Verdict.NOT_APPLICABLE: lambda: _default(OPEN, Networks(require_filter=False)),
+}

@@ -4,10 +4,13 @@ from typing import Any
 import pytest
 
 from auditor.controls.product_egress import CONTROL
+from auditor.model.case import Case
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.filtering import Filtering, Passage
 from auditor.model.policy import Networks
 from auditor.model.sighting import Reachability
+from auditor.model.verdict import Verdict
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 ASKED = Networks(filter_outbound=True)
@@ -59,3 +62,16 @@ def test_it_does_not_apply_where_the_policy_does_not_ask(a_case: Make) -> None:
 
 def test_filters_that_could_not_be_read_are_a_gap(a_case: Make) -> None:
     assert len(CONTROL.assess(a_case(filtering=Filtering(problem="cut"), networks=ASKED)).gaps) == 1
+
+
+def _out(word: Reachability, networks: Networks = ASKED) -> Case:
+    one = Passage(protocol=Protocol.TCP, port=5938, family=Family.IP, reachability=word, rule="the rule")
+    return a_host({}, filtering=Filtering(outbound=(one,)), networks=networks)
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: _out(Reachability.FROM_ANYWHERE),
+    Verdict.PASS: lambda: _out(Reachability.BLOCKED),
+    Verdict.UNKNOWN: lambda: _out(Reachability.UNDECIDED),
+    Verdict.NOT_APPLICABLE: lambda: _out(Reachability.FROM_ANYWHERE, Networks()),
+}

@@ -70,3 +70,43 @@ def test_a_rule_is_quoted_where_it_stands(
     lines = ("*filter", ":INPUT DROP [0:0]", "-A INPUT -j ACCEPT", "COMMIT")
     case = a_case(sections=(a_section("firewall.iptables_legacy", lines=lines),))
     assert [(one.section, one.quote) for one in rule_quote(case, rule)] == quotes
+
+
+_PF = ("# rules\t", "block drop in all", "anchor in on en0 all {", "  pass in quick all flags S/SA keep state", "}")
+_APPLICATION = (
+    "# allowsigned",
+    "Automatically allow downloaded signed software DISABLED.",
+    "# listapps",
+    "1 :  /Applications/A : B.app ",
+    " \t ( Block incoming connections ) ",
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "quotes"),
+    [
+        pytest.param("pf main: block drop in all", [("firewall.pf", _PF[1])], id="a-rule-of-pf"),
+        pytest.param("pf anchor a/b: block drop in all", [("firewall.pf", _PF[1])], id="a-rule-of-an-anchor"),
+        pytest.param("pf main: block drop in all, by pf main: rdr", [("firewall.pf", _PF[1])], id="with-another"),
+        pytest.param("pf main: anchor in on en0 all", [("firewall.pf", _PF[2])], id="a-call-with-braces"),
+        pytest.param("pf main: pass in quick all flags S/SA keep state", [("firewall.pf", _PF[3].strip())], id="inner"),
+        pytest.param("pf default: what no rule matches passes", [], id="the-default-of-pf"),
+        pytest.param(
+            "application firewall: Automatically allow downloaded signed software DISABLED.",
+            [("firewall.application", _APPLICATION[1])],
+            id="an-answer",
+        ),
+        pytest.param(
+            "application firewall: /Applications/A : B.app (Block incoming connections)",
+            [("firewall.application", _APPLICATION[3].strip())],
+            id="a-program",
+        ),
+        pytest.param("application firewall: loopback is not filtered", [], id="no-answer"),
+    ],
+)
+def test_what_decided_on_macos_is_quoted_from_the_answers(
+    a_case: Make, a_section: Make, rule: str, quotes: list[tuple[str, str]]
+) -> None:
+    sections = (a_section("firewall.pf", lines=_PF), a_section("firewall.application", lines=_APPLICATION))
+    found = rule_quote(a_case(sections=sections), rule)
+    assert [(one.section, one.quote) for one in found] == quotes

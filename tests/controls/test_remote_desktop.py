@@ -10,6 +10,8 @@ from auditor.model.evidence import Outcome
 from auditor.model.facts.remote_config import RemoteAccessSetting, RemoteManagement
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found
+from auditor.model.verdict import Verdict
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 _LOCAL = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp"
@@ -94,3 +96,15 @@ def test_a_setting_that_is_missing_from_half_an_answer_breaks_nothing(on_windows
 
 def test_it_is_not_about_other_systems() -> None:
     assert set(CONTROL.not_on) == {OsFamily.LINUX, OsFamily.MACOS}
+
+
+def _windows(*facts: object, blind: tuple[str, ...] = ()) -> Case:
+    return a_host({"remote_config.rdp": facts}, os=OsFamily.WINDOWS, blind=blind)
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: _windows(RDP),
+    Verdict.PASS: lambda: _windows(RDP, NLA),
+    Verdict.UNKNOWN: lambda: _windows(blind=("remote_config.rdp",)),
+    Verdict.NOT_APPLICABLE: lambda: _windows(NO_RDP, feature("remote assistance", on=False)),
+}

@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from auditor.controls.software_installers import CONTROL
+from auditor.model.case import Case
 from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.accounts import Account, DoasRule, Group, PolkitGrant, SudoRule
 from auditor.model.facts.processes import Process
 from auditor.model.facts.software import Software
 from auditor.model.policy import Installers, Settings
-from auditor.model.verdict import Severity
+from auditor.model.verdict import Severity, Verdict
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 
@@ -156,3 +158,11 @@ def test_who_sits_at_the_console_matters_less(a_case: Make) -> None:
 def test_without_rights_polkit_is_not_accused(a_case: Make) -> None:
     case = a_case(polkit("alice"))
     assert CONTROL.assess(replace(case, head=replace(case.head, rights=Rights.USER))).violations == ()
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: a_host({"accounts.users": [ROOT, ALICE], "accounts.sudoers": [a_rule("alice")]}),
+    Verdict.PASS: lambda: a_host({"accounts.users": [ROOT, ALICE]}),
+    Verdict.UNKNOWN: lambda: a_host({"accounts.users": [ROOT, ALICE]}, blind=("accounts.sudoers",)),
+}
+ALWAYS_APPLIES = "on every system somebody may install"

@@ -5,16 +5,21 @@ from typing import Any
 import pytest
 
 from auditor.controls.unapproved_product import CONTROL
+from auditor.model.breach import Breach, Term
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
+from auditor.model.facts.processes import Process
 from auditor.model.facts.software import Software
 from auditor.model.host import OsFamily
 from auditor.model.policy import Settings
 from auditor.model.reading import Found, SectionReading
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Category, Confidence, Quote, Role, SightingState
+from auditor.model.verdict import Verdict
+from tests.controls.cases import a_host, an_approval
 
 Make = Callable[..., Any]
+_OLD = Breach(approval="support", term=Term.VERSIONS, text="is for versions >=8, and this is '7'")
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,7 @@ Make = Callable[..., Any]
         pytest.param({}, True, id="running-and-nobody-approved-it"),
         pytest.param({"state": SightingState.INSTALLED}, True, id="installed-is-enough"),
         pytest.param({"approval": "support"}, False, id="approved"),
+        pytest.param({"breaches": (_OLD,)}, False, id="approved-in-another-version-is-said-elsewhere"),
         pytest.param({"state": SightingState.RESIDUAL}, False, id="remains-are-only-reported"),
         pytest.param({"role": Role.CLIENT}, False, id="a-viewer-is-only-reported"),
         pytest.param({"role": Role.AGENT}, True, id="an-agent-counts"),
@@ -109,3 +115,16 @@ def test_removal_in_the_words_of_windows(a_case: Make, a_use: Make, seen: dict[s
     (violation,) = CONTROL.assess(case).violations
     assert any(words in step for step in violation.remediation)
     assert not any("package manager" in step for step in violation.remediation)
+
+
+def _runs(**more: Any) -> Case:
+    process = Process(pid=7, parent=1, user="root", uid=0, name="x11vnc", executable="/usr/bin/x11vnc")
+    return a_host({"processes.procfs": [process]}, **more)
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: _runs,
+    Verdict.PASS: lambda: _runs(approvals=(an_approval(),)),
+    Verdict.UNKNOWN: lambda: a_host({}, blind=("software.dpkg",)),
+}
+ALWAYS_APPLIES = "every system can have remote-access software"

@@ -4,10 +4,13 @@ from typing import Any
 import pytest
 
 from auditor.controls.unused_opening import CONTROL
+from auditor.model.case import Case
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.filtering import Filtering, Passage
 from auditor.model.policy import Networks
 from auditor.model.sighting import Reachability
+from auditor.model.verdict import Verdict
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 
@@ -59,3 +62,11 @@ def test_what_may_be_open_is_no_pass(
 
 def test_filters_that_could_not_be_read_are_a_gap(a_case: Make) -> None:
     assert len(CONTROL.assess(a_case(filtering=Filtering(problem="cut"))).gaps) == 1
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: a_host({}, filtering=Filtering(inbound=(opening(5901),))),
+    Verdict.PASS: lambda: a_host({}, filtering=Filtering()),
+    Verdict.UNKNOWN: lambda: a_host({}, filtering=Filtering(inbound=(opening(5901, "10.2.0.0/24", unsure=True),))),
+}
+ALWAYS_APPLIES = "a host without a packet filter is open, and has no opening to close: that is a pass"

@@ -10,6 +10,8 @@ from auditor.model.evidence import Outcome
 from auditor.model.facts.accounts import InstallerPolicy
 from auditor.model.host import OsFamily
 from auditor.model.policy import Settings
+from auditor.model.verdict import Verdict
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 _KEY = "SOFTWARE\\Policies\\Microsoft\\Windows\\Installer"
@@ -87,3 +89,14 @@ def test_users_who_are_logged_off_matter_where_the_machine_has_its_half(on_windo
     assert [one.section for one in CONTROL.assess(on_windows(MACHINE, logged_off=True)).gaps] == ["software.logged_off"]
     assert CONTROL.assess(on_windows(MACHINE)).gaps == ()
     assert CONTROL.assess(on_windows(logged_off=True)).gaps == ()
+
+
+def _windows(*facts: object, blind: tuple[str, ...] = ()) -> Case:
+    return a_host({"accounts.install_policy": facts}, os=OsFamily.WINDOWS, blind=blind)
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: _windows(MACHINE, USER),
+    Verdict.PASS: lambda: _windows(MACHINE),
+    Verdict.UNKNOWN: lambda: _windows(blind=("accounts.install_policy",)),
+}

@@ -4,12 +4,14 @@ from typing import Any
 import pytest
 
 from auditor.controls.writable_program_path import CONTROL
+from auditor.model.case import Case
 from auditor.model.facts.accounts import Account, Group
 from auditor.model.facts.appcontrol import WritableProgramPath
 from auditor.model.facts.processes import Process
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.policy import Installers, Settings
-from auditor.model.verdict import Severity
+from auditor.model.verdict import Severity, Verdict
+from tests.controls.cases import a_host
 
 Make = Callable[..., Any]
 ALICE = Account(name="alice", uid=1000, gid=1000)
@@ -90,3 +92,14 @@ def test_open_to_everybody_matters_more(a_case: Make) -> None:
     (violation,) = CONTROL.assess(a_case(folder("drwxrwxrwx"))).violations
     assert violation.severity is Severity.HIGH
     assert violation.reason.startswith("everybody may write to /opt/x, which is in PATH")
+
+
+def _linux(mode: str, blind: tuple[str, ...] = ()) -> Case:
+    return a_host({"appcontrol.program_paths": [folder(mode)]}, blind=blind)
+
+
+CASES: dict[Verdict, Callable[[], Case]] = {
+    Verdict.FAIL: lambda: _linux("drwxrwxrwx"),
+    Verdict.PASS: lambda: _linux("drwxr-xr-x"),
+    Verdict.UNKNOWN: lambda: _linux("drwxr-xr-x", blind=("accounts.groups",)),
+}

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from auditor.firewall.dialects.windows_text import KEYS, PARTS, SETTINGS_STORES, STORES
+from tests.firewall.documented import packet_of
 
 VECTORS = Path(__file__).with_name("windows_vectors.yml")
 GUIDS = {"Ethernet": "{8BD0E0F4-9E44-4B7C-8C6B-000000000012}", "WLAN": "{8BD0E0F4-9E44-4B7C-8C6B-000000000007}"}
@@ -63,19 +64,8 @@ def listing(case: dict[str, Any]) -> str:
 
 def question(case: dict[str, Any]) -> dict[str, Any]:
     """Put a case's question as ``auditor firewall eval`` takes it."""
-    packet = {"direction": "in", "iface": "Ethernet", "proto": "tcp", **(case.get("packet") or case["sources"])}
-    family = "ip6" if ":" in str(packet.get("src", packet.get("dst", ""))) else "ip"
-    packet.setdefault("family", family)
-    here, there = ("2001:db8:1::5", "2001:db8:9::1") if packet["family"] == "ip6" else ("10.0.0.5", "203.0.113.9")
-    if packet["direction"] == "in":
-        packet.setdefault("src", there)
-        packet.setdefault("dst", here)
-    else:
-        packet.setdefault("src", here)
-        packet.setdefault("dst", there)
+    packet = packet_of(case, interface="Ethernet", here={"ip": "10.0.0.5", "ip6": "2001:db8:1::5"})
     packet.setdefault("sport", 50_000)
-    if packet["proto"] == "tcp":
-        packet.setdefault("tcp_flags", "syn")
     return {
         "id": case["id"],
         "format": "windows-firewall",

@@ -192,7 +192,7 @@ def test_no_file_ever_holds_what_ansible_says(
 
 @pytest.mark.slow
 def test_without_a_folder_in_memory_nothing_is_filled_in(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ansible_run, "_memory", lambda: None)
+    monkeypatch.setattr(ansible_run, "memory_folder", lambda: None)
     (host,) = read_inventory(folder(hosts_ini="a ansible_user='{{ x }}'\n"))
     assert host.unusable is not None
     assert host.unusable.startswith("ansible_user cannot be filled in: there is no folder in memory (tmpfs)")
@@ -200,7 +200,7 @@ def test_without_a_folder_in_memory_nothing_is_filled_in(folder: Folder, monkeyp
 
 def test_a_place_on_a_disk_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(Path(__file__).parent))
-    assert ansible_run._memory() != str(Path(__file__).parent)
+    assert ansible_run.memory_folder() != str(Path(__file__).parent)
     assert ansible_run._file_system("/proc") == "proc"
 
 

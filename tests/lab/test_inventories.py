@@ -51,23 +51,28 @@ class Watch:
         self._folders, self._but = folders, set(but)
         self._begun = time.time() - 1
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        # Where folders are large, a walk takes longer than a program lives: it must not keep us from looking.
+        self._threads = [threading.Thread(target=self._look), threading.Thread(target=self._walk)]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._files()
 
     def _look(self) -> None:
         while not self._over.wait(0.02):
             self.looked += 1
             self._arguments()
-            if self.looked % 10 == 0:
-                self._files()
+
+    def _walk(self) -> None:
+        while not self._over.wait(0.2):
+            self._files()
 
     def _arguments(self) -> None:
         for process in Path("/proc").iterdir():
@@ -261,5 +266,9 @@ def test_a_broken_file_in_the_folder_stops_before_any_host_is_asked(laid: Laid) 
 def test_the_watcher_finds_what_is_there(tmp_path: Path) -> None:
     with Watch([tmp_path], but=[]) as watched:
         (tmp_path / "log").write_text(f"password {_LOGIN}")
-        subprocess.run([sys.executable, "-c", "import time; time.sleep(0.5)", _TOKEN], check=True)
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", _TOKEN]) as holder:
+            patience = time.monotonic() + 60
+            while len(watched.found) < 2 and time.monotonic() < patience:
+                time.sleep(0.05)
+            holder.kill()
     assert {found.rpartition(": ")[2] for found in watched.found} == {_LOGIN, _TOKEN}

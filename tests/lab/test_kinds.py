@@ -152,7 +152,7 @@ def test_what_doas_permits_is_what_is_seen(
     try:
         host.run(f"cp -p /etc/doas.conf /root/; echo '{rules}' >/etc/doas.conf")
         if INSTALLED in rules:
-            host.run(f"mkdir -p {INSTALLED.rpartition('/')[0]}; cat >{INSTALLED} <<'END'\n{sh_probe()}END\n")
+            host.run(f"mkdir -p {INSTALLED.rpartition('/')[0]}; cat >{INSTALLED}", feed=sh_probe())
             host.run(f"chmod 755 {INSTALLED}")
         assert _by_doas(fleet, tmp_path, ansible_become_method="doas") == expected
     finally:

@@ -11,7 +11,8 @@ from tests.lab.auditing import Audited, command, environment, finished, inventor
 from tests.lab.conftest import Fleet
 from tests.lab.fleet.host import Host
 from tests.lab.test_audit import assert_truth
-from tests.winrm.fleet import FLEET, Planted
+from tests.winrm.fleet import FLEET
+from tests.winrm.planted import Planted
 from tests.winrm.running import row_of, serve_answer
 from tests.winrm.server import PASSWORD, user_file
 

@@ -56,7 +56,7 @@ def test_a_file_that_was_carried_says_what_the_host_says(fleet: Fleet, tmp_path:
     hosts = tuple(fleet.host(role) for role in roles)
     files = []
     for number, host in enumerate(hosts):
-        host.run(f"cat >/root/probe.sh <<'END-OF-PROBE'\n{sh_probe()}END-OF-PROBE\n")
+        host.run("cat >/root/probe.sh", feed=sh_probe())
         file = tmp_path / f"{host.name}.envelope"
         line = f"{number:032x} 20 4000000 90 none"
         host.run(f"echo '{line}' | sh /root/probe.sh >/root/out 2>/root/said; rm /root/probe.sh")

@@ -40,7 +40,7 @@ class Pinned:
 
     def install(self, path: str, text: str, mode: str = "0755") -> None:
         """Write a file of root's on the host."""
-        self.host.run(f"mkdir -p /usr/local/libexec; cat >{path} <<'END-OF-IT'\n{text}END-OF-IT\nchmod {mode} {path}")
+        self.host.run(f"mkdir -p /usr/local/libexec; cat >{path} && chmod {mode} {path}", feed=text)
 
     def grant(self, user: str, shown: Shown) -> None:
         """Grant a user the probe by its digest."""

@@ -4,13 +4,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from auditor.controls.control import Control
-from auditor.model.case import Case, History
+from auditor.model.case import Case
 from auditor.model.evidence import EvidenceHead, Outcome, Proof, Rights
 from auditor.model.host import HostFacts, OsFamily
+from auditor.model.past import History
 from auditor.model.policy import AcceptedLimit, Settings
 from auditor.model.reading import Reading, SectionReading
 from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Verdict, Violation
@@ -58,29 +57,153 @@ def test_the_order(claim: Claim, expected: Verdict) -> None:
     assert verdict(claim) is expected
 
 
-CLAIMS = st.builds(
-    Claim,
-    forbids=st.booleans(),
-    inapplicable=st.just(False),
-    open_violations=st.integers(0, 2),
-    excepted_violations=st.integers(0, 2),
-    suspected=st.integers(0, 2),
-    gaps=st.integers(0, 2),
-)
+# ARCHITECTURE, "How a verdict comes about", as a table whose order does not matter: every claim is one row's, and no
+# other's. `some` is one or more, `*` is whatever.
+_RULES = """
+inapplicable  demand    open  gaps  suspected  excepted  verdict
+yes           *         *     *     *          *         not_applicable
+no            forbids   some  *     *          *         fail
+no            requires  some  none  *          *         fail
+no            requires  some  some  *          *         unknown
+no            *         none  some  *          *         unknown
+no            *         none  none  some       *         unknown
+no            *         none  none  none       some      excepted
+no            *         none  none  none       none      pass
+"""
+_EVERY_CLAIM = [
+    Claim(
+        forbids=forbids,
+        inapplicable=inapplicable,
+        open_violations=open_violations,
+        excepted_violations=excepted,
+        suspected=suspected,
+        gaps=gaps,
+    )
+    for forbids in (True, False)
+    for inapplicable in (True, False)
+    for open_violations in range(3)
+    for excepted in range(3)
+    for suspected in range(3)
+    for gaps in range(3)
+]
 
 
-@given(CLAIMS)
-def test_seeing_less_never_turns_into_a_pass(claim: Claim) -> None:
-    blinder = replace(claim, gaps=claim.gaps + 1)
-    assert verdict(blinder) is not Verdict.PASS
-    assert verdict(blinder) is not Verdict.EXCEPTED
+def words(claim: Claim) -> list[str]:
+    """Say a claim in the words of the table."""
+
+    def some(count: int) -> str:
+        return "some" if count else "none"
+
+    return [
+        "yes" if claim.inapplicable else "no",
+        "forbids" if claim.forbids else "requires",
+        some(claim.open_violations),
+        some(claim.gaps),
+        some(claim.suspected),
+        some(claim.excepted_violations),
+    ]
 
 
-@given(CLAIMS)
-def test_another_violation_never_helps(claim: Claim) -> None:
-    rank = [Verdict.PASS, Verdict.EXCEPTED, Verdict.UNKNOWN, Verdict.FAIL]
-    worse = replace(claim, open_violations=claim.open_violations + 1)
-    assert rank.index(verdict(worse)) >= rank.index(verdict(claim))
+@pytest.mark.parametrize("claim", _EVERY_CLAIM, ids=lambda claim: "-".join(words(claim)))
+def test_the_five_rules_decide_every_claim(claim: Claim) -> None:
+    said = words(claim)
+    rules = [line.split() for line in _RULES.strip().splitlines()[1:]]
+    decided = [row[-1] for row in rules if all(want in ("*", word) for want, word in zip(row[:-1], said, strict=True))]
+    assert decided == [verdict(claim)]
+
+
+def test_every_rule_decides_something_and_every_verdict_is_given() -> None:
+    given = {verdict(claim) for claim in _EVERY_CLAIM}
+    assert given == set(Verdict)
+    heads, *rules = (line.split() for line in _RULES.strip().splitlines())
+    assert len(heads) == 7
+    for row in rules:
+        fitting = [
+            one
+            for one in _EVERY_CLAIM
+            if all(want in ("*", word) for want, word in zip(row[:-1], words(one), strict=True))
+        ]
+        assert fitting, row
+
+
+# What a verdict costs the host's owner: nothing, a look at the exceptions, a look at the host, work.
+_RANK = [Verdict.PASS, Verdict.EXCEPTED, Verdict.UNKNOWN, Verdict.FAIL]
+_APPLICABLE = [claim for claim in _EVERY_CLAIM if not claim.inapplicable]
+
+
+def rank(claim: Claim) -> int:
+    return _RANK.index(verdict(claim))
+
+
+@pytest.mark.parametrize("name", ["gaps", "suspected"])
+def test_seeing_less_is_never_a_pass_and_never_accepted(name: str) -> None:
+    for claim in _APPLICABLE:
+        blinder = verdict(replace(claim, **{name: getattr(claim, name) + 1}))
+        assert blinder in (Verdict.UNKNOWN, Verdict.FAIL)
+
+
+def test_seeing_less_takes_a_failure_only_from_what_requires() -> None:
+    """A requirement that is not seen to be met is not known to be broken either; what is forbidden and seen fails."""
+    for claim in _APPLICABLE:
+        was, blinder = verdict(claim), verdict(replace(claim, gaps=claim.gaps + 1))
+        if was is Verdict.FAIL and claim.forbids:
+            assert blinder is Verdict.FAIL
+        if was is Verdict.UNKNOWN:
+            assert blinder is Verdict.UNKNOWN
+
+
+def test_a_suspicion_changes_no_failure() -> None:
+    for claim in _APPLICABLE:
+        if verdict(claim) is Verdict.FAIL:
+            assert verdict(replace(claim, suspected=claim.suspected + 1)) is Verdict.FAIL
+
+
+def test_another_violation_never_helps() -> None:
+    for claim in _APPLICABLE:
+        assert rank(replace(claim, open_violations=claim.open_violations + 1)) >= rank(claim)
+        assert rank(replace(claim, excepted_violations=claim.excepted_violations + 1)) >= rank(claim)
+
+
+def test_an_exception_never_harms_and_never_makes_a_pass() -> None:
+    for claim in _APPLICABLE:
+        if claim.open_violations:
+            accepted = replace(
+                claim,
+                open_violations=claim.open_violations - 1,
+                excepted_violations=claim.excepted_violations + 1,
+            )
+            assert rank(accepted) <= rank(claim)
+            assert verdict(accepted) is not Verdict.PASS
+
+
+def test_the_end_of_an_exception_is_a_failure_where_all_was_seen() -> None:
+    for claim in _APPLICABLE:
+        if claim.excepted_violations and not claim.gaps:
+            ended = replace(
+                claim,
+                open_violations=claim.open_violations + 1,
+                excepted_violations=claim.excepted_violations - 1,
+            )
+            assert verdict(ended) is Verdict.FAIL
+
+
+def test_what_requires_is_never_stricter_than_what_forbids() -> None:
+    for claim in _APPLICABLE:
+        assert rank(replace(claim, forbids=False)) <= rank(replace(claim, forbids=True))
+
+
+def test_how_many_there_are_makes_no_difference() -> None:
+    for claim in _EVERY_CLAIM:
+        one_each = {
+            name: min(getattr(claim, name), 1)
+            for name in ("open_violations", "excepted_violations", "suspected", "gaps")
+        }
+        assert verdict(replace(claim, **one_each)) is verdict(claim)
+
+
+def test_proof_that_it_does_not_apply_stands_above_everything() -> None:
+    assert {verdict(claim) for claim in _EVERY_CLAIM if claim.inapplicable} == {Verdict.NOT_APPLICABLE}
+    assert Verdict.NOT_APPLICABLE not in {verdict(claim) for claim in _APPLICABLE}
 
 
 def a_case(*sections: SectionReading) -> Case:
@@ -137,6 +260,14 @@ def test_a_pass_says_what_it_rests_on_and_what_of_it_is_only_documented() -> Non
     judged = judge(a_control(Assessment()), a_case(COLLECTED, ABSENT, read), excuse)
     # What is absent went through no reader.
     assert (judged.verdict, judged.rests_on, judged.documented) == (Verdict.PASS, ("a.b", "a.c", "a.e"), ("a.e",))
+
+
+def test_a_suspicion_that_is_accepted_is_not_shown_as_clean() -> None:
+    judged = judge(a_control(Assessment(suspected=(EXCEPTED,))), a_case(COLLECTED), excuse)
+    assert judged.verdict is Verdict.EXCEPTED
+    assert [one.exception for one in judged.suspected] == ["e1"]
+    both = judge(a_control(Assessment(suspected=(EXCEPTED, SEEN))), a_case(COLLECTED), excuse)
+    assert both.verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PARTIAL, Outcome.DENIED, Outcome.FAILED, Outcome.TRUNCATED])

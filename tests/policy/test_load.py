@@ -1,14 +1,18 @@
-"""Policy and exceptions files: what is bundled, what is documented, and every fault at its place."""
+"""Policy files: what is bundled, and every fault at its place."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from auditor.errors import PolicyError
-from auditor.model.policy import AcceptedLimit, Approval, Installers, ListenScope, Policy, Settings
-from auditor.policy.load import load_exceptions, load_policy, parse_exceptions, parse_policy
+from auditor.model.policy import AcceptedLimit, Approval, Installers, ListenScope, Policy, Settings, Unsigned
+from auditor.model.verdict import Severity
+from auditor.policy.load import load_policy, parse_policy
+from auditor.policy.load_exceptions import Known, parse_exceptions
+from auditor.policy.load_people import parse_people
 from auditor.policy.locate import bundled, locate
 
 _PRODUCTS = ("anydesk", "teamviewer", "tigervnc")
@@ -54,22 +58,16 @@ def policy_faults(text: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def exception_faults(text: str) -> list[str]:
-    with pytest.raises(PolicyError) as caught:
-        parse_exceptions(text, Path("exceptions.yml"), controls=_CONTROLS, settings=Settings())
-    return [str(problem) for problem in caught.value.problems]
-
-
 def test_the_bundled_policy_denies_by_default() -> None:
     loaded = load_policy(bundled("policy.yml"), products=())
     assert (loaded.policy.approvals, loaded.policy.accepted_limits) == ((), ())
     # What it spells out is what holds where a policy says nothing.
-    assert loaded.policy.settings == Settings()
+    assert replace(loaded.policy.settings, due={}) == Settings()
+    # Only the terms are a proposal: a policy that names none has no due dates.
+    assert loaded.policy.settings.due == {
+        severity: timedelta(days=days) for severity, days in zip(Severity, (7, 30, 90, 180), strict=True)
+    }
     assert loaded.policy.sha256 == hashlib.sha256(bundled("policy.yml").read_bytes()).hexdigest()
-
-
-def test_the_bundled_exceptions_are_none() -> None:
-    assert load_exceptions(bundled("exceptions.yml"), controls=(), settings=Settings()).records == ()
 
 
 def uncommented(name: str, keys: tuple[str, ...]) -> str:
@@ -85,9 +83,21 @@ def test_the_examples_in_the_bundled_files_are_right() -> None:
     policy = parse_policy(text, _FILE, products=_PRODUCTS)
     assert [approval.id for approval in policy.approvals] == ["helpdesk-teamviewer", "lab-tigervnc"]
     assert [limit.limit for limit in policy.accepted_limits] == ["perimeter"]
-    text = uncommented("exceptions.yml", ("exceptions",))
-    records = parse_exceptions(text, _FILE, controls=_CONTROLS, settings=policy.settings)
+    known = Known(controls=_CONTROLS, products=_PRODUCTS, settings=policy.settings)
+    records = parse_exceptions(uncommented("exceptions.yml", ("exceptions",)), _FILE, known)
     assert [record.id for record in records] == ["EX-2027-001"]
+    people = parse_people(uncommented("people.yml", ("people",)), _FILE)
+    # The examples belong together.
+    limit = policy.accepted_limits[0]
+    for name in (records[0].requested_by, records[0].approved_by, limit.owner, limit.approved_by):
+        assert people.named(name) is not None
+
+
+@pytest.mark.parametrize("name", ["exceptions.yml", "people.yml"])
+def test_the_other_bundled_files_are_empty(name: str) -> None:
+    text = bundled(name).read_text(encoding="utf-8")
+    known = Known(controls=(), products=(), settings=Settings())
+    assert not parse_people(text, _FILE).persons if name == "people.yml" else not parse_exceptions(text, _FILE, known)
 
 
 def test_every_key_is_read() -> None:
@@ -121,6 +131,15 @@ def test_every_key_is_read() -> None:
         ),
         sha256=hashlib.sha256(_FULL.encode()).hexdigest(),
     )
+
+
+@pytest.mark.parametrize("word", list(Unsigned))
+def test_what_becomes_of_unsigned_exceptions_is_said_by_a_word(word: Unsigned) -> None:
+    policy = parse_policy(f"name: x\nsettings: {{unsigned_exceptions: {word}}}\n", _FILE, products=())
+    assert policy.settings.unsigned_exceptions is word
+    assert policy_faults("name: x\nsettings: {unsigned_exceptions: true}\n") == [
+        "policy.yml:2:12: settings.unsigned_exceptions: True is none of refuse, admit"
+    ]
 
 
 def changed(old: str, new: str) -> str:
@@ -239,90 +258,6 @@ def test_an_id_is_taken_once() -> None:
     ]
 
 
-_EXCEPTION = """\
-exceptions:
-  - id: EX-1
-    control: unapproved_product
-    subject: product:anydesk
-    hosts: [pc-17]
-    reason: Until the contract ends
-    requested_by: Ada
-    approved_by: Grace
-    start: 2027-01-01
-    end: 2027-12-31
-"""
-
-
-def test_an_exception_is_read() -> None:
-    (record,) = parse_exceptions(_EXCEPTION, _FILE, controls=_CONTROLS, settings=Settings())
-    assert (record.id, record.control, record.subject, record.hosts) == (
-        "EX-1",
-        "unapproved_product",
-        "product:anydesk",
-        ("pc-17",),
-    )
-    assert (record.start, record.end) == (date(2027, 1, 1), date(2027, 12, 31))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        pytest.param(
-            "unapproved_product",
-            "unaproved_product",
-            "exceptions.yml:3:5: unknown control 'unaproved_product' (did you mean 'unapproved_product'?)",
-            id="control",
-        ),
-        pytest.param(
-            "product:anydesk",
-            "anydesk",
-            "exceptions.yml:4:5: exceptions.0.subject: 'anydesk' does not fit: a subject as findings name it, "
-            "such as product:anydesk, listener:tcp/5900 or evidence",
-            id="subject",
-        ),
-        pytest.param(
-            "hosts: [pc-17]",
-            "hosts: []",
-            "exceptions.yml:2:5: exception 'EX-1' names no hosts and no groups: hosts: ['*'] is every host",
-            id="no-hosts",
-        ),
-        pytest.param(
-            "Grace",
-            "' ada '",
-            "exceptions.yml:8:5: exception 'EX-1': who asks for it cannot grant it",
-            id="one-person",
-        ),
-        pytest.param(
-            "2027-12-31",
-            "2026-12-31",
-            "exceptions.yml:10:5: exception 'EX-1' ends before it starts",
-            id="backwards",
-        ),
-        pytest.param(
-            "2027-12-31",
-            "2028-01-01",
-            "exceptions.yml:10:5: exception 'EX-1' holds for 366 days; the policy allows 365 (exception_max_days)",
-            id="too-long",
-        ),
-        pytest.param(
-            "    end: 2027-12-31\n",
-            "",
-            "exceptions.yml:2:5: exceptions.0: 'end' is a required property",
-            id="without-an-end",
-        ),
-        pytest.param(
-            "2027-12-31",
-            "2027-11-31",
-            "exceptions.yml:10:5: end: '2027-11-31' cannot be used: day is out of range for month",
-            id="no-such-day",
-        ),
-    ],
-)
-def test_an_exception_that_cannot_be_granted(old: str, new: str, expected: str) -> None:
-    assert old in _EXCEPTION
-    assert exception_faults(_EXCEPTION.replace(old, new)) == [expected]
-
-
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary = tmp_path / "policy.yml"
     binary.write_bytes(b"name: \xff\n")
@@ -354,3 +289,11 @@ def test_the_file_that_is_named_comes_first_then_the_working_folders_then_the_bu
         locate("policy.yml", tmp_path / "nowhere.yml", working_folder=tmp_path)
     with pytest.raises(PolicyError, match=r"other\.yml did not come with this auditor"):
         locate("other.yml", working_folder=tmp_path)
+
+
+def test_an_approval_says_whether_it_starts_by_itself_and_is_portable() -> None:
+    text = _FULL.replace("    tenant: acme\n", "    tenant: acme\n    start: on_demand\n    portable: true\n")
+    (approval,) = parse_policy(text, _FILE, products=_PRODUCTS).approvals
+    assert (approval.may_start, approval.may_be_portable) == (False, True)
+    (fault,) = policy_faults(text.replace("on_demand", "never"))
+    assert "policy.yml:19:5" in fault

@@ -4,26 +4,33 @@ import importlib.util
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import cycle, product
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from auditor.model.coverage import Coverage
 from auditor.model.finding import Finding, FindingState, fingerprint
 from auditor.model.ledger import HostOutcome
 from auditor.model.result import HostResult
+from auditor.model.standing import Signer, Standing, WeighedException
+from auditor.policy.exception_register import ExceptionRegister
+from auditor.report.changes import Cause, Change, Changes, RuleChange
 from auditor.report.rows import (
     Row,
-    approval_row,
     compact,
     control_row,
+    coverage_row,
     exception_row,
     finding_row,
     host_row,
     ledger_row,
 )
 from auditor.report.run_rows import RunRows
+from auditor.run.exception_use import use_from_row
+from auditor.run.register import Register
 
 
 def _load(name: str) -> ModuleType:
@@ -44,24 +51,38 @@ def run_rows(results: Iterable[HostResult]) -> RunRows:
     ordered = sorted(results, key=lambda result: result.host.name)
     lines = [compact(host_row(result, FLEET.CONTROLS)) for result in ordered]
     ledger = [ledger_row(result.ledger) for result in ordered]
+    register = Register((FLEET.APPROVAL,), FLEET.AS_OF.date())
+    for result, line in zip(ordered, lines, strict=True):
+        register.add({"name": result.host.name, "key": result.host.key, "groups": result.host.groups}, json.loads(line))
     complete = sum(1 for row in ledger if row["complete"])
 
     def hosts() -> Iterator[Row]:
         return (json.loads(line) for line in lines)
 
     return RunRows(
-        run=_run(len(ledger), complete),
+        run=_run(len(ledger), sum(1 for row in ledger if row["reason"] is None), complete),
         controls={control.id: control_row(control) for control in FLEET.CONTROLS.values()},
         ledger=ledger,
         findings=[finding_row(finding) for result in ordered for finding in _findings(result)],
         hosts=hosts,
         host_lines=lambda: iter(lines),
-        exceptions={FLEET.EXCEPTION.id: exception_row(FLEET.EXCEPTION)},
-        approvals={FLEET.APPROVAL.id: approval_row(FLEET.APPROVAL)},
+        exceptions=_exceptions(ordered),
+        approvals=register.rows(),
     )
 
 
-def _run(count: int, complete: int) -> Row:
+def _exceptions(results: Iterable[HostResult]) -> dict[str, Row]:
+    """Write the register of exceptions as a run makes it: of the one, who asked has signed."""
+    signer = Signer(role="requested_by", person="n.haile", fingerprint="SHA256:bm90IGEga2V5")
+    why = "c.brandt (approved_by) has not signed it"
+    weighed = WeighedException(record=FLEET.EXCEPTION, standing=Standing.ASSERTED, signers=(signer,), why=why)
+    register = ExceptionRegister([weighed], date(2026, 11, 20))
+    for result in results:
+        register.add(use_from_row(host_row(result, FLEET.CONTROLS)))
+    return {entry.weighed.record.id: exception_row(entry) for entry in register.entries()}
+
+
+def _run(count: int, reached: int, complete: int) -> Row:
     return {
         "id": "2026-11-20T063000Z-7f3a",
         "sequence": 12,
@@ -71,7 +92,7 @@ def _run(count: int, complete: int) -> Row:
         "tool_version": "0.1.0",
         "as_of": "2026-11-20T06:30:00Z",
         "scope": {"count": count, "sha256": FLEET.digest("scope"), "source": "inventory.yml"},
-        "coverage": {"scope": count, "assessed": complete, "share": complete / count if count else 1.0},
+        "coverage": coverage_row(Coverage(scope=count, reached=reached, assessed=complete, wanted=1.0)),
         "policy": {"name": "Remote access, servers and kiosks", "sha256": FLEET.digest("policy")},
         "exceptions": {"sha256": FLEET.digest("exceptions")},
         "catalogue": {"version": "2026.11", "sha256": FLEET.digest("catalogue")},
@@ -105,17 +126,43 @@ def _findings(result: HostResult) -> Iterator[Finding]:
                 reason=violation.reason,
                 first_seen=FLEET.AS_OF - timedelta(days=34) if old else FLEET.AS_OF,
                 failing_since=FLEET.AS_OF - timedelta(days=34) if old else FLEET.AS_OF,
-                due=FLEET.AS_OF - timedelta(days=4) if old else FLEET.AS_OF + timedelta(days=14),
+                due=None if excepted else FLEET.AS_OF + timedelta(days=-4 if old else 14),
+                overdue=old and not excepted,
                 state=FindingState.EXCEPTED if excepted else FindingState.OPEN,
                 exception=violation.exception,
                 owner=result.host.owner,
             )
 
 
+def _changes(rows: RunRows) -> Changes:
+    before = {"id": "2026-10-20T063000Z-1b2c", "as_of": "2026-10-20T06:30:00Z"}
+    told = [
+        row
+        | {
+            "change": change,
+            "cause": cause,
+            "detail": f"owner: {FLEET.ESCAPES} → {row['owner']}",
+            "state_after": row["state"],
+            "fails_newly": change is Change.NEW,
+        }
+        for (change, cause), row in zip(product(Change, [*Cause, None]), cycle(rows.findings), strict=False)
+    ]
+    return Changes(
+        before=before,
+        after={"id": rows.run["id"], "as_of": rows.run["as_of"]},
+        rules=(RuleChange(name="tool_version", before="0.0.9", after=FLEET.SCRIPT_HOST),),
+        added=(FLEET.SCRIPT_HOST, FLEET.FORMULA_HOST, f"kiosk-04{FLEET.RTL}"),
+        removed=tuple(f"old-{number}" for number in range(9)),
+        renamed=((f"was{FLEET.RTL}", FLEET.SCRIPT_HOST),),
+        rows=tuple(told),
+    )
+
+
 @pytest.fixture(scope="session")
 def sample() -> RunRows:
-    """Hand out the sample fleet."""
-    return run_rows(FLEET.sample_hosts())
+    """Hand out the sample fleet, and what became otherwise since a run before: every word of it, hostile ones too."""
+    rows = run_rows(FLEET.sample_hosts())
+    return replace(rows, changes=lambda: _changes(rows))
 
 
 @pytest.fixture

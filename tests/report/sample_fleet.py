@@ -120,9 +120,8 @@ def sighting(
     confidence: Confidence = Confidence.CONFIRMED,
     category: Category = Category.VNC,
     role: Role = Role.SERVER,
-    version: str | None = None,
-    tenant: str | None = None,
-) -> Sighting:  # a builder mirrors the record it builds
+    **more: object,
+) -> Sighting:
     """Build a sighting."""
     return Sighting(
         product=product,
@@ -131,9 +130,8 @@ def sighting(
         role=role,
         state=state,
         confidence=confidence,
-        version=version,
-        tenant=tenant,
         proof=quotes,
+        **more,  # type: ignore[arg-type]
     )
 
 
@@ -303,6 +301,7 @@ def _approved_host() -> HostResult:
         Quote(section="services.systemd", quote="xrdp.service\tenabled\tactive\t/usr/sbin/xrdp --nodaemon"),
         category=Category.RDP,
         version="0.9.21.1-1",
+        users=("root", "=cmd|' /C calc'!A0"),
     )
     return assessed(
         "app-01.example.net",

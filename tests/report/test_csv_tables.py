@@ -2,11 +2,12 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from auditor.report.csv_tables import FORMAT, TABLES, cell, write_rows
+from auditor.report.csv_tables import FORMAT, TABLES, cell, steps, write_rows
 from auditor.report.run_rows import RunRows
 
 
@@ -74,6 +75,26 @@ def test_the_tables_hold_every_row_of_the_results(folder: Path, sample: RunRows)
     assert len(read(folder, "listeners")) == sum(len(host["listeners"]) for host in hosts)
 
 
+def test_what_to_do_has_a_row_for_each_step(folder: Path, sample: RunRows) -> None:
+    rows = [row for row in read(folder, "remediation") if row["host"] == "db-01.example.net"]
+    assert [(row["control"], row["step"], row["basis"], row["due"]) for row in rows] == [
+        *(("exposed_listener", step, "violation", "2026-12-04T06:30:00Z") for step in ("1", "2")),
+        *(("unapproved_product", step, "violation", "2026-11-16T06:30:00Z") for step in ("1", "2", "3")),
+    ]
+    assert {row["fingerprint"] for row in rows} == {
+        row["fingerprint"] for row in sample.findings if row["host"] == "db-01.example.net"
+    }
+    others = {row["host"]: row["basis"] for row in read(folder, "remediation") if row["basis"] != "violation"}
+    assert others == {"kiosk-03.example.net": "excepted", "'=cmd|' /C calc'!A0": "suspected"}
+
+
+def test_a_violation_without_steps_is_not_left_out() -> None:
+    violation: dict[str, object] = {"fingerprint": "f", "exception": None, "remediation": []}
+    host = {"verdicts": [{"control": "c", "violations": [violation], "suspected": []}]}
+    (row,) = steps(host, {})
+    assert (row["basis"], row["step"], row["action"], row["due"]) == ("violation", None, None, None)
+
+
 def test_numbers_are_written_as_numbers(folder: Path) -> None:
     first = (folder / "listeners.csv").read_text(encoding="utf-8").split("\n")[1]
     assert ",22," in first
@@ -83,3 +104,24 @@ def test_rows_of_a_list_command_are_disarmed_too() -> None:
     stream = io.StringIO()
     write_rows(stream, ("host", "port", "rule"), [{"host": "=1", "port": 22}])
     assert stream.getvalue() == '"host","port","rule"\n"\'=1",22,""\n'
+
+
+def test_an_approval_is_one_row_with_what_became_of_it(folder: Path) -> None:
+    (row,) = read(folder, "approvals")
+    assert (row["approval"], row["owner"], row["hosts_used"], row["hosts_broken"]) == (
+        "helpdesk-xrdp",
+        "Workplace services",
+        "1",
+        "0",
+    )
+    assert (row["used_on"], row["review"], row["stale"]) == ("app-01.example.net", "current", "no")
+    # Names of accounts are the hosts' own words, and this one would act as a formula in a cell of its own.
+    assert row["users_seen"] == "'=cmd|' /C calc'!A0; root"
+
+
+def test_a_run_that_an_earlier_version_kept_has_no_register(sample: RunRows, tmp_path: Path) -> None:
+    told = ("product", "versions", "tenant", "reason", "owner", "review_by")
+    earlier = {name: {key: row[key] for key in told} for name, row in sample.approvals.items()}
+    FORMAT.write(replace(sample, approvals=earlier), tmp_path)
+    (row,) = read(tmp_path / "csv", "approvals")
+    assert (row["owner"], row["hosts_used"], row["users_seen"]) == ("Workplace services", "", "")

@@ -51,9 +51,12 @@ def _renamed(node: Any, name: str) -> Any:
 
 def _written(rows: RunRows, folder: Path) -> dict[str, str]:
     write_report(rows, folder, list(FORMATS.values()))
-    return {
-        str(file.relative_to(folder)): file.read_text(encoding="utf-8") for file in folder.rglob("*") if _is_ours(file)
-    }
+    return {str(file.relative_to(folder)): _text(file) for file in folder.rglob("*") if _is_ours(file)}
+
+
+def _text(file: Path) -> str:
+    # The mark of UTF-8 belongs at the head of the tables for Excel, and nowhere else.
+    return file.read_text(encoding="utf-8-sig" if file.parent.name == "csv-excel" else "utf-8")
 
 
 def _is_ours(file: Path) -> bool:

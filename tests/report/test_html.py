@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import Reason
+from auditor.model.breach import Breach, Term
+from auditor.model.result import ProductUse
+from auditor.model.sighting import Category, Confidence, Role, Sighting, SightingState
 from auditor.report import words
 from auditor.report.html import FORMAT, _private_cache, _templates, page_names
 from auditor.report.run_rows import RunRows
@@ -132,15 +135,25 @@ def test_pages_forbid_everything_but_their_own_files(pages: dict[str, Page]) -> 
     "sentence",
     [
         pytest.param("2 hosts break the policy, and 4 hosts are not fully assessed.", id="result"),
-        pytest.param("Coverage 60.0 %", id="coverage"),
-        pytest.param("4 findings are open: 2 new in this run, 2 overdue.", id="life"),
+        pytest.param("Coverage of the scope; 75.0 % of the hosts reached 60.0 %", id="coverage"),
+        pytest.param(
+            "6 of 10 hosts in scope fully assessed: reached, and no verdict unknown. Of the 8 reached, 6 complete. "
+            "The policy wants 100 % of the scope: this is below it.",
+            id="coverage-in-words",
+        ),
+        pytest.param("4 findings are open: 2 new in this run. 2 are overdue.", id="life"),
+        pytest.param("Compared with run 2026-10-20T063000Z-1b2c, as of 2026-10-20 06:30 UTC", id="the-run-before"),
+        pytest.param("9 hosts were removed from the scope: old-0, old-1", id="removed-from-scope"),
+        pytest.param("old-5 and 3 more", id="more-than-are-named"),
+        pytest.param("What cannot be seen any more is not resolved.", id="not-seen-is-not-resolved"),
         pytest.param("Critical x11vnc listens on 0.0.0.0:5900/tcp and is reachable", id="first-thing-to-do"),
         pytest.param("Host key changed 1", id="unreached-by-reason"),
         pytest.param("10.9.8.8 port 22 did not answer within 10 s (tried 22 times)", id="tried-again"),
         pytest.param("M1042 Disable or Remove Feature or Program", id="mitigation"),
         pytest.param("programme control for T1219", id="programme-control-apart"),
         pytest.param("8 passes are proven by documentation only", id="documented-passes-marked"),
-        pytest.param("TigerVNC tigervnc VNC 1 0 0 0 1 0", id="product-counts"),
+        pytest.param("TigerVNC tigervnc VNC 1 0 0 0 0 1 0", id="product-counts"),
+        pytest.param("Workplace services 2027-03-31 10 1 0 version 0.9.21.1-1 as", id="register-of-approvals"),
         pytest.param("Firewalls between the host and its clients are not seen", id="limits-of-controls"),
         pytest.param("asserted, not verified by a signature", id="standing-of-exceptions"),
         pytest.param("1 host was asked without a check of the certificate, as the inventory says", id="unchecked"),
@@ -171,11 +184,37 @@ def test_the_fleet_page_says_it(pages: dict[str, Page], sentence: str) -> None:
         pytest.param("branch-08", "did not answer within 10 s (tried 22 times)", id="tried-again"),
         pytest.param("cmd-c-calc", "What was seen is not enough to be sure.", id="suspected"),
         pytest.param("app-01", "Help desk sessions; Workplace services, review by 2027-03-31", id="approval"),
+        pytest.param("app-01", "0.9.21.1-1 · as root, =cmd|' /C calc'!A0", id="as-whom-it-runs"),
         pytest.param("app-01", "ip saddr 10.20.0.0/16 tcp dport 3389 accept", id="deciding-rule"),
     ],
 )
 def test_a_host_page_says_it(pages: dict[str, Page], host: str, sentence: str) -> None:
     assert sentence in page_of(pages, host).words
+
+
+def test_a_product_that_does_not_keep_its_approval_says_so(one_host: Callable[..., RunRows], tmp_path: Path) -> None:
+    """The fleet page counts it apart from what nobody approved, and its own page names the approval and its owner."""
+    breach = Breach(approval="helpdesk-xrdp", term=Term.VERSIONS, text="is for versions >=0.9, and this is '0.8'")
+    old = Sighting(
+        product="xrdp", name="xrdp", category=Category.RDP, role=Role.SERVER, state=SightingState.RUNNING,
+        confidence=Confidence.CONFIRMED, version="0.8", proof=(),
+    )  # fmt: skip
+    use = ProductUse(sighting=old, objection=f"Approval 'helpdesk-xrdp' {breach.text}", breaches=(breach,))
+    FORMAT.write(one_host(products=(use,)), tmp_path)
+    (file,) = (tmp_path / "html" / "hosts").iterdir()
+    text = Page(file.read_text(encoding="utf-8")).words
+    assert "Not as approved Approval 'helpdesk-xrdp' is for versions >=0.9, and this is '0.8'; Help desk sess" in text
+    index = Page((tmp_path / "html" / "index.html").read_text(encoding="utf-8")).words
+    assert "xrdp xrdp RDP 1 0 0 0 1 0 0 not as approved on jump-01" in index
+    assert "helpdesk-xrdp xrdp · >=0.9 Help desk sessions Workplace services 2027-03-31 1 1 1 version 0.8" in index
+
+
+def test_a_run_that_an_earlier_version_kept_has_no_register(sample: RunRows, tmp_path: Path) -> None:
+    told = ("product", "versions", "tenant", "reason", "owner", "review_by")
+    earlier = {name: {key: row[key] for key in told} for name, row in sample.approvals.items()}
+    FORMAT.write(replace(sample, approvals=earlier), tmp_path)
+    index = Page((tmp_path / "html" / "index.html").read_text(encoding="utf-8")).words
+    assert "helpdesk-xrdp xrdp · >=0.9 Help desk sessions Workplace services 2027-03-31 0 0 0 —" in index
 
 
 def test_a_host_that_was_not_reached_never_reads_as_clean(pages: dict[str, Page]) -> None:

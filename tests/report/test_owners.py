@@ -9,15 +9,22 @@ from auditor.report.owners import owner_names, owners_of
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 
-_AS_OF = "2026-11-20T06:30:00Z"
-
 
 def a_line(host: str, owner: str | None, outcome: str = "compliant", fail: int = 0) -> Row:
     return {"host": host, "owner": owner, "outcome": outcome, "fail": fail, "page": f"{host}.html"}
 
 
 def a_finding(host: str, owner: str | None, due: str | None, severity: str = "high", state: str = "open") -> Row:
-    return {"host": host, "owner": owner, "due": due, "severity": severity, "state": state, "subject": "product:x"}
+    return {
+        "host": host,
+        "owner": owner,
+        "due": due,
+        "overdue": due is not None and due < "2026-11-20T06:30:00Z",
+        "severity": severity,
+        "state": state,
+        "exception": "e" if state == "excepted" else None,
+        "subject": "product:x",
+    }
 
 
 def test_the_first_to_be_closed_stands_at_the_head() -> None:
@@ -28,17 +35,19 @@ def test_the_first_to_be_closed_stands_at_the_head() -> None:
         a_finding("a", "Web", "2026-12-01T00:00:00Z", "critical"),
         a_finding("b", "Web", "2026-11-01T00:00:00Z", "low"),
         a_finding("b", "Web", None, state="excepted"),
-        a_finding("b", "Web", "2026-11-01T00:00:00Z", state="closed"),
+        a_finding("b", "Web", None, state="closed"),
+        a_finding("b", "Web", "2026-11-02T00:00:00Z", "medium", state="not_observable"),
         a_finding("gone", "Left the company", None),
     ]
-    web, data, nobody = owners_of(owner_pages(lines), lines, findings, _AS_OF)
+    web, data, nobody = owners_of(owner_pages(lines), lines, findings)
     assert [(one["host"], one["severity"], one["due"]) for one in web.due] == [
         ("b", "low", "2026-11-01T00:00:00Z"),
+        ("b", "medium", "2026-11-02T00:00:00Z"),
         ("a", "critical", "2026-12-01T00:00:00Z"),
         ("b", "low", "2026-12-01T00:00:00Z"),
         ("b", "high", None),
     ]
-    assert (web.overdue, len(web.excepted), web.next_due) == (1, 1, "2026-11-01T00:00:00Z")
+    assert (web.overdue, len(web.excepted), web.next_due) == (2, 1, "2026-11-01T00:00:00Z")
     assert [line["host"] for line in web.hosts] == ["b", "a"]
     assert (data.name, data.next_due, nobody.name, nobody.count) == ("Data", None, None, 1)
 

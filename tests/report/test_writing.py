@@ -29,8 +29,13 @@ def _failing(number: int) -> Format:
 
 
 def test_the_formats_are_found_by_their_words() -> None:
-    assert list(FORMATS) == ["csv", "html", "json"]
+    assert list(FORMATS) == ["csv", "csv-excel", "hdf", "html", "json", "oscal", "xlsx"]
     assert all(name == one.id and one.title for name, one in FORMATS.items())
+
+
+def test_every_format_says_whom_it_is_for() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    assert [name for name in FORMATS if f"\n| `{name}` |" not in text] == []
 
 
 def test_every_format_lands_in_the_folder_and_nothing_else(sample: RunRows, tmp_path: Path) -> None:
@@ -38,10 +43,14 @@ def test_every_format_lands_in_the_folder_and_nothing_else(sample: RunRows, tmp_
     assert {str(path.relative_to(tmp_path / "run")) for path in made} == _files(tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "csv",
+        "csv-excel",
+        "hdf",
         "html",
+        "oscal",
         "results.json",
         "hosts.jsonl",
         "results.schema.json",
+        "results.xlsx",
     }
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from auditor.cli.main import main
 from auditor.errors import OperatorError, Reason, UsageError
-from auditor.run.audit import histories
 from auditor.run.bundle import INPUT_FILES
+from auditor.run.history import PAST_INSTANTS, histories
 from auditor.run.manifest import SMALL_FILE, write_manifest
 from auditor.run.merge import merged, merged_history
 from auditor.run.open_bundle import Bundle
@@ -303,8 +303,13 @@ def test_no_input_of_another_kind_is_a_surprise(bundle: Path) -> None:
         "first_seen": when,
         "state": "open",
     }
+    past = dict.fromkeys(PAST_INSTANTS, when) | {"idle_runs": 0}
     texts = {
-        "history": {"hosts": {"web": [when, when]}, "findings": [finding]},
+        "history": {
+            "hosts": {"web": [when, when]},
+            "findings": [finding],
+            "pasts": {"web": {"complete_runs": 1, "told_by": ["0", "c"], "products": {"anydesk": past}}},
+        },
         "population_comparison": {
             "source": "cmdb.csv",
             "sha256": "0" * 64,
@@ -330,5 +335,5 @@ def test_no_input_of_another_kind_is_a_surprise(bundle: Path) -> None:
                     continue
                 if name == "history":
                     merged_history(text or "", [opened])
-                    assert all(known.first_seen for known in histories(text or "").values())
+                    assert all(known.first_seen for known in histories(text or "", ["0", "c"]).values())
         assert refused > len(list(_places(value)))

@@ -16,9 +16,9 @@ from auditor.catalogue.load import load_catalogue
 from auditor.collect.collector import Collector
 from auditor.collect.registry import collectors
 from auditor.errors import HostError, Reason
-from auditor.model.case import History
 from auditor.model.evidence import Proof
 from auditor.model.host import HostFacts, OsFamily
+from auditor.model.past import History
 from auditor.model.policy import Policy
 from auditor.model.probe import RawOutput
 from auditor.model.reading import Parsed
@@ -151,3 +151,17 @@ def test_readers_that_cannot_get_ready_are_a_fault_of_ours(
     finally:
         readers.close()
     assert "not ready" in capfd.readouterr().err
+
+
+def test_reader_starts_where_the_kernel_does_not_tell_the_size_of_a_process() -> None:
+    code = (
+        "import builtins, resource\nfrom auditor.run import reader\nold = builtins.open\n"
+        "def no_proc(name, *rest, **named):\n"
+        "    if str(name).startswith('/proc/'): raise FileNotFoundError(name)\n"
+        "    return old(name, *rest, **named)\n"
+        "builtins.open = no_proc\nbefore = resource.getrlimit(resource.RLIMIT_AS)\n"
+        "reader._limit_memory(reader.ReaderLimits())\n"
+        "assert resource.getrlimit(resource.RLIMIT_AS) == before\n"
+        "assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

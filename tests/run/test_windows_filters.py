@@ -17,6 +17,7 @@ from auditor.model.host import OsFamily
 from auditor.model.policy import Networks
 from auditor.model.reading import Found, Reading, SectionReading
 from auditor.model.sighting import Exposure, Reachability
+from auditor.policy.approvals import Cover
 from auditor.run.exposures import exposures
 from auditor.run.filtering import filtering_of
 from auditor.run.filters import filters_of
@@ -95,7 +96,7 @@ def a_reading(*facts: Any, rules: Any = (), outcome: Outcome = Outcome.COLLECTED
 
 
 def exposed(reading: Reading) -> dict[int, Exposure]:
-    return {one.port: one for one in exposures(reading, (), filters_of(reading), lambda *_: (None, None))}
+    return {one.port: one for one in exposures(reading, (), filters_of(reading), lambda *_: Cover())}
 
 
 def test_each_socket_is_asked_about_with_its_holder() -> None:

@@ -5,7 +5,9 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,9 +127,9 @@ def test_runs_are_numbered_and_only_finished_ones_are_history(store: Store) -> N
     second = begun(store, a_run("2026-02", "2026-12-21T00:00:00Z"))
     store.record(second.id, a_host("a"))
     assert (first.sequence, second.sequence) == (1, 2)
-    assert store.history()["key-a"] == ("2026-11-21T00:00:00Z", None)
+    assert _known(store) == ("2026-11-21T00:00:00Z", None)
     store.finish(second.id, finished="f", summary={}, findings=[])
-    assert store.history()["key-a"] == ("2026-11-21T00:00:00Z", "2026-12-21T00:00:00Z")
+    assert _known(store) == ("2026-11-21T00:00:00Z", "2026-12-21T00:00:00Z")
     assert [row["fingerprint"] for row in store.findings(first.id)] == ["f1"]
     store.close()
 
@@ -143,6 +145,27 @@ def test_a_host_goes_on_from_the_last_run_that_had_it_in_scope(store: Store) -> 
     finished("r2", ("a",), "a2")
     store.begin(a_run("r3"), [(HostFacts(name=host, key=f"key-{host}"), "{}") for host in HOSTS], [])
     assert sorted(row["fingerprint"] for row in store.earlier_findings({"key-a", "key-b"})) == ["a2", "b1"]
+    store.close()
+
+
+def test_a_run_is_named_by_its_id_once_it_is_history(store: Store) -> None:
+    """In its own rows it is not: no evidence determines its id."""
+    own: dict[str, Any] = {"host": "a", "control": "c"}
+    rows: list[dict[str, Any]] = [
+        own | {"fingerprint": "opened", "subject": "1", "opened_by": None, "failing_since": "2026-11-21T00:00:00Z"},
+        own | {"fingerprint": "old", "subject": "2", "opened_by": "r0", "failing_since": "2026-10-21T00:00:00Z"},
+        own | {"fingerprint": "closed", "subject": "3", "opened_by": "r0", "closed_by": {"kind": "run", "id": None}},
+        own | {"fingerprint": "closed before", "subject": "4", "closed_by": {"kind": "run", "id": "r0"}},
+        own | {"fingerprint": "of an earlier version", "subject": "5", "failing_since": "2026-10-21T00:00:00Z"},
+    ]
+    run = begun(store, a_run("r1"))
+    store.finish(run.id, finished="f", summary={}, findings=rows)
+    told = {row["fingerprint"]: row for row in store.earlier_findings({"key-a"})}
+    assert (told["opened"]["opened_by"], told["old"]["opened_by"]) == ("r1", "r0")
+    assert told["closed"]["closed_by"] == {"kind": "run", "id": "r1"}
+    assert told["closed before"]["closed_by"] == {"kind": "run", "id": "r0"}
+    assert told["of an earlier version"].get("opened_by") is None
+    assert [row.get("opened_by") for row in store.findings(run.id)] == [None, "r0", "r0", None, None]
     store.close()
 
 
@@ -236,12 +259,18 @@ def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
         subprocess.run(["umount", str(small)], check=True)
 
 
-def judged(store: Store, name: str, as_of: str) -> None:
-    run = begun(store, a_run(name, as_of))
+def _known(store: Store, before: str | None = None) -> tuple[str, str | None]:
+    known = store.history(before)["key-a"]
+    return known.first, known.complete
+
+
+def judged(store: Store, name: str, as_of: str, version: str = "0") -> None:
+    run = begun(store, replace(a_run(name, as_of), tool_version=version, inputs={"catalogue": f"of {version}"}))
     for host in HOSTS:
         store.record(run.id, a_host(host))
     finding = {"fingerprint": "f", "host": "a", "control": "c", "subject": "s", "seen_by": name}
-    store.finish(run.id, finished=as_of, summary={}, findings=[finding])
+    pasts = {"key-a": {"anydesk": {"first_seen": name}}, "key-b": {}}
+    store.finish(run.id, finished=as_of, summary={}, findings=[finding], pasts=pasts)
 
 
 def test_what_was_known_before_an_instant_is_what_was_known_then(store: Store) -> None:
@@ -249,14 +278,29 @@ def test_what_was_known_before_an_instant_is_what_was_known_then(store: Store) -
     judged(store, "may", may)
     judged(store, "june", june)
     keys = [f"key-{name}" for name in HOSTS]
-    assert store.history()["key-a"] == (may, june)
-    assert store.history(june)["key-a"] == (may, may)
+    assert _known(store) == (may, june)
+    assert _known(store, june) == (may, may)
     assert store.history(may) == {}
     assert [[row["seen_by"] for row in store.earlier_findings(keys, at)] for at in (None, july, june, may)] == [
         *(["june"], ["june"], ["may"], []),
     ]
+    assert [store.earlier_pasts(keys, at) for at in (july, june, may)] == [
+        *({"key-a": {"anydesk": {"first_seen": "june"}}}, {"key-a": {"anydesk": {"first_seen": "may"}}}, {}),
+    ]
+    assert store.earlier_pasts(["key-c"]) == {}
     assert store.last_judged(keys) == (june, "june")
     assert store.last_judged(["key-of-another"]) is None
+
+
+def test_it_is_known_what_told_the_products_of_a_host_last(store: Store) -> None:
+    may, june = (f"2026-{month:02}-01T00:00:00Z" for month in (5, 6))
+    judged(store, "may", may)
+    judged(store, "june", june, version="1")
+    known = store.history()["key-a"]
+    assert (known.complete_runs, known.told_by) == (2, ["1", "of 1"])
+    judged(store, "june again", june, version="2")
+    known = store.history()["key-a"]
+    assert (known.complete_runs, known.told_by) == (2, None)
 
 
 def test_a_run_that_did_not_end_is_forgotten_and_one_that_did_is_not(store: Store) -> None:

@@ -1,16 +1,34 @@
 """Windows hosts, what is planted on each, and what an audit has to find there: no more, and no less."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 from tests.winrm.host import DOMAIN_SID
-from tests.winrm.planted import APPLOCKER_DEFAULT, MACHINE, USERS, Windows
+from tests.winrm.planted import (
+    APPLOCKER_DEFAULT,
+    MACHINE,
+    USERS,
+    Planted,
+    Sighting,
+    Windows,
+    anydesk,
+    screenconnect,
+    tightvnc,
+)
+from tests.winrm.signed import signed_hosts
 
 OURS, THEIRS = "0123456789abcdef", "fedcba9876543210"
 _JANE = f"{DOMAIN_SID}-1001"
 _TRUSTED = "10.0.0.0/8"
 _HUGE = 100_000_000
+# What a user whose registry is not loaded leaves open.
+_OF_PROFILES = (
+    "complete_inventory",
+    "unapproved_product",
+    "product_settings",
+    "per_user_copy",
+    "remote_access_at_boot",
+)
 
 POLICY: dict[str, Any] = {
     "name": "Windows of a test",
@@ -46,62 +64,8 @@ POLICY: dict[str, Any] = {
     ],
 }
 
-Sighting = tuple[str, str, str, str | None]
-"""Product, state, confidence, tenant."""
-Listening = tuple[int, str, str]
-"""Port, product, reachability."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Planted:
-    """One host and the truth about it."""
-
-    host: Windows
-    groups: tuple[str, ...] = ()
-    sightings: set[Sighting] = field(default_factory=set)
-    listeners: set[Listening] = field(default_factory=set)
-    fails: set[str] = field(default_factory=set)
-    unknown: set[str] = field(default_factory=set)
-    strict: dict[str, str] | None = None
-    """Verdicts under the stricter policy, of some controls."""
-    reason: str | None = None
-    """Why it is not assessed."""
-    mangle: Callable[[bytes], bytes] = lambda data: data
-    """What a hostile host makes of its answer."""
-
-    def answer(self) -> bytes:
-        """Return what it prints, ``@token@`` in the place of the call's token."""
-        return self.mangle(self.host.answer("@token@"))
-
-
-def _anydesk(host: Windows) -> int:
-    path = "C:\\Program Files (x86)\\AnyDesk\\AnyDesk.exe"
-    removal = f'"{path}" --uninstall'
-    host.software("AnyDesk", "AnyDesk", "ad 8.0.10", "AnyDesk Software GmbH", removal=removal)
-    pid = host.process(path, company="AnyDesk Software GmbH", arguments=f'"{path}" --service')
-    host.service("AnyDesk", f'"{path}" --service', pid=pid)
-    host.listen(7070, pid)
-    return pid
-
-
-def _screenconnect(host: Windows, tenant: str) -> None:
-    name = f"ScreenConnect Client ({tenant})"
-    path = f"C:\\Program Files (x86)\\{name}\\ScreenConnect.ClientService.exe"
-    host.software(f"{{{tenant}}}", name, "23.9.8.8811", "ScreenConnect Software")
-    pid = host.process(path, company="ScreenConnect Software", original="ScreenConnect.ClientService.exe")
-    command = f'"{path}" "?e=Access&y=Guest&h=relay.example.org&p=8041&k=x"'
-    host.service(name, command, pid=pid)
-
-
-def _tightvnc(host: Windows) -> int:
-    path = "C:\\Program Files\\TightVNC\\tvnserver.exe"
-    host.software("{A5A4-TVN}", "TightVNC", "2.8.81.0", "GlavSoft LLC.", removal="MsiExec.exe /I{A5A4-TVN}")
-    pid = host.process(path, company="GlavSoft LLC.", original="tvnserver.exe")
-    host.service("tvnserver", f'"{path}" -service', pid=pid)
-    host.listen(5900, pid)
-    return pid
-
-
+_RESTS_ON_SOFTWARE = ("approval_review", "approved_tenant", "complete_inventory", "unapproved_product")
 _SEEN_ANYDESK: Sighting = ("anydesk", "running", "confirmed", None)
 _SEEN_RDP: Sighting = ("microsoft-rdp", "running", "confirmed", None)
 _SEEN_TIGHTVNC: Sighting = ("tightvnc", "running", "confirmed", None)
@@ -111,8 +75,10 @@ def _fleet() -> Iterator[Planted]:
     yield from _plain()
     yield from _approved()
     yield from _vnc()
+    yield from signed_hosts()
     yield from _more()
-    yield from _settings()
+    yield from _filters()
+    yield from _execution()
     yield from _recorded()
     yield from _hostile()
 
@@ -130,27 +96,27 @@ def _plain() -> Iterator[Planted]:
     yield Planted(host=Windows(name="win11-clean", release="windows-11"))
 
     host = Windows(name="win-anydesk")
-    _anydesk(host)
+    anydesk(host)
     yield Planted(
         host=host,
         sightings={_SEEN_ANYDESK},
         listeners={(7070, "anydesk", "blocked")},
-        fails={"unapproved_product"},
+        fails={"unapproved_product", "remote_access_at_boot"},
         strict={"execution_control": "fail"},
     )
 
     host = Windows(name="win-anydesk-open")
-    _anydesk(host)
+    anydesk(host)
     host.rule("open-anydesk", 7070)
     yield Planted(
         host=host,
         sightings={_SEEN_ANYDESK},
         listeners={(7070, "anydesk", "from_anywhere")},
-        fails={"unapproved_product", "exposed_listener"},
+        fails={"unapproved_product", "remote_access_at_boot", "exposed_listener"},
     )
 
     host = Windows(name="win-limited", is_administrator=False)
-    _anydesk(host)
+    anydesk(host)
     host.rule("open-anydesk", 7070)
     host.lose("firewall.windows", "denied Access is denied.")
     host.lose("accounts.administrators", "denied Access is denied.")
@@ -158,7 +124,7 @@ def _plain() -> Iterator[Planted]:
         host=host,
         sightings={_SEEN_ANYDESK},
         listeners={(7070, "anydesk", "undecided")},
-        fails={"unapproved_product"},
+        fails={"unapproved_product", "remote_access_at_boot"},
         unknown={"complete_inventory", "exposed_listener", "host_filter", "software_installers", "unused_opening"},
     )
 
@@ -168,7 +134,8 @@ def _approved() -> Iterator[Planted]:
     path = "C:\\Program Files\\TeamViewer\\TeamViewer_Service.exe"
     host.software("TeamViewer", "TeamViewer", "15.47.3", "TeamViewer")
     signer = "CN=TeamViewer Germany GmbH, O=TeamViewer Germany GmbH, C=DE"
-    pid = host.process(path, company="TeamViewer Germany GmbH", original="TeamViewer_Service.exe", signer=signer)
+    made = {"company": "TeamViewer Germany GmbH", "original": "TeamViewer_Service.exe", "product": "TeamViewer"}
+    pid = host.process(path, **made, signer=signer)
     host.service("TeamViewer", f'"{path}"', pid=pid)
     host.listen(5939, pid, address="127.0.0.1")
     yield Planted(
@@ -180,13 +147,13 @@ def _approved() -> Iterator[Planted]:
 
     host = Windows(name="win-helpdesk-fake")
     host.software("TeamViewer", "TeamViewer", "15.47.3", "TeamViewer")
-    pid = host.process(path, company="TeamViewer Germany GmbH", original="TeamViewer_Service.exe", signer="CN=Evil")
+    pid = host.process(path, **made, signer="CN=Evil")
     host.service("TeamViewer", f'"{path}"', pid=pid)
     yield Planted(
         host=host,
         groups=("helpdesk",),
         sightings={("teamviewer", "running", "confirmed", None)},
-        fails={"unapproved_product"},
+        fails={"unapproved_product", "remote_access_at_boot"},
     )
 
     host = Windows(name="win-helpdesk-old")
@@ -199,66 +166,67 @@ def _approved() -> Iterator[Planted]:
     )
 
     host = Windows(name="win-managed")
-    _screenconnect(host, OURS)
+    screenconnect(host, OURS)
     yield Planted(host=host, sightings={("screenconnect", "running", "confirmed", OURS)})
 
     host = Windows(name="win-strangers-tenant")
-    _screenconnect(host, OURS)
-    _screenconnect(host, THEIRS)
+    screenconnect(host, OURS)
+    screenconnect(host, THEIRS)
     yield Planted(
         host=host,
         sightings={("screenconnect", "running", "confirmed", one) for one in (OURS, THEIRS)},
-        fails={"unapproved_product"},
+        fails={"approved_tenant", "remote_access_at_boot"},
     )
 
 
 def _vnc() -> Iterator[Planted]:
     host = Windows(name="win-vnc-inside")
-    _tightvnc(host)
+    tightvnc(host)
     host.rule("vnc-for-us", 5900, more=f"RA4={_TRUSTED}|")
     yield Planted(
         host=host,
         sightings={_SEEN_TIGHTVNC},
         listeners={(5900, "tightvnc", "from_networks")},
-        fails={"unapproved_product"},
+        fails={"unapproved_product", "remote_access_at_boot"},
     )
 
     host = Windows(name="win-vnc-out")
-    _tightvnc(host)
+    tightvnc(host)
     host.rule("vnc-for-more", 5900, more="RA4=203.0.113.0/24|")
     yield Planted(
         host=host,
         sightings={_SEEN_TIGHTVNC},
         listeners={(5900, "tightvnc", "from_networks")},
-        fails={"unapproved_product", "exposed_listener"},
+        fails={"unapproved_product", "remote_access_at_boot", "exposed_listener"},
     )
 
     host = Windows(name="win-vnc-blocked")
-    _tightvnc(host)
+    tightvnc(host)
     host.rule("vnc-for-all", 5900)
     host.rule("vnc-for-none", 5900, action="Block")
     yield Planted(
         host=host,
         sightings={_SEEN_TIGHTVNC},
         listeners={(5900, "tightvnc", "blocked")},
-        fails={"unapproved_product"},
+        fails={"unapproved_product", "remote_access_at_boot"},
     )
 
     host = Windows(name="win-renamed")
-    pid = host.process("C:\\Users\\Public\\svchost.exe", company="TightVNC Group", original="tvnserver.exe")
-    host.listen(5999, pid)
+    made = {"company": "TightVNC Group", "original": "tvnserver.exe", "product": "TightVNC"}
+    host.listen(5999, host.process("C:\\Users\\Public\\svchost.exe", **made))
     yield Planted(
         host=host,
         sightings={_SEEN_TIGHTVNC},
         listeners={(5999, "tightvnc", "blocked")},
-        fails={"unapproved_product"},
+        fails={"unapproved_product", "per_user_copy", "renamed_product"},
     )
 
 
 def _more() -> Iterator[Planted]:
     host = Windows(name="win-per-user")
     host.software("RustDesk", "RustDesk", "1.2.3", "Purslane Ltd", sid=_JANE)
-    yield Planted(host=host, sightings={("rustdesk", "installed", "confirmed", None)}, fails={"unapproved_product"})
+    seen: set[Sighting] = {("rustdesk", "installed", "confirmed", None)}
+    yield Planted(host=host, sightings=seen, fails={"unapproved_product", "per_user_copy"})
 
     host = Windows(name="win-ran-it")
     host.ran("\\Device\\HarddiskVolume3\\Users\\jane\\Downloads\\AnyDesk.exe")
@@ -280,9 +248,9 @@ def _more() -> Iterator[Planted]:
     host.add("software.logged_off", "profile", f"{_JANE}2", "off", "C:\\Users\\tom")
     yield Planted(
         host=host,
-        unknown={"complete_inventory", "unapproved_product"},
         # The stricter policy accepts the limit.
-        strict={"complete_inventory": "pass", "unapproved_product": "pass"},
+        unknown={*_RESTS_ON_SOFTWARE, *_OF_PROFILES},
+        strict=dict.fromkeys(_OF_PROFILES, "pass"),
     )
 
     host = Windows(name="win-looks-like-it")
@@ -291,19 +259,25 @@ def _more() -> Iterator[Planted]:
     host.software("tv", "TeamViewing Recorder", "1", "Somebody")
     yield Planted(host=host)
 
+    host = Windows(name="win-says-it-is")
+    host.process("C:\\Users\\Public\\notes.exe", company="Remote Utilities LLC", product="Remote Utilities")
+    yield Planted(
+        host=host,
+        # Both stand in one version resource, which anybody may have written.
+        sightings={("remote-utilities", "running", "suspected", None)},
+        unknown={"unapproved_product", "per_user_copy"},
+    )
+
     host = Windows(name="win-unknown-vnc")
     host.listen(5901, host.process("C:\\ProgramData\\helper.exe"))
     yield Planted(
         host=host,
         sightings={("generic-vnc", "running", "suspected", None)},
         listeners={(5901, "generic-vnc", "blocked")},
+        # Which product it is is not known; that nobody can say what listens there, is.
+        fails={"unknown_listener"},
         unknown={"unapproved_product"},
     )
-
-
-def _settings() -> Iterator[Planted]:
-    yield from _filters()
-    yield from _execution()
 
 
 def _filters() -> Iterator[Planted]:
@@ -319,6 +293,7 @@ def _filters() -> Iterator[Planted]:
         groups=("terminals",),
         sightings={_SEEN_RDP},
         listeners={(3389, "microsoft-rdp", "from_networks"), (3389, "microsoft-rdp", "blocked")},
+        fails={"approved_listener"},  # its approval says of no port, and so of loopback alone
     )
 
     host = Windows(name="win-rdp-open")
@@ -348,7 +323,8 @@ def _filters() -> Iterator[Planted]:
     path = "C:\\Program Files\\uvnc bvba\\UltraVNC\\winvnc.exe"
     host.software("Ultravnc2_is1", "UltraVnc", "1.4.3.6", "uvnc bvba")
     host.service("uvnc_service", f'"{path}" -service')
-    yield Planted(host=host, sightings={("ultravnc", "installed", "confirmed", None)}, fails={"unapproved_product"})
+    seen: set[Sighting] = {("ultravnc", "installed", "confirmed", None)}
+    yield Planted(host=host, sightings=seen, fails={"unapproved_product", "remote_access_at_boot"})
 
 
 def _execution() -> Iterator[Planted]:
@@ -358,12 +334,12 @@ def _execution() -> Iterator[Planted]:
 
     host = Windows(name="win-applocker-anydesk")
     host.applocker(APPLOCKER_DEFAULT)
-    _anydesk(host)
+    anydesk(host)
     yield Planted(
         host=host,
         sightings={_SEEN_ANYDESK},
         listeners={(7070, "anydesk", "blocked")},
-        fails={"unapproved_product"},
+        fails={"unapproved_product", "remote_access_at_boot"},
         strict={"execution_control": "fail"},
     )
 
@@ -385,13 +361,14 @@ def _recorded() -> Iterator[Planted]:
     host = Windows(name="win-sysmon-saw-it")
     time, path = "2026-11-03T08:00:01.1234567Z", "C:\\Users\\jane\\Downloads\\AnyDesk.exe"
     host.sysmon(
-        ("program", time, 3, "EXAMPLE\\jane", "-", "AnyDesk Software GmbH", path),
-        ("program", time, 1, "EXAMPLE\\jane", "tvnserver.exe", "-", "C:\\Users\\Public\\update.exe"),
+        ("program", time, 3, "EXAMPLE\\jane", "-", "AnyDesk Software GmbH", "AnyDesk", path),
+        ("program", time, 1, "EXAMPLE\\jane", "tvnserver.exe", "-", "-", "C:\\Users\\Public\\update.exe"),
         ("peer", time, 7, "EXAMPLE\\jane", "true", "203.0.113.20", "relay-3f2a.net.anydesk.com", 443, path),
     )
     yield Planted(
         host=host,
         sightings={("anydesk", "residual", "suspected", None), ("tightvnc", "residual", "suspected", None)},
+        fails={"renamed_product"},
     )
 
     host = Windows(name="win-sysmon-clean")
@@ -400,7 +377,7 @@ def _recorded() -> Iterator[Planted]:
 
     host = Windows(name="win-sysmon-closed")
     host.outcomes["processes.sysmon"] = "denied the log Microsoft-Windows-Sysmon/Operational is closed to this account"
-    yield Planted(host=host, unknown={"complete_inventory", "unapproved_product"})
+    yield Planted(host=host, unknown={*_RESTS_ON_SOFTWARE, "renamed_product"})
 
 
 def _hostile() -> Iterator[Planted]:

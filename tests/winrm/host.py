@@ -67,6 +67,8 @@ class Program:
     """Path of what runs."""
     original: str = ""
     """Original file name in its version resource."""
+    made_as: str = ""
+    """Product name there: what the product is called, for no file of it was at hand."""
     arguments: str = ""
     service: str | None = None
     """Service that runs it; None for one that a user starts."""
@@ -83,16 +85,18 @@ PROGRAMS = {
     for one in (
         Program(
             product="anydesk", title="AnyDesk", version="ad 8.0.10", publisher="AnyDesk Software GmbH", key="AnyDesk",
-            path=f"{_PF86}\\AnyDesk\\AnyDesk.exe", arguments="--service", service="AnyDesk", ports=(7070,),
+            path=f"{_PF86}\\AnyDesk\\AnyDesk.exe", made_as="AnyDesk", arguments="--service", service="AnyDesk",
+            ports=(7070,),
         ),
         Program(
             product="teamviewer", title="TeamViewer", version="15.59.5", publisher="TeamViewer", key="TeamViewer",
-            path=f"{_PF}\\TeamViewer\\TeamViewer_Service.exe", original="TeamViewer_Service.exe", service="TeamViewer",
+            path=f"{_PF}\\TeamViewer\\TeamViewer_Service.exe", original="TeamViewer_Service.exe",
+            made_as="TeamViewer", service="TeamViewer",
         ),
         Program(
             product="tightvnc", title="TightVNC", version="2.8.85.0", publisher="GlavSoft LLC.",
             key="{0B5DA3AE-8F6A-4A9C-A7D2-6B1C1F4E8A11}", path=f"{_PF}\\TightVNC\\tvnserver.exe",
-            original="tvnserver.exe", arguments="-service", service="tvnserver", ports=(5900, 5800),
+            original="tvnserver.exe", made_as="TightVNC", arguments="-service", service="tvnserver", ports=(5900, 5800),
             settings=(
                 ("key", "tightvnc", "", _TIGHT), ("value", "AcceptRfbConnections", "", 1),
                 ("value", "RfbPort", "", 5900), ("value", "UseVncAuthentication", "", 1),
@@ -104,17 +108,19 @@ PROGRAMS = {
             product="screenconnect", title="ScreenConnect Client (0123456789abcdef)", version="24.2.10.8991",
             publisher="ScreenConnect Software", key="{7C0D3C4E-0A1B-4C5D-8E9F-0123456789AB}",
             path=f"{_PF86}\\ScreenConnect Client (0123456789abcdef)\\ScreenConnect.ClientService.exe",
-            original="ScreenConnect.ClientService.exe", service="ScreenConnect Client (0123456789abcdef)",
+            original="ScreenConnect.ClientService.exe", made_as="ScreenConnect",
+            service="ScreenConnect Client (0123456789abcdef)",
         ),
         Program(
             product="rustdesk", title="RustDesk", version="1.3.2", publisher="Purslane Ltd", key="RustDesk",
-            path=f"{_PF}\\RustDesk\\rustdesk.exe", original="rustdesk.exe", arguments="--service", service="RustDesk",
+            path=f"{_PF}\\RustDesk\\rustdesk.exe", original="rustdesk.exe", made_as="RustDesk",
+            arguments="--service", service="RustDesk",
         ),
         Program(
             product="chrome-remote-desktop", title="Chrome Remote Desktop Host", version="131.0.6778.7",
             publisher="Google LLC", key="{6A9C1E1B-2F0A-4E9B-9F5E-3C1A4F5B6D7E}",
             path=f"{_PF86}\\Google\\Chrome Remote Desktop\\131.0.6778.7\\remoting_host.exe",
-            original="remoting_host.exe", service="chromoting",
+            original="remoting_host.exe", made_as="Chrome Remote Desktop", service="chromoting",
         ),
     )
 }  # fmt: skip

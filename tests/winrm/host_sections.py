@@ -10,6 +10,7 @@ from tests.winrm.host_firewall import firewall_rows
 _STARTED = "2026-11-26T08:05:11.1234567Z"
 _SYSTEM32 = "C:\\Windows\\System32"
 _SVCHOST = f"{_SYSTEM32}\\svchost.exe"
+_OF_WINDOWS = "Microsoft® Windows® Operating System"
 _RPC, _TERMINALS, _FIRST = 900, 1200, 4000
 _MACHINE = "HKEY_LOCAL_MACHINE\\SOFTWARE"
 _CONTROL = "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control"
@@ -62,25 +63,27 @@ def _version(host: WindowsHost) -> Iterator[Row]:
     yield "version", one.product, one.kind, 10, 0, one.build, one.revision, one.display, "6.3"
 
 
-def _process(pid: int, owner: str, path: str, maker: str = "", original: str = "", arguments: str = "") -> Row:
+def _process(
+    pid: int, owner: str, path: str, maker: str = "", original: str = "", product: str = "", arguments: str = ""
+) -> Row:
     name = path.rpartition("\\")[2]
-    return pid, 612, _STARTED, owner, name, path, maker, original, f'"{path}" {arguments}'.strip()
+    return pid, 612, _STARTED, owner, name, path, maker, original, product, f'"{path}" {arguments}'.strip()
 
 
 def _processes(host: WindowsHost) -> Iterator[Row]:
     owner = _WORDS[host.language]["SYSTEM"]
     is_seen = host.is_administrator
-    yield 0, 0, "", "", "System Idle Process", "", "", "", ""
-    yield 4, 0, _STARTED, "", "System", "", "", "", ""
+    yield 0, 0, "", "", "System Idle Process", "", "", "", "", ""
+    yield 4, 0, _STARTED, "", "System", "", "", "", "", ""
     if is_seen and host.release.build > 17000:
-        yield 124, 4, _STARTED, "", "Registry", "", "", "", ""
+        yield 124, 4, _STARTED, "", "Registry", "", "", "", "", ""
     for pid, name in ((612, "services.exe"), (640, "lsass.exe"), (_RPC, "svchost.exe"), (_TERMINALS, "svchost.exe")):
-        row = _process(pid, owner, f"{_SYSTEM32}\\{name}", "Microsoft Corporation", name)
+        row = _process(pid, owner, f"{_SYSTEM32}\\{name}", "Microsoft Corporation", name, _OF_WINDOWS)
         # Programs and command lines of other accounts are shown to administrators only.
-        yield row if is_seen else (pid, 612, _STARTED, "", name, "", "", "", "")
+        yield row if is_seen else (pid, 612, _STARTED, "", name, "", "", "", "", "")
     for pid, one in _running(host):
-        row = _process(pid, owner, one.path, one.publisher, one.original, one.arguments)
-        yield row if is_seen else (pid, 612, _STARTED, "", one.path.rpartition("\\")[2], "", "", "", "")
+        row = _process(pid, owner, one.path, one.publisher, one.original, one.made_as, one.arguments)
+        yield row if is_seen else (pid, 612, _STARTED, "", one.path.rpartition("\\")[2], "", "", "", "", "")
     for pid, path in _listening(host):
         yield _process(pid, f"{host.name}\\{_WORDS[host.language]['user']}", path)
 
@@ -207,6 +210,15 @@ def _vnc(host: WindowsHost) -> Iterator[Row]:
     yield ("asked",)
 
 
+def _products(host: WindowsHost) -> Iterator[Row]:
+    if "anydesk" in (*host.running, *host.installed):
+        file = "C:\\ProgramData\\AnyDesk\\system.conf"
+        yield "set", "", file, 3, "anydesk", "ad.security.interactive_access", 1
+        if host.is_administrator:
+            yield "set", "", file.replace("system", "service"), 2, "anydesk", "ad.anynet.pwd_hash", "(set)"
+    yield ("asked",)
+
+
 def _appcontrol(host: WindowsHost) -> Iterator[Row]:
     yield "build", host.release.build
     yield "service", "Stopped" if host.applocker is None else "Running"
@@ -279,9 +291,9 @@ def _sysmon(host: WindowsHost) -> Iterator[Row]:
     yield "read", "programs"
     yield "read", "connections"
     system = _WORDS[host.language]["SYSTEM"]
-    yield "program", time, 40, system, "svchost.exe", "Microsoft Corporation", _SVCHOST
+    yield "program", time, 40, system, "svchost.exe", "Microsoft Corporation", _OF_WINDOWS, _SVCHOST
     for one in (PROGRAMS[name] for name in host.running):
-        yield "program", time, 2, system, one.original or "-", one.publisher, one.path
+        yield "program", time, 2, system, one.original or "-", one.publisher, one.made_as or "-", one.path
     yield "peer", time, 9, system, "true", "192.0.2.2", "dc1.example.org", 389, _SVCHOST
     yield ("asked",)
 
@@ -324,6 +336,7 @@ SECTIONS: dict[str, Callable[[WindowsHost], Iterable[Row]]] = {
     "network.windows": _network,
     "network.dns_cache": _names,
     "appcontrol.windows": _appcontrol,
+    "remote_config.products": _products,
     "remote_config.rdp": _remote_desktop,
     "remote_config.vnc": _vnc,
     "logons.windows": _logons,

@@ -4,7 +4,7 @@ Synthetic: the rows are written as the collectors' fragments write them, from th
 that they read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -55,17 +55,20 @@ class Windows:
         name: str = "",
         company: str = "",
         original: str = "",
+        product: str = "",
         arguments: str = "",
         signer: str = "",
+        signature: str = "Valid",
     ) -> int:
         """Let a program run, and return its number."""
         self.pid += 4
         name = name or (path or "").rpartition("\\")[2]
-        if path and not path.lower().startswith("c:\\windows\\"):
-            status = "Valid" if signer else "NotSigned"
-            self.add("processes.signers", path, status, signer)
-        row = (self.pid, 612, _STARTED, "NT AUTHORITY\\SYSTEM", name, path or "", company, original, arguments)
-        self.add("processes.windows", *row)
+        if path and not path.lower().startswith("c:\\windows\\system32\\"):
+            self.add("processes.signers", path, signature if signer else "NotSigned", signer)
+        made = (company, original, product)
+        self.add(
+            "processes.windows", self.pid, 612, _STARTED, "NT AUTHORITY\\SYSTEM", name, path or "", *made, arguments
+        )
         return self.pid
 
     def service(self, name: str, command: str, *, pid: int = 0, start: str = "Auto") -> None:
@@ -199,3 +202,63 @@ APPLOCKER_DEFAULT = (
     + _path_rule(3, "All files", "*", "S-1-5-32-544")
     + "</RuleCollection></AppLockerPolicy>"
 )
+
+
+def anydesk(host: Windows) -> int:
+    """Plant AnyDesk for all, started with the machine, on its port; return its process."""
+    path = "C:\\Program Files (x86)\\AnyDesk\\AnyDesk.exe"
+    removal = f'"{path}" --uninstall'
+    host.software("AnyDesk", "AnyDesk", "ad 8.0.10", "AnyDesk Software GmbH", removal=removal)
+    pid = host.process(path, company="AnyDesk Software GmbH", product="AnyDesk", arguments=f'"{path}" --service')
+    host.service("AnyDesk", f'"{path}" --service', pid=pid)
+    host.listen(7070, pid)
+    return pid
+
+
+def screenconnect(host: Windows, tenant: str) -> None:
+    """Plant a client of ScreenConnect that reports to a tenant."""
+    name = f"ScreenConnect Client ({tenant})"
+    path = f"C:\\Program Files (x86)\\{name}\\ScreenConnect.ClientService.exe"
+    host.software(f"{{{tenant}}}", name, "23.9.8.8811", "ScreenConnect Software")
+    made = {"original": "ScreenConnect.ClientService.exe", "product": "ScreenConnect"}
+    pid = host.process(path, company="ScreenConnect Software", **made)
+    command = f'"{path}" "?e=Access&y=Guest&h=relay.example.org&p=8041&k=x"'
+    host.service(name, command, pid=pid)
+
+
+def tightvnc(host: Windows) -> int:
+    """Plant TightVNC's server, started with the machine, on its port; return its process."""
+    path = "C:\\Program Files\\TightVNC\\tvnserver.exe"
+    host.software("{A5A4-TVN}", "TightVNC", "2.8.81.0", "GlavSoft LLC.", removal="MsiExec.exe /I{A5A4-TVN}")
+    pid = host.process(path, company="GlavSoft LLC.", original="tvnserver.exe", product="TightVNC")
+    host.service("tvnserver", f'"{path}" -service', pid=pid)
+    host.listen(5900, pid)
+    return pid
+
+
+Sighting = tuple[str, str, str, str | None]
+"""Product, state, confidence, tenant."""
+Listening = tuple[int, str, str]
+"""Port, product, reachability."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """One host and the truth about it."""
+
+    host: Windows
+    groups: tuple[str, ...] = ()
+    sightings: set[Sighting] = field(default_factory=set)
+    listeners: set[Listening] = field(default_factory=set)
+    fails: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    strict: dict[str, str] | None = None
+    """Verdicts under the stricter policy, of some controls."""
+    reason: str | None = None
+    """Why it is not assessed."""
+    mangle: Callable[[bytes], bytes] = lambda data: data
+    """What a hostile host makes of its answer."""
+
+    def answer(self) -> bytes:
+        """Return what it prints, ``@token@`` in the place of the call's token."""
+        return self.mangle(self.host.answer("@token@"))

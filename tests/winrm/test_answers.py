@@ -92,6 +92,7 @@ def test_what_was_set_is_what_is_read(case: str, ask: Ask) -> None:
     rdp = _settings(reading, "microsoft-rdp")
     assert rdp["UserAuthentication"] == str(int(host.needs_authentication))
     assert bool(_settings(reading, "tightvnc")) == ("tightvnc" in host.sightings)
+    assert bool(_settings(reading, "anydesk")) == ("anydesk" in (*host.running, *host.installed))
     assert {str(one.address) for one in reading.of(InterfaceAddress)} >= {host.address, "127.0.0.1"}
     elevated = [
         one for one in reading.of(InstallerPolicy) if one.allows_users and "AlwaysInstallElevated" in one.setting

@@ -7,13 +7,14 @@ import yaml
 
 from auditor.catalogue.load import load_catalogue
 from auditor.collect.probe import sections_of
-from auditor.model.case import History
 from auditor.model.host import ConnectionKind, HostFacts, OsFamily
+from auditor.model.past import History
 from auditor.model.probe import RawOutput
 from auditor.model.verdict import Verdict
 from auditor.policy.load import parse_policy
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence
-from tests.winrm.fleet import FLEET, POLICY, Planted
+from tests.winrm.fleet import FLEET, POLICY
+from tests.winrm.planted import Planted
 
 pytestmark = pytest.mark.slow
 

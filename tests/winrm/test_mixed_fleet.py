@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.winrm.fleet import FLEET, POLICY, Planted
+from tests.winrm.fleet import FLEET, POLICY
+from tests.winrm.planted import Planted
 from tests.winrm.running import auditor, row_of, serve_answer
 from tests.winrm.server import user_file
 
@@ -153,7 +154,12 @@ def test_old_evidence_is_judged_anew_without_a_host(audited: Audited, fleet_fold
     stricter = POLICY | {
         "accepted_limits": [limit],
         "networks": {**POLICY["networks"], "filter_outbound": True},
-        "settings": {**POLICY["settings"], "execution_control": "allowlist", "user_installs": False},
+        "settings": {
+            **POLICY["settings"],
+            "execution_control": "allowlist",
+            "user_installs": False,
+            "unsigned_exceptions": "admit",
+        },
     }
     (fleet_folder / "strict.yml").write_text(yaml.safe_dump(stricter))
     ran = auditor(fleet_folder, "assess", str(audited.folder), "-p", "strict.yml", "-o", "again")

@@ -29,6 +29,16 @@ for file in "$main.d"/*; do
 done
 scan "${hostname%%.*}" "$main" "$@"
 """
+# macOS comes with sudo, which asks no name service for its rules there.
+_MACOS = r"""
+[ -e /etc/sudoers ] || { failed "/etc/sudoers is not there"; return; }
+[ -r /etc/sudoers ] || { denied "only root may read /etc/sudoers"; return; }
+set --
+for file in /etc/sudoers.d/*; do
+    if [ -f "$file" ]; then set -- "$@" "$file"; fi
+done
+scan "${hostname%%.*}" /etc/sudoers "$@"
+"""
 _AWK = r"""
 function accounts_sudoers(    at, listed) {
     for (at = 4; at <= paths; at++) listed = listed "\n" path[at]
@@ -86,7 +96,7 @@ function accounts_sudoers_wait(file) {
 PLUGIN = Collector(
     id="accounts.sudoers",
     facts=(SudoRule,),
-    quick={OsFamily.LINUX: _QUICK},
+    quick={OsFamily.LINUX: _QUICK, OsFamily.MACOS: _MACOS},
     awk=_AWK,
     shared=(NSSWITCH,),
     parse=parse_sudoers,

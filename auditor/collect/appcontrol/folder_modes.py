@@ -24,9 +24,9 @@ def parse_folders(text: str) -> Parsed:
             if len(line) > 2 * _PATH_MAX:
                 raise ValueError("longer than a path can be")  # noqa: TRY301 — treated as any other line
             if kind == "path" and tab and path.startswith("/"):
-                in_path.add(_trimmed(path))
+                in_path.add(trimmed(path))
             else:
-                mode, owner, group, path = _row(line)
+                mode, owner, group, path = folder_row(line)
                 rows.setdefault(path, (number, mode, owner, group))
         except ValueError as error:
             strange.append(unread(number, line, error))
@@ -42,7 +42,7 @@ def parse_folders(text: str) -> Parsed:
     return Parsed(facts=facts, unread=tuple(strange), partial=None if rows else "not one folder is listed")
 
 
-def _row(line: str) -> tuple[str, str, str, str]:
+def folder_row(line: str) -> tuple[str, str, str, str]:
     """Read ``drwxr-xr-x 2 0 0 4096 Nov 26 13:11 /opt``: mode, owner, group, path."""
     words = line.split(None, _FIXED)
     _, slash, rest = line.partition(" /")
@@ -54,10 +54,11 @@ def _row(line: str) -> tuple[str, str, str, str]:
         raise ValueError("not the row of a folder")
     if not is_id(owner) or not is_id(group):
         raise ValueError("owner or group is not a number")
-    return mode, owner, group, _trimmed(f"/{rest}")
+    return mode, owner, group, trimmed(f"/{rest}")
 
 
-def _trimmed(path: str) -> str:
+def trimmed(path: str) -> str:
+    """Return a path without a slash at its end, that of the root excepted."""
     return path.rstrip("/") or "/"
 
 

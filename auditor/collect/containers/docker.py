@@ -42,6 +42,8 @@ if [ "$uid" != 0 ]; then
 fi
 return 1
 """
+# The brackets before patterns are for the bash of macOS: it reads the whole script, and takes the first bracket that
+# none opened for the end of `$( )`.
 _LINUX = r"""
 need awk grep
 roots=''
@@ -63,8 +65,8 @@ case $pid in
         named=$(tr '\000' '\n' 2>/dev/null <"/proc/$pid/cmdline" | {
             found='' before=''
             while IFS= read -r word; do
-                case $before in --data-root | --graph | -g) found=$word ;; esac
-                case $word in --data-root=* | --graph=* | -g=*) found=${word#*=} ;; esac
+                case $before in (--data-root | --graph | -g) found=$word ;; esac
+                case $word in (--data-root=* | --graph=* | -g=*) found=${word#*=} ;; esac
                 before=$word
             done
             printf '%s' "$found"

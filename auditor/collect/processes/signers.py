@@ -1,6 +1,7 @@
-r"""Who signed the programs that run on Windows, as Windows itself checks it: what approvals by signer rest on.
+r"""Who signed the programs that run on Windows, as Windows itself checks it: a renamed product is told by it.
 
-Programs of Windows' own folder are left out, whose signatures stand in catalogues and cost most. ``Status`` is
+Programs in the folders of Windows' own are left out, whose signatures stand in catalogues and cost most; what somebody
+put beside them (``C:\Windows\Temp``) is not. ``Status`` is
 ``Valid`` only where the file is unchanged and its certificate leads to an authority that the host trusts
 (learn.microsoft.com, Get-AuthenticodeSignature, enum SignatureStatus).
 """
@@ -12,10 +13,14 @@ from auditor.model.host import OsFamily
 _WINDOWS = r"""
 if ($level -ne 'administrator') { Partial 'the programs of other accounts are shown to administrators alone' }
 $most = 150
+$own = @('System32', 'SysWOW64', 'SystemApps', 'WinSxS', 'servicing', 'Microsoft.NET', 'ImmersiveControlPanel')
 $asked = @{}
 foreach ($process in @(Get-CimInstance -ClassName Win32_Process -Property ExecutablePath)) {
     $path = [string]$process.ExecutablePath
-    if (-not $path -or $path -like "$env:SystemRoot\*" -or $asked.ContainsKey($path)) { continue }
+    if (-not $path -or $asked.ContainsKey($path)) { continue }
+    $isOwn = $false
+    foreach ($name in $own) { if ($path -like "$env:SystemRoot\$name\*") { $isOwn = $true } }
+    if ($isOwn) { continue }
     if ($asked.Count -ge $most) { Partial "more than $most programs run: of the others nothing was asked"; break }
     $asked[$path] = 1
     $signature = Get-AuthenticodeSignature -LiteralPath $path -ErrorAction SilentlyContinue

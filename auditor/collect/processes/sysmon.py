@@ -51,7 +51,7 @@ function Told($record) {
     $said['time'] = $record.TimeCreated.ToUniversalTime().ToString('o')
     $said['times'] = 1
     if ($id -eq '1') {
-        $key = @($said['Image'], $said['OriginalFileName'], $said['Company']) -join $tab
+        $key = @($said['Image'], $said['OriginalFileName'], $said['Company'], $said['Product']) -join $tab
         Keep $programs $key $said
         return
     }
@@ -92,7 +92,8 @@ if ([int64]$one.RecordCount -le 200000) {
 else { Ask 'both' 'EventID=1 or EventID=3' 3000 }
 foreach ($one in @($programs.Values | Sort-Object -Property { $_['time'] } -Descending)) {
     if ($null -eq $one) { continue }
-    Row 'program' $one['time'] $one['times'] $one['User'] $one['OriginalFileName'] $one['Company'] $one['Image']
+    Row 'program' $one['time'] $one['times'] $one['User'] $one['OriginalFileName'] $one['Company'] $one['Product'] `
+        $one['Image']
 }
 foreach ($one in @($peers.Values | Sort-Object -Property { $_['time'] } -Descending)) {
     if ($null -eq $one) { continue }
@@ -105,7 +106,7 @@ if ($tally['strange'] -gt 0) { Partial "of $($tally['strange']) events of Sysmon
 Row 'asked'
 """
 
-_KINDS = {"program": 6, "peer": 8, "read": 1, "asked": 0}
+_KINDS = {"program": 7, "peer": 8, "read": 1, "asked": 0}
 _PARTS = ("programs", "connections", "both")
 _TOLD = {"true": True, "false": False}
 # What Sysmon writes of a value that there is none of: - since version 10, ? before.
@@ -138,7 +139,7 @@ class _Reader:
         return f"the log of Sysmon was not searched for {' and '.join(left)}" if left else None
 
 
-def _program(time: str, times: str, user: str, original: str, company: str, path: str) -> ProgramTrace:
+def _program(time: str, times: str, user: str, original: str, company: str, product: str, path: str) -> ProgramTrace:
     if not path:
         message = "a program without a path"
         raise ValueError(message)
@@ -149,6 +150,7 @@ def _program(time: str, times: str, user: str, original: str, company: str, path
         record="sysmon",
         original_name=None if original in _NOTHING else original,
         company=None if company in _NOTHING else company,
+        product_name=None if product in _NOTHING else product,
         times=_times(times),
     )
 

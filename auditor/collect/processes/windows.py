@@ -31,11 +31,11 @@ foreach ($process in @(Get-CimInstance -ClassName Win32_Process -Property $wante
     $began = ''
     if ($process.CreationDate) { $began = $process.CreationDate.ToUniversalTime().ToString('o') }
     Row $process.ProcessId $process.ParentProcessId $began $owners[[string]$process.ProcessId] $process.Name $path `
-        $maker.CompanyName $maker.OriginalFilename $process.CommandLine
+        $maker.CompanyName $maker.OriginalFilename $maker.ProductName $process.CommandLine
 }
 """
 
-_FIELDS = 9
+_FIELDS = 10
 # Without a program of their own: the idle process, the kernel, its registry and compressed memory.
 _KERNEL = frozenset(("System Idle Process", "System", "Registry", "Memory Compression", "Secure System"))
 _FEW = 3
@@ -64,7 +64,7 @@ def _parse(text: str) -> Parsed:
 
 
 def _read(line: str) -> Process:
-    pid, parent, began, user, name, path, company, original, arguments = fields(line, _FIELDS)
+    pid, parent, began, user, name, path, company, original, product, arguments = fields(line, _FIELDS)
     if not name:
         message = "a process without a name"
         raise ValueError(message)
@@ -79,6 +79,7 @@ def _read(line: str) -> Process:
         started=_instant(began),
         company=company.strip() or None,
         original_name=original.strip() or None,
+        product_name=product.strip() or None,
     )
 
 

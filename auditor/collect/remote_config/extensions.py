@@ -4,18 +4,15 @@ from dataclasses import replace
 
 from auditor.collect.collector import Collector, fields, lines_of, parse_lines, unread
 from auditor.collect.homes import HOMES, with_limits
+from auditor.collect.property_lists import PLIST_ROWS
 from auditor.collect.remote_config.forced import forced_in
 from auditor.model.evidence import Proof
 from auditor.model.facts.remote_config import BrowserExtension
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
-# Names of folders and files say it all in profiles, where nothing is opened: Extensions/ID/VERSION (Chromium's
-# user-data-dir documentation), extensions/ID.xpi (Firefox), NAME.json (native messaging). A profile of Firefox lists
-# what is built in or temporary in a file of its own, which is not read. Policies of the system are read: root's own.
-_LINUX = r"""
-found=''
-tell() {
+_NAME_PATHS = r"""
+name_paths() {
     kind=$1 user=$2
     shift 2
     for path; do
@@ -27,16 +24,24 @@ tell() {
         printf '%s\t%s\t%s\n' "$kind" "$user" "$path"
     done
 }
-# Profiles and hosts of a Chromium's folder of data, and of a Firefox's.
+# Profiles and hosts of a Chromium's folder of data.
 chromium() {
     [ -d "$2" ] || return 0
-    tell extension "$1" "$2"/*/Extensions/[a-p]*/*
-    tell host "$1" "$2"/NativeMessagingHosts/*.json
+    name_paths extension "$1" "$2"/*/Extensions/[a-p]*/*
+    name_paths host "$1" "$2"/NativeMessagingHosts/*.json
 }
+"""
+"""Shared: ``name_paths KIND USER PATH...`` names what is there of paths, and sets ``$found``."""
+
+# Names of folders and files say it all in profiles, where nothing is opened: Extensions/ID/VERSION (Chromium's
+# user-data-dir documentation), extensions/ID.xpi (Firefox), NAME.json (native messaging). A profile of Firefox lists
+# what is built in or temporary in a file of its own, which is not read. Policies of the system are read: root's own.
+_LINUX = r"""
+found=''
 firefox() {
     [ -d "$2" ] || return 0
-    tell extension "$1" "$2"/firefox/*/extensions/*
-    tell host "$1" "$2"/native-messaging-hosts/*.json
+    name_paths extension "$1" "$2"/firefox/*/extensions/*
+    name_paths host "$1" "$2"/native-messaging-hosts/*.json
 }
 users_browsers() {
     for dir in "$home/.config" "$home"/.var/app/*/config; do
@@ -51,10 +56,10 @@ users_browsers() {
         firefox "$owner" "$dir"
     done
 }
-tell host '' /etc/opt/chrome/native-messaging-hosts/*.json /etc/chromium/native-messaging-hosts/*.json \
+name_paths host '' /etc/opt/chrome/native-messaging-hosts/*.json /etc/chromium/native-messaging-hosts/*.json \
     /etc/opt/edge/native-messaging-hosts/*.json /usr/lib/mozilla/native-messaging-hosts/*.json \
     /usr/lib64/mozilla/native-messaging-hosts/*.json /usr/share/mozilla/native-messaging-hosts/*.json
-tell extension '' /usr/share/google-chrome/extensions/*.json /opt/google/chrome/extensions/*.json \
+name_paths extension '' /usr/share/google-chrome/extensions/*.json /opt/google/chrome/extensions/*.json \
     /usr/share/chromium/extensions/*.json /usr/share/microsoft-edge/extensions/*.json \
     /usr/lib/mozilla/extensions/*/* /usr/lib64/mozilla/extensions/*/* /usr/share/mozilla/extensions/*/* \
     /usr/lib/firefox/distribution/extensions/* /usr/lib/firefox-esr/distribution/extensions/*
@@ -76,7 +81,68 @@ fi
 [ -n "$found$left" ] || absent "there is no browser extension, native-messaging host or policy that forces one"
 """
 
+# The same on macOS: where browsers keep their data there (Chromium's user-data-dir documentation, Mozilla's "Native
+# manifests"), and policies as a profile of a management server leaves them, which only root can.
+_MACOS = r"""
+found=''
+users_browsers() {
+    support="$home/Library/Application Support"
+    if [ -d "$home/Library" ] && [ ! -x "$home/Library" ]; then
+        left=1
+        partial "$home/Library cannot be entered"
+        return
+    fi
+    for data in Google/Chrome 'Google/Chrome Beta' 'Google/Chrome Dev' 'Google/Chrome Canary' Chromium \
+        'Microsoft Edge' 'Microsoft Edge Beta' 'Microsoft Edge Dev' 'Microsoft Edge Canary' \
+        BraveSoftware/Brave-Browser Vivaldi 'Arc/User Data' com.operasoftware.Opera; do
+        chromium "$owner" "$support/$data"
+    done
+    name_paths extension "$owner" "$support"/Firefox/Profiles/*/extensions/*
+    name_paths host "$owner" "$support"/Mozilla/NativeMessagingHosts/*.json
+}
+name_paths host '' /Library/Google/Chrome/NativeMessagingHosts/*.json \
+    /Library/Microsoft/Edge/NativeMessagingHosts/*.json \
+    '/Library/Application Support/Chromium/NativeMessagingHosts'/*.json \
+    '/Library/Application Support/Mozilla/NativeMessagingHosts'/*.json
+name_paths extension '' '/Library/Application Support/Google/Chrome/External Extensions'/*.json \
+    '/Library/Application Support/Chromium/External Extensions'/*.json \
+    '/Library/Application Support/Microsoft/Edge/External Extensions'/*.json \
+    '/Library/Application Support/Mozilla/Extensions'/*/* \
+    /Applications/Firefox.app/Contents/Resources/distribution/extensions/*
+find_homes
+in_homes users_browsers
+for domain in com.google.Chrome com.microsoft.Edge com.brave.Browser org.chromium.Chromium com.vivaldi.Vivaldi \
+    org.mozilla.firefox; do
+    file="/Library/Managed Preferences/$domain.plist"
+    [ -f "$file" ] || continue
+    found=1
+    if [ -r "$file" ]; then
+        need plutil awk
+        plutil -convert xml1 -o - "$file" 2>/dev/null |
+            plist_rows '^/(ExtensionInstallForcelist/[0-9]+|ExtensionSettings/[^/]+/installation_mode)$' |
+            awk -F "$tab" -v file="$file" '
+                $4 == "ExtensionInstallForcelist" { print "forced\t" $3 "\t" file }
+                $4 == "ExtensionSettings" && $5 != "*" && $3 ~ /^(force|normal)_installed$/ {
+                    print "forced\t" $5 "\t" file
+                }
+                $2 == "end" { print "managed\t\t" file; ended = 1 }
+                END { if (!ended) print "unended\t\t" file }'
+    else left=1; partial "$file cannot be read"; fi
+done
+file=/Applications/Firefox.app/Contents/Resources/distribution/policies.json
+if [ -f "$file" ] && [ ! -L "$file" ]; then
+    found=1
+    if [ -r "$file" ]; then
+        printf 'policies\n'
+        show_named "$file"
+    else left=1; partial "$file cannot be read"; fi
+fi
+[ -n "$found$left" ] || absent "there is no browser extension, native-messaging host or policy that forces one"
+"""
+
 _BROWSERS = {
+    "google/chrome": "chrome",
+    "google.chrome": "chrome",
     "google-chrome": "chrome",
     "/chrome/": "chrome",
     "chromium": "chromium",
@@ -86,6 +152,7 @@ _BROWSERS = {
     "mozilla": "firefox",
     "firefox": "firefox",
 }
+_MANAGED = "/Library/Managed Preferences/"
 _SUFFIXES = (".json", ".xpi")
 _POLICIES = "\npolicies\n"
 
@@ -113,8 +180,15 @@ def _parse(text: str) -> Parsed:
     return replace(parsed, facts=(*parsed.facts, *forced), unread=tuple(strange))
 
 
-def _read(line: str) -> BrowserExtension:
+def _read(line: str) -> BrowserExtension | None:
     kind, user, path = fields(line, 3)
+    if kind in ("forced", "managed", "unended") and path.startswith(_MANAGED):
+        if kind == "unended":
+            message = "a managed list that was not read to its end"
+            raise ValueError(message)
+        # A list that forces none is one that was read; an id stands before the address of updates.
+        name = user.partition(";")[0]
+        return BrowserExtension(browser=_browser(path), identifier=name, version="", path=path) if name else None
     folder, _slash, name = path.rpartition("/")
     version = ""
     if kind == "extension" and folder.rpartition("/")[0].endswith("/Extensions"):
@@ -128,7 +202,7 @@ def _read(line: str) -> BrowserExtension:
     if not name or not path.startswith("/"):
         message = "no path of an extension or a host"
         raise ValueError(message)
-    return BrowserExtension(browser=_browser(path), identifier=name, version=version, user=user or None, path=path)
+    return BrowserExtension(browser=_browser(folder), identifier=name, version=version, user=user or None, path=path)
 
 
 def _browser(path: str) -> str:
@@ -139,8 +213,8 @@ def _browser(path: str) -> str:
 PLUGIN = Collector(
     id="remote_config.extensions",
     facts=(BrowserExtension,),
-    scripts={OsFamily.LINUX: _LINUX},
-    shared=(HOMES,),
+    scripts={OsFamily.LINUX: _LINUX, OsFamily.MACOS: _MACOS},
+    shared=(HOMES, PLIST_ROWS, _NAME_PATHS),
     parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root: browsers keep extensions in home folders.",

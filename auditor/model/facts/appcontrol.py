@@ -12,7 +12,7 @@ class ExecutionControl:
 
     mechanism: str
     """``fapolicyd``, ``apparmor``, ``selinux``, ``gatekeeper``, ``applocker``, ``wdac``, ``srp``, ``noexec mount``,
-    ``smart app control``."""
+    ``smart app control``, ``santa``, ``sip``."""
     mode: str
     """``enforcing``, ``auditing``, ``off``: what it does with a program that is not allowed."""
     subject: str = ""

@@ -38,6 +38,8 @@ class Process:
     """Company name in the program's version resource (Windows)."""
     original_name: str | None = None
     """Original file name in the program's version resource (Windows): tells a renamed tool."""
+    product_name: str | None = None
+    """Product name in the program's version resource (Windows)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,5 +75,7 @@ class ProgramTrace:
     """Original file name in its version resource when it ran; None where the record has none."""
     company: str | None = None
     """Company name there; None where the record has none."""
+    product_name: str | None = None
+    """Product name there; None where the record has none."""
     times: int = 1
     """Records of it that were read, of which this is the newest."""

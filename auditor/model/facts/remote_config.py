@@ -22,15 +22,15 @@ class RemoteAccessSetting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
-    """To whose account or server an installed product reports."""
+class SettingsFile:
+    """A file or registry key of a product that was read to its end: what it does not name is not set there."""
 
     product: str
-    """Catalogue id of the product."""
-    tenant: str
-    """Instance id, relay, namespace, server or owner: what tells ours from a stranger's."""
+    """Catalogue id of the product whose file it is."""
     file: str
-    """Where it was read."""
+    """File, or registry key."""
+    user: str | None = None
+    """User whose file it is; None for the system's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,13 +19,44 @@ BUILTINS = frozenset((
     "kill", "read", "return", "set", "shift", "test", "trap", "true", "type", "umask", "unset", "wait",
 ))  # fmt: skip
 """What every one of the five shells has in itself; mksh as Debian builds it has no ``printf``."""
-NOT_RUN = {"emulate": "a word of zsh that no other shell is asked for"}
+NOT_RUN = {
+    "emulate": "a word of zsh that no other shell is asked for",
+    **dict.fromkeys(
+        (
+            "/usr/libexec/ApplicationFirewall/socketfilterfw",
+            "codesign",
+            "csrutil",
+            "dscl",
+            "head",
+            "ifconfig",
+            "launchctl",
+            "log",
+            "lsof",
+            "mount",
+            "netstat",
+            "pfctl",
+            "pkgutil",
+            "plutil",
+            "profiles",
+            "sfltool",
+            "spctl",
+            "sqlite3",
+            "stat",
+            "sw_vers",
+            "sysctl",
+        ),
+        "a tool of macOS, which no fragment for Linux calls",
+    ),
+}
 
 SPOKEN: Mapping[str, tuple[str, ...]] = {
     '"$1"': (),
     '"$autostart_walk"': (),
     '"$doing"': (),
+    '"$servers_home"': (),
+    '"$products_home"': (),
     '"$home_look"': (),
+    '"$launchd_read"': (),
     '"$python"': (),
     '"$user_units_walk"': (),
     '"cd \\"\\$0\\" || exit; ulimit -t 5; ulimit -v 1000000; $home_script"': (),
@@ -51,6 +82,8 @@ MISSING: Mapping[str, Mapping[str, str]] = {
         "accounts.sudoers": "failed awk is not installed",
         "appcontrol.mounts": "failed awk is not installed",
         "services.autostart": "failed awk is not installed",
+        "remote_config.products": "failed awk is not installed",
+        "remote_config.servers": "failed awk is not installed",
         "logons.journal": "failed awk is not installed",
         "logons.server_logs": "failed awk is not installed",
         "services.user_units": "failed awk is not installed",

@@ -23,6 +23,7 @@ SHELLS: Mapping[str, tuple[str, ...]] = {
 }
 
 FILES = {
+    "/etc/anydesk/system.conf": "ad.security.interactive_access=2\n",
     "/etc/group": "root:x:0:\nsudo:x:27:alice\nalice:x:1000:\n",
     "/etc/init.d/guard": "#!/bin/sh\n",
     "/etc/nsswitch.conf": "passwd: files sss\ngroup: files\nsudoers: files\n",
@@ -31,6 +32,7 @@ FILES = {
     "/etc/sudoers": "root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n@includedir /etc/sudoers.more\n",
     "/etc/sudoers.d/alice": "alice ALL=(root) NOPASSWD: /usr/bin/id\n",
     "/etc/sudoers.more/bob": "bob ALL=(ALL) ALL\n",
+    "/etc/tigervnc/vncserver-config-mandatory": '$SecurityTypes = "TLSVnc";\n',
     "/etc/ufw/ufw.conf": "ENABLED=no\n",
     "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service": "[D-BUS Service]\n",
     "/usr/share/polkit-1/actions/org.example.guard.policy": (
@@ -165,12 +167,17 @@ class Scene:
     """A folder of this machine that the host sees as ``/tools``."""
 
     def run(
-        self, words: tuple[str, ...], *, environment: Mapping[str, str] | None = None, timeout: float = 60
+        self,
+        words: tuple[str, ...],
+        *,
+        environment: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float = 60,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command on the host as root, in its root folder, without standard input."""
+        """Run a command on the host as root, in its root folder."""
         enter = ("nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd")
         return subprocess.run(
-            [*enter, *words], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout,
+            [*enter, *words], input=stdin, capture_output=True, check=False, timeout=timeout,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(environment or {})},
         )  # fmt: skip
 

@@ -9,6 +9,8 @@ import yaml
 from tests.lab.fleet.background import OPS_GROUP, TRUSTED
 
 _NEVER = date(2099, 12, 31)
+APPROVED_GROUPS = frozenset(("design", "jump"))
+"""Groups that approvals name; other approvals name hosts, each of which has what they are for."""
 
 
 def policy_text(hosts_of: Mapping[str, tuple[str, ...]]) -> str:
@@ -35,6 +37,7 @@ def policy_text(hosts_of: Mapping[str, tuple[str, ...]]) -> str:
         "settings": {
             "installers": {"users": ["root"], "groups": [OPS_GROUP]},
             "service_accounts": ["auditor"],
+            "unsigned_exceptions": "admit",
         },
     }
     return yaml.safe_dump(policy, sort_keys=False)

@@ -48,6 +48,7 @@ _REMOTE_ACCESS = (
     "remmina", "weston", "veyon", "spice", "tmate", "barrier", "cockpit", "sshuttle", "autossh", "shellinabox",
     "gotty", "ttyd", "waypipe", "nx", "qemu", "libvirt", "virt-", "vpn", "wireguard", "tailscale", "zerotier", "tinc",
     "tunnel", "dropbear", "telnet", "rsh-", "mosh", "proxy", "synergy", "vinagre", "desktop-sharing", "tightvnc",
+    "nebula", "pagekite", "gsocket", "netbird",
     "n2n", "iodine", "chisel", "frp", "stunnel", "ssh", "salt", "puppet", "mesh", "distcc", "screen", "connect",
 )  # fmt: skip
 _FIELDS = (

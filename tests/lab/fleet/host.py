@@ -151,9 +151,12 @@ class Host:
         environment = ("env", "-i", f"PATH={_PATH}", "HOME=/root", "LANG=C.UTF-8")
         return ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "-r", "-w", *environment, *command]
 
-    def run(self, script: str) -> str:
-        """Run a shell script inside as root and return what it printed; raise LabError when it fails."""
-        return sh(*self.entering("sh", "-c", script))
+    def run(self, script: str, *, feed: str | None = None) -> str:
+        """Run a shell script inside as root and return what it printed; raise LabError when it fails.
+
+        ``feed`` is its standard input: what is longer than an argument may be.
+        """
+        return sh(*self.entering("sh", "-c", script), feed=feed)
 
     # ---- its life
 

@@ -103,6 +103,8 @@ class Planted:
     """Whether it can be known by its port only."""
     approval: str | None = None
     """Approval of the lab's policy that covers it."""
+    lapsed: str | None = None
+    """Approval that would cover it if its review were not over."""
     approved_ports: tuple[int, ...] = ()
     """Ports on which that approval lets it listen to the network."""
     product_exception: str | None = None

@@ -137,7 +137,7 @@ _X11VNC = (
     Role(
         id="x11vnc-approval-ended", says="x11vnc whose approval is past its review date.", layers=_X11,
         files=_FRAMEBUFFER, programs=_x11vnc(5900), filter="nft-closed",
-        products=(Planted(product="x11vnc", state=_RUNNING),),
+        products=(Planted(product="x11vnc", state=_RUNNING, lapsed="x11vnc-past-review"),),
     ),
     Role(
         id="x11vnc-excepted", says="x11vnc with valid exceptions for both controls.", layers=_X11, files=_FRAMEBUFFER,

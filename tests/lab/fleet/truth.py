@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.lab.fleet.allowed import APPROVED_GROUPS
 from tests.lab.fleet.background import Background
 from tests.lab.fleet.filters import FILTERS, PROFILE, Filter
 from tests.lab.fleet.layers import EMBEDDED
@@ -99,7 +100,7 @@ def _listener(socket: Socket, program: Program, planted: dict[str, Planted], loa
         "port": socket.port,
         "process": program.name,
         "product": program.product,
-        "approval": item.approval if item is not None and is_approved else None,
+        "approval": item.approval or item.lapsed if item is not None and is_approved else None,
         "reachability": socket.reachability or loaded.reachability(socket),
         "space": program.space,
         "published": socket.published,
@@ -119,16 +120,36 @@ def _sighting(item: Planted) -> dict[str, Any]:
 def _verdicts(role: Role, listeners: list[dict[str, Any]], loaded: Filter) -> dict[str, dict[str, str | None]]:
     return {
         "unapproved_product": _of_products(role),
+        "approved_tenant": _verdict("not_applicable"),
+        "approved_version": _verdict("not_applicable"),
+        "approved_listener": _of_scopes(role, listeners),
+        "approval_review": _of_reviews(role),
         "exposed_listener": _of_listeners(role, listeners),
         "host_filter": _verdict("pass" if loaded.closes_both else "fail"),
         "unused_opening": _verdict("fail" if _unused(listeners, loaded) else "pass"),
         "product_egress": _verdict("not_applicable"),
+        "product_settings": _verdict("pass"),
         "complete_inventory": _seen(role, "pass"),
         "software_installers": _verdict("fail") if role.installers else _seen(role, "pass"),
         "writable_program_path": _verdict("fail" if role.open_paths else "pass"),
         "execution_control": _verdict("not_applicable"),
         "remote_desktop": _verdict("not_applicable"),
+        "renamed_product": _verdict("not_applicable"),
+        "audit_interval": _verdict("not_applicable"),
+        "idle_product": _verdict("not_applicable"),
+        "new_product": _verdict("not_applicable"),
+        "reinstalled_product": _verdict("not_applicable"),
         "windows_installer_policy": _verdict("not_applicable"),
+        "screen_sharing": _verdict("not_applicable"),
+        "server_security": _of_servers(role, listeners),
+        "remote_access_at_boot": _of_boots(role),
+        "per_user_copy": _verdict("fail" if role.products and _is_somebodys(role) else "pass"),
+        "deleted_executable": _verdict(
+            "fail" if any(one.is_deleted and one.product for one in role.programs) else "pass"
+        ),
+        # Nothing of the lab's remote access is connected to anybody.
+        "session_peers": _verdict("pass"),
+        "unknown_listener": _verdict("fail" if _nameless(listeners) else "pass"),
     }
 
 
@@ -143,6 +164,70 @@ def _seen(role: Role, word: str) -> dict[str, str | None]:
     )
 
 
+# Programs of the lab that take sessions in clear text: with passwords, without TLS.
+_CLEAR = ("Xtigervnc", "Xtightvnc")
+_KNOWN_BY_PORT = ("generic-vnc", "generic-rdp")
+
+
+def _of_servers(role: Role, listeners: list[dict[str, Any]]) -> dict[str, str | None]:
+    """Tell whether a server that runs, or that a connection starts, asks for nothing or goes in clear text."""
+    is_open = any("-nopw" in program.argv for program in role.programs)
+    on = (*role.links.values(), "/xinetd.d/")
+    started = (
+        text for path, text in role.files.items() if path.endswith("@.service") or any(one in path for one in on)
+    )
+    is_open = is_open or any("-nopw" in text or "-SecurityTypes None" in text for text in started)
+    far = ("from_anywhere", "from_networks", "undecided")
+    is_clear = any(row["process"] in _CLEAR and row["reachability"] in far for row in listeners)
+    if is_open or is_clear:
+        return _verdict("fail")
+    if any(row["product"] in _KNOWN_BY_PORT for row in listeners):
+        return _verdict("unknown", "a port is all that is known of the server")
+    return _verdict("pass")
+
+
+# What starts by itself, by where it is linked from or stands, and the servers that others start for a connection.
+_STARTS_LINKED, _STARTS = (".wants/", "/etc/rc", "/etc/runlevels/"), ("/etc/xinetd.d/", "/etc/init.d/S")
+_SERVERS = {"tigervnc": "/usr/bin/Xtigervnc", "x11vnc": "/usr/bin/x11vnc"}
+
+
+def _of_boots(role: Role) -> dict[str, str | None]:
+    """Tell whether something starts a product by itself that nobody approved."""
+    present = [item for item in role.products if item.state is not State.RESIDUAL]
+    unapproved = [item.product for item in present if item.approval is None and item.lapsed is None]
+    return _verdict("fail" if any(_starts(role, product) for product in unapproved) else "pass")
+
+
+def _starts(role: Role, product: str) -> bool:
+    if product == "xrdp":
+        # Debian's package enables its units.
+        return "xrdp" in role.layers and not any(".wants/xrdp" in path for path in role.hidden)
+    linked = {
+        target.rpartition("/")[2].replace(".socket", "@.service")
+        for path, target in role.links.items()
+        if any(mark in path for mark in _STARTS_LINKED)
+    }
+    texts = [
+        text
+        for path, text in role.files.items()
+        if path.rpartition("/")[2] in linked or any(path.startswith(mark) for mark in _STARTS)
+    ]
+    programs = {program.path for program in role.programs if program.product == product}
+    return any(path in text for text in texts for path in (*programs, _SERVERS.get(product, "")) if path)
+
+
+def _is_somebodys(role: Role) -> bool:
+    """Tell whether a program, or what a user installed, lies in a home folder."""
+    return any(path.startswith("/home/") for path in role.copies) or any(
+        "/.local/share/flatpak/" in path for path in role.files
+    )
+
+
+def _nameless(listeners: list[dict[str, Any]]) -> bool:
+    """Tell whether the port is all that is known of what listens on one of VNC or RDP: a relay, a renamed program."""
+    return any(row["protocol"] == "tcp" and row["product"] in _KNOWN_BY_PORT for row in listeners)
+
+
 def _unused(listeners: list[dict[str, Any]], loaded: Filter) -> set[int]:
     """Return the ports of remote access that are open by rule to all, and on which nothing listens to the network."""
     used = {row["port"] for row in listeners if row["protocol"] == "tcp" and row["reachability"] != "loopback_only"}
@@ -150,7 +235,11 @@ def _unused(listeners: list[dict[str, Any]], loaded: Filter) -> set[int]:
 
 
 def _of_products(role: Role) -> dict[str, str | None]:
-    present = [item for item in role.products if item.state is not State.RESIDUAL and item.approval is None]
+    present = [
+        item
+        for item in role.products
+        if item.state is not State.RESIDUAL and item.approval is None and item.lapsed is None
+    ]
     violations = [item for item in present if not item.is_suspected]
     if any(item.product_exception is None for item in violations):
         return _verdict("fail")
@@ -159,6 +248,26 @@ def _of_products(role: Role) -> dict[str, str | None]:
     if role.base == EMBEDDED and not violations:
         return _verdict("unknown", "nothing on it says what is installed")
     return _verdict("excepted" if violations else "pass")
+
+
+def _of_scopes(role: Role, listeners: list[dict[str, Any]]) -> dict[str, str | None]:
+    """Tell whether a product that is approved, its review apart, listens where its approval does not let it."""
+    if not _is_approved_for(role):
+        return _verdict("not_applicable")
+    approved = {item.product for item in role.products if item.approval or item.lapsed}
+    outside = [row for row in listeners if row["product"] in approved and row["approval"] is None]
+    return _verdict("fail" if outside else "pass")
+
+
+def _of_reviews(role: Role) -> dict[str, str | None]:
+    if not _is_approved_for(role):
+        return _verdict("not_applicable")
+    return _verdict("fail" if any(item.lapsed for item in role.products) else "pass")
+
+
+def _is_approved_for(role: Role) -> bool:
+    """Tell whether an approval of the lab's policy is for the host: by a group, or by the host's name."""
+    return not APPROVED_GROUPS.isdisjoint(role.groups) or any(item.approval or item.lapsed for item in role.products)
 
 
 def _of_listeners(role: Role, listeners: list[dict[str, Any]]) -> dict[str, str | None]:

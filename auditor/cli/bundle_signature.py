@@ -1,0 +1,87 @@
+"""Whether a bundle is signed, by whom, and what that is worth: what ``auditor verify`` says of it."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from auditor.errors import UsageError
+from auditor.policy.faults import read_text
+from auditor.policy.load_people import parse_people
+from auditor.policy.locate import locate
+from auditor.report.visible import visible
+from auditor.run.manifest import MANIFEST, SIGNATURE, read_small
+from auditor.trust.keys import key_of_line
+from auditor.trust.people import PersonKey, signed_by
+from auditor.trust.sshsig import Namespace as Purpose
+from auditor.trust.sshsig import Signature, read_signature, unproven
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """What is to be said of a bundle's signature."""
+
+    words: str | None
+    """Who signed it, as far as that is known; None where nobody did."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with it."""
+
+
+def add_key_options(parser: ArgumentParser) -> None:
+    """Add ``--key`` and ``--people``."""
+    parser.add_argument("--key", type=Path, metavar="FILE", help="it must be signed with this public key (.pub)")
+    parser.add_argument(
+        "--people", type=Path, metavar="FILE", help="it must be signed by one of these people, by a key of today"
+    )
+
+
+def signature_of(folder: Path, options: Namespace) -> Signed:
+    """Check the signature of a bundle's manifest: one that is there has to hold, one that is wanted has to be there."""
+    file = folder / SIGNATURE
+    try:
+        text = read_small(file).decode("ascii", "replace")
+    except FileNotFoundError:
+        wanted = options.key or options.people
+        return Signed(words=None, problems=(f"{visible(str(file))}: is missing: nobody signed it",) if wanted else ())
+    except (OSError, ValueError) as error:
+        return Signed(words=None, problems=(f"{visible(str(file))}: {visible(str(error))}",))
+    manifest = read_small(folder / MANIFEST)
+    try:
+        signature = read_signature(text)
+    except ValueError as error:
+        return Signed(words=None, problems=(f"{visible(str(file))}: {error}",))
+    wrong = unproven(signature, manifest, Purpose.BUNDLE)
+    if wrong is not None:
+        return Signed(words=None, problems=(f"{visible(str(file))}: {wrong}",))
+    problems = tuple(f"{visible(str(file))}: {said}" for said in _objections(signature, text, manifest, options))
+    return Signed(words=_who(signature, options), problems=problems)
+
+
+def _objections(signature: Signature, text: str, manifest: bytes, options: Namespace) -> Iterator[str]:
+    """Yield why a signature that is right is not the one that is wanted."""
+    if options.key is not None:
+        try:
+            wanted = key_of_line(read_text(options.key))
+        except ValueError as error:
+            raise UsageError(f"{options.key}: {error}") from error
+        if signature.key != wanted:
+            yield f"was made with {signature.key.fingerprint}, and {wanted.fingerprint} is wanted"
+    if options.people is not None:
+        people = parse_people(read_text(options.people), options.people)
+        person = people.holder(signature.key)
+        if person is None:
+            yield f"was made with a key of nobody in {options.people} ({signature.key.fingerprint})"
+            return
+        today = datetime.now(UTC).date()
+        found = signed_by(text, manifest, Purpose.BUNDLE, person=person, people=people, day=today)
+        if not isinstance(found, PersonKey):
+            yield found
+
+
+def _who(signature: Signature, options: Namespace) -> str:
+    file = locate("people.yml", options.people)
+    person = parse_people(read_text(file), file).holder(signature.key)
+    if person is not None:
+        return f"signed by {visible(person.name)} ({signature.key.fingerprint}), as {file} says"
+    return f"signed with {signature.key.fingerprint}, a key of nobody in {file}"

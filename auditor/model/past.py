@@ -1,0 +1,43 @@
+"""What earlier runs know of a host: sealed into the inputs of the next one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductPast:
+    """What earlier runs saw of one remote-access product on one host. Every instant is a run's as-of, UTC."""
+
+    first_seen: datetime
+    """Run that saw it first."""
+    last_seen: datetime
+    """Run that saw it last."""
+    absent_before: datetime | None = None
+    """Last complete run before it came that would have told it; None where it was there before anybody looked."""
+    gone_since: datetime | None = None
+    """Run that found it gone after it was last seen; None while it is there, or nobody could tell."""
+    was_gone: datetime | None = None
+    """Run that had found it gone before it came back; None while it never did."""
+    returned: datetime | None = None
+    """Run that saw it again after that."""
+    idle_runs: int = 0
+    """Complete runs in a row, the last one included, that saw it installed and not running."""
+    idle_since: datetime | None = None
+    """The first of those."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What earlier runs know of a host."""
+
+    first_seen: datetime | None = None
+    """As-of instant of the first run that had it in scope; None when this is the first."""
+    last_complete: datetime | None = None
+    """As-of instant of the last run with complete evidence of it."""
+    complete_runs: int = 0
+    """Runs with complete evidence of it."""
+    same_rules: bool = True
+    """Whether the last of those told products by the same catalogue and version of the auditor as this run does."""
+    products: Mapping[str, ProductPast] = field(default_factory=dict)
+    """What they saw of remote-access products, by catalogue id."""

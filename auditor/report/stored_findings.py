@@ -1,0 +1,13 @@
+"""The findings of a run as the store keeps them, whichever version kept them."""
+
+from auditor.report.rows import Row
+from auditor.store.record import RunRecord
+from auditor.store.store import Store
+
+_FIRST_LIFE: Row = {"closed_by": None, "overdue": False, "opened_by": None, "reopened": 0, "formerly": []}
+"""What is said of a finding of a time when nothing was due and nobody counted how often one came back."""
+
+
+def stored_findings(store: Store, record: RunRecord) -> list[Row]:
+    """Return the findings of a run, sorted."""
+    return [_FIRST_LIFE | row for row in store.findings(record.id)]

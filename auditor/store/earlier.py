@@ -1,0 +1,83 @@
+"""What finished runs know of hosts: asked when a run begins, and sealed into its inputs."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from auditor.store.record import KnownHost, named
+from auditor.store.tables import FINDINGS, PASTS, RESULTS, RUNS, SCOPE
+
+
+def ended(before: str | None) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return what picks finished runs: all of them, or those that judge before an instant."""
+    is_finished = RUNS.c.finished.is_not(None)
+    return (is_finished,) if before is None else (is_finished, RUNS.c.as_of < before)
+
+
+def findings(connection: Connection, keys: Collection[str], before: str | None) -> list[dict[str, Any]]:
+    """Return the findings of each host's last run, its id put in where they say *this one*."""
+    last = _last_runs(before)
+    query = (
+        sa.select(SCOPE.c.host_key, FINDINGS.c.row, RUNS.c.id, RUNS.c.as_of)
+        .join(SCOPE, (SCOPE.c.run == FINDINGS.c.run) & (SCOPE.c.host == FINDINGS.c.host))
+        .join(RUNS, RUNS.c.id == FINDINGS.c.run)
+        .join(last, (last.c.host_key == SCOPE.c.host_key) & (last.c.sequence == RUNS.c.sequence))
+        .order_by(FINDINGS.c.host, FINDINGS.c.fingerprint)
+    )
+    found = connection.execute(query)
+    return [named(json.loads(text), run=run, as_of=as_of) for key, text, run, as_of in found if key in keys]
+
+
+def pasts(connection: Connection, keys: Collection[str], before: str | None) -> dict[str, dict[str, Any]]:
+    """Return what is known of each host's products by its last run; hosts that never had one are left out."""
+    last = _last_runs(before)
+    query = (
+        sa.select(PASTS.c.host_key, PASTS.c.row)
+        .join(RUNS, RUNS.c.id == PASTS.c.run)
+        .join(last, (last.c.host_key == PASTS.c.host_key) & (last.c.sequence == RUNS.c.sequence))
+        .order_by(PASTS.c.host_key)
+    )
+    return {key: json.loads(row) for key, row in connection.execute(query) if key in keys}
+
+
+def hosts(connection: Connection, before: str | None) -> dict[str, KnownHost]:
+    """Return what is known of every host, by its key."""
+    complete = sa.case((RESULTS.c.inventoried, RUNS.c.as_of), else_=None)
+    query = (
+        sa.select(
+            SCOPE.c.host_key, sa.func.min(RUNS.c.as_of), sa.func.max(complete), sa.func.count(sa.distinct(complete))
+        )
+        .join(RUNS, RUNS.c.id == SCOPE.c.run)
+        .outerjoin(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
+        .where(*ended(before))
+        .group_by(SCOPE.c.host_key)
+    )
+    by = _told_by(connection, before)
+    return {
+        key: KnownHost(first=first, complete=last, complete_runs=runs, told_by=by[last] if last else None)
+        for key, first, last, runs in connection.execute(query)
+    }
+
+
+def _told_by(connection: Connection, before: str | None) -> dict[str, list[str] | None]:
+    """Return what products were told by at each instant that was judged at; None where runs differ in it."""
+    by: dict[str, list[str] | None] = {}
+    query = sa.select(RUNS.c.as_of, RUNS.c.tool_version, RUNS.c.inputs).where(*ended(before))
+    for as_of, version, inputs in connection.execute(query):
+        told = [version, json.loads(inputs).get("catalogue")]
+        by[as_of] = told if by.setdefault(as_of, told) == told else None
+    return by
+
+
+def _last_runs(before: str | None) -> sa.Subquery:
+    """Return the number of the last finished run of every host."""
+    return (
+        sa.select(SCOPE.c.host_key, sa.func.max(RUNS.c.sequence).label("sequence"))
+        .join(RUNS, RUNS.c.id == SCOPE.c.run)
+        .where(*ended(before))
+        .group_by(SCOPE.c.host_key)
+        .subquery()
+    )

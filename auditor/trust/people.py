@@ -1,0 +1,92 @@
+"""People and their keys, and whether a signature is one of a person on a day.
+
+A signature says nothing of when it was made, and who has a key can put any date into what is signed. So a key has to
+hold on the day that is judged at: what it signed ends with it.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from auditor.trust.keys import PublicKey
+from auditor.trust.sshsig import Namespace, read_signature, unproven
+
+
+def same_person(name: str) -> str:
+    """Return what two ways of writing one person's name have in common: letters, not their case, form or blanks."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonKey:
+    """A key of a person, and the days on which its signatures count."""
+
+    key: PublicKey
+    """The public key."""
+    valid_from: date | None = None
+    """First day (UTC); None for ever before."""
+    valid_until: date | None = None
+    """Last day (UTC); None for ever after."""
+
+    def objection(self, day: date) -> str | None:
+        """Say why it does not count on a day; None when it does."""
+        if self.valid_from is not None and day < self.valid_from:
+            return f"counts from {self.valid_from.isoformat()} on only"
+        if self.valid_until is not None and day > self.valid_until:
+            return f"counted until {self.valid_until.isoformat()}"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody whose signature counts for something."""
+
+    name: str
+    """The name that exceptions, plans and sign-offs call them by."""
+    roles: tuple[str, ...] = ()
+    """What they answer for, in the organisation's own words."""
+    email: str | None = None
+    """Where they are reached."""
+    keys: tuple[PersonKey, ...] = ()
+    """Their keys; more than one while a key is replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Everybody whose signature counts."""
+
+    persons: tuple[Person, ...] = ()
+    """In the order of the file."""
+
+    def named(self, name: str) -> Person | None:
+        """Return the person of a name, however it is written."""
+        wanted = same_person(name)
+        return next((one for one in self.persons if same_person(one.name) == wanted), None)
+
+    def holder(self, key: PublicKey) -> Person | None:
+        """Return whose key it is."""
+        return next((one for one in self.persons if key in _keys(one.keys)), None)
+
+
+def signed_by(
+    text: str, message: bytes, namespace: Namespace, *, person: Person, people: People, day: date
+) -> PersonKey | str:
+    """Return the key with which a person signed a message, or say why none did, as the end of a sentence."""
+    try:
+        signature = read_signature(text)
+    except ValueError as error:
+        return str(error)
+    known = next((one for one in person.keys if one.key == signature.key), None)
+    if known is None:
+        holder = people.holder(signature.key)
+        whose = "nobody in the people file" if holder is None else holder.name
+        return f"was made with a key of {whose} ({signature.key.fingerprint})"
+    wrong = known.objection(day)
+    if wrong is not None:
+        return f"was made with a key that {wrong} ({signature.key.fingerprint})"
+    return unproven(signature, message, namespace) or known
+
+
+def _keys(keys: Iterable[PersonKey]) -> list[PublicKey]:
+    return [one.key for one in keys]

@@ -1,0 +1,236 @@
+"""Hosts with a real systemd to run playbooks on: a tree, and for each a layer in memory that outlives a reboot."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HOME = Path(os.environ.get("AUDITOR_PLAYBOOKS_LAB", "/var/tmp/auditor-playbooks"))  # noqa: S108 - root's, and large
+TREE = HOME / "tree"
+_TOOLS = ("debootstrap", "ip", "nsenter", "ssh", "ssh-keygen", "systemd-nspawn")
+
+
+def why_not() -> str:
+    """Say why there can be no hosts here; nothing when there can."""
+    if os.geteuid():
+        return "hosts for playbooks need root"
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    return f"hosts for playbooks need {', '.join(missing)} (tests/lab/debian-packages.txt)" if missing else ""
+
+
+def need_tree() -> None:
+    """Make the tree unless it is there, as its recipe is now: two to four minutes, once, with the network."""
+    recipe = Path(__file__).with_name("tree.sh")
+    made = TREE / "etc/made"
+    if made.is_file() and made.read_text() == recipe.read_text():
+        return
+    shutil.rmtree(TREE, ignore_errors=True)
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / "tree.log").open("w") as log:
+        subprocess.run(["sh", str(recipe), str(TREE)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
+    key = HOME / "key"
+    key.unlink(missing_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    ssh = TREE / "root/.ssh"
+    ssh.mkdir(mode=0o700, exist_ok=True)
+    shutil.copy(HOME / "key.pub", ssh / "authorized_keys")
+    made.write_text(recipe.read_text())
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+class Host:
+    """A host from its first boot until it is stopped."""
+
+    def __init__(self, number: int) -> None:
+        _clean(number)
+        _mount_root(number)
+        self.number = number
+        self._start()
+
+    def _start(self) -> None:
+        _make_network(self.number)
+        with (HOME / f"{self.name}.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    *("systemd-nspawn", "-q", "-D", str(self.root), "--boot"),
+                    *(
+                        "--register=no",
+                        "--keep-unit",
+                        "-M",
+                        self.name,
+                        f"--network-namespace-path=/run/netns/{self.name}",
+                    ),
+                    *("--capability=CAP_NET_ADMIN,CAP_NET_RAW", "--console=pipe", "--kill-signal=SIGRTMIN+3"),
+                    "systemd.unit=multi-user.target",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._leader = _leader(self._process)
+        self.wait_for("systemctl is-system-running | grep -Eq '^(running|degraded)$'", seconds=60)
+        self.wait_for("ss -ltn | grep -q ':22 '")
+
+    @property
+    def name(self) -> str:
+        """Return its name, which is that of its namespace too."""
+        return f"playhost{self.number}"
+
+    @property
+    def root(self) -> Path:
+        """Return its root folder, as it is seen from outside."""
+        return HOME / "hosts" / str(self.number) / "root"
+
+    @property
+    def address(self) -> str:
+        """Return the address that Ansible logs in to, from this machine."""
+        return f"10.78.{self.number}.2"
+
+    def address_for_strangers(self, family: int = 4) -> str:
+        """Return the address that ``reaches`` connects to, from a namespace of its own."""
+        return f"10.79.{self.number}.2" if family == 4 else f"fd79:{self.number}::2"
+
+    def run(self, script: str, *, check: bool = True) -> str:
+        """Run a shell script inside, without SSH, and return what it printed."""
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
+        done = subprocess.run(
+            ["nsenter", "-t", str(self._leader), "-a", "sh", "-c", script],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{script}\nexit status {done.returncode}: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def reaches(self, port: int, *, family: int = 4) -> bool:
+        """Tell whether a stranger, who comes from 10.79.x.1 or fd79:x::1, gets a TCP connection to a port."""
+        connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)"
+        probe = [sys.executable, "-c", connect, self.address_for_strangers(family), str(port)]
+        done = subprocess.run(["ip", "netns", "exec", f"{self.name}c", *probe], capture_output=True, check=False)
+        return done.returncode == 0
+
+    @contextmanager
+    def listeners_outside(self, *ports: int) -> Iterator[None]:
+        """Have TCP servers where strangers are, over both families."""
+        serve = (
+            "import socket, sys, time\n"
+            "servers = [socket.create_server(('::', int(port)), family=socket.AF_INET6, dualstack_ipv6=True)"
+            " for port in sys.argv[1:]]\n"
+            "print(flush=True)\n"
+            "time.sleep(1000)"
+        )
+        command = ["ip", "netns", "exec", f"{self.name}c", sys.executable, "-c", serve, *map(str, ports)]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE)
+        try:
+            assert server.stdout is not None
+            server.stdout.readline()
+            yield
+        finally:
+            server.kill()
+            server.communicate()
+
+    def wait_for(self, script: str, seconds: float = 20) -> None:
+        """Wait until a script succeeds inside."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.run(f"({script}) >/dev/null 2>&1 && echo yes || :").strip() == "yes":
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"still not so after {seconds} s: {script}")
+
+    def inventory(self) -> dict[str, dict[str, str]]:
+        """Return it as the hosts of an inventory of Ansible."""
+        return {
+            self.name: {
+                "ansible_host": self.address,
+                "ansible_user": "root",
+                "ansible_ssh_private_key_file": str(HOME / "key"),
+                "ansible_python_interpreter": "/usr/bin/python3",
+            }
+        }
+
+    def reboot(self) -> None:
+        """Switch it off and on again."""
+        _end(self._process)
+        self._start()
+
+    def stop(self) -> None:
+        """Switch it off, and leave nothing of it."""
+        _end(self._process)
+        _clean(self.number)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _clean(number: int) -> None:
+    _remove_network(number)
+    folder = HOME / "hosts" / str(number)
+    for mount in (folder / "root", folder):
+        if os.path.ismount(mount):
+            subprocess.run(["umount", "-l", str(mount)], check=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mount_root(number: int) -> None:
+    folder = HOME / "hosts" / str(number)
+    folder.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(folder)], check=True)
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir()
+    layers = f"lowerdir={TREE},upperdir={folder}/upper,workdir={folder}/work"
+    subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", str(folder / "root")], check=True)
+    # Servers of VNC want to know the whole name of their host.
+    (folder / "root/etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 playhost{number}\n")
+
+
+def _remove_network(number: int) -> None:
+    for namespace in (f"playhost{number}", f"playhost{number}c"):
+        subprocess.run(["ip", "netns", "del", namespace], capture_output=True, check=False)
+    subprocess.run(["ip", "link", "del", f"play{number}"], capture_output=True, check=False)
+
+
+def _make_network(number: int) -> None:
+    inner, outer = f"playhost{number}", f"playhost{number}c"
+    _remove_network(number)
+    _ip("netns", "add", inner)
+    _ip("netns", "add", outer)
+    _ip("link", "add", f"play{number}", "type", "veth", "peer", "name", "eth0", "netns", inner)
+    _ip("addr", "add", f"10.78.{number}.1/24", "dev", f"play{number}")
+    _ip("link", "set", f"play{number}", "up")
+    _ip("-n", outer, "link", "add", "eth0", "type", "veth", "peer", "name", "eth1", "netns", inner)
+    for address in (f"10.79.{number}.1/24", f"fd79:{number}::1/64"):
+        _ip("-n", outer, "addr", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
+    _ip("-n", inner, "addr", "add", f"10.78.{number}.2/24", "dev", "eth0")
+    for address in (f"10.79.{number}.2/24", f"fd79:{number}::2/64"):
+        _ip("-n", inner, "addr", "add", address, "dev", "eth1", *(["nodad"] if ":" in address else []))
+    for namespace, link in ((outer, "lo"), (outer, "eth0"), (inner, "lo"), (inner, "eth0"), (inner, "eth1")):
+        _ip("-n", namespace, "link", "set", link, "up")
+
+
+def _leader(process: subprocess.Popen[bytes]) -> int:
+    """Return the first process of a host: nspawn has others for a moment before, which are no init."""
+    for _ in range(200):
+        listed = ["pgrep", "-P", str(process.pid), "-x", "systemd"]
+        found = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+        if found.split():
+            return int(found.split()[0])
+        time.sleep(0.05)
+    raise AssertionError("the host did not start")

@@ -1,0 +1,90 @@
+"""A change that cuts off the way in is undone by the host itself; one that is confirmed stays."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.playbooks.lab.conftest import Run
+from tests.playbooks.lab.hosts import Host
+from tests.playbooks.lab.rounds import capture
+from tests.playbooks.plays import PLAYBOOKS
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.change]
+
+_CUT: dict[str, object] = {"rule_id": "cut", "ports": ["22/tcp"]}
+_LEFT = "find /etc/systemd /var/lib /etc/nftables.d -name '*auditor*' 2>/dev/null || :"
+
+
+def _guard(subject: str, values: dict[str, object], seconds: int = 20) -> dict[str, object]:
+    return {"capture_subject": subject, "guard_id": "g1", "guard_seconds": seconds, **values}
+
+
+def test_a_cut_is_undone_and_the_host_answers_again(host: Host, run: Run) -> None:
+    run("guard", _guard("inbound", _CUT), check=True)
+    assert host.run(_LEFT) == ""
+    capsule = run("guard", _guard("inbound", _CUT)).capsule
+    assert host.run("stat -c '%a %u' /var/lib/auditor-guard-g1") == "700 0\n"
+    # The connection that cuts itself off stands still, and goes on when the timer has opened the port again.
+    with ThreadPoolExecutor(1) as pool:
+        cutting = pool.submit(run, "block_inbound", _CUT)
+        host.wait_for("nft list table inet auditor_in_cut")
+        assert not host.reaches(22)
+        cutting.result()
+    host.wait_for("! test -e /var/lib/auditor-guard-g1", seconds=40)
+    assert host.reaches(22)
+    assert capture(run, "inbound", _CUT) == capsule
+    assert host.run(_LEFT) == ""
+    assert host.run("systemctl --failed --no-legend; systemctl list-units --all --no-legend 'auditor*'") == ""
+    assert "has undone the change already" in run("confirm", {"guard_id": "g1"}, status="failed").said
+
+
+def test_a_change_is_undone_after_a_reboot_too(host: Host, run: Run) -> None:
+    host.run("systemctl enable --now xrdp")
+    asked: dict[str, object] = {"rule_id": "cut", "ports": ["3389/tcp"]}
+    run("guard", _guard("inbound", asked, seconds=30))
+    run("block_inbound", asked)
+    host.reboot()
+    host.wait_for("ss -ltn | grep -q ':3389 '")
+    assert not host.reaches(3389)
+    host.wait_for("! test -e /var/lib/auditor-guard-g1", seconds=60)
+    assert host.reaches(3389)
+    assert host.run(_LEFT) == ""
+
+
+def test_a_change_that_is_confirmed_stays(host: Host, run: Run) -> None:
+    host.run("systemctl enable --now xrdp")
+    asked: dict[str, object] = {"units": ["xrdp"]}
+    run("guard", _guard("service", asked))
+    run("stop_service", asked)
+    assert run("confirm", {"guard_id": "g1"}, check=True).changed == 1
+    assert run("confirm", {"guard_id": "g1"}).changed == 1
+    assert host.run(_LEFT) == ""
+    time.sleep(21)
+    assert host.run("systemctl is-active xrdp || :") == "inactive\n"
+
+
+def test_a_stopped_ssh_server_is_started_again(host: Host, run: Run) -> None:
+    asked: dict[str, object] = {"units": ["ssh", "ssh.socket"]}
+    run("guard", _guard("service", asked))
+    run("stop_service", asked)
+    assert not host.reaches(22)
+    time.sleep(20)
+    host.wait_for("! test -e /var/lib/auditor-guard-g1")
+    assert host.reaches(22)
+
+
+@pytest.mark.parametrize("clock", ["at", "process"])
+def test_without_systemd_others_keep_the_time(host: Host, clock: str) -> None:
+    """The script of the guard itself, told that there is no systemd: ``at`` counts in minutes."""
+    script = "\n".join((PLAYBOOKS / "scripts" / name).read_text() for name in ("opening.sh", "guard.sh"))
+    script = script.replace("[ -d /run/systemd/system ]", "false")
+    (host.root / "guard.sh").write_text(script)
+    host.run("systemctl start atd" if clock == "at" else "systemctl stop atd; rm -f /run/atd.pid")
+    packed = "; ".join(f"printf %s {text!r} | base64 -w0; echo" for text in ("touch /undone", "", ""))
+    host.run(f"({packed}) | sh /guard.sh arm g1 {2 if clock == 'process' else 20}")
+    host.run(f"({packed}) | sh /guard.sh arm g2 300")
+    assert (host.root / "var/lib/auditor-guard-g1" / ("job" if clock == "at" else "process")).exists()
+    assert host.run("sh /guard.sh confirm g2") == "changed\n"
+    assert host.run("atq; pgrep -f [a]uditor-guard-g2 || :").count("\n") == (1 if clock == "at" else 0)
+    host.wait_for("test -e /undone && ! test -e /var/lib/auditor-guard-g1", seconds=130)
