@@ -49,13 +49,16 @@ def test_a_section_is_not_found_in_what_another_says(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_hosts(tmp_path: Path) -> None:
-    """Four times the hosts, none of whose sections is another's: the ledger grows, what is read of them does not."""
+    """Four times the hosts, none of whose sections is another's: the ledger grows, what is read of them does not.
+
+    The sections are longer than those that are remembered once they were checked: that grows until it is full.
+    """
     held: dict[str, list[int]] = {"verify": [], "assess": []}
     for count in (500, 2000):
         place = tmp_path / str(count)
         place.mkdir()
         names = [f"host-{number:05d}" for number in range(count)]
-        hosts = [Seen(name=name, sections=[a_section("system.test", f"{name}\n" * 500)]) for name in names]
+        hosts = [Seen(name=name, sections=[a_section("system.test", f"{name}\n" * 3500)]) for name in names]
         made = make_set(place / "set", hosts)
         held["verify"].append(cost(place, "verify", made, "-q").memory)
         held["assess"].append(cost(place, "assess", made, "-o", place / "out", "--format", "json", "-q").memory)
