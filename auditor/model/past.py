@@ -27,6 +27,29 @@ class ProductPast:
     """The first of those."""
 
 
+def joined(one: ProductPast, other: ProductPast) -> ProductPast:
+    """Return the past of one product that was taken for two: it was there whenever either was.
+
+    That it came back is said only where both did, and that it stood idle only for as long as neither ran.
+    """
+    there = [past for past in (one, other) if past.gone_since is None] or [one, other]
+    first = min((one, other), key=lambda past: past.first_seen)
+    back = (
+        min(there, key=lambda past: past.returned or past.first_seen) if all(past.returned for past in there) else None
+    )
+    idle = min(there, key=lambda past: past.idle_runs)
+    return ProductPast(
+        first_seen=first.first_seen,
+        last_seen=max(one.last_seen, other.last_seen),
+        absent_before=first.absent_before,
+        gone_since=max((past.gone_since for past in there if past.gone_since is not None), default=None),
+        was_gone=None if back is None else back.was_gone,
+        returned=None if back is None else back.returned,
+        idle_runs=idle.idle_runs,
+        idle_since=idle.idle_since,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What earlier runs know of a host."""

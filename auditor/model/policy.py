@@ -102,12 +102,12 @@ class AcceptedLimit:
     """Why it is accepted."""
     owner: str
     """Who answers for it, and asks for it."""
-    approved_by: str = ""
+    approved_by: str
     """Who granted it: another person."""
     ticket: str = ""
     """Reference in the organisation's tracker."""
-    start: date | None = None
-    """First day (UTC) on which it is accepted; None for ever before."""
+    start: date
+    """First day (UTC) on which it is accepted."""
     end: date
     """Last day (UTC) on which it is accepted."""
     signatures: Mapping[str, str] = field(default_factory=dict)

@@ -66,7 +66,7 @@ def repeated_ids(document: Document, key: str) -> Iterator[Problem]:
 
 
 def span_problems(document: Document, at: At, entry: Mapping[str, Any], called: str, most: int) -> Iterator[Problem]:
-    """Yield what is wrong between the first and the last day of an entry, both of which can be read."""
+    """Yield what is wrong between an entry's first and last day; one that is missing is the schema's business."""
     start, end = entry.get("start"), entry.get("end")
     if not isinstance(start, str) or not isinstance(end, str):
         return

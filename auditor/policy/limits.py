@@ -14,7 +14,7 @@ def accept_limits(reading: Reading, accepted: Iterable[AcceptedLimit], today: da
 
     What a section lacks by a limit stays with it, and is said beside each verdict that rests on it.
     """
-    valid = {one.limit for one in accepted if today <= one.end and (one.start is None or one.start <= today)}
+    valid = {one.limit for one in accepted if one.start <= today <= one.end}
     sections = {
         section.id: replace(section, outcome=Outcome.COLLECTED, advice="")
         for section in reading.sections.values()

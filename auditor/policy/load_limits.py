@@ -34,9 +34,9 @@ def limit_of(data: Mapping[str, Any]) -> AcceptedLimit:
         limit=data["limit"],
         reason=data["reason"].strip(),
         owner=data["owner"].strip(),
-        approved_by=data.get("approved_by", "").strip(),
+        approved_by=data["approved_by"].strip(),
         ticket=data.get("ticket", "").strip(),
-        start=date.fromisoformat(data["start"]) if "start" in data else None,
+        start=date.fromisoformat(data["start"]),
         end=date.fromisoformat(data["end"]),
         signatures=dict(data.get("signatures", {})),
     )

@@ -103,8 +103,6 @@ def _signer(record: Signable, role: str, by: _By) -> Signer | str:
     """Return who has signed in a role, or say what lacks."""
     name: str = getattr(record, role)
     text = record.signatures.get(role)
-    if not name:
-        return f"nobody has granted it ({role})"
     if text is None:
         return f"{name} ({role}) has not signed it"
     person = by.people.named(name)

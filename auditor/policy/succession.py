@@ -1,4 +1,4 @@
-"""What carries on where a control or a product was retired: findings and exceptions go over to it.
+"""What carries on where a control or a product was retired: findings, exceptions and the past go over to it.
 
 Ids are for ever. A retired one names what replaces it (``replaced_by``), and that may have been retired in its turn.
 """
@@ -6,7 +6,8 @@ Ids are for ever. A retired one names what replaces it (``replaced_by``), and th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from auditor.model.policy import ExceptionRecord
+from auditor.model.past import History, ProductPast, joined
+from auditor.model.policy import Approval, ExceptionRecord
 from auditor.model.standing import WeighedException
 
 _KINDS_WITH_A_PRODUCT = frozenset({"copy", "product", "program", "setting", "users"})
@@ -30,6 +31,20 @@ class Succession:
     def product(self, product: str | None) -> str | None:
         """Return the product that carries on."""
         return None if product is None else self.products.get(product, product)
+
+    def approvals(self, approvals: Iterable[Approval]) -> tuple[Approval, ...]:
+        """Return approvals as they are for the products that carry on."""
+        return tuple(replace(one, product=self.products.get(one.product, one.product)) for one in approvals)
+
+    def history(self, history: History) -> History:
+        """Return what is known of a host, of the products that carry on: of two that became one, what both were."""
+        if not self.products.keys() & history.products.keys():
+            return history
+        found: dict[str, ProductPast] = {}
+        for name, past in history.products.items():
+            now = self.products.get(name, name)
+            found[now] = joined(found[now], past) if now in found else past
+        return replace(history, products=found)
 
     def subject(self, subject: str) -> str:
         """Return a subject with the product that carries on; one that names no product, as it is."""

@@ -241,7 +241,8 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
     assessed = 0
     scope = {facts["name"]: facts for facts in store.scope(run.id)}
     register = Register(rules.policy.approvals, rules.as_of.date())
-    exceptions = ExceptionRegister(rules.exceptions, rules.as_of.date(), rules.succession)
+    succession = rules.succession
+    exceptions = ExceptionRegister(rules.exceptions, rules.as_of.date(), succession)
 
     def observed() -> Iterator[Observation]:
         nonlocal assessed
@@ -252,7 +253,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
             register.add(scope[row["host"]], row)
             exceptions.add(use_from_row(row))
             key = scope[row["host"]]["key"]
-            pasts[key] = remembered(known.get(key, nobody), row, rules.as_of)
+            pasts[key] = remembered(succession.history(known.get(key, nobody)), row, rules.as_of)
             yield observation_from_row(row, key)
 
     history, nobody = store.text(run.inputs["history"]), History()

@@ -63,7 +63,12 @@ class Rules:
     @property
     def succession(self) -> Succession:
         """Return what carries on for what was retired: controls of this version, products of the catalogue."""
-        return Succession(controls=retired_controls(), products=last_successors(self.catalogue.replaced_by))
+        return succession_of(self.catalogue)
+
+
+def succession_of(catalogue: Catalogue) -> Succession:
+    """Return what carries on by the controls of this version and the products of a catalogue."""
+    return Succession(controls=retired_controls(), products=last_successors(catalogue.replaced_by))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +148,7 @@ def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) 
         networks=rules.policy.networks,
         filtering=filtering_of(filters, rules.catalogue, rules.policy.networks),
         known_ports=known_ports(rules.catalogue),
-        history=history,
+        history=rules.succession.history(history),
         as_of=rules.as_of,
     )
     judgements = _judgements(case, rules)

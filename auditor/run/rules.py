@@ -11,7 +11,7 @@ from auditor.policy.load import parse_policy
 from auditor.policy.load_exceptions import Known, parse_exceptions
 from auditor.policy.load_people import parse_people
 from auditor.policy.standing import weigh, weigh_limits
-from auditor.run.pipeline import Rules
+from auditor.run.pipeline import Rules, succession_of
 from auditor.trust.people import People
 
 
@@ -47,8 +47,9 @@ def rules_of(files: RuleFiles, catalogue: Catalogue, as_of: datetime) -> Rules:
     day = as_of.date()
     limits = weigh_limits(policy.accepted_limits, people, policy.settings, day)
     accepted = tuple(one.record for one in limits if one.standing is not Standing.VOID)
+    succession = succession_of(catalogue)
     return Rules(
-        policy=replace(policy, accepted_limits=accepted),
+        policy=replace(policy, accepted_limits=accepted, approvals=succession.approvals(policy.approvals)),
         exceptions=weigh(records, people, policy.settings, day),
         limits=limits,
         catalogue=catalogue,

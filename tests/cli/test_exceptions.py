@@ -333,7 +333,8 @@ def test_a_limit_that_the_policy_accepts_is_signed_and_registered() -> None:
     policy.write_text(
         policy.read_text()
         + "accepted_limits:\n  - limit: walk-budget   # large stores\n    reason: r\n    owner: ada lovelace\n"
-        + f"    approved_by: Grace Hopper\n    end: {_TODAY + timedelta(days=9)}\n"
+        + f"    approved_by: Grace Hopper\n    start: {_TODAY}\n"
+        + f"    end: {_TODAY + timedelta(days=9)}\n"
     )
     row = audited()
     assert (row["id"], row["subject"], row["state"]) == ("walk-budget", "limit:walk-budget", "void")

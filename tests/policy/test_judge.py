@@ -310,7 +310,9 @@ LAST_DAY = NOW.date()
 
 
 def accepted(limit: str, end: date = LAST_DAY) -> AcceptedLimit:
-    return AcceptedLimit(limit=limit, reason="known", owner="security", end=end)
+    return AcceptedLimit(
+        limit=limit, reason="known", owner="it", approved_by="security", start=date(2020, 1, 1), end=end
+    )
 
 
 @pytest.mark.parametrize(

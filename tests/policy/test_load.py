@@ -48,6 +48,8 @@ accepted_limits:
   - limit: perimeter
     reason: Audited by others
     owner: Security
+    approved_by: Grace
+    start: 2027-12-02
     end: 2027-12-31
 """
 
@@ -118,7 +120,14 @@ def test_every_key_is_read() -> None:
             ),
         ),
         accepted_limits=(
-            AcceptedLimit(limit="perimeter", reason="Audited by others", owner="Security", end=date(2027, 12, 31)),
+            AcceptedLimit(
+                limit="perimeter",
+                reason="Audited by others",
+                owner="Security",
+                approved_by="Grace",
+                start=date(2027, 12, 2),
+                end=date(2027, 12, 31),
+            ),
         ),
         settings=Settings(
             coverage=0.95,
@@ -175,7 +184,7 @@ def changed(old: str, new: str) -> str:
         ),
         pytest.param(
             changed("2027-12-31", "2027-12-31T10"),
-            ["policy.yml:29:5: accepted_limits.0.end: '2027-12-31T10' does not fit: a day such as 2027-03-31 (UTC)"],
+            ["policy.yml:31:5: accepted_limits.0.end: '2027-12-31T10' does not fit: a day such as 2027-03-31 (UTC)"],
             id="an-instant-is-no-day",
         ),
         pytest.param(
@@ -247,7 +256,7 @@ def test_all_faults_are_named_at_once_in_the_order_of_the_file() -> None:
         "policy.yml:9:5",
         "policy.yml:14:5",
         "policy.yml:18:5",
-        "policy.yml:30:1",
+        "policy.yml:32:1",
     ]
 
 

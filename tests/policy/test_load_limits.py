@@ -1,6 +1,5 @@
 """Limits that a policy accepts: read and checked as exceptions are, and in force on their days only."""
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -86,6 +85,12 @@ def test_a_limit_that_cannot_be_accepted(old: str, new: str, expected: str) -> N
     assert faults(_TEXT.replace(old, new)) == [expected]
 
 
+@pytest.mark.parametrize("key", ["approved_by", "start", "end"])
+def test_a_limit_is_accepted_by_somebody_from_a_day_to_a_day(key: str) -> None:
+    lines = [line for line in _TEXT.splitlines() if f" {key}:" not in line]
+    assert faults("\n".join(lines) + "\n") == [f"policy.yml:4:5: accepted_limits.0: {key!r} is a required property"]
+
+
 def test_a_limit_is_accepted_once() -> None:
     again = _TEXT.partition("accepted_limits:\n")[2]
     assert faults(_TEXT + again) == ["policy.yml:12:5: limit 'walk-budget' is accepted by an entry above"]
@@ -99,16 +104,15 @@ def test_settings_that_are_wrong_do_not_hide_what_else_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "day", "accepted"),
+    ("day", "accepted"),
     [
-        pytest.param(None, date(2000, 1, 1), True, id="ever-before"),
-        pytest.param(date(2028, 2, 1), date(2028, 1, 31), False, id="the-day-before"),
-        pytest.param(date(2028, 2, 1), date(2028, 2, 1), True, id="the-first-day"),
-        pytest.param(date(2028, 2, 1), date(2028, 2, 29), True, id="the-last-day"),
-        pytest.param(date(2028, 2, 1), date(2028, 3, 1), False, id="the-day-after"),
+        pytest.param(date(2028, 1, 31), False, id="the-day-before"),
+        pytest.param(date(2028, 2, 1), True, id="the-first-day"),
+        pytest.param(date(2028, 2, 29), True, id="the-last-day"),
+        pytest.param(date(2028, 3, 1), False, id="the-day-after"),
     ],
 )
-def test_a_limit_is_accepted_on_its_days(start: date | None, day: date, accepted: bool) -> None:
+def test_a_limit_is_accepted_on_its_days(day: date, accepted: bool) -> None:
     (record,) = parse_policy(_TEXT, _FILE, products=()).accepted_limits
     limit = Limit(id="walk-budget", text="t")
     section = SectionReading(
@@ -121,5 +125,5 @@ def test_a_limit_is_accepted_on_its_days(start: date | None, day: date, accepted
         unread=(),
     )
     reading = Reading(os=OsFamily.LINUX, rights=Rights.ROOT, sections={section.id: section}, facts={})
-    found = accept_limits(reading, [replace(record, start=start)], day)
+    found = accept_limits(reading, [record], day)
     assert (found.sections[section.id].outcome is Outcome.COLLECTED) is accepted

@@ -1,7 +1,7 @@
 """What was retired is carried on: by subjects, exceptions, controls and products, to the end of each chain."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +15,8 @@ from auditor.errors import PolicyError
 from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.software import InstallState, Software
 from auditor.model.host import HostFacts, OsFamily
-from auditor.model.policy import ExceptionRecord, Settings
+from auditor.model.past import History, ProductPast
+from auditor.model.policy import Approval, ExceptionRecord, Settings
 from auditor.model.reading import Found, Reading, SectionReading
 from auditor.model.standing import Standing, WeighedException
 from auditor.model.succession import last_successors
@@ -180,3 +181,64 @@ def test_a_sealed_catalogue_whose_products_replace_each_other_is_refused() -> No
     text = catalogue_text(make_catalogue(map(read_product, circle)))
     with pytest.raises(ValueError, match="nothing carries on: a → b → a"):
         catalogue_of(text)
+
+
+def _month(number: int) -> datetime:
+    return datetime(2026, number, 1, tzinfo=UTC)
+
+
+def _carried(**products: ProductPast) -> ProductPast:
+    named = {name.replace("_", "-"): past for name, past in products.items()}
+    history = _SUCCESSION.history(History(products=named))
+    assert history.products.keys() == {"teamviewer"}
+    return history.products["teamviewer"]
+
+
+def test_an_approval_of_a_retired_product_is_one_of_what_carries_on() -> None:
+    given = [
+        Approval(id=one, product=one, reason="r", owner="o", review_by=_DAY) for one in ("teamviewer-10", "anydesk")
+    ]
+    assert [one.product for one in _SUCCESSION.approvals(given)] == ["teamviewer", "anydesk"]
+    assert [one.id for one in _SUCCESSION.approvals(given)] == ["teamviewer-10", "anydesk"]
+
+
+def test_the_past_of_a_retired_product_is_that_of_what_carries_on() -> None:
+    past = ProductPast(
+        first_seen=_month(1), last_seen=_month(3), absent_before=_month(1), idle_runs=2, idle_since=_month(2)
+    )
+    assert _carried(teamviewer_10=past) == past
+    untouched = History(products={"anydesk": past})
+    assert _SUCCESSION.history(untouched) is untouched
+
+
+def test_two_pasts_of_one_product_are_there_whenever_either_was() -> None:
+    """The retired one went in April and its successor came in February: the product never went."""
+    old = ProductPast(first_seen=_month(1), last_seen=_month(3), gone_since=_month(4))
+    new = ProductPast(
+        first_seen=_month(2), last_seen=_month(6), absent_before=_month(1), idle_runs=1, idle_since=_month(6)
+    )
+    expected = ProductPast(first_seen=_month(1), last_seen=_month(6), idle_runs=1, idle_since=_month(6))
+    assert _carried(teamviewer_10=old, teamviewer=new) == _carried(teamviewer=new, teamviewer_10=old) == expected
+
+
+def test_two_pasts_that_ended_ended_when_the_last_did() -> None:
+    old = ProductPast(first_seen=_month(1), last_seen=_month(2), gone_since=_month(3))
+    new = ProductPast(first_seen=_month(2), last_seen=_month(4), gone_since=_month(5))
+    assert _carried(teamviewer_10=old, teamviewer=new) == ProductPast(
+        first_seen=_month(1), last_seen=_month(4), gone_since=_month(5)
+    )
+
+
+def test_what_came_back_came_back_only_where_nothing_of_it_had_stayed() -> None:
+    back = ProductPast(first_seen=_month(1), last_seen=_month(6), was_gone=_month(3), returned=_month(5))
+    later = ProductPast(first_seen=_month(1), last_seen=_month(6), was_gone=_month(4), returned=_month(6))
+    stayed = ProductPast(first_seen=_month(2), last_seen=_month(6))
+    assert _carried(teamviewer_10=back, teamviewer=stayed).returned is None
+    both = _carried(teamviewer_10=back, teamviewer=later)
+    assert (both.was_gone, both.returned) == (_month(3), _month(5))
+
+
+def test_it_is_idle_only_where_neither_runs() -> None:
+    idle = ProductPast(first_seen=_month(1), last_seen=_month(6), idle_runs=4, idle_since=_month(3))
+    runs = ProductPast(first_seen=_month(1), last_seen=_month(6))
+    assert (_carried(teamviewer_10=idle, teamviewer=runs).idle_runs, runs.idle_since) == (0, None)

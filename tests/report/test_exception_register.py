@@ -87,10 +87,11 @@ def test_accepted_limits_stand_in_the_register_too(sample: RunRows, tmp_path: Pa
         owner="Ada",
         approved_by="Grace",
         ticket="CHG-2",
+        start=date(2027, 3, 1),
         end=date(2027, 3, 5),
     )
     why = "Grace (approved_by) has not signed it"
-    alone = replace(record, limit="perimeter", approved_by="")
+    alone = replace(record, limit="perimeter", approved_by="Lin")
     limits = {
         "walk-budget": limit_row(WeighedLimit(record=record, standing=Standing.ASSERTED, why=why), _DAY),
         "perimeter": limit_row(WeighedLimit(record=alone, standing=Standing.VOID, why="forged"), _DAY),
@@ -104,7 +105,15 @@ def test_accepted_limits_stand_in_the_register_too(sample: RunRows, tmp_path: Pa
     HTML.write(rows, tmp_path)
     page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
     register = page.partition('id="exceptions"')[2].partition("</section>")[0]
-    told = ("limit:walk-budget", "Large stores", "CHG-2", "granted by Grace", "granted by nobody", "Ever", "2027-03-05")
+    told = (
+        "limit:walk-budget",
+        "Large stores",
+        "CHG-2",
+        "granted by Grace",
+        "granted by Lin",
+        "2027-03-01",
+        "2027-03-05",
+    )
     assert [word for word in told if word not in register] == []
     CSV.write(rows, tmp_path)
     assert (tmp_path / "csv" / "exceptions.csv").read_text(encoding="utf-8").count("limit:") == 2

@@ -13,7 +13,11 @@ from auditor.run.pipeline import Rules
 from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from tests.policy.signed import an_entry, people_text
 
-_LIMIT = {"limit": "walk-budget", "reason": "r", "owner": "Ada Lovelace", "end": "2027-12-31"}
+_LIMIT = {"limit": "walk-budget", "reason": "r", "owner": "Ada Lovelace"} | {
+    "approved_by": "Grace Hopper",
+    "start": "2027-01-01",
+    "end": "2027-12-31",
+}
 
 
 def ruled(*, unsigned: str = "refuse", people: str | None = None, when: str = "2027-03-31T12:00:00+00:00") -> Rules:

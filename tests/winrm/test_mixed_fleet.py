@@ -150,7 +150,8 @@ def test_names_that_are_markup_or_formulas_do_no_harm(audited: Audited) -> None:
 
 
 def test_old_evidence_is_judged_anew_without_a_host(audited: Audited, fleet_folder: Path) -> None:
-    limit = {"limit": "users_logged_off", "reason": "No host is changed", "owner": "it", "end": "2027-12-31"}
+    limit = {"limit": "users_logged_off", "reason": "No host is changed", "owner": "it"}
+    limit |= {"approved_by": "ciso", "start": "2026-06-01", "end": "2027-05-31"}
     stricter = POLICY | {
         "accepted_limits": [limit],
         "networks": {**POLICY["networks"], "filter_outbound": True},
