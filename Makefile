@@ -122,6 +122,7 @@ pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, 
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group fuzz -o constraints-fuzz.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --no-deps --group bench -o constraints-bench.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group oscal -o constraints-oscal.txt
+	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group sigma -o constraints-sigma.txt
 
 # One version for every Python that is supported; no index, host or path of this machine in the file.
 PIN_OPTIONS := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
