@@ -35,6 +35,12 @@ def _plan_options(parser: ArgumentParser) -> None:
     group.add_argument("--severity", action="append", default=[], choices=list(Severity), help="of this severity only")
     group.add_argument("--owner", action="append", default=[], metavar="OWNER", help="of this owner's hosts only")
     group.add_argument("--play", action="append", default=[], choices=list(Play), help="steps of this kind only")
+    group.add_argument(
+        "--x11vnc-password-file",
+        default="",
+        metavar="PATH",
+        help="on the hosts: the file of passwords (`x11vnc -storepasswd`) that a hardened x11vnc asks for",
+    )
 
 
 def _approve_options(parser: ArgumentParser) -> None:

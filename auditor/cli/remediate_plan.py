@@ -16,6 +16,7 @@ from auditor.model.plan import Plan, Play
 from auditor.policy.load import parse_policy
 from auditor.remediate.plan_text import PlanFile, plan_digest
 from auditor.remediate.planning import Basis, Wanted, make_plan
+from auditor.remediate.playbooks import is_plain_path
 from auditor.report.stored_run import stored_run
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
@@ -91,5 +92,16 @@ def _made(options: Namespace, store: Store, run: RunRecord) -> Plan:
         severities=tuple(options.severity),
         owners=tuple(options.owner),
         plays=tuple(Play(play) for play in options.play) or tuple(Play),
+        password_file=_password_file(options.x11vnc_password_file),
     )
     return make_plan(rows.findings, rows.hosts(), wanted, basis)
+
+
+def _password_file(path: str) -> str:
+    """Return a path that a play can be given; UsageError for any other."""
+    if path and not is_plain_path(path):
+        raise UsageError(
+            f"--x11vnc-password-file {path!a}: a whole path is needed, of letters, digits and any of . _ / - and no "
+            "longer than 250"
+        )
+    return path

@@ -40,6 +40,7 @@ from auditor.report.stored_run import stored_run
 from auditor.report.visible import visible
 from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
 from auditor.run.fanout import Course, Stop
+from auditor.run.lasting import lasting_sections
 from auditor.run.readers import Readers
 from auditor.run.remediation import Audited, Orders, Tools, instant
 from auditor.run.rules import RuleFile, RuleFiles, rules_of
@@ -104,8 +105,7 @@ class Setup:
         return self.store.journal.append(self.digest, what, at=instant(), by=operator_name(), host=host, data=data)
 
     def _sections(self, run: str, host: str) -> Mapping[str, str]:
-        found = stored_evidence(self.store, self.store.run(run), host)
-        return {section.id: section.sha256 for section in found.sections}
+        return lasting_sections(read(stored_evidence(self.store, self.store.run(run), host)))
 
     def _audit(self, hosts: Sequence[Host]) -> Audited:
         """Audit hosts as a run of its own, as ``auditor audit`` does."""

@@ -31,6 +31,8 @@ class Wanted:
     """Owners."""
     plays: tuple[Play, ...] = field(default=tuple(Play))
     """What may be done."""
+    password_file: str = ""
+    """File of passwords on hosts that an x11vnc is to ask for."""
 
     def picks(self, finding: Row) -> bool:
         """Tell whether a finding is asked for."""
@@ -97,7 +99,7 @@ def make_plan(findings: Sequence[Row], hosts: Iterable[Row], wanted: Wanted, bas
 
 
 def _of_host(row: Row, findings: Sequence[Row], wanted: Wanted, basis: Basis) -> tuple[list[Step], list[LeftOut]]:
-    scene = Scene(row=row, trusted=basis.trusted)
+    scene = Scene(row=row, trusted=basis.trusted, password_file=wanted.password_file)
     violations = dict(_violations(row))
     excused = {one["product"]: one["exception"] for one in violations.values() if one["exception"] is not None}
     merged: dict[tuple[Play, str], Step] = {}
@@ -117,7 +119,9 @@ def _of_host(row: Row, findings: Sequence[Row], wanted: Wanted, basis: Basis) ->
             continue
         for draft in drafts:
             step = _step(draft, finding, row)
-            key = (draft.play, repr(draft.variables))
+            # What two findings put aside of one product is put aside once: undone twice, the second time would fail.
+            what = finding["product"] if draft.play is Play.QUARANTINE_PROGRAM else draft.variables
+            key = (draft.play, repr(what))
             merged[key] = step if key not in merged else _both(merged[key], step)
     return list(merged.values()), left
 
@@ -174,4 +178,9 @@ def _both(one: Step, other: Step) -> Step:
     """Let one step close what two are for."""
     why = dict(zip((*one.findings, *other.findings), (*one.why, *other.why), strict=True))
     gravest = min(one.severity, other.severity, key=lambda word: _RANKS[Severity(word)])
-    return replace(one, findings=tuple(sorted(why)), why=tuple(why[name] for name in sorted(why)), severity=gravest)
+    variables: Mapping[str, Any] = one.variables
+    if one.play is Play.QUARANTINE_PROGRAM:
+        more: Mapping[str, Any] = other.variables
+        variables = {"files": tuple(sorted({*variables["files"], *more["files"]}))}
+    why_sorted = tuple(why[name] for name in sorted(why))
+    return replace(one, variables=variables, findings=tuple(sorted(why)), why=why_sorted, severity=gravest)

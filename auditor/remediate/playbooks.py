@@ -17,6 +17,7 @@ CAPTURE, GUARD, CONFIRM = "capture", "guard", "confirm"
 CAPSULE = "auditor_capsule"
 """What capturing returns, and what undoing is given."""
 _FOLDER = "playbooks"
+_LONGEST_PATH = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,12 @@ def missing_playbooks(plan: Plan, folder: Path) -> tuple[str, ...]:
     return tuple(sorted(name for name in wanted if not (folder / f"{name}.yml").is_file()))
 
 
+def is_plain_path(path: str) -> bool:
+    """Tell whether a path is one that the play which hardens servers takes: whole, without blanks, not too long."""
+    signs = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-"
+    return path.startswith("/") and 1 < len(path) <= _LONGEST_PATH and not set(path) - set(signs)
+
+
 def is_guarded(step: Step) -> bool:
     """Tell whether a timed revert stands behind a step."""
     return _WAYS[step.play].is_guarded
@@ -103,7 +110,9 @@ def step_id(step: Step) -> str:
 
 def _services(step: Step) -> Mapping[str, Any]:
     variables: Mapping[str, Any] = step.variables
-    return {"units": [str(one["name"]) for one in variables["services"]]}
+    of_sessions = [str(one["name"]) for one in variables["services"] if one["init"] == "systemd_user"]
+    units = [str(one["name"]) for one in variables["services"] if one["init"] != "systemd_user"]
+    return {"units": units, **({"user_units": of_sessions} if of_sessions else {})}
 
 
 def _ports(step: Step) -> Mapping[str, Any]:
@@ -129,7 +138,13 @@ def _copies(step: Step) -> Mapping[str, Any]:
 
 def _servers(step: Step) -> Mapping[str, Any]:
     variables: Mapping[str, Any] = step.variables
-    return {"servers": [variables["product"]]}
+    return {
+        "servers": list(variables["servers"]),
+        "units": list(variables["units"]),
+        "loopback": variables["loopback"],
+        "require_tls": variables["require_tls"],
+        "x11vnc_password_file": variables.get("x11vnc_password_file", ""),
+    }
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 — what a variable may hold

@@ -28,7 +28,7 @@ _SECTIONS: Mapping[Play, tuple[str, ...]] = {
     Play.STOP_SERVICE: ("services", "sockets"),
     Play.BLOCK_INBOUND: ("firewall",),
     Play.BLOCK_OUTBOUND: ("firewall",),
-    Play.HARDEN_VNC: ("remote_config",),
+    Play.HARDEN_VNC: ("remote_config", "services"),
     Play.QUARANTINE_PROGRAM: ("software",),
     Play.REMOVE_PRODUCT: ("software", "services"),
 }
@@ -85,7 +85,7 @@ class Tools:
     note: Callable[[Happened, str | None, Mapping[str, Any]], Event]
     """Write an event into the journal; it is kept when this returns."""
     sections: Callable[[str, str], Mapping[str, str]]
-    """Return the digest of each section that a run keeps of a host."""
+    """Return a digest of what lasts of each section that a run keeps of a host."""
     events: Callable[[], Sequence[Event]]
     """Return the journal so far."""
     say: Callable[[str], None] = field(default=lambda _: None)
@@ -220,7 +220,8 @@ def _ready(host: Host, orders: Orders, tools: Tools, fresh: Audited) -> HostWork
         prove(host.name, orders.plan, fresh, tools)
         return None
     plays = tuple(dict.fromkeys(orders.plan.steps[number].play for number in numbers))
-    derived = make_plan(mine, [row], Wanted(plays=plays), orders.basis)
+    wanted_again = Wanted(plays=plays, password_file=_password_file(orders.plan, numbers))
+    derived = make_plan(mine, [row], wanted_again, orders.basis)
     found = {(one.play, repr(one.variables), one.product): one for one in derived.steps}
     for number in numbers:
         step = orders.plan.steps[number]
@@ -230,6 +231,12 @@ def _ready(host: Host, orders: Orders, tools: Tools, fresh: Audited) -> HostWork
             _skip(host, tools, why + next((f": {one.reason}" for one in derived.left_out), ""))
             return None
     return _work(host, orders, tools, fresh.reading(host.name), numbers, row)
+
+
+def _password_file(plan: Plan, numbers: Sequence[int]) -> str:
+    """Return the file of passwords that the plan gives to servers of a host: no evidence tells it."""
+    named = [plan.steps[number].variables.get("x11vnc_password_file", "") for number in numbers]
+    return next((str(one) for one in named if one), "")
 
 
 def _skip(host: Host, tools: Tools, why: str) -> None:

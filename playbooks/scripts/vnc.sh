@@ -1,6 +1,6 @@
 # Harden servers of VNC and RDP: loopback only, nobody without a password, TLS; and bring their saved settings back.
 #
-# Usage: capture|harden|restore|dry-harden|dry-restore [server=tigervnc|x11vnc|xrdp ...] [unit=NAME ...] [loopback=yes|no]
+# Usage: capture|harden|restore|dry-harden|dry-restore [server=tigervnc|tightvnc|x11vnc|xrdp ...] [unit=NAME ...] [loopback=yes|no]
 # [tls=yes|no] [password-file=/path]. Restore takes the captured state on standard input. The units are those of the
 # servers: they are restarted when their settings changed and they run, which ends the sessions in them.
 # shellcheck shell=sh disable=SC2046,SC2086
@@ -99,27 +99,60 @@ x11vnc_command() {
         }'
 }
 
+# Print the command by which a unit starts a server, and nothing where it starts another program. What cannot be changed
+# word by word is refused.
+plain_command() {
+    plain=$(unit_command "$1")
+    case $plain in
+        *$2*) ;;
+        *) return 0 ;;
+    esac
+    [ "$(printf '%s\n' "$plain" | wc -l)" = 1 ] || refuse "$1 runs several commands: change it by hand"
+    case $plain in
+        *sh\ -c* | *\"* | *\'*) refuse "$1 starts its server through a shell or with quotes: change it by hand" ;;
+    esac
+    printf '%s\n' "$plain"
+}
+
+# Have a unit run another command.
+settle_command() {
+    settle_if_other "$(drop_in "$1")" "[Service]
+ExecStart=
+ExecStart=$2
+x"
+}
+
 harden_x11vnc() {
     found=no
     for unit in $UNITS; do
-        command=$(unit_command "$unit")
-        case $command in
-            *x11vnc*) found=yes ;;
-            *) continue ;;
-        esac
-        [ "$(printf '%s\n' "$command" | wc -l)" = 1 ] || refuse "$unit runs several commands: change it by hand"
-        case $command in
-            *sh\ -c* | *\"* | *\'*) refuse "$unit starts x11vnc through a shell or with quotes: change it by hand" ;;
-        esac
+        command=$(plain_command "$unit" x11vnc)
+        [ -n "$command" ] || continue
+        found=yes
         command=$(x11vnc_command "$command") ||
             refuse "$unit asks for no password, and no file with one was named (x11vnc_password_file)"
         [ -z "$PASSWORD_FILE" ] || [ -s "$PASSWORD_FILE" ] || refuse "$PASSWORD_FILE is not there or empty"
-        settle_if_other "$(drop_in "$unit")" "[Service]
-ExecStart=
-ExecStart=$command
-x"
+        settle_command "$unit" "$command"
     done
     [ "$found" = yes ] || refuse 'none of the units starts x11vnc: name the one that does'
+}
+
+# ---- TightVNC: no TLS, and no settings for all accounts that bind it, so its unit does
+
+harden_tightvnc() {
+    [ "$LOOPBACK" = yes ] && [ "$TLS" = no ] || refuse 'TightVNC knows no TLS: it can be bound to loopback, and no more'
+    found=no
+    for unit in $UNITS; do
+        command=$(plain_command "$unit" vnc)
+        case $command in
+            # The wrapper names a file of passwords itself.
+            *vncserver\ * | *Xtightvnc*\ -rfbauth\ *) found=yes ;;
+            *Xtightvnc*) refuse "$unit asks for no password (-rfbauth): change it by hand" ;;
+            *) continue ;;
+        esac
+        command=$(printf '%s\n' "$command" | awk '{ for (i = 1; i <= NF; i++) if ($i != "-localhost") printf "%s ", $i; print "-localhost" }')
+        settle_command "$unit" "$command"
+    done
+    [ "$found" = yes ] || refuse 'none of the units starts TightVNC: name the one that does'
 }
 
 # ---- xrdp
@@ -216,7 +249,7 @@ capture() {
         member_state "$(xrdp_account)" ssl-cert
     fi
     for unit in $UNITS; do
-        if wants x11vnc; then
+        if wants x11vnc || wants tightvnc; then
             file_state "$(drop_in "$unit")"
         fi
         unit_state system "$unit"

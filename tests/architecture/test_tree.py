@@ -31,7 +31,7 @@ _OF_AN_INDEX = tuple(
         ("registry-1", "docker", "io"),
     )
 )
-_PINNED = [f"constraints{use}.txt" for use in ("", "-test", "-fuzz", "-bench", "-oscal")]
+_PINNED = [f"constraints{use}.txt" for use in ("", "-test", "-fuzz", "-bench", "-oscal", "-lint")]
 _OPTIONS = tuple("--" + name for name in ("index-url", "extra-index-url", "find-links", "trusted-host"))
 
 
@@ -79,6 +79,7 @@ def test_all_that_is_declared_is_pinned(root: Path) -> None:
     assert _names(groups["fuzz"]) <= set(_pins(root, "constraints-fuzz.txt"))
     assert _names(groups["bench"]) <= set(_pins(root, "constraints-bench.txt"))
     assert _names(groups["oscal"]) <= set(_pins(root, "constraints-oscal.txt"))
+    assert _names(groups["lint"]) <= set(_pins(root, "constraints-lint.txt"))
 
 
 def test_tests_run_with_the_versions_that_users_get(root: Path) -> None:

@@ -3,16 +3,13 @@
 The host, its packages and its packet filter are those of ``tests/playbooks/lab``.
 """
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,108 +17,10 @@ from auditor.cli.main import main
 from auditor.remediate.plan_text import read_plan
 from auditor.remediate.standing import standing
 from auditor.store.store import Store
-from auditor.trust.signing import make_private
-
-hosts = pytest.importorskip("tests.playbooks.lab.hosts", reason="the hosts of the playbooks are not in this tree")
+from tests.remediate.desks import VNC, Desk
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.change]
-NUMBER = 7
 CANARY = "cAnArY-91c4"
-VNC = "/usr/bin/x11vnc -display none -rawfb map:/var/lib/x11vnc.raw@64x64x8 -nopw -forever -rfbport 5900"
-UNIT = "[Unit]\nDescription=Screen of the desk\n[Service]\nExecStart={}\n[Install]\nWantedBy=multi-user.target\n"
-
-
-@pytest.fixture(scope="module")
-def tree() -> Iterator[None]:
-    """Have the tree of the hosts, and keep others who want it out meanwhile."""
-    reason = hosts.why_not()
-    if reason:
-        pytest.skip(reason)
-    hosts.HOME.mkdir(parents=True, exist_ok=True)
-    with (hosts.HOME / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        hosts.need_tree()
-        yield
-
-
-class Desk:
-    """A host with x11vnc as a service, and an operator's folder with what is needed to mend it."""
-
-    def __init__(self, folder: Path) -> None:
-        """Boot it, and write inventory, people and keys."""
-        self.folder = folder
-        self.host = hosts.Host(NUMBER)
-        self.serve(VNC)
-        self.host.run("nft add table inet site; nft add chain inet site in '{ type filter hook input priority 0; }'")
-        self.host.run("nft add rule inet site in tcp dport 9 drop comment '\"of the site\"'")
-        key, data = make_private(None)
-        (folder / "grace").write_bytes(data)
-        (folder / "people.yml").write_text(
-            f"people:\n  - name: Grace Hopper\n    roles: [security]\n    keys:\n      - key: {key.public.line}\n"
-        )
-        (folder / "none.yml").write_text("exceptions: []\n")
-        self.reached_by(22)
-
-    def serve(self, command: str) -> None:
-        """Run a VNC server as a service."""
-        self.host.run(
-            "head -c 4096 /dev/zero >/var/lib/x11vnc.raw; cat >/etc/systemd/system/x11vnc.service <<'EOF'\n"
-            f"{UNIT.format(command)}EOF\nsystemctl daemon-reload; systemctl enable -q x11vnc; systemctl restart x11vnc"
-        )
-        self.host.wait_for("ss -ltnp | grep x11vnc | grep -q ':5900 '")
-
-    def reached_by(self, port: int, login: str = "") -> None:
-        """Say in the inventory how it is reached."""
-        found = subprocess.run(
-            ["ssh-keyscan", "-t", "ed25519", "-p", str(port), self.host.address],
-            capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        (self.folder / "known_hosts").write_text(found)
-        login = login or f"  user: root\n  private_key: {hosts.HOME / 'key'}\n"
-        (self.folder / "hosts.yml").write_text(
-            f"- host: desk\n  address: {self.host.address}\n  port: {port}\n{login}"
-            f"  ansible_ssh_common_args: -o UserKnownHostsFile={self.folder / 'known_hosts'}\n"
-        )
-
-    def rules(self) -> list[str]:
-        """Return the options that name what hosts are judged by."""
-        return ["--people", "people.yml", "--exceptions", "none.yml"]
-
-    def audit(self) -> None:
-        """Audit it."""
-        assert main(["audit", "-i", "hosts.yml", *self.rules(), "-o", "out", "--format", "json", "-q"]) in (1, 3)
-
-    def plan(self, *more: str) -> None:
-        """Plan, and have the plan approved."""
-        assert main(["remediate", "plan", *more, "-q"]) == 0
-        words = ["remediate", "approve", "plan.yml", "--people", "people.yml", "--as", "Grace Hopper"]
-        assert main([*words, "--key", "grace", "-q"]) == 0
-
-    def words(self, action: str, *more: str) -> list[str]:
-        """Return the words that apply the plan or roll it back."""
-        return ["remediate", action, "plan.yml", "-i", "hosts.yml", *self.rules(), *more]
-
-    def status(self, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-        """Return where it stands."""
-        capsys.readouterr()
-        assert main(["remediate", "status", "plan.yml", "--format", "json", "-q"]) == 0
-        (row,) = json.loads(capsys.readouterr().out)
-        assert isinstance(row, dict)
-        return row
-
-
-@pytest.fixture
-def desk(tree: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:  # noqa: ARG001 — it has to be there
-    """Bring the host up, and leave nothing of it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AUDITOR_STORE", str(tmp_path / "store.sqlite"))
-    # Whoever signs is another account than the one that plans.
-    monkeypatch.setattr("auditor.cli.remediate_approve.operator_name", lambda: "grace")
-    up = Desk(tmp_path)
-    try:
-        yield up
-    finally:
-        up.host.stop()
 
 
 def test_what_is_found_is_closed_by_evidence_and_comes_back_by_rollback(
@@ -133,9 +32,7 @@ def test_what_is_found_is_closed_by_evidence_and_comes_back_by_rollback(
     desk.host.run("systemctl enable -q --now xrdp")
     desk.host.wait_for("ss -ltn | grep -q ':3389 '")
     desk.audit()
-    desk.plan("--product", "xrdp")
-    plays = {str(step.play) for step in read_plan(Path("plan.yml").read_text(), Path("plan.yml")).plan.steps}
-    assert plays == {"stop_service", "block_inbound", "remove_product"}
+    assert set(desk.plan("--product", "xrdp")) == {"stop_service", "block_inbound", "remove_product"}
     before = desk.host.run(looks)
     assert desk.host.reaches(3389)
     assert main(desk.words("apply", "--check")) == 0

@@ -197,3 +197,126 @@ def test_a_closed_finding_is_none_to_plan_for() -> None:
     closed = [finding | {"state": "closed"} for finding in findings(host)]
     plan = make_plan(closed, [host], Wanted(), BASIS)
     assert (plan.steps, plan.left_out) == ((), ())
+
+
+# ---- what starts by itself, copies of users' own, and servers to harden
+
+
+AT_BOOT = ("remote_access_at_boot", violation("4", "product:anydesk"))
+COPY = ("per_user_copy", violation("5", "copy:anydesk:/home/tom"))
+
+
+def a_service(name: str, manager: str = "systemd", start: str = "automatic", *, running: bool = True) -> Row:
+    return {"manager": manager, "name": name, "start": start, "running": running}
+
+
+def a_listener(product: str, port: int, approval: str | None = None) -> Row:
+    return {
+        "product": product, "protocol": "tcp", "port": port, "approval": approval, "objection": None,
+        "namespace": None, "published": [],
+    }  # fmt: skip
+
+
+def test_what_starts_by_itself_is_stopped_and_nothing_is_removed() -> None:
+    held = {"packages": [PACKAGE], "services": [UNIT, a_service("any.service", "systemd_user", running=False)]}
+    (step,) = planned(a_host(AT_BOOT, held=held)).steps
+    assert (step.play, step.is_reversible) == (Play.STOP_SERVICE, True)
+    assert step.variables == {
+        "services": (
+            {"name": "any.service", "init": "systemd_user"},
+            {"name": "anydesk.service", "init": "systemd"},
+        )
+    }
+
+
+def test_one_stop_serves_both_who_disables_and_who_removes() -> None:
+    plan = planned(a_host(AT_BOOT, UNAPPROVED, held={"packages": [PACKAGE], "services": [UNIT]}))
+    assert [(step.play, step.findings) for step in plan.steps] == [
+        (Play.STOP_SERVICE, ("1" * 64, "4" * 64)),
+        (Play.REMOVE_PRODUCT, ("1" * 64,)),
+    ]
+
+
+@pytest.mark.parametrize("manager", ["cron", "autostart", "xinetd", "rc_local"])
+def test_what_no_playbook_takes_out_is_left_to_hands_as_a_whole(manager: str) -> None:
+    plan = planned(a_host(AT_BOOT, held={"services": [UNIT, a_service("any", manager)]}))
+    assert plan.steps == ()
+    assert f"'any' ({manager}) starts it as well" in plan.left_out[0].reason
+
+
+def test_copies_of_one_place_are_put_aside_and_others_are_not() -> None:
+    files = ["/home/tom/AnyDesk", "/home/tommy/AnyDesk", "/opt/AnyDesk"]
+    (step,) = planned(a_host(COPY, held={"files": files})).steps
+    assert (step.play, step.variables) == (Play.QUARANTINE_PROGRAM, {"files": ("/home/tom/AnyDesk",)})
+
+
+def test_a_copy_that_two_findings_are_about_is_put_aside_once() -> None:
+    files = ["/home/tom/AnyDesk", "/opt/AnyDesk"]
+    (step,) = planned(a_host(COPY, UNAPPROVED, held={"files": files})).steps
+    assert step.variables == {"files": tuple(files)}
+    assert step.findings == ("1" * 64, "5" * 64)
+
+
+@pytest.mark.parametrize("place", ["user tom", "a user"])
+def test_what_an_account_installed_with_its_own_manager_is_left_to_hands(place: str) -> None:
+    plan = planned(a_host(("per_user_copy", violation("5", f"copy:anydesk:{place}")), held={"files": ["/x/AnyDesk"]}))
+    assert plan.steps == ()
+    assert "installed for one account" in plan.left_out[0].reason
+
+
+def a_server(product: str, *units: Row, subject: str = "listener:tcp/5901", approval: str | None = None) -> Row:
+    """Give a host whose server of VNC or RDP lets in whom it should not."""
+    return a_host(
+        ("server_security", violation("6", subject, product)),
+        sightings=[{"product": product, "holdings": HELD | {"services": list(units)}}],
+        listeners=[a_listener(product, 5901, approval)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("product", "unit", "variables"),
+    [
+        ("tigervnc", "tigervncserver@:1.service", {"loopback": True, "require_tls": True}),
+        ("tightvnc", "tight.service", {"loopback": True, "require_tls": False}),
+        ("xrdp", "xrdp.service", {"loopback": True, "require_tls": True}),
+        ("x11vnc", "x.service", {"loopback": True, "require_tls": True, "x11vnc_password_file": "/etc/pass"}),
+    ],
+)
+def test_a_server_is_hardened_through_the_units_that_run_it(product: str, unit: str, variables: Row) -> None:
+    (step,) = planned(a_server(product, a_service(unit)), Wanted(password_file="/etc/pass")).steps
+    assert (step.play, step.is_reversible) == (Play.HARDEN_VNC, True)
+    assert step.variables == {"servers": (product,), "units": (unit,), **variables}
+
+
+@pytest.mark.parametrize(("product", "bound"), [("tigervnc", False), ("xrdp", False), ("tightvnc", True)])
+def test_an_approved_server_goes_on_to_be_reached_where_it_can_encrypt(product: str, bound: bool) -> None:
+    (step,) = planned(a_server(product, a_service("vncserver@:1.service"), approval="A-1")).steps
+    assert step.variables["loopback"] is bound
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        pytest.param(a_server("x11vnc", a_service("x.service")), "--x11vnc-password-file", id="no file of passwords"),
+        pytest.param(a_server("tigervnc"), "no unit of systemd is known", id="started by hand"),
+        pytest.param(a_server("tigervnc", a_service("desk.service")), "past the settings", id="unit written by hand"),
+        pytest.param(a_server("xrdp", a_service("xrdp", "sysv")), "no unit of systemd is known", id="no systemd"),
+        pytest.param(a_server("wayvnc", a_service("w.service")), "no playbook hardens", id="another server"),
+        pytest.param(a_server("xrdp", a_service("x'y.service")), "no playbook is given", id="hostile name"),
+    ],
+)
+def test_a_server_that_no_play_can_harden_is_left_to_hands(host: Row, why: str) -> None:
+    plan = planned(host)
+    assert plan.steps == ()
+    assert why in plan.left_out[0].reason
+
+
+def test_settings_for_all_accounts_are_hardened_with_the_server_that_reads_them() -> None:
+    setting = violation("7", "setting:xrdp:/etc/xrdp/xrdp.ini:security_layer", "xrdp")
+    host = a_server("xrdp", a_service("xrdp.service"))
+    host["verdicts"].append({"control": "product_settings", "verdict": "fail", "violations": [setting]})
+    (step,) = planned(host).steps
+    assert step.findings == ("6" * 64, "7" * 64)
+    setting = violation("7", "setting:tigervnc:/home/u/.vnc/config:securitytypes", "tigervnc")
+    plan = planned(a_host(("product_settings", setting)))
+    assert "no playbook changes this setting" in plan.left_out[0].reason

@@ -1,6 +1,5 @@
 """Fixtures: hosts with a real systemd, each new for the test that asks for it."""
 
-import fcntl
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,22 +12,18 @@ Run = Callable[..., Played]
 
 
 @pytest.fixture(scope="session")
-def tree() -> Iterator[None]:
-    """Have the tree of the hosts, and keep others who want it out until the session ends."""
+def tree() -> None:
+    """Have the tree of the hosts, or say why there can be none."""
     reason = hosts.why_not()
     if reason:
         pytest.skip(reason)
-    hosts.HOME.mkdir(parents=True, exist_ok=True)
-    with (hosts.HOME / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        hosts.need_tree()
-        yield
+    hosts.hold_tree()
 
 
 @pytest.fixture
 def host(tree: None) -> Iterator[Host]:  # noqa: ARG001 - it has to be there
     """Bring a new host up, and leave nothing of it."""
-    up = Host(1)
+    up = Host(hosts.FIRST)
     try:
         yield up
     finally:

@@ -1,5 +1,6 @@
 """Hosts with a real systemd to run playbooks on: a tree, and for each a layer in memory that outlives a reboot."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -8,10 +9,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 HOME = Path(os.environ.get("AUDITOR_PLAYBOOKS_LAB", "/var/tmp/auditor-playbooks"))  # noqa: S108 - root's, and large
 TREE = HOME / "tree"
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Which of the workers of a session that run side by side this process is: each has hosts of its own."""
+FIRST = 1 + 40 * WORKER
+"""Number of the first of them."""
 _TOOLS = ("debootstrap", "ip", "nsenter", "ssh", "ssh-keygen", "systemd-nspawn")
 
 
@@ -21,6 +28,21 @@ def why_not() -> str:
         return "hosts for playbooks need root"
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     return f"hosts for playbooks need {', '.join(missing)} (tests/lab/debian-packages.txt)" if missing else ""
+
+
+@cache
+def hold_tree() -> IO[str]:
+    """Have the tree, and keep other sessions from hosts of the same numbers until this process ends.
+
+    Once for the process, whichever tests ask for it: a second lock on the file would wait for the first one for ever.
+    """
+    HOME.mkdir(parents=True, exist_ok=True)
+    lock = (HOME / f"lock{WORKER}").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with (HOME / "lock").open("w") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)
+        need_tree()
+    return lock
 
 
 def need_tree() -> None:
@@ -97,6 +119,10 @@ class Host:
     def address_for_strangers(self, family: int = 4) -> str:
         """Return the address that ``reaches`` connects to, from a namespace of its own."""
         return f"10.79.{self.number}.2" if family == 4 else f"fd79:{self.number}::2"
+
+    def network_of_strangers(self, family: int = 4) -> str:
+        """Return the network that strangers come from: they have its first address."""
+        return f"10.79.{self.number}.0/24" if family == 4 else f"fd79:{self.number}::/64"
 
     def run(self, script: str, *, check: bool = True) -> str:
         """Run a shell script inside, without SSH, and return what it printed."""

@@ -60,7 +60,7 @@ def _open(host: Host) -> None:
 
 def _ways(host: Host) -> dict[str, bool]:
     """Return which ports at the outside the host reaches."""
-    places = {"ip4": "10.79.1.1", "ip6": "fd79:1::1"}
+    places = {"ip4": f"10.79.{host.number}.1", "ip6": f"fd79:{host.number}::1"}
     return {
         f"{port} {family}": host.run(f"nc -z -w 1 {place} {port} && echo yes || :") == "yes\n"
         for port in (7070, 7071)
@@ -86,7 +86,7 @@ def test_ports_close_and_open_again(host: Host, run: Run, backend: str, prepare:
     assert _doors(host) == _ALL
 
     # The same with a network that is let in, which is not opened where it was closed.
-    asked["networks"] = ["10.79.1.0/24", "10.99.0.0/16"]
+    asked["networks"] = [host.network_of_strangers(), "10.99.0.0/16"]
     before = capture(run, "inbound", asked)
     run("block_inbound", asked)
     assert _doors(host) == _NOT_IP6
@@ -103,7 +103,8 @@ def test_ports_close_and_open_again(host: Host, run: Run, backend: str, prepare:
 @pytest.mark.parametrize(("backend", "prepare"), [case for case in _BACKENDS if case.id in _OUTBOUND])
 def test_the_way_out_closes_and_opens_again(host: Host, run: Run, backend: str, prepare: str) -> None:
     host.run(prepare)
-    asked: dict[str, object] = {"rule_id": "out1", "ports": ["7070/tcp"], "networks": ["10.79.1.0/24", "fd79:1::/64"]}
+    strangers = [host.network_of_strangers(family) for family in (4, 6)]
+    asked: dict[str, object] = {"rule_id": "out1", "ports": ["7070/tcp"], "networks": strangers}
     with host.listeners_outside(7070, 7071):
         assert _ways(host) == dict.fromkeys(_ways(host), True)
         capsule = there(run, "block_outbound", "outbound", asked, lambda: _ways(host))

@@ -18,14 +18,14 @@ inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONT
 # What the tests remove and put back comes from an archive of its own inside the tree: hosts have no way out.
 # iptables-persistent and ufw do not go together: a test that wants the former installs it.
 inside sh -ec '
-mkdir -p /srv/archive && cd /srv/archive && chmod 777 . && apt-get download -qq xrdp x11vnc tigervnc-standalone-server vino \
+mkdir -p /srv/archive && cd /srv/archive && chmod 777 . && apt-get download -qq xrdp x11vnc tigervnc-standalone-server tightvncserver vino \
     iptables-persistent netfilter-persistent openrc libeinfo1 librc1
 for deb in *.deb; do
     dpkg-deb -f "$deb"
     printf "Filename: ./%s\nSize: %s\nSHA256: %s\n\n" "$deb" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -d" " -f1)"
 done >Packages
-apt-get install -y -qq --no-install-recommends xrdp x11vnc tigervnc-standalone-server tigervnc-tools vino \
-    nftables iptables ufw firewalld at ssl-cert rpm dnf createrepo-c pacman-package-manager zstd
+apt-get install -y -qq --no-install-recommends xrdp x11vnc tigervnc-standalone-server tigervnc-tools tightvncserver xfonts-base vino \
+    sudo nftables iptables ufw firewalld at ssl-cert rpm dnf createrepo-c pacman-package-manager zstd
 # One package of rpm, in two versions so that the one that was there has to be found again, in an archive of its own.
 mkdir -p /srv/rpm /root/build
 for version in 1.0 2.0; do
