@@ -11,7 +11,7 @@ from auditor.model.verdict import Severity, Verdict
 from auditor.remediate.remedies import Draft, Scene, remedy_for
 
 Row = Mapping[str, Any]
-_AGAINST_A_PRODUCT = (Play.STOP_SERVICE, Play.QUARANTINE_PROGRAM, Play.REMOVE_PRODUCT)
+_AGAINST_A_PRODUCT = (Play.STOP_SERVICE, Play.HARDEN_VNC, Play.QUARANTINE_PROGRAM, Play.REMOVE_PRODUCT)
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 

@@ -73,6 +73,8 @@ def test_a_plan_that_is_there_is_not_written_over(judged: Path, capsys: pytest.C
     ("words", "said"),
     [
         (["--host", "web-33"], "no host 'web-33'"),
+        (["--x11vnc-password-file", "etc/x11vnc.pass"], "a whole path is needed"),
+        (["--x11vnc-password-file", "/etc/{{ x }}"], "a whole path is needed"),
         (["--control", "unapproved_products"], "unapproved_product"),
         (["--product", "x11vncc"], "x11vnc"),
         (["--host", "web-1"], "no finding that is asked for"),

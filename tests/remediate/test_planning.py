@@ -283,7 +283,8 @@ def a_server(product: str, *units: Row, subject: str = "listener:tcp/5901", appr
     ],
 )
 def test_a_server_is_hardened_through_the_units_that_run_it(product: str, unit: str, variables: Row) -> None:
-    (step,) = planned(a_server(product, a_service(unit)), Wanted(password_file="/etc/pass")).steps
+    units = (a_service(unit), a_service("vncserver@.service"), a_service("vnc.socket", running=False))
+    (step,) = planned(a_server(product, *units), Wanted(password_file="/etc/pass")).steps
     assert (step.play, step.is_reversible) == (Play.HARDEN_VNC, True)
     assert step.variables == {"servers": (product,), "units": (unit,), **variables}
 
@@ -320,3 +321,14 @@ def test_settings_for_all_accounts_are_hardened_with_the_server_that_reads_them(
     setting = violation("7", "setting:tigervnc:/home/u/.vnc/config:securitytypes", "tigervnc")
     plan = planned(a_host(("product_settings", setting)))
     assert "no playbook changes this setting" in plan.left_out[0].reason
+
+
+def test_an_excepted_server_is_not_hardened_either() -> None:
+    host = a_server("xrdp", a_service("xrdp.service"))
+    excepted = violation("1", "product:xrdp", "xrdp", exception="EX-1")
+    host["verdicts"].append({"control": "unapproved_product", "verdict": "excepted", "violations": [excepted]})
+    plan = planned(host)
+    assert plan.steps == ()
+    assert {left.control: left.reason for left in plan.left_out}["server_security"] == (
+        "the product is excepted here by EX-1: what was accepted is not changed"
+    )
