@@ -240,7 +240,7 @@ def _harden(scene: Scene, violation: Row) -> tuple[Draft, ...] | str:
             for service in one["services"]
             if service["manager"] == ServiceManager.SYSTEMD
             and str(service["name"]).endswith(".service")
-        and "@." not in service["name"]  # a template, which does not run
+            and "@." not in service["name"]  # a template, which does not run
             and (service["running"] or service["start"] == StartMode.AUTOMATIC)
         }
     )

@@ -92,6 +92,8 @@ class Tools:
     """Say how it goes on."""
     wait: Callable[[float], None] = time.sleep
     """Wait some seconds."""
+    clock: Callable[[], float] = time.monotonic
+    """Tell seconds that have passed."""
     is_stopped: Callable[[], bool] = field(default=lambda: False)
     """Tell whether somebody has asked to end."""
 
@@ -255,6 +257,7 @@ def _work(
         note=tools.note,
         say=tools.say,
         wait=tools.wait,
+        clock=tools.clock,
         reading=reading,
         row=row,
         is_check=orders.is_check,

@@ -1,7 +1,7 @@
 """One host's steps: asked in check mode, captured, guarded, done, confirmed over a new connection; and undone."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.model.host import Host
@@ -23,6 +23,8 @@ from auditor.run.lockout import lockout
 
 _GRACE = 15
 """Seconds that the timed revert may take once its time has come."""
+_MARGIN = 5
+"""Seconds before that by which a play has to have ended: what it did later, nothing would put back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class HostWork:
     """Says how it goes on."""
     wait: Callable[[float], None]
     """Waits for it."""
+    clock: Callable[[], float]
+    """Tells seconds that have passed."""
     reading: Reading | None = None
     """Its evidence of now."""
     row: Mapping[str, Any] | None = None
@@ -132,11 +136,18 @@ def _take(work: HostWork, number: int, step: Step, capsule: Mapping[str, Any], *
     guarded = is_guarded(step)
     # Before the guard: it is a change of its own, and its timer may fire whatever becomes of us.
     work.tell(Happened.CHANGING, number, guarded=guarded)
+    task = do_task(step)
     if guarded:
+        began = work.clock()
         guard = work.play(work.host, guard_task(step, work.guard_seconds))
         if not guard.is_done:
             return _put_back(work, number, capsule, f"the timed revert cannot be set: {guard.said}")
-    done = work.play(work.host, do_task(step))
+        left = int(work.guard_seconds - _MARGIN - (work.clock() - began))
+        if left < _MARGIN:
+            why = "the timed revert would come before the change is made: give it more time with --guard-seconds"
+            return _put_back(work, number, capsule, why)
+        task = replace(task, seconds=min(task.seconds, left))
+    done = work.play(work.host, task)
     if not done.is_done:
         return _put_back(work, number, capsule, f"{step.play} failed: {done.said}")
     work.tell(Happened.CHANGED, number, changed=done.changed, guarded=guarded, last=is_last)

@@ -97,9 +97,9 @@ def test_no_secret_is_seen_while_a_plan_is_applied_and_undone_nor_afterwards(
         words = ["audit", *ours, *desk.rules(), "-o", "out", "--format", "json", "-q"]
         assert main(words) in (1, 3)
         assert set(desk.plan("--control", "exposed_listener")) == {"block_inbound"}
-        assert main(["remediate", "apply", "plan.yml", *ours, *desk.rules(), "-q"]) == 0
+        assert main([*desk.words("apply", "-q"), *ours]) == 0
         assert not desk.host.reaches(5900)
-        assert main(["remediate", "rollback", "plan.yml", *ours, *desk.rules(), "-q"]) == 0
+        assert main([*desk.words("rollback", "-q"), *ours]) == 0
         assert desk.host.reaches(5900)
     looked, *seen = report.read_text().splitlines()
     programs = {line.removeprefix("program ") for line in seen if line.startswith("program ")}

@@ -1,6 +1,6 @@
 """Hosts are changed in batches, only while the plan still fits them, and nothing but new evidence closes a finding."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -144,6 +144,38 @@ def test_a_change_that_the_timer_did_not_put_back_is_to_be_mended(fleet: Fleet) 
     hosts = apply(fleet.orders(max_failures=1.0), fleet.tools())
     assert hosts["a1"].stands is Stands.BEGUN
     assert "it is not as it was" in hosts["a1"].why
+
+
+@pytest.mark.parametrize(("took", "seconds"), [(0, 25), (12, 13), (20, 5)])
+def test_a_play_has_to_end_before_the_timer_comes(took: int, seconds: int) -> None:
+    fleet = Fleet(["a1"])
+    asked, clock = _slow_guard(fleet, took)
+    hosts = apply(fleet.orders(guard_seconds=30), replace(fleet.tools(), clock=clock))
+    assert hosts["a1"].stands is Stands.CLOSED
+    assert asked == [seconds]
+
+
+def test_nothing_is_changed_where_the_timer_would_come_first() -> None:
+    fleet = Fleet(["a1"])
+    asked, clock = _slow_guard(fleet, 21)
+    hosts = apply(fleet.orders(guard_seconds=30), replace(fleet.tools(), clock=clock))
+    assert hosts["a1"].stands is Stands.REVERTED
+    assert "give it more time with --guard-seconds" in hosts["a1"].why
+    assert asked == []
+
+
+def _slow_guard(fleet: Fleet, took: int) -> tuple[list[int], Callable[[], float]]:
+    """Let the timer take so long to set; give how long the plays after it may take, and the clock."""
+    now, asked = [0.0], []
+
+    def note(_host: str, task: Task) -> None:
+        if task.playbook == "guard":
+            now[0] += took
+        if task.playbook == "stop_service" and not task.is_check:
+            asked.append(task.seconds)
+
+    fleet.before_play = note
+    return asked, lambda: now[0]
 
 
 def test_too_many_failures_stop_the_rest(fleet: Fleet) -> None:

@@ -98,7 +98,7 @@ class Host:
                 stderr=log,
             )
         self._leader = _leader(self._process)
-        self.wait_for("systemctl is-system-running | grep -Eq '^(running|degraded)$'", seconds=60)
+        self.wait_for("systemctl is-system-running | grep -Eq '^(running|degraded)$'", seconds=300)
         self.wait_for("ss -ltn | grep -q ':22 '")
 
     @property
@@ -166,7 +166,7 @@ class Host:
             server.kill()
             server.communicate()
 
-    def wait_for(self, script: str, seconds: float = 20) -> None:
+    def wait_for(self, script: str, seconds: float = 120) -> None:
         """Wait until a script succeeds inside."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -200,7 +200,7 @@ class Host:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(30)
+        process.wait(90)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -253,7 +253,7 @@ def _make_network(number: int) -> None:
 
 def _leader(process: subprocess.Popen[bytes]) -> int:
     """Return the first process of a host: nspawn has others for a moment before, which are no init."""
-    for _ in range(200):
+    for _ in range(1200):
         listed = ["pgrep", "-P", str(process.pid), "-x", "systemd"]
         found = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
         if found.split():
