@@ -3,7 +3,8 @@
 import gc
 import getpass
 import os
-from argparse import ArgumentParser, Namespace
+import socket
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,11 +32,13 @@ from auditor.model.host import Host, Scope
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
+from auditor.report.visible import visible
 from auditor.run.audit import Sealed, close_run, exit_code, new_run
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
 from auditor.run.rules import RuleFile, RuleFiles, rules_of
+from auditor.run.scheduled import BUSY, read_mark
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -65,6 +68,8 @@ def _options(parser: ArgumentParser) -> None:
         "--deadline", type=float, default=60.0, metavar="S", help="seconds a host may take (default: 60)"
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    # For `auditor schedule run` alone: which schedule is this for, and when was it due.
+    parser.add_argument("--scheduled", help=SUPPRESS)
     parser.set_defaults(can_resume=True)
     add_population_option(parser)
     add_store_option(parser)
@@ -98,17 +103,48 @@ def _run(options: Namespace) -> int:
         check_writable(folder)
         # Readers are forked before the first thread is started; the store's connections stay with us.
         readers = Readers(os.cpu_count() or 1, prepared.rules)
-        with closing(readers):
+        lock = f"audit:{prepared.scope.sha256}"
+        with closing(readers), store.locks.held(lock, _who()) as is_ours:
+            if not is_ours:
+                return _busy(options, store.locks.holder(lock))
             if run is None:
+                if _is_done_already(store, options):
+                    return BUSY
                 run = new_run(
                     store,
                     prepared.scope,
                     prepared.rules,
                     prepared.sealed,
                     operator=operator_name(),
-                    options=kept_options(options),
+                    options=kept_options(options) | _scheduled(options),
                 )
             return _audit(options, store, run, prepared, readers)
+
+
+def _who() -> str:
+    """Return what others read of whoever audits."""
+    return f"{operator_name()} on {socket.gethostname()}, process {os.getpid()}, since {datetime.now(UTC):%F %T} UTC"
+
+
+def _busy(options: Namespace, holder: str) -> int:
+    """Refuse to audit hosts that somebody audits at this moment; a service waits for its turn."""
+    by = f" ({visible(holder)})" if holder else ""
+    said = f"an audit of the same hosts is under way{by}: let it end first"
+    if options.scheduled is None:
+        raise UsageError(said)
+    say(options, said)
+    return BUSY
+
+
+def _scheduled(options: Namespace) -> dict[str, object]:
+    """Return what a run keeps of the schedule that it is for."""
+    return {} if options.scheduled is None else {"schedule": read_mark(options.scheduled)}
+
+
+def _is_done_already(store: Store, options: Namespace) -> bool:
+    """Tell whether another process has begun this one while we came to it: the service looks again, and goes on."""
+    mark = _scheduled(options).get("schedule")
+    return mark is not None and any(run.options.get("schedule") == mark for run in store.runs())
 
 
 def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared, readers: Readers) -> int:

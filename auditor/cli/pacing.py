@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from auditor.errors import UsageError
@@ -65,13 +65,19 @@ def window_length(options: Namespace) -> int | None:
     text: str | None = options.window
     if text is None:
         return None
+    return length_of(text, "--window", timedelta(seconds=_LONGEST_WINDOW))
+
+
+def length_of(text: str, option: str, longest: timedelta, *, least: int = 1) -> int:
+    """Return the seconds of a duration such as 90m; UsageError names the option that it was given for."""
     number, unit = text[:-1], text[-1:]
-    wanted = "a whole number and s, m, h or d are wanted, such as 90m, 8h or 2d"
     if unit not in _UNITS or not (number.isascii() and number.isdigit()) or len(number) > len(str(_LONGEST_WINDOW)):
-        raise UsageError(f"--window {text}: {wanted}")
+        raise UsageError(f"{option} {text}: a whole number and s, m, h or d are wanted, such as 90m, 8h or 2d")
     seconds = int(number) * _UNITS[unit]
-    if not 0 < seconds <= _LONGEST_WINDOW:
-        raise UsageError(f"--window {text}: from a second to 31 days are possible")
+    if not least <= seconds <= longest.total_seconds():
+        raise UsageError(
+            f"{option} {text}: from {'a second' if least else 'nothing'} to {longest.days} days are possible"
+        )
     return seconds
 
 

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.engine import Connection, Engine
 
 from auditor.errors import StoreError, UsageError
 from auditor.located import did_you_mean
-from auditor.model.evidence import Outcome
 from auditor.model.host import HostFacts
 from auditor.store import earlier
 from auditor.store.journal import Journal
+from auditor.store.locks import Locks
 from auditor.store.record import HostRecord, KnownHost, RunRecord, SectionRecord, StoredAnswer
+from auditor.store.rows import json_text, result_values, run_record, run_values, section_record, section_values
+from auditor.store.schedules import Schedules
 from auditor.store.tables import FINDINGS, META, METADATA, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
 
 _BUSY_MS = 10_000
@@ -71,7 +73,7 @@ class Store:
         """Fix a run and its scope; a sequence number of 0 takes the next one. ``scope`` pairs facts with their JSON."""
         with self._writing() as connection:
             last = connection.execute(sa.select(sa.func.max(RUNS.c.sequence))).scalar() or 0
-            values = _run_values(record)
+            values = run_values(record)
             values["sequence"] = record.sequence or last + 1
             connection.execute(RUNS.insert().values(**values))
             connection.execute(
@@ -92,8 +94,8 @@ class Store:
         fresh = [section for section in host.sections if section.sha256 not in self._known_sections]
         with self._writing() as connection:
             if fresh:
-                connection.execute(self._insert_new(SECTIONS), [_section_values(section) for section in fresh])
-            connection.execute(RESULTS.insert(), _result_values(run, host))
+                connection.execute(self._insert_new(SECTIONS), [section_values(section) for section in fresh])
+            connection.execute(RESULTS.insert(), result_values(run, host))
         if len(self._known_sections) > _REMEMBERED:
             self._known_sections.clear()
         self._known_sections.update(section.sha256 for section in fresh)
@@ -114,16 +116,18 @@ class Store:
         with self._writing() as connection:
             for table in (FINDINGS, PASTS):
                 connection.execute(table.delete().where(table.c.run == run))
-            known = [{"run": run, "host_key": key, "row": _json(row)} for key, row in (pasts or {}).items() if row]
+            known = [{"run": run, "host_key": key, "row": json_text(row)} for key, row in (pasts or {}).items() if row]
             if known:
                 connection.execute(PASTS.insert(), known)
             rows = [
-                {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": _json(row)}
+                {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": json_text(row)}
                 for row in findings
             ]
             if rows:
                 connection.execute(FINDINGS.insert(), rows)
-            connection.execute(RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=_json(summary)))
+            connection.execute(
+                RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=json_text(summary))
+            )
 
     def forget(self, run: str) -> None:
         """Drop a run that has not ended, and all that is kept of it alone."""
@@ -139,7 +143,7 @@ class Store:
         """Return every run, newest first."""
         with self._reading() as connection:
             rows = connection.execute(sa.select(RUNS).order_by(RUNS.c.sequence.desc())).mappings()
-            return [_run_record(row) for row in rows]
+            return [run_record(row) for row in rows]
 
     def run(self, name: str | None) -> RunRecord:
         """Return a run by its id or an unambiguous beginning of it; None means the newest finished one."""
@@ -267,13 +271,13 @@ class Store:
         """Return sections by their hashes, sorted by hash."""
         query = sa.select(SECTIONS).where(SECTIONS.c.sha256.in_(hashes)).order_by(SECTIONS.c.sha256)
         with self._reading() as connection:
-            return [_section_record(row) for row in connection.execute(query).mappings()]
+            return [section_record(row) for row in connection.execute(query).mappings()]
 
     def note(self, run: str, **more: object) -> RunRecord:
         """Add to the summary of a run."""
         with self._writing() as connection:
             old = connection.execute(sa.select(RUNS.c.summary).where(RUNS.c.id == run)).scalar_one()
-            values = _json(json.loads(old) | more)
+            values = json_text(json.loads(old) | more)
             connection.execute(RUNS.update().where(RUNS.c.id == run).values(summary=values))
         return self.run(run)
 
@@ -286,13 +290,23 @@ class Store:
                 return None
             wanted = json.loads(row["sections"])
             found = connection.execute(sa.select(SECTIONS).where(SECTIONS.c.sha256.in_(wanted))).mappings()
-            by_hash = {section["sha256"]: _section_record(section) for section in found}
+            by_hash = {section["sha256"]: section_record(section) for section in found}
         return json.loads(row["head"]), row["evidence_sha256"], [by_hash[sha] for sha in wanted]
 
     @property
     def journal(self) -> Journal:
         """Return what is kept of plans that were applied."""
         return Journal(self._writing, self._reading)
+
+    @property
+    def schedules(self) -> Schedules:
+        """Return the audits that begin by themselves."""
+        return Schedules(self._writing, self._reading, self._insert_new)
+
+    @property
+    def locks(self) -> Locks:
+        """Return what lets one process do a thing that two must not do at once."""
+        return Locks(self._engine)
 
     def text(self, sha256: str) -> str:
         """Return a sealed input by its hash."""
@@ -379,64 +393,3 @@ def _plain_errors(url: str) -> Iterator[None]:
         raise StoreError(f"{url}: {said}: {advice}") from error
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
         raise StoreError(f"{url}: not the address of a store: {error}") from error
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
-def _run_values(record: RunRecord) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "started": record.started,
-        "finished": record.finished,
-        "operator": record.operator,
-        "tool_version": record.tool_version,
-        "as_of": record.as_of,
-        "scope_count": record.scope_count,
-        "scope_sha256": record.scope_sha256,
-        "scope_source": record.scope_source,
-        "options": _json(record.options),
-        "inputs": _json(record.inputs),
-        "summary": _json(record.summary),
-    }
-
-
-def _run_record(row: RowMapping) -> RunRecord:
-    values = dict(row)
-    for name in ("options", "inputs", "summary"):
-        values[name] = json.loads(values[name])
-    return RunRecord(**values)
-
-
-def _result_values(run: str, host: HostRecord) -> dict[str, Any]:
-    return {
-        "run": run,
-        "host": host.host,
-        "outcome": host.outcome,
-        "complete": host.complete,
-        "inventoried": host.inventoried,
-        "reason": host.reason,
-        "packed_row": zlib.compress(host.row.encode(), 1),
-        "evidence_sha256": host.evidence_sha256,
-        "head": host.head,
-        "sections": _json([section.sha256 for section in host.sections]),
-    }
-
-
-def _section_values(section: SectionRecord) -> dict[str, Any]:
-    return {
-        "sha256": section.sha256,
-        "id": section.id,
-        "outcome": section.outcome,
-        "reason": section.reason,
-        "stderr": section.stderr,
-        "redactions": section.redactions,
-        "packed": section.packed,
-    }
-
-
-def _section_record(row: RowMapping) -> SectionRecord:
-    values = dict(row)
-    values["outcome"] = Outcome(values["outcome"])
-    return SectionRecord(**values)

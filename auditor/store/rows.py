@@ -1,0 +1,77 @@
+"""Records of the store as columns of its tables, and back."""
+
+import json
+import zlib
+from typing import Any
+
+from sqlalchemy.engine import RowMapping
+
+from auditor.model.evidence import Outcome
+from auditor.store.record import HostRecord, RunRecord, SectionRecord
+
+
+def json_text(value: object) -> str:
+    """Write a value as the store keeps it: compact, sorted by its keys."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def run_values(record: RunRecord) -> dict[str, Any]:
+    """Return the columns of a run."""
+    return {
+        "id": record.id,
+        "started": record.started,
+        "finished": record.finished,
+        "operator": record.operator,
+        "tool_version": record.tool_version,
+        "as_of": record.as_of,
+        "scope_count": record.scope_count,
+        "scope_sha256": record.scope_sha256,
+        "scope_source": record.scope_source,
+        "options": json_text(record.options),
+        "inputs": json_text(record.inputs),
+        "summary": json_text(record.summary),
+    }
+
+
+def run_record(row: RowMapping) -> RunRecord:
+    """Read a run back."""
+    values = dict(row)
+    for name in ("options", "inputs", "summary"):
+        values[name] = json.loads(values[name])
+    return RunRecord(**values)
+
+
+def result_values(run: str, host: HostRecord) -> dict[str, Any]:
+    """Return the columns of one host in a run."""
+    return {
+        "run": run,
+        "host": host.host,
+        "outcome": host.outcome,
+        "complete": host.complete,
+        "inventoried": host.inventoried,
+        "reason": host.reason,
+        "packed_row": zlib.compress(host.row.encode(), 1),
+        "evidence_sha256": host.evidence_sha256,
+        "head": host.head,
+        "sections": json_text([section.sha256 for section in host.sections]),
+    }
+
+
+def section_values(section: SectionRecord) -> dict[str, Any]:
+    """Return the columns of a section."""
+    return {
+        "sha256": section.sha256,
+        "id": section.id,
+        "outcome": section.outcome,
+        "reason": section.reason,
+        "stderr": section.stderr,
+        "redactions": section.redactions,
+        "packed": section.packed,
+    }
+
+
+def section_record(row: RowMapping) -> SectionRecord:
+    """Read a section back."""
+    values = dict(row)
+    values["outcome"] = Outcome(values["outcome"])
+    return SectionRecord(**values)
