@@ -143,8 +143,7 @@ def _scheduled(options: Namespace) -> dict[str, object]:
 
 def _is_done_already(store: Store, options: Namespace) -> bool:
     """Tell whether another process has begun this one while we came to it: the service looks again, and goes on."""
-    mark = _scheduled(options).get("schedule")
-    return mark is not None and any(run.options.get("schedule") == mark for run in store.runs())
+    return options.scheduled is not None and store.schedules.run_of(read_mark(options.scheduled)) is not None
 
 
 def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared, readers: Readers) -> int:

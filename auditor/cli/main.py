@@ -40,6 +40,7 @@ COMMANDS = {
     "hunt": "write queries that hunt for products in what other tools record",
     "remediate": "plan, approve, apply, prove and undo what closes findings",
     "schedule": "add, list, remove and run audits that begin by themselves",
+    "retention": "let go of what the policy has kept long enough",
     "explain": "explain a control, a product or a finding",
     "enroll": "record the SSH host keys of new hosts",
     "doctor": "say what works and what is missing, here or on hosts",

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from auditor.model.pacing import Pacing
+from auditor.model.retention import Retention
 from auditor.model.verdict import Severity
 
 
@@ -204,5 +205,7 @@ class Policy:
     """From where remote access may come."""
     pacing: Pacing = field(default_factory=Pacing)
     """How gently it goes about the network, where the command line does not say."""
+    retention: Retention = field(default_factory=Retention)
+    """How long runs are kept."""
     sha256: str
     """SHA-256 of the policy file's bytes."""

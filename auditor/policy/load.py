@@ -25,6 +25,7 @@ from auditor.policy.durations import read_duration
 from auditor.policy.faults import document_of, entries, read_text, refuse, repeated_ids, unreadable
 from auditor.policy.load_limits import limit_of, limit_problems
 from auditor.policy.ports import read_ports
+from auditor.policy.retention import read_retention, retention_problems
 from auditor.policy.terms import read_terms, term_problems
 from auditor.policy.versions import parse_range
 
@@ -60,6 +61,7 @@ def parse_policy(text: str, file: Path, *, products: Collection[str]) -> Policy:
             *limit_problems(document),
             *_settings_problems(document),
             *_network_problems(document),
+            *retention_problems(document),
         ],
     )
     data = document.data
@@ -70,6 +72,7 @@ def parse_policy(text: str, file: Path, *, products: Collection[str]) -> Policy:
         settings=_settings(data.get("settings", {})),
         networks=_networks(data.get("networks", {})),
         pacing=Pacing(**data.get("pacing", {})),
+        retention=read_retention(data.get("retention", {})),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, timedelta
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.executors.base import BaseExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
@@ -28,12 +29,16 @@ class Loop:
         schedules: Callable[[], list[Schedule]],
         attend: Callable[[str], object],
         resume: Callable[[str], object],
-        is_wanted: Callable[[str], bool],
+        is_wanted: Callable[[Schedule], bool],
         failed: Callable[[BaseException], None],
         scheduler: BaseScheduler | None = None,
+        executor: BaseExecutor | None = None,
         every: timedelta = EVERY,
     ) -> None:
-        """Take what attends to a schedule, on time and at the start; ``failed`` hears what either raises."""
+        """Take what attends to a schedule, on time and at the start; ``failed`` hears what either raises.
+
+        Without a scheduler and an executor of its own it has threads for both.
+        """
         self._schedules = schedules
         self._attend = attend
         self._resume = resume
@@ -41,10 +46,11 @@ class Loop:
         self._failed = failed
         self._every = every
         self._known: dict[str, Schedule] = {}
-        self._scheduler = scheduler or BackgroundScheduler(executors={"default": ThreadPoolExecutor(_AT_ONCE)})
+        self._scheduler = scheduler or BackgroundScheduler()
         # What is missed, and what of it is made up for, the attendant alone says: the loop drops nothing.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler.configure(timezone=UTC, job_defaults=defaults)
+        self._scheduler.add_executor(executor or ThreadPoolExecutor(_AT_ONCE))
         self._scheduler.add_listener(self._heard, EVENT_JOB_ERROR)
 
     def start(self) -> None:
@@ -78,7 +84,7 @@ class Loop:
         for name, schedule in now.items():
             if self._known.get(name) != schedule:
                 self._know(schedule)
-            if self._is_wanted(name):
+            if self._is_wanted(schedule):
                 self._scheduler.add_job(self._attend, args=[name], id=f"{name} now", replace_existing=True)
 
     def _heard(self, event: JobExecutionEvent) -> None:

@@ -7,6 +7,7 @@ killed at any moment, or a second one beside it, comes to the same.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import takewhile
 
 from auditor.errors import UsageError
@@ -78,15 +79,12 @@ class Attendant:
                     break
         return ended
 
-    def is_wanted(self, name: str) -> bool:
-        """Tell whether something of a schedule is to be done that nobody is doing."""
-        schedule = self._in_force(name)
-        if schedule is None:
-            return False
-        died = any(fire.state is FireState.STARTED for fire in self._store.schedules.unended(name))
-        return (died or bool(due_now(self._store, schedule, self._outside.clock()))) and self._store.locks.is_free(
-            lock_of(name)
-        )
+    def is_wanted(self, schedule: Schedule) -> bool:
+        """Tell whether something of a schedule in force is to be done that nobody is doing."""
+        unended = self._store.schedules.unended(schedule.name)
+        has_died = any(fire.state is FireState.STARTED for fire in unended)
+        is_due = bool(due_now(self._store, schedule, self._outside.clock()))
+        return (has_died or is_due) and self._store.locks.is_free(lock_of(schedule.name))
 
     def _in_force(self, name: str) -> Schedule | None:
         return next((one for one in self._store.schedules.all() if one.name == name), None)
@@ -171,12 +169,21 @@ def due_now(store: Store, schedule: Schedule, now: datetime) -> list[tuple[datet
     """Return the instants at which a schedule was due, and meant to begin, of which nothing is written down yet."""
     last = store.schedules.fires(schedule.name, limit=1)
     after = max([schedule.added, *(fire.due for fire in last)])
+    if next_start(schedule, after) > now:
+        return []
     return list(takewhile(lambda pair: pair[1] <= now, calendar_of(schedule).starts(after)))
+
+
+@lru_cache(maxsize=256)
+def next_start(schedule: Schedule, after: datetime) -> datetime:
+    """Return when a schedule is meant to begin for the first instant later than one at which it is due."""
+    return next(start for _due, start in calendar_of(schedule).starts(after))
 
 
 def run_of(store: Store, fire: Fire) -> RunRecord | None:
     """Return the run that was begun for a time that a schedule was due."""
-    return next((run for run in store.runs() if run.options.get("schedule") == mark_of(fire)), None)
+    run = store.schedules.run_of(mark_of(fire))
+    return None if run is None else store.run(run)
 
 
 def schedule_of(run: RunRecord) -> str | None:

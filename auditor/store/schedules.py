@@ -1,7 +1,7 @@
 """Schedules as the store keeps them: added, removed, and claimed each time they are due, by whoever comes first."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,9 @@ from sqlalchemy.engine import Connection
 from auditor.errors import UsageError
 from auditor.located import did_you_mean
 from auditor.model.schedule import Fire, FireState, Schedule
+from auditor.store.rows import json_text
 from auditor.store.schedule_tables import FIRES, SCHEDULES
+from auditor.store.tables import RUNS
 
 _Opening = Callable[[], AbstractContextManager[Connection]]
 _IN_FORCE = SCHEDULES.c.removed.is_(None)
@@ -81,6 +83,14 @@ class Schedules:
         query = sa.select(FIRES).where(FIRES.c.schedule == name).order_by(FIRES.c.due.desc()).limit(limit)
         with self._reading() as connection:
             return [_fire(dict(row)) for row in connection.execute(query).mappings()]
+
+    def run_of(self, mark: Sequence[str]) -> str | None:
+        """Return the id of the run that keeps this mark of a schedule among its options; None where there is none."""
+        said = json_text({"schedule": mark})[1:-1]
+        query = sa.select(RUNS.c.id, RUNS.c.options).where(RUNS.c.options.contains(said, autoescape=True))
+        with self._reading() as connection:
+            found = connection.execute(query.order_by(RUNS.c.sequence)).all()
+        return next((run for run, options in found if json.loads(options).get("schedule") == list(mark)), None)
 
     def unended(self, name: str) -> list[Fire]:
         """Return the times at which a schedule was begun and has not come to its end, the newest first."""

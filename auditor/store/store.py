@@ -15,10 +15,12 @@ from sqlalchemy.engine import Connection, Engine
 from auditor.errors import StoreError, UsageError
 from auditor.located import did_you_mean
 from auditor.model.host import HostFacts
+from auditor.model.retention import Kept
 from auditor.store import earlier
 from auditor.store.journal import Journal
 from auditor.store.locks import Locks
 from auditor.store.record import HostRecord, KnownHost, RunRecord, SectionRecord, StoredAnswer
+from auditor.store.retention import Retained
 from auditor.store.rows import json_text, result_values, run_record, run_values, section_record, section_values
 from auditor.store.schedules import Schedules
 from auditor.store.tables import FINDINGS, META, METADATA, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
@@ -147,13 +149,18 @@ class Store:
 
     def run(self, name: str | None) -> RunRecord:
         """Return a run by its id or an unambiguous beginning of it; None means the newest finished one."""
+        if name is not None:
+            with self._reading() as connection:
+                row = connection.execute(sa.select(RUNS).where(RUNS.c.id == name)).mappings().first()
+            if row is not None:
+                return run_record(row)
         known = self.runs()
         if name is None:
             finished = [run for run in known if run.finished is not None]
             if not finished:
                 raise UsageError(f"{self.url}: no finished run is in this store; `auditor audit` makes one")
             return finished[0]
-        matches = [run for run in known if run.id == name] or [run for run in known if run.id.startswith(name)]
+        matches = [run for run in known if run.id.startswith(name)]
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -173,6 +180,7 @@ class Store:
 
     def lines(self, run: str) -> Iterator[str]:
         """Yield the row of every recorded host, in the ledger's order, a page at a time."""
+        self.retained.require(run, Kept.RESULTS)
         query = (
             sa.select(SCOPE.c.ordinal, RESULTS.c.packed_row)
             .join(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
@@ -192,6 +200,7 @@ class Store:
 
     def findings(self, run: str) -> list[dict[str, Any]]:
         """Return the findings of a run, sorted by host, then fingerprint."""
+        self.retained.require(run, Kept.RESULTS)
         query = sa.select(FINDINGS.c.row).where(FINDINGS.c.run == run)
         with self._reading() as connection:
             # In one piece, so that all rows share the texts of their keys: there may be many of them.
@@ -243,6 +252,7 @@ class Store:
 
     def answers(self, run: str) -> Iterator[StoredAnswer]:
         """Yield what is kept of every recorded host's evidence, in the ledger's order, a page at a time."""
+        self.retained.require(run, Kept.EVIDENCE, Kept.RESULTS)
         columns = (RESULTS.c.host, RESULTS.c.evidence_sha256, RESULTS.c.head, RESULTS.c.sections, RESULTS.c.packed_row)
         query = (
             sa.select(SCOPE.c.ordinal, *columns)
@@ -286,7 +296,10 @@ class Store:
         query = sa.select(RESULTS).where(RESULTS.c.run == run, RESULTS.c.host == host)
         with self._reading() as connection:
             row = connection.execute(query).mappings().first()
-            if row is None or row["head"] is None:
+            if row is None or row["evidence_sha256"] is None:
+                return None
+            if row["head"] is None:
+                self.retained.require(run, Kept.EVIDENCE)
                 return None
             wanted = json.loads(row["sections"])
             found = connection.execute(sa.select(SECTIONS).where(SECTIONS.c.sha256.in_(wanted))).mappings()
@@ -302,6 +315,11 @@ class Store:
     def schedules(self) -> Schedules:
         """Return the audits that begin by themselves."""
         return Schedules(self._writing, self._reading, self._insert_new)
+
+    @property
+    def retained(self) -> Retained:
+        """Return what is kept for a while, and what was removed since."""
+        return Retained(self._writing, self._reading)
 
     @property
     def locks(self) -> Locks:

@@ -1,0 +1,197 @@
+"""``auditor schedule`` as an operator has it: real processes, a recorded host, a host that hangs."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.cli.main import main
+from auditor.cli.schedule_run import resumed_words
+from auditor.store.store import Store
+from tests.run.simulated_calendar import a_schedule
+
+pytestmark = pytest.mark.slow
+
+_DEMO = Path(__file__).parents[2] / "auditor" / "demo"
+_REPLAY = {"host": "press-7", "connection": "replay", "replay": str(_DEMO / "press-7.probe"), "address": "192.0.2.1"}
+_POLICY = "name: A test\nsettings: {coverage: 0%}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder with an inventory, a policy and no exceptions, and go there."""
+    (tmp_path / "hosts.yml").write_text(json.dumps([_REPLAY]))
+    (tmp_path / "policy.yml").write_text(_POLICY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUDITOR_STORE", str(tmp_path / "store.sqlite"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    return tmp_path
+
+
+def due_since(folder: Path, *words: str, minutes: int = 20) -> None:
+    """Put a schedule into the store that was added some minutes ago, and is due every quarter of an hour."""
+    added = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=minutes)
+    audit = words or ("-i", "hosts.yml", "-p", "policy.yml")
+    with closing(Store(str(folder / "store.sqlite"))) as store:
+        store.schedules.add(a_schedule("often", "*/15 * * * *", added=added, folder=str(folder), words=audit))
+
+
+def listed(capfd: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    capfd.readouterr()
+    assert main(["schedule", "list", "--format", "json", *words]) == 0
+    rows: list[dict[str, Any]] = json.loads(capfd.readouterr().out)
+    return rows
+
+
+def test_what_was_missed_is_caught_up_with_once(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    due_since(folder, minutes=40)
+    assert listed(capfd)[0]["result"] == "overdue"
+    assert main(["schedule", "list", "--check"]) == 3
+    assert main(["schedule", "run", "--once"]) == 1
+    (row,) = listed(capfd)
+    assert (row["result"], row["exit_code"], row["late"], row["reason"]) == ("done", 1, True, None)
+    history = listed(capfd, "--history")
+    assert [one["result"] for one in history] == ["done"] + ["missed"] * (len(history) - 1)
+    assert len(history) >= 2
+    assert main(["schedule", "list", "--check"]) == 0
+    assert main(["verify", str(folder / "reports" / row["run"]), "--recompute"]) == 0
+    with closing(Store(str(folder / "store.sqlite"))) as store:
+        (run,) = store.runs()
+        assert run.options["schedule"] == ["often", row["last_due"]]
+
+
+@pytest.mark.parametrize(
+    ("gone", "reason"),
+    [("hosts.yml", "hosts.yml"), ("policy.yml", "policy.yml")],
+)
+def test_what_is_missing_when_it_is_due_is_said(
+    folder: Path, capfd: pytest.CaptureFixture[str], gone: str, reason: str
+) -> None:
+    due_since(folder)
+    (folder / gone).unlink()
+    assert main(["schedule", "run", "--once"]) == 2
+    (row,) = listed(capfd)
+    assert (row["result"], row["exit_code"], reason in row["reason"], row["run"]) == ("failed", 2, True, None)
+    assert main(["schedule", "list", "--check"]) == 3
+    assert main(["schedule", "run", "--once"]) == 0  # it is not begun again
+
+
+def test_a_folder_that_is_gone_is_said(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    due_since(folder / "gone" / "..", "local")
+    with closing(Store(str(folder / "store.sqlite"))) as store:
+        store.schedules.remove("often", at=datetime.now(UTC), by="o")
+        added = datetime.now(UTC) - timedelta(minutes=20)
+        store.schedules.add(a_schedule("often", "*/15 * * * *", added=added, folder=str(folder / "gone")))
+    assert main(["schedule", "run", "--once"]) == 2
+    assert "working folder is not there" in listed(capfd)[0]["reason"]
+
+
+def test_nobody_audits_the_same_hosts_beside_it(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    audit = ["audit", "-i", "hosts.yml", "-p", "policy.yml"]
+    assert main(audit) == 1
+    with closing(Store(str(folder / "store.sqlite"))) as store:
+        (run,) = store.runs()
+        with store.locks.held(f"audit:{run.scope_sha256}", "somebody\x1b[31m"):
+            capfd.readouterr()
+            assert main(audit) == 2
+            said = capfd.readouterr().err
+            assert "an audit of the same hosts is under way (somebody" in said
+            assert "\x1b" not in said
+            assert main([*audit, "--scheduled", "often/2028-01-01T00:00:00Z"]) == 75
+        assert len(store.runs()) == 1
+        assert main([*audit, "--scheduled", "often/2028-01-01T00:00:00Z"]) == 1
+        assert main([*audit, "--scheduled", "often/2028-01-01T00:00:00Z"]) == 75
+        assert len(store.runs()) == 2
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """Listen on a port, and say nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_service_that_is_stopped_lets_its_audit_end_and_goes_on_with_it(
+    folder: Path, capfd: pytest.CaptureFixture[str], silent: int, number: int, code: int
+) -> None:
+    hangs = {"host": "a-hangs", "address": "127.0.0.1", "port": silent, "user": "x"}
+    (folder / "hosts.yml").write_text(json.dumps([hangs, _REPLAY]))
+    words = ["-i", "hosts.yml", "-p", "policy.yml", "--workers", "1", "--retries", "0", "--deadline", "4"]
+    due_since(folder, *words)
+    service = subprocess.Popen(
+        [sys.executable, "-m", "auditor.cli.main", "schedule", "run"], env=os.environ, stderr=subprocess.PIPE, text=True
+    )
+    with closing(Store(str(folder / "store.sqlite"))) as store:
+        give_up = time.monotonic() + 120
+        while not store.runs():
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+        (row,) = listed(capfd)
+        assert (row["result"], row["needs_a_look"]) == ("running", False)
+        service.send_signal(number)
+        _, said = service.communicate(timeout=120)
+        assert service.returncode == code, said
+        (row,) = listed(capfd)
+        assert (row["result"], row["exit_code"], row["needs_a_look"]) == ("interrupted", 130, True)
+        assert main(["schedule", "run", "--once"]) == 1
+        (row,) = listed(capfd)
+        (run,) = store.runs()
+        assert (row["result"], row["exit_code"], row["run"]) == ("done", 1, run.id)
+        assert run.finished is not None
+
+
+def test_what_goes_on_is_told_what_its_run_does_not_know() -> None:
+    words = ("-i", "hosts.yml", "web*", "-p", "p.yml", "--workers", "8", "--window", "8h", "-o", "out", "--rate", "2.5")
+    assert resumed_words(a_schedule(words=words)) == ["--output", "out", "--workers", "8", "--rate", "2.5"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["add"], "which schedule?"),
+        (["add", "a b", "--cron", "@monthly", "--audit", "local"], "letters, digits"),
+        (["add", "a", "--audit", "local"], "when?"),
+        (["add", "a", "--cron", "@monthly"], "which hosts?"),
+        (["add", "a", "--cron", "*/5 * * * *", "--audit", "local"], "every 15 minutes"),
+        (
+            ["add", "a", "--cron", "@monthly", "--zone", "Europe/Berln", "--audit", "local"],
+            "did you mean 'Europe/Berlin'",
+        ),
+        (["add", "a", "--cron", "@monthly", "--jitter", "8d", "--audit", "local"], "shorter than --window"),
+        (["add", "a", "--cron", "@monthly", "--audit", "local", "--format", "pdf"], "pdf"),
+        (["add", "a", "--cron", "@monthly", "--audit", "local", "--store", "x"], "for the service to say"),
+        (["add", "a", "--cron", "@monthly", "--audit", "local", "--nonsense"], "none of its command lines"),
+        (["remove", "monthy"], "did you mean 'monthly'"),
+        (["run", "monthly"], "--once"),
+        (["list", "monthy"], "did you mean 'monthly'"),
+    ],
+)
+def test_what_is_wrong_is_said(folder: Path, capfd: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert main(["schedule", "add", "monthly", "--cron", "@monthly", "--audit", "local"]) == 0
+    assert main(["schedule", *words]) == 2
+    assert said in capfd.readouterr().err
+    assert (folder / "store.sqlite").exists()
+
+
+def test_adding_says_what_may_surprise(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["--cron", "0 6 31 * *", "--zone", "Europe/Berlin", "--audit", "-i", "not-there.yml", "-p", "policy.yml"]
+    assert main(["schedule", "add", "ends", *words]) == 0
+    said = capfd.readouterr().err
+    for text in ("not-there.yml is not there", "not every month has a day 31", "the policy allows 35"):
+        assert text in said
+    (row,) = listed(capfd)
+    assert (row["folder"], row["zone"], row["result"]) == (str(folder), "Europe/Berlin", None)
+    assert main(["schedule", "remove", "ends"]) == 0
+    assert listed(capfd) == []
+    assert listed(capfd, "--all")[0]["removed"] is not None
