@@ -15,17 +15,22 @@ from auditor.run.manifest import MANIFEST, SIGNATURE, read_small
 from auditor.trust.keys import key_of_line
 from auditor.trust.people import PersonKey, signed_by
 from auditor.trust.sshsig import Namespace as Purpose
-from auditor.trust.sshsig import Signature, read_signature, unproven
+from auditor.trust.sshsig import Signature, read_signature, unproven, unusual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
     """What is to be said of a bundle's signature."""
 
-    words: str | None
-    """Who signed it, as far as that is known; None where nobody did."""
+    words: str
+    """Who signed it, as far as that is known."""
+    is_established: bool = False
+    """Whether it is known whose signature it is: of a key that is trusted, and counts today."""
     problems: tuple[str, ...] = ()
     """What is wrong with it."""
+
+
+_NOT_ESTABLISHED = "signer not established"
 
 
 def add_key_options(parser: ArgumentParser) -> None:
@@ -43,19 +48,25 @@ def signature_of(folder: Path, options: Namespace) -> Signed:
         text = read_small(file).decode("ascii", "replace")
     except FileNotFoundError:
         wanted = options.key or options.people
-        return Signed(words=None, problems=(f"{visible(str(file))}: is missing: nobody signed it",) if wanted else ())
+        nobody = f"{visible(str(file))}: is missing: nobody signed it"
+        return Signed(words=f"{_NOT_ESTABLISHED}: nobody signed it", problems=(nobody,) if wanted else ())
     except (OSError, ValueError) as error:
-        return Signed(words=None, problems=(f"{visible(str(file))}: {visible(str(error))}",))
+        return _wrong(file, visible(str(error)))
     manifest = read_small(folder / MANIFEST)
     try:
         signature = read_signature(text)
     except ValueError as error:
-        return Signed(words=None, problems=(f"{visible(str(file))}: {error}",))
-    wrong = unproven(signature, manifest, Purpose.BUNDLE)
+        return _wrong(file, str(error))
+    wrong = unproven(signature, manifest, Purpose.BUNDLE) or unusual(text)
     if wrong is not None:
-        return Signed(words=None, problems=(f"{visible(str(file))}: {wrong}",))
+        return _wrong(file, wrong)
     problems = tuple(f"{visible(str(file))}: {said}" for said in _objections(signature, text, manifest, options))
-    return Signed(words=_who(signature, options), problems=problems)
+    words, is_established = _who(signature, options)
+    return Signed(words=words, is_established=is_established, problems=problems)
+
+
+def _wrong(file: Path, said: str) -> Signed:
+    return Signed(words=_NOT_ESTABLISHED, problems=(f"{visible(str(file))}: {said}",))
 
 
 def _objections(signature: Signature, text: str, manifest: bytes, options: Namespace) -> Iterator[str]:
@@ -79,9 +90,18 @@ def _objections(signature: Signature, text: str, manifest: bytes, options: Names
             yield found
 
 
-def _who(signature: Signature, options: Namespace) -> str:
+def _who(signature: Signature, options: Namespace) -> tuple[str, bool]:
+    """Say whose signature it is, and whether that is known: by the key that was named, or by the people file."""
     file = locate("people.yml", options.people)
     person = parse_people(read_text(file), file).holder(signature.key)
-    if person is not None:
-        return f"signed by {visible(person.name)} ({signature.key.fingerprint}), as {file} says"
-    return f"signed with {signature.key.fingerprint}, a key of nobody in {file}"
+    fingerprint = signature.key.fingerprint
+    if person is None:
+        if options.key is not None:
+            return f"signed with {fingerprint}, the key of {options.key}", True
+        return f"{_NOT_ESTABLISHED}: signed with {fingerprint}, a key of nobody in {file}", False
+    key = next(one for one in person.keys if one.key == signature.key)
+    wrong = key.objection(datetime.now(UTC).date())
+    name = visible(person.name)
+    if wrong is not None and options.key is None:
+        return f"{_NOT_ESTABLISHED}: signed with a key of {name} that {wrong} ({fingerprint})", False
+    return f"signed by {name} ({fingerprint}), as {file} says", True

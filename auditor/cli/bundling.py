@@ -3,13 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from auditor.report.formats import FORMATS
 from auditor.report.run_rows import RunRows
 from auditor.report.writing import write_side_by_side
 from auditor.run.bundle import evidence_format
-from auditor.run.manifest import MANIFEST, write_manifest
+from auditor.run.manifest import MANIFEST, described, seal_manifest, write_manifest
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -18,8 +17,8 @@ def write_bundle(store: Store, run: RunRecord, rows: RunRows, folder: Path, form
     """Write the reports and what they rest on, seal the folder, and return the files made, those of reports first."""
     wanted = [FORMATS[name] for name in formats]
     made = write_side_by_side(rows, folder, [*wanted, evidence_format(store, run)], store.forked)
-    previous = _previous(store, run)
-    store.note(run.id, seal=write_manifest(folder, previous), previous=previous)
+    stated = described(folder, run.finished)
+    store.seal(run.id, lambda previous: seal_manifest(folder, stated, previous))
     return made
 
 
@@ -28,12 +27,3 @@ def refresh_manifest(folder: Path) -> None:
     file = folder / MANIFEST
     if file.is_file():
         write_manifest(folder, json.loads(file.read_bytes())["previous"])
-
-
-def _previous(store: Store, run: RunRecord) -> dict[str, Any] | None:
-    """Return the sealed run that this one follows in the store; the one it followed when it was sealed before."""
-    if "previous" in run.summary:
-        known: Any = run.summary["previous"]
-        return None if known is None else dict(known)
-    earlier = [one for one in store.runs() if one.sequence < run.sequence and "seal" in one.summary]
-    return {"run": earlier[0].id, "seal": earlier[0].summary["seal"]} if earlier else None

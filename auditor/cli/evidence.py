@@ -16,4 +16,4 @@ _NO_ROWS = RunRows(run={}, controls={}, ledger=(), findings=(), hosts=lambda: it
 def write_evidence(store: Store, run: RunRecord, folder: Path) -> None:
     """Write what the hosts of a run answered, and the manifest; what they are judged by is another's to say."""
     write_report(_NO_ROWS, folder, [evidence_format(store, replace(run, inputs={}))])
-    write_manifest(folder, None)
+    write_manifest(folder, None, finished=run.finished)

@@ -23,7 +23,7 @@ COMMANDS = {
     "collect": "ask hosts and keep their sealed evidence, without verdicts",
     "assess": "judge sealed evidence again, offline",
     "ingest": "take evidence that comes as files",
-    "verify": "check a bundle against its manifest and seals",
+    "verify": "check bundles against their manifests, seals and chain",
     "report": "write the reports of a run again, or in other formats",
     "diff": "say what became otherwise between two runs",
     "runs": "list the runs that the store keeps",

@@ -34,6 +34,7 @@ from auditor.run.pipeline import Answered, Rules
 from auditor.run.reader import ReadJob
 from auditor.run.readers import Readers
 from auditor.run.register import Register
+from auditor.run.this_tool import tool_digest
 from auditor.store.record import HostRecord, RunRecord
 from auditor.store.store import Store, digest
 
@@ -163,7 +164,7 @@ def begin_run(store: Store, began: "Began", sealed: Sealed, as_of: datetime) -> 
         scope_count=len(began.facts),
         scope_sha256=began.sha256,
         scope_source=began.source,
-        options=began.options,
+        options={"tool_sha256": tool_digest(), **began.options},
         inputs=sealed.inputs(began.history),
         summary={},
     )

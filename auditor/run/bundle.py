@@ -59,6 +59,7 @@ def run_head(run: RunRecord) -> dict[str, Any]:
         "started": run.started,
         "operator": run.operator,
         "tool_version": run.tool_version,
+        "tool_sha256": run.options.get("tool_sha256"),
         "as_of": run.as_of,
         "scope": {"count": run.scope_count, "sha256": run.scope_sha256, "source": run.scope_source},
         "inputs": run.inputs,

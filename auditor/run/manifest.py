@@ -5,7 +5,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from auditor.errors import OutputError, UsageError
 from auditor.report.visible import visible
 from auditor.run.strict_json import strict_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_FIRST_VERSION = 1
+"""What says of the run no more than its name, number and version, and seals neither its end nor the name before it."""
 MANIFEST = "manifest.json"
 SMALL_FILE = 64 * 1024 * 1024
 """Bytes that a file which is read as a whole may have: the manifest and every input."""
@@ -25,50 +27,88 @@ _UNFINISHED = (".writing-", ".old-")
 _NOT_PLAIN = "is not a plain file"
 _BLOCK = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_PROBE = re.compile(rb'"probe_sha256": ?"([0-9a-f]{64})"')
+STATED = ("sequence", "operator", "started", "as_of", "tool_version", "tool_sha256", "scope", "inputs")
+"""What a manifest says of its run in the words of ``run.json``."""
 
 
-def seal_of(folder: Path, previous: str | None) -> str:
-    """Return the seal of a run: over what it was begun with, what it found, and the seal of the run before it."""
+def seal_of(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """Return the seal of a run: over what it was begun with, what it found, and the run before it."""
+    return _seal(folder, manifest, lambda path: _file_digest(folder / path) if (folder / path).exists() else None)
+
+
+def _seal(folder: Path, manifest: Mapping[str, Any], digest_of: Callable[[str], str | None]) -> str:
     run = strict_json((folder / "inputs" / "run.json").read_bytes())
-    results = [folder / name for name in ("hosts.jsonl", "results.json")]
-    evidence = folder / "evidence" / "hosts.jsonl"
-    return hashlib.sha256(
-        canonical(
-            {
-                "previous": previous,
-                "run": run,
-                "hosts": _file_digest(folder / "inputs" / "hosts.json"),
-                "evidence": _file_digest(evidence),
-                "results": [_file_digest(file) for file in results if file.exists()],
-            }
-        )
-    ).hexdigest()
+    results = [digest_of(name) for name in ("hosts.jsonl", "results.json")]
+    previous = manifest["previous"]
+    sealed = {
+        "previous": previous,
+        "run": run,
+        "hosts": digest_of("inputs/hosts.json"),
+        "evidence": digest_of("evidence/hosts.jsonl"),
+        "results": [sha256 for sha256 in results if sha256 is not None],
+    }
+    if manifest["format"] == _FIRST_VERSION:
+        sealed["previous"] = None if previous is None else previous["seal"]
+    else:
+        sealed["finished"] = manifest["finished"]
+    return hashlib.sha256(canonical(sealed)).hexdigest()
 
 
-def write_manifest(folder: Path, previous: dict[str, Any] | None) -> str:
+def write_manifest(folder: Path, previous: dict[str, Any] | None, *, finished: str | None = None) -> str:
     """Name every file of a bundle with its size and digest, and return the run's seal.
 
-    ``previous`` names the run before this one, as ``{"run": id, "seal": sha256}``.
+    ``previous`` names the run before this one, as ``{"run": id, "seal": sha256}``. Of a manifest that is there already
+    the end of the run is kept, unless another is given.
     """
+    return seal_manifest(folder, described(folder, finished), previous)
+
+
+def described(folder: Path, finished: str | None) -> dict[str, Any]:
+    """Return what a manifest says, but for the run before it and the seal: every file is read for it."""
     run = strict_json((folder / "inputs" / "run.json").read_bytes())
-    seal = seal_of(folder, None if previous is None else previous["seal"])
-    manifest = {
+    return {
         "format": FORMAT_VERSION,
         "run": run["id"],
-        "sequence": run["sequence"],
-        "tool_version": run["tool_version"],
-        "previous": previous,
-        "seal": seal,
+        **{name: run.get(name) for name in STATED},
+        "finished": finished or _ended_before(folder),
+        "probes": sorted(_probes(folder / "evidence" / "hosts.jsonl")),
         "files": list(list_files(folder)),
     }
+
+
+def _ended_before(folder: Path) -> str | None:
+    """Return when the run ended, as a manifest says that is there already."""
+    file = folder / MANIFEST
+    ended: str | None = strict_json(read_small(file)).get("finished") if file.is_file() else None
+    return ended
+
+
+def seal_manifest(folder: Path, stated: Mapping[str, Any], previous: Mapping[str, Any] | None) -> str:
+    """Seal what was described, write it, and return the seal; no file is read again but one small one."""
+    digests = {entry["path"]: entry["sha256"] for entry in stated["files"]}
+    manifest = {**stated, "previous": previous}
+    manifest["seal"] = seal = _seal(folder, manifest, digests.get)
     draft = folder / f".writing-{MANIFEST}"
     try:
-        draft.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        draft.write_text(manifest_text(manifest), encoding="utf-8")
         draft.replace(folder / MANIFEST)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise OutputError(f"{folder / MANIFEST}: cannot be written: {error.strerror}") from error
     return seal
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """Return the one way in which a manifest is written."""
+    return json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+
+
+def _probes(hosts: Path) -> set[str]:
+    """Return the digests of the probes that the evidence says it was asked for by."""
+    # As we write it: within another text of the line its quotes would be escaped.
+    with hosts.open("rb") as lines:
+        return {found[1].decode() for line in lines if (found := _PROBE.search(line)) is not None}
 
 
 def list_files(folder: Path) -> Iterator[dict[str, Any]]:
@@ -124,7 +164,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{visible(str(folder))}: is no bundle: {what}")
     try:
         manifest: dict[str, Any] = strict_json(read_small(file))
-        if manifest["format"] != FORMAT_VERSION:
+        if manifest["format"] not in (_FIRST_VERSION, FORMAT_VERSION):
             raise UsageError(f"{file}: is of a format that this version does not know: {manifest['format']!r}")
         _check(manifest)
     except FileNotFoundError as error:
@@ -134,8 +174,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def statements(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which statements of a manifest are those of ``run.json``: the first format had two of them."""
+    return ("sequence", "tool_version") if manifest["format"] == _FIRST_VERSION else STATED
+
+
+def is_of_first_format(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether a manifest says neither when its run ended nor by which probes it asked."""
+    return bool(manifest["format"] == _FIRST_VERSION)
+
+
 def _check(manifest: Mapping[str, Any]) -> None:
     """Raise ValueError or TypeError for a manifest that names what no bundle of ours holds."""
+    if not is_of_first_format(manifest):
+        if not (manifest["finished"] is None or isinstance(manifest["finished"], str)):
+            raise TypeError("it says no instant at which its run ended")
+        if not isinstance(manifest["probes"], list) or not all(map(is_digest, manifest["probes"])):
+            raise ValueError("its probes are none")
     if not (isinstance(manifest["run"], str) and isinstance(manifest["tool_version"], str)):
         raise TypeError("its run has no name")
     previous = manifest["previous"]

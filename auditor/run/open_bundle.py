@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from auditor.collect.seal import evidence_digest, head_from_record, head_record, section_digest
 from auditor.errors import Reason, UsageError
@@ -21,7 +21,16 @@ from auditor.model.host import ConnectionKind, HostFacts
 from auditor.model.ledger import PassedOver
 from auditor.report.visible import visible
 from auditor.run.bundle import INPUT_FILES
-from auditor.run.manifest import is_digest, manifest_problems, read_manifest, read_small, seal_of
+from auditor.run.manifest import (
+    MANIFEST,
+    SMALL_FILE,
+    is_digest,
+    is_of_first_format,
+    manifest_problems,
+    read_manifest,
+    read_small,
+    seal_of,
+)
 from auditor.run.sealed_rows import check_history, check_population, check_run, optional_text, passed_over_of, texts
 from auditor.run.section_index import SectionIndex, whole_lines
 from auditor.run.strict_json import strict_json
@@ -220,19 +229,45 @@ class Bundle:
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with the seals of its run, inputs and evidence, one host in memory at a time."""
-        previous = self.manifest["previous"]
-        if seal_of(self.folder, None if previous is None else previous["seal"]) != self.manifest["seal"]:
+        if seal_of(self.folder, self.manifest) != self.manifest["seal"]:
             yield f"{visible(str(self.folder))}: the seal of the run is not over what lies in it"
         for name in self.run["inputs"]:
             try:
                 self.text(name)
             except UsageError as error:
                 yield str(error)
+        probes = set()
         for answer in self.answers():
+            if answer.head is not None:
+                probes.add(answer.head["probe_sha256"])
             try:
                 self.evidence(answer)
             except UsageError as error:
                 yield str(error)
+        if not is_of_first_format(self.manifest):
+            yield from self._misstatements(sorted(probes - {None}))
+
+    def _misstatements(self, probes: list[str]) -> Iterator[str]:
+        """Yield what the manifest says of the run that its evidence or its results do not say."""
+        file = visible(str(self.folder / MANIFEST))
+        if self.manifest["probes"] != probes:
+            yield f"{file}: the evidence was asked for by other probes than it names"
+        results = self.folder / "results.json"
+        if not results.is_file():
+            return
+        with _reading(results), results.open("rb") as stream:
+            told = first_line(stream)["run"]
+        names = ("sequence", "operator", "started", "finished", "as_of", "tool_version", "scope")
+        wrong = [name for name in names if told.get(name) != self.manifest[name]]
+        wrong += ["run"] if told.get("id") != self.manifest["run"] else []
+        if wrong:
+            yield f"{visible(str(results))}: says another {', '.join(wrong)} than the manifest"
+
+
+def first_line(results: BinaryIO) -> dict[str, Any]:
+    """Return what results.json says before its hosts, and read no further: its first line, made whole."""
+    head: dict[str, Any] = strict_json(results.readline(SMALL_FILE).rstrip(b"\n").removesuffix(b",") + b"}")
+    return head
 
 
 def _section_of(record: SectionRecord, limit: int) -> Section:

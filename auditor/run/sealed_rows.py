@@ -12,7 +12,7 @@ from auditor.model.ledger import PassedOver, PassedOverWhy
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.findings import finding_from_row
 from auditor.run.history import PAST_INSTANTS, past_from_row
-from auditor.run.manifest import is_digest
+from auditor.run.manifest import is_digest, statements
 
 _REQUIRED = {"policy", "exceptions", "catalogue", "attack", "history"}
 """Inputs that verdicts rest on: all of them, or none where there are no verdicts."""
@@ -23,10 +23,7 @@ _NAME_LIMIT = 200
 def check_run(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """Hold what a run was begun with to what it must be, and to its manifest."""
     texts(run[name] for name in _RUN_TEXTS)
-    if (run["id"], run["sequence"], run["tool_version"]) != tuple(
-        manifest[name] for name in ("run", "sequence", "tool_version")
-    ):
-        raise ValueError("it is of another run than the manifest")
+    _check_named(run, manifest)
     if not 0 < len(run["id"]) <= _NAME_LIMIT or type(run["sequence"]) is not int:
         raise ValueError("its run has no name, or no number")
     instant(run["started"])
@@ -44,6 +41,17 @@ def check_run(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
             raise ValueError("a set of evidence has no number of hosts")
         if not is_digest(one["seal"]):
             raise ValueError("a set of evidence has no seal")
+
+
+def _check_named(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    """Hold what a manifest says of its run to what the run says."""
+    if run["id"] != manifest["run"]:
+        raise ValueError("it is of another run than the manifest")
+    for name in statements(manifest):
+        if run.get(name) != manifest[name]:
+            raise ValueError(f"it says another {name} than the manifest, so it is of another run")
+    if not (run.get("tool_sha256") is None or is_digest(run["tool_sha256"])):
+        raise ValueError("the digest of its tool is none")
 
 
 def check_history(value: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from auditor.errors import StoreError, UsageError
 from auditor.located import did_you_mean
 from auditor.model.host import HostFacts
 from auditor.model.retention import Kept
-from auditor.store import earlier
+from auditor.store import earlier, sealing
 from auditor.store.journal import Journal
 from auditor.store.locks import Locks
 from auditor.store.record import HostRecord, KnownHost, RunRecord, SectionRecord, StoredAnswer
@@ -290,6 +290,14 @@ class Store:
             values = json_text(json.loads(old) | more)
             connection.execute(RUNS.update().where(RUNS.c.id == run).values(summary=values))
         return self.run(run)
+
+    def seal(self, run: str, make: Callable[[Mapping[str, Any] | None], str]) -> None:
+        """Put a run behind the last one of the chain; ``make`` is given that one's id and seal and returns the seal.
+
+        Only one run is sealed at a time, so that no two follow the same. One that was sealed keeps its place.
+        """
+        with self._writing() as connection:
+            sealing.seal(connection, run, make)
 
     def evidence(self, run: str, host: str) -> tuple[dict[str, Any], str, list[SectionRecord]] | None:
         """Return a host's evidence: head, seal and sections in order; None when it gave none."""

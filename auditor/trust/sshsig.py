@@ -121,7 +121,19 @@ def armoured(key: PublicKey, namespace: Namespace, value: bytes) -> str:
         + string(_HASH.encode())
         + string(string(key.kind.encode()) + string(value))
     )
-    coded = base64.b64encode(blob).decode()
+    return _folded(base64.b64encode(blob).decode())
+
+
+def unusual(text: str) -> str | None:
+    """Say that armour is not written as ``ssh-keygen`` writes it, as the end of a sentence; None when it is.
+
+    A signature proves its bytes, however they are folded; of a file that nobody may touch the folding counts, too.
+    """
+    written = _folded(base64.b64encode(_unarmoured(text)).decode())
+    return None if text == written else "is not written as it is made: its lines were touched"
+
+
+def _folded(coded: str) -> str:
     lines = [coded[at : at + _WIDTH] for at in range(0, len(coded), _WIDTH)]
     return "\n".join([_BEGIN, *lines, _END, ""])
 

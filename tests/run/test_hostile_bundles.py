@@ -126,7 +126,7 @@ SPOILT = {
     "a-path-that-is-none": (named(7), "is no path within a bundle"),
     "a-path-named-twice": (named("inputs/run.json"), "names 'inputs/run.json' twice"),
     "two-lists-of-files": (twice("files"), "'files' stands in it twice"),
-    "another-format": (in_manifest(lambda manifest: manifest.update(format=2)), "a format that this version"),
+    "another-format": (in_manifest(lambda manifest: manifest.update(format=3)), "a format that this version"),
     "no-seal": (in_manifest(lambda manifest: manifest.update(seal="x")), "its seals are none"),
     "a-manifest-nested-without-end": (lambda f: (f / "manifest.json").write_text("[" * 200_000), "nested without end"),
     "a-manifest-that-is-no-utf-8": (
