@@ -223,6 +223,11 @@ def manifest_problems(folder: Path, manifest: Mapping[str, Any], *, only: tuple[
         return visible(str(folder / path))
 
     problems = [f"{shown(path)}: is missing" for path in sorted(stated.keys() - found.keys())]
+    problems += [
+        f"{shown(name)}: is left of a writing that was cut off: `auditor report` clears it away"
+        for name in sorted(entry.name for entry in folder.iterdir())
+        if "" in only and name.startswith(_UNFINISHED)
+    ]
     problems += [f"{shown(path)}: is not in the manifest" for path in sorted(found.keys() - stated.keys())]
     for path in sorted(stated.keys() & found.keys()):
         here, there = found[path], stated[path]
