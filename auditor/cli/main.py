@@ -36,6 +36,7 @@ COMMANDS = {
     "policy": "check policy, people and exceptions files, list and show policy packs",
     "keys": "list whose signatures count, or make a key",
     "sign": "sign exceptions, plans, sign-offs and bundles",
+    "signoff": "draw a sample, and sign a run as preparer or reviewer",
     "catalogue": "show what remote-access software the auditor knows",
     "hunt": "write queries that hunt for products in what other tools record",
     "remediate": "plan, approve, apply, prove and undo what closes findings",

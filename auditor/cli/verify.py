@@ -2,6 +2,8 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,13 @@ from auditor import __version__
 from auditor.cli.bundle_signature import Signed, add_key_options, signature_of
 from auditor.cli.command import Command
 from auditor.cli.recompute import differences
+from auditor.cli.signoff import state_words
 from auditor.cli.stored import open_store
 from auditor.cli.terminal import say
 from auditor.errors import UsageError
+from auditor.policy.faults import read_text
+from auditor.policy.load_people import parse_people
+from auditor.policy.locate import locate
 from auditor.report.visible import visible
 from auditor.run.chain import Link, chain_of, link_of_manifest, links_of_store, missing_from
 from auditor.run.manifest import (
@@ -24,8 +30,10 @@ from auditor.run.manifest import (
     read_small,
 )
 from auditor.run.open_bundle import Bundle
+from auditor.run.signoff import FoundSignoff, found_signoff, paper_file
 from auditor.run.strict_json import strict_json
 from auditor.run.this_tool import tool_digest
+from auditor.trust.signoff import Worth
 
 DOES_NOT_HOLD = 4
 _MOST = 20
@@ -106,6 +114,8 @@ def _verified(folder: Path, options: Namespace) -> Link | None:
         problems = _problems(folder, recompute=options.recompute)
     if not is_of_first_format(manifest) and read_small(folder / MANIFEST) != manifest_text(manifest).encode():
         problems.append(f"{visible(str(folder / MANIFEST))}: is not written as a manifest is: it was edited")
+    found = _signed_off(folder, options)
+    problems += [] if found is None else found.problems
     for problem in problems:
         print(problem)
     if problems:
@@ -114,8 +124,24 @@ def _verified(folder: Path, options: Namespace) -> Link | None:
     again = ", its verdicts come out the same" if options.recompute else ""
     print(f"{place}: holds: {len(manifest['files'])} files, every seal{again}")
     print(f"{place}: {signed.words}" if signed.is_established else f"{place}: integrity holds, {signed.words}")
+    if found is not None:
+        print(f"{place}: {state_words(found)}")
     _say_limits(folder, manifest, signed, options)
     return link_of_manifest(manifest, folder)
+
+
+def _signed_off(folder: Path, options: Namespace) -> FoundSignoff | None:
+    """Check the sign-off of a bundle, by the people who are named or known; None where there is none."""
+    file = locate("people.yml", options.people)
+    found = found_signoff(folder, parse_people(read_text(file), file), datetime.now(UTC).date())
+    if found is None or options.people is None:
+        return found
+    strange = [
+        f"{visible(str(paper_file(folder, paper.role)))}: {paper.why}"
+        for paper in found.signoff.papers
+        if paper.worth is Worth.NOT_ESTABLISHED
+    ]
+    return replace(found, problems=(*found.problems, *strange))
 
 
 def _say_limits(folder: Path, manifest: dict[str, Any], signed: Signed, options: Namespace) -> None:
