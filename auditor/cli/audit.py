@@ -20,6 +20,7 @@ from auditor.cli.command import Command
 from auditor.cli.files import read_text
 from auditor.cli.interrupt import INTERRUPTED
 from auditor.cli.inventory import add_vault_options, hosts_of, ignored_arguments, kept_vault
+from auditor.cli.notify import say_told, webhooks_of
 from auditor.cli.pacing import add_pacing_options, check_pacing, window_length
 from auditor.cli.population import add_population_option, chosen_population
 from auditor.cli.report import chosen_formats
@@ -29,6 +30,7 @@ from auditor.cli.terminal import say
 from auditor.errors import OutputError, UsageError
 from auditor.inventory.scope import fix_scope, local_host
 from auditor.model.host import Host, Scope
+from auditor.notify.tell import tell
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
@@ -70,6 +72,9 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
     # For `auditor schedule run` alone: which schedule is this for, and when was it due.
     parser.add_argument("--scheduled", help=SUPPRESS)
+    parser.add_argument(
+        "--notify", type=Path, metavar="FILE", help="webhooks to tell what is new (see `auditor notify`)"
+    )
     parser.set_defaults(can_resume=True)
     add_population_option(parser)
     add_store_option(parser)
@@ -92,6 +97,7 @@ def _run(options: Namespace) -> int:
     gc.set_threshold(_YOUNG_OBJECTS)
     formats = chosen_formats(options.format)
     check_numbers(options)
+    webhooks = [] if options.notify is None else webhooks_of(options.notify)
     with open_store(options) as store:
         if options.resume:
             run = _resumable(store, options)
@@ -118,7 +124,10 @@ def _run(options: Namespace) -> int:
                     operator=operator_name(),
                     options=kept_options(options) | _scheduled(options),
                 )
-            return _audit(options, store, run, prepared, readers)
+            code = _audit(options, store, run, prepared, readers)
+        if code != INTERRUPTED and webhooks:
+            say_told(options, tell(store, store.run(run.id), webhooks))
+        return code
 
 
 def _who() -> str:

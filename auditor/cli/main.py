@@ -37,6 +37,7 @@ COMMANDS = {
     "keys": "list whose signatures count, or make a key",
     "sign": "sign exceptions, plans, sign-offs and bundles",
     "signoff": "draw a sample, and sign a run as preparer or reviewer",
+    "notify": "tell webhooks what a run has to say",
     "catalogue": "show what remote-access software the auditor knows",
     "hunt": "write queries that hunt for products in what other tools record",
     "remediate": "plan, approve, apply, prove and undo what closes findings",

@@ -19,6 +19,7 @@ from auditor.model.retention import Kept
 from auditor.store import earlier, sealing
 from auditor.store.journal import Journal
 from auditor.store.locks import Locks
+from auditor.store.notices import Notices
 from auditor.store.record import HostRecord, KnownHost, RunRecord, SectionRecord, StoredAnswer
 from auditor.store.retention import Retained
 from auditor.store.rows import json_text, result_values, run_record, run_values, section_record, section_values
@@ -333,6 +334,9 @@ class Store:
     def locks(self) -> Locks:
         """Return what lets one process do a thing that two must not do at once."""
         return Locks(self._engine)
+    def notices(self) -> Notices:
+        """Return what webhooks were told."""
+        return Notices(self._writing, self._reading)
 
     def text(self, sha256: str) -> str:
         """Return a sealed input by its hash."""

@@ -97,6 +97,17 @@ FINDINGS = sa.Table(
     sa.Column("row", sa.Text, nullable=False),
 )
 
+# What webhooks were told: a thing that came back after it was closed has another life.
+NOTICES = sa.Table(
+    "notices",
+    METADATA,
+    sa.Column("webhook", sa.String, primary_key=True),
+    sa.Column("event", sa.String, primary_key=True),
+    sa.Column("fingerprint", sa.String, primary_key=True),
+    sa.Column("life", sa.Integer, primary_key=True),
+    sa.Column("run", sa.String, nullable=False),
+)
+
 # Plans that were applied: what was approved, as its file said it.
 REMEDIATIONS = sa.Table(
     "remediations",

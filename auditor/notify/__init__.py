@@ -1,0 +1,1 @@
+"""Messages to webhooks after a run: what is new, once, and the head of the chain."""
