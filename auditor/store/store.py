@@ -334,6 +334,8 @@ class Store:
     def locks(self) -> Locks:
         """Return what lets one process do a thing that two must not do at once."""
         return Locks(self._engine)
+
+    @property
     def notices(self) -> Notices:
         """Return what webhooks were told."""
         return Notices(self._writing, self._reading)

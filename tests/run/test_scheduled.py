@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def service(tmp_path: Path, store: Store) -> Service:
+def service(store: Store) -> Service:
     return Service(store=Path(store.url), clock=Clock(DUE))
 
 
@@ -52,9 +53,7 @@ def attended(service: Service, store: Store, *, resume: bool = False) -> list[tu
         pytest.param("2028-05-02T00:00:00", {}, [("missed", False), ("missed", False), ("done", True)], id="the-last"),
     ],
 )
-def test_when_it_is_begun(
-    store: Store, service: Service, now: str, changes: dict[str, object], expected: object
-) -> None:
+def test_when_it_is_begun(store: Store, service: Service, now: str, changes: dict[str, Any], expected: object) -> None:
     store.schedules.remove("monthly", at=DUE, by="o")
     store.schedules.add(a_schedule(added=utc("2028-02-15T00:00:00"), **changes))
     service.clock.now = utc(now)
