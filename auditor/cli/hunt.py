@@ -24,7 +24,9 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "products", nargs="*", metavar="PRODUCT", help="products to hunt (default: all that no approval covers)"
     )
-    parser.add_argument("--format", choices=list(LANGUAGES), required=True, help="language of the queries")
+    parser.add_argument(
+        "--format", choices=list(LANGUAGES), default="sigma", help="language of the queries (default: sigma)"
+    )
     parser.add_argument(
         "-p", "--policy", type=Path, metavar="FILE|PACK", help="policy file or pack (default: policies/policy.yml)"
     )

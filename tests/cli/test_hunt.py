@@ -36,7 +36,6 @@ def test_named_products_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     [
         pytest.param(["teamviwer", "--format", "kql"], "did you mean 'teamviewer'?", id="no-such-product"),
         pytest.param(["microsoft-rdp", "--format", "kql"], "its events show none of microsoft-rdp", id="no-trace"),
-        pytest.param(["teamviewer"], "--format", id="no-language"),
         pytest.param(["teamviewer", "--format", "yara"], "'yara'", id="no-such-language"),
     ],
 )
