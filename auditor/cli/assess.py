@@ -25,7 +25,7 @@ from auditor.run.audit import exit_code
 from auditor.run.bundle import evidence_format
 from auditor.run.history import history_text
 from auditor.run.manifest import write_manifest
-from auditor.run.merge import in_order
+from auditor.run.merge import in_order, source_of
 from auditor.run.open_bundle import Bundle
 from auditor.run.reassess import Judging
 from auditor.store.record import RunRecord
@@ -84,7 +84,8 @@ def _anew(bundles: Sequence[Bundle], by: Ruled, formats: tuple[str, ...], option
     """Judge evidence that has no verdicts yet, or several sets of it, as a run of the store like any audit."""
     as_of = instant(by.rules.as_of) or ""
     with open_store(options) as store:
-        known = history_text(store, [fact for bundle in bundles for fact in bundle.facts.values()], before=as_of)
+        facts = [fact for bundle in bundles for fact in bundle.facts.values()]
+        known = history_text(store, facts, before=as_of, source=source_of(bundles))
         judging = judging_of(bundles, by, known)
         _say_merge(judging, options)
         why_not = _why_not_kept(store, judging, as_of, options)

@@ -9,6 +9,7 @@ from auditor.errors import UsageError
 from auditor.model.verdict import Verdict
 from auditor.policy.lifecycle import is_settled
 from auditor.report.changes import RULES, Changes, Side, Told, changes_between
+from auditor.report.earlier_runs import scope_of
 from auditor.report.rows import Row
 from auditor.report.stored_findings import stored_findings
 from auditor.store.record import RunRecord, StoredAnswer, named
@@ -16,7 +17,6 @@ from auditor.store.store import Store
 
 _OF_THE_MOMENT = ("host", "clock", "collected_at", "probe_sha256", "tool_version")
 """What the head of evidence says beside the host's own words: two answers that differ in nothing else say the same."""
-_SCOPE = ("patterns", "limit")
 
 
 def changes_of(store: Store, before: RunRecord, after: RunRecord) -> Changes:
@@ -43,9 +43,7 @@ def last_two(store: Store) -> tuple[RunRecord, RunRecord]:
 
 
 def _scope_of(run: RunRecord) -> tuple[object, ...]:
-    """Return what a scope is the same by: not its hosts, which come and go, but where they are taken from."""
-    source = run.options.get("inventory") or run.scope_source
-    return source, *(run.options.get(name) or None for name in _SCOPE)
+    return scope_of(run.scope_source, run.options)
 
 
 def _side(store: Store, run: RunRecord) -> Side:

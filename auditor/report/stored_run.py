@@ -54,7 +54,7 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
 
     summary: dict[str, Any] = record.summary
     return RunRows(
-        run=run_row(record) | {"population": _population(store, record)},
+        run=run_row(record) | {"population": _population(store, record), "history": _history(store, record)},
         controls=summary["controls"],
         ledger=[_ledger_row(line) for line in lines()],
         findings=stored_findings(store, record),
@@ -112,6 +112,12 @@ def coverage_of(summary: Mapping[str, Any]) -> Coverage:
         assessed=counted["assessed"],
         wanted=counted["wanted"],
     )
+
+
+def _history(store: Store, record: RunRecord) -> Row:
+    """Return what is sealed of the runs before a run; ``runs`` is None where its history says nothing of them."""
+    sha256 = record.inputs["history"]
+    return {"sha256": sha256, "runs": json.loads(store.text(sha256)).get("runs")}
 
 
 def _population(store: Store, record: RunRecord) -> Row | None:

@@ -23,6 +23,7 @@ from auditor.model.past import History
 from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
 from auditor.policy.exception_register import ExceptionRegister
 from auditor.policy.lifecycle import Observation, follow
+from auditor.report.earlier_runs import finding_counts
 from auditor.report.rows import Row, control_row, coverage_row, exception_row, finding_row, instant, limit_row
 from auditor.report.stored_run import coverage_of
 from auditor.run.exception_use import use_from_row
@@ -142,7 +143,7 @@ def new_run(
         facts=facts,
         source=scope.source,
         sha256=scope.sha256,
-        history=history_text(store, facts),
+        history=history_text(store, facts, source=scope.source, options=options),
         operator=operator,
         options=options,
         name=name,
@@ -260,7 +261,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
     history, nobody = store.text(run.inputs["history"]), History()
     known, pasts = histories(history, told_by(run)), dict[str, Row]()
     earlier = [finding_from_row(row) for row in json.loads(history)["findings"]]
-    followed = follow(earlier, observed(), following(rules, scope.values()))
+    found = [finding_row(finding) for finding in follow(earlier, observed(), following(rules, scope.values()))]
     if sum(counts.values()) != run.scope_count:
         missing = run.scope_count - sum(counts.values())
         raise UsageError(
@@ -276,6 +277,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
         "coverage": coverage_row(coverage),
         "outcomes": {outcome.value: count for outcome, count in counts.items()},
         "violating_hosts": counts[HostOutcome.NONCOMPLIANT],
+        "findings": finding_counts(found),
         "controls": {name: control_row(info) for name, info in control_infos().items()},
         "policy_name": rules.policy.name,
         "catalogue_version": rules.catalogue.version,
@@ -288,7 +290,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
         run.id,
         finished=instant(finished or datetime.now(UTC)) or "",
         summary=summary,
-        findings=[finding_row(finding) for finding in followed],
+        findings=found,
         pasts=pasts,
     )
     return store.run(run.id)

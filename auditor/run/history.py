@@ -13,6 +13,7 @@ from auditor.model.sighting import Confidence, SightingState
 from auditor.model.verdict import Verdict
 from auditor.policy.lifecycle import is_settled
 from auditor.policy.remember import SeenProducts, remember
+from auditor.report.earlier_runs import earlier_runs
 from auditor.report.rows import instant
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
@@ -25,10 +26,18 @@ PAST_INSTANTS = ("first_seen", "last_seen", "absent_before", "gone_since", "was_
 """Fields of what is known of a product that are instants."""
 
 
-def history_text(store: Store, facts: Sequence[HostFacts], before: str | None = None) -> str:
-    """Write what earlier runs know of the hosts in scope: an input like any other, sealed as text.
+def history_text(
+    store: Store,
+    facts: Sequence[HostFacts],
+    before: str | None = None,
+    *,
+    source: str,
+    options: Mapping[str, object] | None = None,
+) -> str:
+    """Write what earlier runs know of the hosts in scope, and of the scope: an input like any other, sealed as text.
 
-    ``before`` leaves out the runs that judge at that instant or later.
+    ``before`` leaves out the runs that judge at that instant or later; ``source`` and ``options`` are what the runs of
+    one scope have in common.
     """
     known = store.history(before)
     keys = {fact.key for fact in facts}
@@ -40,7 +49,13 @@ def history_text(store: Store, facts: Sequence[HostFacts], before: str | None = 
     }
     for key, products in store.earlier_pasts(keys, before).items():
         pasts.setdefault(key, {"complete_runs": 0, "told_by": None, "products": {}})["products"] = products
-    return canonical({"hosts": hosts, "findings": store.earlier_findings(keys, before), "pasts": pasts}).decode()
+    told = {
+        "hosts": hosts,
+        "findings": store.earlier_findings(keys, before),
+        "pasts": pasts,
+        "runs": earlier_runs(store, source, options or {}, before),
+    }
+    return canonical(told).decode()
 
 
 def histories(text: str, ours: list[str]) -> dict[str, History]:

@@ -191,7 +191,15 @@ def merged_history(known: str, bundles: Sequence[Bundle]) -> str:
             first = min(row["first_seen"], before["first_seen"], key=instant)
             findings[row["fingerprint"]] = row | {"first_seen": first}
     ordered = sorted(findings.values(), key=lambda row: (row["host"], row["fingerprint"]))
-    return canonical({"hosts": hosts, "findings": ordered, "pasts": merged_pasts(all_told)}).decode()
+    together = {"hosts": hosts, "findings": ordered, "pasts": merged_pasts(all_told)}
+    # The runs before this one are those of its own scope: what a set was made after is another scope's story.
+    runs = all_told[0].get("runs")
+    return canonical(together if runs is None else together | {"runs": runs}).decode()
+
+
+def source_of(bundles: Iterable[Bundle]) -> str:
+    """Say where the hosts of several sets come from, each place once."""
+    return " + ".join(dict.fromkeys(str(bundle.run["scope"]["source"]) for bundle in bundles))
 
 
 def sources_of(bundles: Sequence[Bundle], hosts: Sequence[Chosen]) -> list[dict[str, Any]]:

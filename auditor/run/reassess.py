@@ -10,7 +10,7 @@ from auditor.model.host import HostFacts
 from auditor.model.past import History
 from auditor.run.audit import Began, Sealed, begin_run, close_run
 from auditor.run.history import histories, told_by
-from auditor.run.merge import Chosen, sources_of
+from auditor.run.merge import Chosen, source_of, sources_of
 from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
 from auditor.run.reader import ReadJob
@@ -44,11 +44,10 @@ def begin_again(store: Store, judging: Judging, rules: Rules, sealed: Sealed, op
     """Write down the run that evidence is judged in: the bundle's own once more, or a new one of the store."""
     only = judging.bundles[0].run
     facts = judging.facts
-    source = " + ".join(dict.fromkeys(str(bundle.run["scope"]["source"]) for bundle in judging.bundles))
     sources = only["sources"] if judging.again else sources_of(judging.bundles, judging.hosts)
     began = Began(
         facts=facts,
-        source=source,
+        source=source_of(judging.bundles),
         sha256=scope_digest([one.name for one in facts]),
         history=judging.history,
         operator=operator,

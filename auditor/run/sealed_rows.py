@@ -9,6 +9,8 @@ from typing import Any
 
 from auditor.errors import Reason
 from auditor.model.ledger import PassedOver, PassedOverWhy
+from auditor.report.earlier_runs import COUNTS
+from auditor.report.words import OUTCOMES
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.findings import finding_from_row
 from auditor.run.history import PAST_INSTANTS, past_from_row
@@ -18,6 +20,8 @@ _REQUIRED = {"policy", "exceptions", "catalogue", "attack", "history"}
 """Inputs that verdicts rest on: all of them, or none where there are no verdicts."""
 _RUN_TEXTS = ("id", "started", "operator", "tool_version", "as_of")
 _NAME_LIMIT = 200
+_MOST = 1 << 53
+"""More than any number that was counted, and no more than every reader of JSON tells apart."""
 
 
 def check_run(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
@@ -62,6 +66,8 @@ def check_history(value: Mapping[str, Any]) -> None:
             instant(last)
     for past in value.get("pasts", {}).values():
         _check_past(past)
+    for run in value.get("runs", ()):
+        _check_earlier_run(run)
     for row in value["findings"]:
         finding = finding_from_row(row)
         texts((finding.fingerprint, finding.host, finding.control, finding.subject, finding.severity, finding.reason))
@@ -92,6 +98,23 @@ def _check_past(value: Mapping[str, Any]) -> None:
                 raise ValueError("what is known of a product holds an instant without its offset from UTC")
         if past.first_seen is None or past.last_seen is None:
             raise TypeError("a product was never seen")
+
+
+def _check_earlier_run(value: Mapping[str, Any]) -> None:
+    """Hold what is known of a run of the same scope to what the trend is drawn from."""
+    texts(value[name] for name in ("run", "tool_version"))
+    instant(value["as_of"])
+    numbers = [value["sequence"], value["scope"]["count"], *(value["outcomes"][name] for name in OUTCOMES)]
+    numbers += [value["coverage"][name] for name in ("scope", "assessed")]
+    if value["findings"] is not None:
+        numbers += [value["findings"][name] for name in COUNTS]
+    if not all(type(number) is int and 0 <= number <= _MOST for number in numbers):
+        raise ValueError("an earlier run was not counted")
+    if type(value["coverage"]["wanted"]) not in (int, float) or not 0 <= value["coverage"]["wanted"] <= 1:
+        raise ValueError("an earlier run had no share of its scope that was wanted")
+    seal = value["seal"]
+    if not all(map(is_digest, (value["policy"], value["scope"]["sha256"], *([] if seal is None else [seal])))):
+        raise ValueError("an earlier run names what is no digest")
 
 
 def check_population(value: Mapping[str, Any]) -> None:
