@@ -1,4 +1,4 @@
-"""The results for people: a fleet page, one page per host and per owner, offline, nothing from a host acts in them."""
+"""The results for people: a page of the fleet, of each host, control and owner; nothing from a host acts in them."""
 
 import os
 import re
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from auditor.catalogue.cache import user_cache
 from auditor.controls.attack import attack_data
 from auditor.report import words
-from auditor.report.exception_register import register_rows
+from auditor.report.control_tally import Tallies, control_pages
+from auditor.report.fleet_view import control_views, fleet_view
 from auditor.report.format import Format
-from auditor.report.owners import Owner, owner_names, owners_of
+from auditor.report.host_table import STATIC, table_filter
+from auditor.report.owners import owner_names, owners_of, work_of
 from auditor.report.rows import Row, compact
 from auditor.report.run_rows import RunRows
-from auditor.report.summary import LISTED, NAMED, RANKED, Summary, bar, life
+from auditor.report.summary import NAMED, RANKED, Summary, bar
 from auditor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ _LOGONS = 100
 """Sockets that a page shows: a host can open tens of thousands to make its page unreadable."""
 _DUE = 500
 """Findings that an owner's page lists; the tables in csv/ hold all."""
-_CHANGES = 50
-"""Findings that the fleet page lists of each thing that became of some since the last run."""
 _KEPT, _KEPT_LENGTH = 2000, 2000
 """Rows that are kept rendered, and the characters of JSON that one may have to be kept."""
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
@@ -61,43 +61,64 @@ def _slug(name: str, otherwise: str = "host") -> str:
 
 
 def _write(rows: RunRows, folder: Path) -> list[Path]:
-    """Write the pages in one pass over the hosts; what the fleet page needs of each is kept, the host is not."""
+    """Write the pages in one pass over the hosts; what the other pages need of each is kept, the host is not."""
     place = folder / "html"
-    for made in (place, place / "hosts", place / "owners", place / "assets"):
+    for made in (place, *(place / name for name in ("hosts", "owners", "controls", "assets"))):
         made.mkdir()
     for name in _ASSETS:
         (place / "assets" / name).write_bytes((files("auditor.report") / "assets" / name).read_bytes())
     pages, by_owner = page_names(rows.ledger), owner_pages(rows.ledger)
-    findings = {finding["fingerprint"]: finding for finding in rows.findings}
-    summary = Summary(controls=rows.controls)
+    summary, tallies = Summary(controls=rows.controls), Tallies(rows.controls)
     template = _templates().get_template("host.html")
-    shared = {
-        "run": rows.run,
-        "controls": rows.controls,
-        "exceptions": rows.exceptions,
-        "approvals": rows.approvals,
-        "findings": findings,
-        "owner_pages": by_owner,
-        "rows": _Rows(rows.controls),
-    }
-    index = place / "index.html"
+    shared = _shared(rows, by_owner)
     hosts: list[Path] = []
     for host in rows.hosts():
         page = pages[host["host"]]
         summary.add(host, page)
+        tallies.add(host, page)
         file = place / "hosts" / page
         file.write_text(template.render(shared | _host_view(host)), encoding="utf-8")
         hosts.append(file)
+    others = write_fleet(rows, summary, tallies, place)
+    return [others[0], *hosts, *others[1:], *(place / "assets" / name for name in _ASSETS)]
+
+
+def write_fleet(rows: RunRows, summary: Summary, tallies: Tallies, place: Path) -> list[Path]:
+    """Write every page that is of no single host, once all of them were counted; the fleet page is the first."""
+    pages, by_owner = page_names(rows.ledger), owner_pages(rows.ledger)
     owners = owners_of(by_owner, summary.lines, rows.findings)
-    index.write_text(
-        _templates().get_template("fleet.html").render(shared | _fleet_view(rows, summary, owners, pages)),
-        encoding="utf-8",
-    )
+    shared = _shared(rows, by_owner) | {"pages": pages}
+    view = shared | fleet_view(rows, summary, owners, pages)
+    made = [_written(place / "index.html", "fleet.html", view)]
+    if len(summary.lines) > STATIC:
+        made.append(_written(place / "all-hosts.html", "all_hosts.html", view))
+    for control, of_control in control_views(rows, summary, tallies):
+        file = place / "controls" / shared["control_pages"][control]
+        made.append(_written(file, "control.html", shared | of_control))
     for owner in owners:
-        text = _templates().get_template("owner.html").render(shared | {"owner": owner, "pages": pages, "listed": _DUE})
-        (place / "owners" / owner.page).write_text(text, encoding="utf-8")
-    made_of_owners = [place / "owners" / owner.page for owner in owners]
-    return [index, *hosts, *made_of_owners, *(place / "assets" / name for name in _ASSETS)]
+        of_owner = {"owner": owner, "work": work_of(owner, summary.problems), "listed": _DUE}
+        of_owner |= {"named": NAMED, "ranked": RANKED}
+        made.append(_written(place / "owners" / owner.page, "owner.html", shared | of_owner))
+    return made
+
+
+def _shared(rows: RunRows, by_owner: Mapping[str | None, str]) -> dict[str, Any]:
+    """Return what every page is given."""
+    return {
+        "run": rows.run,
+        "controls": rows.controls,
+        "control_pages": control_pages(rows.controls),
+        "exceptions": rows.exceptions,
+        "approvals": rows.approvals,
+        "findings": {finding["fingerprint"]: finding for finding in rows.findings},
+        "owner_pages": by_owner,
+        "rows": _Rows(rows.controls),
+    }
+
+
+def _written(file: Path, template: str, view: Mapping[str, Any]) -> Path:
+    file.write_text(_templates().get_template(template).render(view), encoding="utf-8")
+    return file
 
 
 _ORDER = {name: rank for rank, name in enumerate(words.VERDICTS)}
@@ -158,32 +179,6 @@ def _host_view(host: Row) -> dict[str, Any]:
         "suspected": [(verdict, violation) for verdict in host["verdicts"] for violation in verdict["suspected"]],
         "gaps": list(gaps.values()),
         "counts": {name: sum(1 for one in host["verdicts"] if one["verdict"] == name) for name in words.VERDICTS},
-    }
-
-
-def _fleet_view(rows: RunRows, summary: Summary, owners: list[Owner], pages: Mapping[str, str]) -> dict[str, Any]:
-    problems = summary.ranked_problems()
-    return {
-        "summary": summary,
-        "total": len(rows.ledger),
-        "assessed": len(rows.ledger) - summary.outcomes["unreachable"],
-        "open_problems": [problem for problem in problems if problem.hosts.count],
-        "problems": problems,
-        "ranked": RANKED,
-        "listed": LISTED,
-        "named": NAMED,
-        "missing": summary.ranked_missing(),
-        "unreached": summary.ranked_unreached(),
-        "products": summary.ranked_products(),
-        "mitigations": summary.mitigations(),
-        "owners": owners,
-        "register": register_rows(rows),
-        "population": rows.run.get("population"),
-        "coverage": rows.run["coverage"],
-        "changes": rows.changes(),
-        "pages": pages,
-        "shown": _CHANGES,
-        "life": life(rows.findings, rows.run["as_of"]),
     }
 
 
@@ -295,12 +290,13 @@ def _templates() -> "Environment":
         "named": NAMED,
         "verdict_names": words.VERDICTS,
         "reason_words": words.reason_words,
+        "table_filter": table_filter,
     }
     return made
 
 
 FORMAT = Format(
     id="html",
-    title="pages to read: the fleet, each host with its proof, each owner with what is due",
+    title="pages to read: the fleet, each host with its proof, each control, each owner with what is due",
     write=_write,
 )

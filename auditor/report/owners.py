@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditor.report.rows import Row
+from auditor.report.summary import Problem
 from auditor.report.words import SEVERITIES
 
 _RANK = {name: rank for rank, name in enumerate(SEVERITIES)}
@@ -36,9 +37,63 @@ class Owner:
         return len(self.hosts)
 
     @property
+    def unreached(self) -> list[tuple[str | None, list[Row]]]:
+        """Return their hosts that were not reached, by the reason, the most frequent first."""
+        by_reason: dict[str | None, list[Row]] = {}
+        for line in self.hosts:
+            if line["outcome"] == "unreachable":
+                by_reason.setdefault(line["reason"], []).append(line)
+        return sorted(by_reason.items(), key=lambda one: (-len(one[1]), one[0] or ""))
+
+    @property
     def next_due(self) -> str | None:
         """Return the instant by which the next finding is to be closed; None where none has one."""
         return next((row["due"] for row in self.due if row["due"] is not None), None)
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """One thing to do for an owner, on however many of their hosts."""
+
+    control: str
+    """Control that is broken."""
+    subject: str
+    """What breaks it."""
+    severity: str
+    """The gravest severity it has there."""
+    reason: str
+    """What is wrong, as said of the first host."""
+    remediation: Sequence[str]
+    """Steps, as given for the first host that has it; none where it was not seen this time."""
+    hosts: list[str] = field(default_factory=list)
+    """Hosts, those with the nearest day first."""
+    due: str | None = None
+    """The first day by which one is to be closed."""
+    overdue: int = 0
+    """Hosts on which that day has passed."""
+
+
+def work_of(owner: Owner, problems: Mapping[tuple[str, str], Problem]) -> list[Work]:
+    """Return what an owner has to do, each thing once, in the order in which their findings are due."""
+    found: dict[tuple[str, str], Work] = {}
+    for finding in owner.due:
+        key = (finding["control"], finding["subject"])
+        work = found.get(key)
+        if work is None:
+            problem = problems.get(key)
+            work = found[key] = Work(
+                control=finding["control"],
+                subject=finding["subject"],
+                severity=finding["severity"],
+                reason=finding["reason"],
+                remediation=() if problem is None else problem.remediation,
+                due=finding["due"],
+            )
+        if _RANK.get(finding["severity"], len(_RANK)) < _RANK.get(work.severity, len(_RANK)):
+            work.severity = finding["severity"]
+        work.hosts.append(finding["host"])
+        work.overdue += bool(finding["overdue"])
+    return list(found.values())
 
 
 def owners_of(pages: Mapping[str | None, str], lines: Sequence[Row], findings: Iterable[Row]) -> list[Owner]:

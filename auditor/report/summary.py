@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from auditor.model.probe import UNCHECKED
 from auditor.report.rows import Row
@@ -15,6 +16,11 @@ LISTED = 200
 RANKED = 15
 """Lines of a ranking; the tables in csv/ hold all."""
 
+Use = tuple[str, str, str, tuple[str | None, ...]]
+"""Product, its most alive state on a host (or suspected), how it stands to the approvals there, and its tenants."""
+
+_READ = frozenset({"collected", "partial", "truncated"})
+"""Outcomes of a section in which its reader had something to read."""
 _RANK = {name: rank for rank, name in enumerate(SEVERITIES)}
 _LAST = len(_RANK)
 
@@ -80,6 +86,10 @@ class Product:
     """Hosts on which nobody approved one."""
     suspected: Group = field(default_factory=Group)
     """Hosts on which it is only suspected."""
+    tenants: dict[str | None, Counter[str]] = field(default_factory=dict)
+    """Whose instance it is to hosts by standing, confirmed and alive; None where that cannot be told."""
+    more_tenants: int = 0
+    """Hosts of tenants that are too many to be kept apart."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -146,13 +156,20 @@ class Summary:
     """Limits of the method by id."""
     listed: int = 0
     """Hosts listed one by one as not reached."""
+    unproven: dict[str, Group] = field(default_factory=dict)
+    """Section to the hosts on which a reader read it that has met no real host of its kind."""
+    known: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
+    """What hosts have in common, kept once."""
 
     def add(self, host: Row, page: str) -> None:
         """Take one host in."""
         name = host["host"]
         self.outcomes[host["outcome"]] += 1
-        counts = self._add_verdicts(host, page)
-        self._add_products(host, page)
+        counts, verdicts = self._add_verdicts(host, page)
+        uses = self._add_products(host, page)
+        for section in host["sections"]:
+            if section["proof"] == "documented" and section["outcome"] in _READ:
+                self.unproven.setdefault(section["id"], Group()).add(name, page)
         if (host["host_key"] or "").endswith(UNCHECKED):
             self.unchecked.add(name, page)
         if host["outcome"] == "unreachable":
@@ -177,21 +194,36 @@ class Summary:
                 "unknown": counts["unknown"],
                 "excepted": counts["excepted"],
                 "products": len({seen["product"] for seen in host["sightings"] if seen["state"] != "residual"}),
+                "groups": self._once(tuple(host["groups"])),
+                "uses": self._once(uses),
+                "verdicts": self._once(verdicts),
+                "problems": self._once(
+                    tuple(
+                        (verdict["control"], violation["subject"])
+                        for verdict in host["verdicts"]
+                        for violation in verdict["violations"]
+                    )
+                ),
             }
         )
 
-    def _add_verdicts(self, host: Row, page: str) -> Counter[str]:
+    def _once(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        return self.known.setdefault(value, value)
+
+    def _add_verdicts(self, host: Row, page: str) -> tuple[Counter[str], tuple[str, ...]]:
         given = {verdict["control"]: verdict for verdict in host["verdicts"]}
         counts: Counter[str] = Counter()
+        words: list[str] = []
         for control in self.controls:
             verdict = given.get(control)
             # A control nobody judged on this host is not known to hold.
             word = "unknown" if verdict is None else verdict["verdict"]
             counts[word] += 1
+            words.append(word)
             self.verdicts.setdefault(control, Counter())[word] += 1
             if verdict is not None:
                 self._add_verdict(host, verdict, page)
-        return counts
+        return counts, tuple(words)
 
     def _add_verdict(self, host: Row, verdict: Row, page: str) -> None:
         if verdict["verdict"] == "pass" and not verdict["proven"]:
@@ -225,31 +257,47 @@ class Summary:
             problem.severity = violation["severity"]
         (problem.hosts if violation["exception"] is None else problem.excepted).add(host, page)
 
-    def _add_products(self, host: Row, page: str) -> None:
+    def _add_products(self, host: Row, page: str) -> tuple[Use, ...]:
         by_product: dict[str, list[Row]] = {}
         for seen in host["sightings"]:
             by_product.setdefault(seen["product"], []).append(seen)
-        for product_id, sightings in by_product.items():
-            product = self.products.get(product_id)
-            if product is None:
-                first = sightings[0]
-                product = Product(id=product_id, name=first["name"], category=first["category"])
-                self.products[product_id] = product
-            confirmed = [seen for seen in sightings if seen["confidence"] == "confirmed"]
-            if not confirmed:
-                product.suspected.add(host["host"], page)
-                continue
-            alive = next(state for state in STATES if any(seen["state"] == state for seen in confirmed))
-            product.states[alive] += 1
-            live = [seen for seen in confirmed if seen["state"] != "residual"]
-            if not live:
-                continue
-            if all(seen["approval"] is not None for seen in live):
-                product.approved += 1
-            elif all(seen["approval"] is not None or seen.get("breaches") for seen in live):
-                product.outside.add(host["host"], page)
+        return tuple(self._add_product(host["host"], page, name, seen) for name, seen in sorted(by_product.items()))
+
+    def _add_product(self, host: str, page: str, product_id: str, sightings: list[Row]) -> Use:
+        """Count a host under what a product is there, and return that."""
+        product = self.products.get(product_id)
+        if product is None:
+            first = sightings[0]
+            product = Product(id=product_id, name=first["name"], category=first["category"])
+            self.products[product_id] = product
+        confirmed = [seen for seen in sightings if seen["confidence"] == "confirmed"]
+        if not confirmed:
+            product.suspected.add(host, page)
+            return product_id, "suspected", "", ()
+        alive = next(state for state in STATES if any(seen["state"] == state for seen in confirmed))
+        product.states[alive] += 1
+        live = [seen for seen in confirmed if seen["state"] != "residual"]
+        if not live:
+            return product_id, alive, "", ()
+        standing = _standing(live)
+        if standing == "approved":
+            product.approved += 1
+        else:
+            (product.outside if standing == "outside" else product.unapproved).add(host, page)
+        return product_id, alive, standing, self._add_tenants(product, live)
+
+    @staticmethod
+    def _add_tenants(product: Product, live: list[Row]) -> tuple[str | None, ...]:
+        """Count a host under each tenant that a product has there; a host cannot make up more than are kept apart."""
+        by_tenant: dict[str | None, list[Row]] = {}
+        for seen in live:
+            by_tenant.setdefault(seen["tenant"], []).append(seen)
+        for tenant, of_tenant in by_tenant.items():
+            if tenant in product.tenants or len(product.tenants) < LISTED:
+                product.tenants.setdefault(tenant, Counter())[_standing(of_tenant)] += 1
             else:
-                product.unapproved.add(host["host"], page)
+                product.more_tenants += 1
+        return tuple(by_tenant)[:LISTED]
 
     def ranked_problems(self) -> list[Problem]:
         """Return the violations, the gravest and most widespread first."""
@@ -283,6 +331,15 @@ class Summary:
             counts = self.verdicts.get(control, Counter())
             grouped.setdefault(row["mitigation"], []).append((control, row, counts))
         return sorted(grouped.items())
+
+
+def _standing(live: list[Row]) -> str:
+    """Say how sightings of a product on a host stand to the approvals: the worst of them counts."""
+    if all(seen["approval"] is not None for seen in live):
+        return "approved"
+    if all(seen["approval"] is not None or seen.get("breaches") for seen in live):
+        return "outside"
+    return "unapproved"
 
 
 def bar(counts: Counter[str]) -> list[tuple[str, float, float]]:

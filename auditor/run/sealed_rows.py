@@ -9,7 +9,7 @@ from typing import Any
 
 from auditor.errors import Reason
 from auditor.model.ledger import PassedOver, PassedOverWhy
-from auditor.report.earlier_runs import COUNTS
+from auditor.report.earlier_runs import COUNTS, KEPT
 from auditor.report.words import OUTCOMES
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.findings import finding_from_row
@@ -66,22 +66,30 @@ def check_history(value: Mapping[str, Any]) -> None:
             instant(last)
     for past in value.get("pasts", {}).values():
         _check_past(past)
-    for run in value.get("runs", ()):
+    runs = value.get("runs", [])
+    if not isinstance(runs, list) or len(runs) > KEPT:
+        raise TypeError("the runs before it are no list, or too many")
+    for run in runs:
         _check_earlier_run(run)
     for row in value["findings"]:
-        finding = finding_from_row(row)
-        texts((finding.fingerprint, finding.host, finding.control, finding.subject, finding.severity, finding.reason))
-        closer = None if finding.closed_by is None else finding.closed_by.id
-        for text in (finding.product, finding.exception, finding.owner, finding.opened_by, closer):
-            optional_text(text)
-        texts(finding.formerly)
-        if type(finding.overdue) is not bool or type(finding.reopened) is not int or finding.reopened < 0:
-            raise ValueError("a finding does not say how often it came back, or whether it is overdue")
-        for when in (finding.first_seen, finding.failing_since, finding.due, finding.closed_at):
-            if when is not None and when.tzinfo is None:
-                raise ValueError("a finding holds an instant without its offset from UTC")
-        if not isinstance(finding.first_seen, datetime):
-            raise TypeError("a finding was never seen")
+        _check_finding(row)
+
+
+def _check_finding(row: Mapping[str, Any]) -> None:
+    """Hold a finding of an earlier run to what it must be."""
+    finding = finding_from_row(dict(row))
+    texts((finding.fingerprint, finding.host, finding.control, finding.subject, finding.severity, finding.reason))
+    closer = None if finding.closed_by is None else finding.closed_by.id
+    for text in (finding.product, finding.exception, finding.owner, finding.opened_by, closer):
+        optional_text(text)
+    texts(finding.formerly)
+    if type(finding.overdue) is not bool or type(finding.reopened) is not int or finding.reopened < 0:
+        raise ValueError("a finding does not say how often it came back, or whether it is overdue")
+    for when in (finding.first_seen, finding.failing_since, finding.due, finding.closed_at):
+        if when is not None and when.tzinfo is None:
+            raise ValueError("a finding holds an instant without its offset from UTC")
+    if not isinstance(finding.first_seen, datetime):
+        raise TypeError("a finding was never seen")
 
 
 def _check_past(value: Mapping[str, Any]) -> None:

@@ -267,3 +267,38 @@ def test_a_life_names_its_runs(
     assert became(second, fifth) == {("reopened", None, True)}
     stated = json.loads((tmp_path / "reports" / third / "results.json").read_text())["findings"]
     assert [row["closed_by"] for row in stated if row["fingerprint"] == named] == [{"kind": "run", "id": None}]
+
+
+def test_the_page_of_the_second_month_draws_the_first_from_what_is_sealed(months: Path) -> None:
+    first, second = sorted((months / "reports").iterdir())
+    before = json.loads((first / "results.json").read_text())
+    (told,) = json.loads((second / "inputs" / "history.json").read_text())["runs"]
+    assert told["run"] == before["run"]["id"]
+    assert told["findings"]["open"] == sum(1 for row in before["findings"] if row["state"] == "open")
+    assert json.loads((first / "results.json").read_text())["run"]["history"]["runs"] == []
+    page = (second / "html" / "index.html").read_text()
+    assert "2 runs of this scope, the oldest at the left" in page
+    assert f"{told['findings']['open']:,} in the first run that counted them" in page
+
+
+def test_a_report_that_is_written_again_is_the_same_after_later_runs(
+    months: Path, said: Callable[..., str], tmp_path: Path
+) -> None:
+    """What the trend is drawn from is sealed, so that nothing which is judged later changes a page."""
+    _, second = sorted((months / "reports").iterdir())
+    said("report", second.name, "--format", "html", "-o", str(tmp_path), "-q")
+    for file in (second / "html").rglob("*.html"):
+        assert (tmp_path / second.name / "html" / file.relative_to(second / "html")).read_bytes() == file.read_bytes()
+
+
+def test_a_bundle_that_is_judged_again_elsewhere_keeps_its_trend_and_says_that_it_has_no_run_to_compare_with(
+    months: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted((months / "reports").iterdir())
+    monkeypatch.setenv("AUDITOR_STORE", str(tmp_path / "store.sqlite"))
+    assert main(["assess", "-q", str(second), "--format", "html", "-o", str(tmp_path / "out")]) == 3
+    (folder,) = (tmp_path / "out").iterdir()
+    page = (folder / "html" / "index.html").read_text()
+    assert "2 runs of this scope, the oldest at the left" in page
+    assert f"Run {first.name} came before this one, and its rows are not at hand here" in page
+    assert "Which hosts were added or removed since a run before is not told here" in page

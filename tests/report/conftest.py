@@ -18,6 +18,7 @@ from auditor.model.result import HostResult
 from auditor.model.standing import Signer, Standing, WeighedException
 from auditor.policy.exception_register import ExceptionRegister
 from auditor.report.changes import Cause, Change, Changes, RuleChange
+from auditor.report.earlier_runs import COUNTS
 from auditor.report.rows import (
     Row,
     compact,
@@ -98,7 +99,7 @@ def _run(count: int, reached: int, complete: int) -> Row:
         "catalogue": {"version": "2026.11", "sha256": FLEET.digest("catalogue")},
         "attack": {"version": "18.1"},
         "sources": None,
-        "history": {"sha256": None},
+        "history": {"sha256": FLEET.digest("history"), "runs": _earlier()},
         "population": {
             "source": "cmdb.csv",
             "sha256": FLEET.digest("population"),
@@ -109,6 +110,30 @@ def _run(count: int, reached: int, complete: int) -> Row:
             "out_of_scope": 1,
         },
     }
+
+
+def _earlier() -> list[Row]:
+    """Write what is sealed of the runs before: one by a version that did not count findings, one by another policy."""
+    return [
+        {
+            "run": run,
+            "sequence": sequence,
+            "as_of": as_of,
+            "tool_version": "0.1.0",
+            "seal": FLEET.digest(run),
+            "policy": FLEET.digest(policy),
+            "scope": {"count": 9, "sha256": FLEET.digest("scope before")},
+            "outcomes": {"noncompliant": bad, "partial": 1, "unreachable": 1, "compliant": 7 - bad},
+            "coverage": {"scope": 9, "assessed": 7, "wanted": 0.9},
+            "findings": None
+            if sequence == first
+            else dict.fromkeys(COUNTS, 0) | {"open": 2 * bad, "critical": bad, "high": bad, "overdue": 1},
+        }
+        for first, sequence, run, as_of, policy, bad in (
+            (10, 10, FLEET.SCRIPT_HOST, "2026-09-20T06:30:00Z", "policy before", 5),
+            (10, 11, "2026-10-20T063000Z-1b2c", "2026-10-20T06:30:00Z", "policy", 4),
+        )
+    ]
 
 
 def _findings(result: HostResult) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ import pytest
 
 from auditor.cli.main import main
 from auditor.errors import OperatorError, Reason, UsageError
-from auditor.run.bundle import INPUT_FILES
 from auditor.report.earlier_runs import COUNTS
 from auditor.report.words import OUTCOMES
+from auditor.run.bundle import INPUT_FILES
 from auditor.run.history import PAST_INSTANTS, histories
 from auditor.run.manifest import SMALL_FILE, write_manifest
 from auditor.run.merge import merged, merged_history
@@ -313,7 +313,12 @@ def test_no_input_of_another_kind_is_a_surprise(bundle: Path) -> None:
             "pasts": {"web": {"complete_runs": 1, "told_by": ["0", "c"], "products": {"anydesk": past}}},
             "runs": [
                 {
-                    **{"run": "r", "sequence": 1, "as_of": when, "tool_version": "0", "policy": "0" * 64, "seal": "0" * 64},
+                    "run": "r",
+                    "sequence": 1,
+                    "as_of": when,
+                    "tool_version": "0",
+                    "policy": "0" * 64,
+                    "seal": "0" * 64,
                     "scope": {"count": 1, "sha256": "0" * 64},
                     "outcomes": dict.fromkeys(OUTCOMES, 1),
                     "coverage": {"scope": 1, "assessed": 1, "wanted": 1.0},

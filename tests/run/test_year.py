@@ -8,6 +8,7 @@ beside it, and nothing that is not planned may be found.
 import json
 import os
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -328,6 +329,24 @@ def test_what_came_back_failed_anew_and_what_was_not_seen_did_not(year: list[Mon
     assert ages(11, "srv-005", "unapproved_product") == ("2026-01", "2026-01")
     assert ages(11, "srv-007", "unapproved_product") == ("2026-01", "2026-01")
     assert ages(9, "srv-012", "unapproved_product") == ("2026-01", "2026-10")
+
+
+def test_every_month_has_sealed_what_the_months_before_it_came_to(year: list[Month]) -> None:
+    results = [json.loads((month.bundle / "results.json").read_text()) for month in year]
+    seals = [json.loads((month.bundle / "manifest.json").read_text())["seal"] for month in year]
+    for number, month in enumerate(results):
+        told = month["run"]["history"]["runs"]
+        assert [(one["run"], one["seal"]) for one in told] == [
+            (before["run"]["id"], seal) for before, seal in zip(results[:number], seals, strict=False)
+        ]
+        for one, before in zip(told, results, strict=False):
+            outcomes = Counter(row["outcome"] for row in before["ledger"])
+            assert {name: count for name, count in one["outcomes"].items() if count} == outcomes
+            states = Counter(row["state"] for row in before["findings"])
+            assert (one["findings"]["open"], one["findings"]["excepted"]) == (states["open"], states["excepted"])
+            assert one["findings"]["overdue"] == sum(row["overdue"] for row in before["findings"])
+            assert one["coverage"]["assessed"] == before["run"]["coverage"]["assessed"]
+            assert one["policy"] == before["run"]["policy"]["sha256"]
 
 
 def test_every_month_recomputes_byte_for_byte(year: list[Month], tmp_path: Path) -> None:
