@@ -85,6 +85,10 @@ catalogue-bench: $(VENV)/test.stamp ## Measure the catalogue's matcher against i
 judge-bench: $(VENV)/test.stamp ## Measure verdicts from sealed evidence: seconds and memory of 1,000 and 10,000 hosts
 	$(BIN)/python -m tests.bench.judging $(ARGS)
 
+.PHONY: fleet-page-bench
+fleet-page-bench: $(VENV)/test.stamp ## Measure how soon the fleet page of 10,000 hosts opens and answers a search in Chromium
+	$(BIN)/python -m tests.bench.fleet_page $(ARGS)
+
 .PHONY: firewall-bench
 firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against its goals: verdicts a second, reachability
 	$(BIN)/python -m tests.bench.firewall

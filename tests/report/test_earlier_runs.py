@@ -40,7 +40,7 @@ def kept(
         started=as_of,
         finished=None,
         operator="o",
-        tool_version="0",  # type: ignore[arg-type]
+        tool_version="0",
         as_of=as_of,
         scope_count=3,
         scope_sha256="s" * 64,

@@ -1,6 +1,7 @@
-"""The trend is drawn from what is sealed of the runs before, says the same in words, and draws nothing it does not know."""
+"""The trend is drawn from what is sealed of the runs before, says the same in words, and makes nothing up."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_columns_stand_side_by_side_however_many_there_are() -> None:
         hosts, *_ = drawn([an_earlier(1 + number % 12) for number in range(count)]).charts
         edges = [(parts[0].x, parts[0].x + parts[0].width) for _, parts in hosts.columns]
         assert len(edges) == count + 1
-        assert all(end <= begin for (_, end), (begin, _) in zip(edges, edges[1:], strict=False))
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(edges))
         assert edges[0][0] >= 0
         assert edges[-1][1] <= 300
 
