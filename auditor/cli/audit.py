@@ -4,7 +4,9 @@ import gc
 import getpass
 import os
 import socket
+import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,10 +29,11 @@ from auditor.cli.report import chosen_formats
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
-from auditor.errors import OutputError, UsageError
+from auditor.errors import OutputError, StoreError, UsageError
 from auditor.inventory.scope import fix_scope, local_host
 from auditor.model.host import Host, Scope
 from auditor.notify.tell import tell
+from auditor.notify.webhook import Webhook
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
@@ -97,7 +100,7 @@ def _run(options: Namespace) -> int:
     gc.set_threshold(_YOUNG_OBJECTS)
     formats = chosen_formats(options.format)
     check_numbers(options)
-    webhooks = [] if options.notify is None else webhooks_of(options.notify)
+    webhooks = () if options.notify is None else webhooks_of(options.notify)
     with open_store(options) as store:
         if options.resume:
             run = _resumable(store, options)
@@ -126,7 +129,7 @@ def _run(options: Namespace) -> int:
                 )
             code = _audit(options, store, run, prepared, readers)
         if code != INTERRUPTED and webhooks:
-            say_told(options, tell(store, store.run(run.id), webhooks))
+            _tell(options, store, run, webhooks)
         return code
 
 
@@ -153,6 +156,14 @@ def _scheduled(options: Namespace) -> dict[str, object]:
 def _is_done_already(store: Store, options: Namespace) -> bool:
     """Tell whether another process has begun this one while we came to it: the service looks again, and goes on."""
     return options.scheduled is not None and store.schedules.run_of(read_mark(options.scheduled)) is not None
+
+
+def _tell(options: Namespace, store: Store, run: RunRecord, webhooks: Sequence[Webhook]) -> None:
+    """Tell webhooks of a run that is done: whatever fails now is said, and changes nothing of it."""
+    try:
+        say_told(options, tell(store, store.run(run.id), webhooks))
+    except StoreError as error:
+        print(f"auditor audit: nobody was told of the run: {error}", file=sys.stderr)
 
 
 def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared, readers: Readers) -> int:

@@ -199,8 +199,8 @@ def _say_chain(links: Sequence[Link], anchors: Sequence[str], of: str, options: 
 def _holds_to_store(links: Sequence[Link], has_bundles: bool, options: Namespace) -> bool:  # noqa: FBT001
     """Say whether a store's own chain holds, and whether bundles are those whose seals it keeps."""
     with open_store(options) as store:
-        kept = links_of_store(store.runs(), store.url)
-    holds = _say_chain(kept, options.anchor, visible(options.store), options)
+        kept = links_of_store(store.runs())
+    holds = _say_chain(kept, options.anchor, "the store", options)
     strange = list(missing_from(links, kept)) if has_bundles else []
     for line in strange:
         print(line)

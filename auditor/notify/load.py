@@ -113,6 +113,7 @@ def _address(text: str, secrets: _Secrets) -> SplitResult:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        (parts.hostname or "").encode("idna")
     except ValueError:
         raise ValueError("is no address") from None
     if not usable:

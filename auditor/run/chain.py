@@ -63,7 +63,7 @@ def link_of_manifest(manifest: Mapping[str, Any], folder: Path) -> Link:
     )
 
 
-def links_of_store(runs: Iterable[RunRecord], url: str) -> list[Link]:
+def links_of_store(runs: Iterable[RunRecord]) -> list[Link]:
     """Return the sealed runs of a store."""
     summaries: Iterator[tuple[RunRecord, dict[str, Any]]] = ((run, run.summary) for run in runs)
     return [
@@ -71,8 +71,9 @@ def links_of_store(runs: Iterable[RunRecord], url: str) -> list[Link]:
             run=run.id,
             sequence=run.sequence,
             seal=summary["seal"],
-            previous=None if not summary["previous"] else (summary["previous"]["run"], summary["previous"]["seal"]),
-            place=url,
+            previous=(before["run"], before["seal"]) if (before := summary.get("previous")) else None,
+            # Its address may hold a password.
+            place="the store",
         )
         for run, summary in summaries
         if "seal" in summary

@@ -118,12 +118,21 @@ def _rows(bundle: Bundle, wanted: set[str], *, heads: bool = False) -> dict[str,
     try:
         with file.open("rb") as lines:
             for line in lines:
-                row = strict_json(line)
+                row = _checked(strict_json(line))
                 if row["host"] in wanted:
                     found[row["host"]] = {"outcome": row["outcome"]} if heads else row
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(f"{visible(str(file))}: cannot be read: {visible(str(error))}") from error
     return found
+
+
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a host's row; TypeError for one that lacks what a workpaper takes from it."""
+    verdicts = row.get("verdicts", [])
+    told = [row["host"], row["outcome"], *(one[name] for one in verdicts for name in ("control", "verdict"))]
+    if not isinstance(verdicts, list) or not all(isinstance(one, str) for one in told):
+        raise TypeError("a host's row is of another kind")
+    return row
 
 
 def _drawn(one: DrawnHost, number: int, answer: Answer, rows: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Keep runs: open a store, begin a run, record one host a transaction, read everything back in order."""
 
+import hashlib
 import json
 import os
 import zlib
@@ -287,16 +288,11 @@ class Store:
     def note(self, run: str, **more: object) -> RunRecord:
         """Add to the summary of a run."""
         with self._writing() as connection:
-            old = connection.execute(sa.select(RUNS.c.summary).where(RUNS.c.id == run)).scalar_one()
-            values = json_text(json.loads(old) | more)
-            connection.execute(RUNS.update().where(RUNS.c.id == run).values(summary=values))
+            sealing.note(connection, run, more)
         return self.run(run)
 
     def seal(self, run: str, make: Callable[[Mapping[str, Any] | None], str]) -> None:
-        """Put a run behind the last one of the chain; ``make`` is given that one's id and seal and returns the seal.
-
-        Only one run is sealed at a time, so that no two follow the same. One that was sealed keeps its place.
-        """
+        """Put a run behind the last one of the chain; ``make`` is given that one's id and seal and returns the seal."""
         with self._writing() as connection:
             sealing.seal(connection, run, make)
 
@@ -371,8 +367,6 @@ class Store:
 
 def digest(text: str) -> str:
     """Return the SHA-256 that a sealed text is kept under."""
-    import hashlib  # noqa: PLC0415 — kept beside its only use
-
     return hashlib.sha256(text.encode()).hexdigest()
 
 

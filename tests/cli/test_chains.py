@@ -102,7 +102,7 @@ def sequence_of(run: Path) -> int:
 def test_a_store_knows_its_chain_and_what_lacks_in_a_folder(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["verify", "reports", "--store", "store.sqlite"]
     assert main(words) == HOLDS
-    assert "the chain of store.sqlite: holds: 3 runs" in capsys.readouterr().out
+    assert "the chain of the store: holds: 3 runs" in capsys.readouterr().out
     last = max((stored / "reports").iterdir(), key=sequence_of)
     shutil.rmtree(last)
     assert main(["verify", "reports"]) == HOLDS
@@ -122,5 +122,5 @@ def test_a_run_that_was_taken_out_of_a_store_is_found(
             database.execute(f"UPDATE runs SET {column} WHERE sequence = 2")  # noqa: S608 — of this test
     assert main(["verify", "--store", "store.sqlite"]) == DOES_NOT_HOLD
     said = capsys.readouterr().out
-    assert "the chain of store.sqlite: does NOT hold" in said
+    assert "the chain of the store: does NOT hold" in said
     assert ("is missing" in said) == column.startswith("id")

@@ -23,38 +23,41 @@ WRONG = 2
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
+    """Make the working folder of people whose keys lie in it, with a run, and the same run signed off by them."""
+    folder = tmp_path_factory.mktemp("signoff")
+    text = people_text()
+    for name, key in (("ada", ADA), ("grace", GRACE), ("eve", EVE)):
+        assert main(["keys", "new", name, "--key", str(folder / name), "--no-passphrase", "-q"]) == 0
+        line = " ".join((folder / f"{name}.pub").read_text().split()[:2])
+        text = text.replace(key.public.line, line)
+    (folder / "people.yml").write_text(text)
     assert main(["demo", "-q", "-o", str(folder / "demo"), "--format", "json"]) == 0
-    return folder / "demo"
+    reviewed = str(shutil.copytree(folder / "demo", folder / "reviewed"))
+    people = ["--people", str(folder / "people.yml"), "-q"]
+    assert main(["signoff", "sample", reviewed, "--size", "4", "--seed", "Q1 2027", "-q"]) == 0
+    words = ["--as", "preparer", "--key", str(folder / "ada"), "--conclusion", "four looked at"]
+    assert main(["signoff", "sign", reviewed, *words, *people]) == 0
+    assert main(["signoff", "sign", reviewed, "--as", "reviewer", "--key", str(folder / "grace"), *people]) == 0
+    return folder
 
 
 @pytest.fixture
 def bundle(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a copy in the working folder of people whose keys lie beside it."""
+    """Give a copy of all of it, and the run that nobody signed off."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "people.yml").write_text(people_text())
-    for name in ("ada", "grace", "eve"):
-        assert main(["keys", "new", name, "--key", name, "--no-passphrase", "-q"]) == 0
-    lines = {name: " ".join((tmp_path / f"{name}.pub").read_text().split()[:2]) for name in ("ada", "grace")}
-    text = (tmp_path / "people.yml").read_text()
-    for name, key in (("ada", ADA), ("grace", GRACE)):
-        text = text.replace(key.public.line, lines[name])
-    (tmp_path / "people.yml").write_text(text)
-    return Path(shutil.copytree(made, tmp_path / "demo"))
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "demo"
+
+
+@pytest.fixture
+def reviewed(bundle: Path) -> Path:
+    return bundle.with_name("reviewed")
 
 
 def signed_off(bundle: Path, *words: str) -> int:
     action, *more = words
     people = () if action == "sample" else ("--people", "people.yml")
     return main(["signoff", action, str(bundle), *more, *people, "-q"])
-
-
-@pytest.fixture
-def reviewed(bundle: Path) -> Path:
-    assert signed_off(bundle, "sample", "--size", "4", "--seed", "Q1 2027") == 0
-    assert signed_off(bundle, "sign", "--as", "preparer", "--key", "ada", "--conclusion", "four looked at") == 0
-    assert signed_off(bundle, "sign", "--as", "reviewer", "--key", "grace") == 0
-    return bundle
 
 
 def sample_of(bundle: Path) -> dict[str, Any]:
@@ -67,7 +70,8 @@ def test_a_run_is_prepared_and_reviewed(reviewed: Path, capsys: pytest.CaptureFi
     assert code == DOES_NOT_HOLD  # the manifest itself is not signed, and --people wants that
     code, said = verified(reviewed)
     assert (code, "reviewed by Grace Hopper (not established)" in said) == (HOLDS, True)
-    shutil.copytree(".", "policies", ignore=lambda _folder, names: [one for one in names if one != "people.yml"])
+    Path("policies").mkdir()
+    shutil.copy("people.yml", "policies")
     code, said = verified(reviewed)
     assert code == HOLDS
     assert "sign-off: prepared by Ada Lovelace (verified), reviewed by Grace Hopper (verified), with a sample" in said
@@ -309,6 +313,16 @@ def test_what_does_not_hold_is_not_signed_off(bundle: Path, capsys: pytest.Captu
         assert signed_off(bundle, *words) == WRONG
         assert "nothing is signed off that does not hold" in capsys.readouterr().err
     assert not (bundle / "signoff").exists()
+
+
+@pytest.mark.parametrize("line", ['{"host":"web-1","outcome":1}', '{"host":{},"outcome":"x"}', "[]", '{"host":"a"'])
+def test_rows_that_are_none_of_ours_are_refused_in_a_sentence(
+    bundle: Path, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bundle / "hosts.jsonl").write_text(f"{line}\n")
+    write_manifest(bundle, None)
+    assert signed_off(bundle, "sample", "--size", "2") == WRONG
+    assert "hosts.jsonl: cannot be read" in capsys.readouterr().err
 
 
 @needs_ssh_keygen

@@ -63,6 +63,7 @@ def test_plain_http_is_for_this_machine(tmp_path: Path, url: str) -> None:
         ("url: https://hooks.example.com/#x", "an address with an account or a fragment"),
         ("url: https:///s3cret", "is no address"),
         ("url: https://h:99999/s3cret", "is no address"),
+        (f"url: https://{'h' * 64}.example.com/s3cret", "is no address"),
         ("url: ftp://hooks.example.com/s3cret", "is no address"),
         ("url: s3cret", "is no address"),
         ("url: 'https://h/s3 cret'", "no blanks"),

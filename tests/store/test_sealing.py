@@ -47,7 +47,7 @@ def test_a_run_that_ends_late_stands_behind_those_that_ended_before(store: Store
     seal(store, "four")
     previous = {run.id: (run.summary["previous"] or {"run": None})["run"] for run in store.runs()}  # type: ignore[index]
     assert previous == {"one": None, "three": "one", "two": "three", "four": "two"}
-    chain = chain_of(links_of_store(store.runs(), store.url))
+    chain = chain_of(links_of_store(store.runs()))
     assert (chain.problems, chain.count, [link.run for link in chain.ends]) == ((), 4, ["four"])
 
 
@@ -82,5 +82,5 @@ def test_runs_that_end_at_once_are_one_chain(tmp_path: Path, store: Store) -> No
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(in_a_store_of_its_own, names))
-    chain = chain_of(links_of_store(store.runs(), store.url))
+    chain = chain_of(links_of_store(store.runs()))
     assert (chain.problems, chain.count, len(chain.ends)) == ((), 12, 1)
