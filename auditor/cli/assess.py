@@ -2,7 +2,7 @@
 
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,20 +64,33 @@ def _run(options: Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="auditor-evidence-") as place:
         named = [_bundle(name, Path(place) / str(number), options) for number, name in enumerate(options.evidence)]
         bundles = in_order(named)
-        _check(bundles)
+        _refuse(problem for bundle in bundles for problem in bundle.problems_of_inputs())
         by = rules_for(bundles, given)
         if by.own is not None:
             judging = judging_of(bundles, by, "")
             with passing_store() as store:
-                return _written(store, judge(store, judging, by, operator_name()), judging, formats, options)
+                return _written(store, _judged(store, judging, by), judging, formats, options)
         return _anew(bundles, by, formats, options)
 
 
-def _check(bundles: Sequence[Bundle]) -> None:
-    """Raise UsageError with all that the seals of the sets do not hold: nothing is judged from such a set."""
-    problems = [problem for bundle in bundles for problem in bundle.problems()]
-    if problems:
-        raise UsageError("\n".join([*problems[:_MOST], "nothing is judged from evidence that is not what it was"]))
+def _judged(store: Store, judging: Judging, by: Ruled) -> RunRecord:
+    """Judge evidence; UsageError with all that the seals of the sets do not hold: no verdict rests on such a set."""
+    judged = {bundle.id: {one.place for one in judging.hosts if one.bundle is bundle} for bundle in judging.bundles}
+    # Of a host that another set has the word on, nobody reads the evidence but here.
+    _refuse(problem for bundle in judging.bundles for problem in bundle.problems_of_evidence(judged[bundle.id]))
+    del judged
+    try:
+        return judge(store, judging, by, operator_name())
+    except UsageError:
+        # Readers hold each host to its seal, and the first that does not fit ends the run: here is what else is wrong.
+        _refuse(problem for bundle in judging.bundles for problem in bundle.problems())
+        raise
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    found = list(problems)
+    if found:
+        raise UsageError("\n".join([*found[:_MOST], "nothing is judged from evidence that is not what it was"]))
 
 
 def _anew(bundles: Sequence[Bundle], by: Ruled, formats: tuple[str, ...], options: Namespace) -> int:
@@ -90,12 +103,12 @@ def _anew(bundles: Sequence[Bundle], by: Ruled, formats: tuple[str, ...], option
         _say_merge(judging, options)
         why_not = _why_not_kept(store, judging, as_of, options)
         if why_not is None:
-            run = judge(store, judging, by, operator_name())
+            run = _judged(store, judging, by)
             code = _written(store, run, judging, formats, options)
             say(options, f"kept in the store as run {run.id}: findings go on from it")
             return code
     with passing_store() as store:
-        code = _written(store, judge(store, judging, by, operator_name()), judging, formats, options)
+        code = _written(store, _judged(store, judging, by), judging, formats, options)
     say(options, f"not kept in the store: {why_not}")
     return code
 

@@ -131,7 +131,7 @@ def judging_of(bundles: Sequence[Bundle], by: Ruled, known: str) -> Judging:
 
 def judge(store: Store, judging: Judging, by: Ruled, operator: str) -> RunRecord:
     """Judge evidence in a run of the store; a run that does not come to its end is not kept."""
-    with closing(Readers(min(2, os.cpu_count() or 1), by.rules)) as readers:
+    with closing(Readers(min(2, os.cpu_count() or 1), by.rules, bundles=judging.bundles)) as readers:
         run = begin_again(store, judging, by.rules, by.sealed, operator)
         try:
             return reassess(store, run, judging, by.rules, readers)

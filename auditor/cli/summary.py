@@ -30,7 +30,7 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
     listeners: list[Row] = []
     gaps: Counter[tuple[str, str]] = Counter()
     single = rows.run["scope"]["count"] == 1
-    for host in rows.hosts():
+    for host in rows.hosts() if single else rows.gists():
         for verdict in host["verdicts"]:
             verdicts[verdict["control"]][verdict["verdict"]] += 1
         if host["reason"] is None:

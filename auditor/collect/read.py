@@ -1,7 +1,6 @@
 """Read sealed evidence into typed facts: a pure function of the evidence and the collectors' parsers."""
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from auditor.collect.collector import lines_of, unread
@@ -9,14 +8,19 @@ from auditor.collect.probe import sections_of
 from auditor.collect.registry import collectors
 from auditor.model.evidence import Evidence, Outcome, Proof, Section
 from auditor.model.facts.network import Listener
+from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Parsed, Reading, SectionReading
 
-_KEPT_LENGTH, _SHORT = 32_768, 4096
+_KEPT, _KEPT_LENGTH, _KEPT_EACH, _SEEN = 2 * 1024 * 1024, 32_768, 512, 8192
+"""Characters of sections whose readings are kept, those of the longest, what each counts for beside its own, and how
+many sections are known to have come once."""
 # More than the probe lets any section say, escapes and all; a host that does not keep to it is read so far.
 _READ_LENGTH = 8_000_000
 _READ_LINES = 200_000
 # What becomes rows of reports: no host has so many listeners, and each costs a kilobyte for ever.
 _MOST = {Listener: 5_000}
+_Made = tuple[SectionReading, tuple[tuple[type, tuple[Found[Any], ...]], ...]]
+"""What was made of a section: its reading, and the facts by their types."""
 _NOT_ASKED = "this evidence was collected by a probe that did not ask it"
 
 
@@ -30,7 +34,9 @@ def read(evidence: Evidence) -> Reading:
         if section is None:
             readings[section_id] = SectionReading(id=section_id, outcome=Outcome.FAILED, reason=_NOT_ASKED)
             continue
-        readings[section_id] = _read_section(section, evidence, facts)
+        readings[section_id], found = _READINGS.of(section, evidence.head.os)
+        for kind, those in found:
+            facts.setdefault(kind, []).extend(those)
     for section in evidence.sections:
         if section.id not in readings:
             readings[section.id] = SectionReading(
@@ -47,34 +53,82 @@ def read(evidence: Evidence) -> Reading:
     )
 
 
-def _read_section(section: Section, evidence: Evidence, facts: dict[type, list[Found[Any]]]) -> SectionReading:
+class _Readings:
+    """What was made of sections that came more than once: hosts of one build say the same of much.
+
+    What came once is only known by its hash, so that what each host alone says pushes nothing out. A long section is
+    not kept: what one host sends must not take the memory that another's needs.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Section, OsFamily], _Made] = {}
+        self._size = 0
+        self._seen: set[int] = set()
+
+    def of(self, section: Section, os: OsFamily) -> _Made:
+        """Read a section, or say what was made of the same one before."""
+        if len(section.text) > _KEPT_LENGTH:
+            return _read_section(section, os)
+        key = (section, os)
+        made = self._kept.pop(key, None)
+        if made is not None:
+            self._kept[key] = made  # the newest are at the end
+            return made
+        made = _read_section(section, os)
+        number = hash(key)
+        if number in self._seen:
+            self._keep(key, made)
+        elif len(self._seen) < _SEEN:
+            self._seen.add(number)
+        else:
+            self._seen = {number}
+        return made
+
+    def _keep(self, key: tuple[Section, OsFamily], made: _Made) -> None:
+        self._kept[key] = made
+        self._size += _size(key[0])
+        while self._size > _KEPT:
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
+            self._size -= _size(oldest[0])
+
+
+_READINGS = _Readings()
+
+
+def _size(section: Section) -> int:
+    return len(section.text) + len(section.stderr) + _KEPT_EACH
+
+
+def _read_section(section: Section, os: OsFamily) -> _Made:
     collector = collectors()[section.id]
     unanswered = section.outcome in (Outcome.ABSENT, Outcome.DENIED, Outcome.FAILED) and not section.text
     text, cut = _within_bounds(section.text)
-    parsed = Parsed() if unanswered else _parsed(section.id, text)
+    parsed = Parsed() if unanswered else collector.parse(text)
     for kind, most in _MOST.items():
         if len(parsed.facts) > most and kind in collector.facts:
             parsed, cut = _first(parsed, kind, most, cut)
     # What a gap could be filled with is still worth having: a violation seen in it is a violation.
-    for returned in collector.facts:
-        found = [Found(fact, section.id, line) for line, fact in parsed.facts if type(fact) is returned]
-        if found:
-            facts.setdefault(returned, []).extend(found)
+    found = {
+        returned: tuple(Found(fact, section.id, line) for line, fact in parsed.facts if type(fact) is returned)
+        for returned in collector.facts
+    }
     outcome, reason = _judge_outcome(section, parsed)
     if cut is not None:
         outcome = outcome if outcome in (Outcome.DENIED, Outcome.FAILED) else Outcome.TRUNCATED
         reason = "; ".join(part for part in (cut, reason) if part)
-    return SectionReading(
+    reading = SectionReading(
         id=section.id,
         outcome=outcome,
         reason=reason,
         items=len(parsed.facts),
         unread=parsed.unread,
-        proof=collector.proof.get(evidence.head.os, Proof.DOCUMENTED),
+        proof=collector.proof.get(os, Proof.DOCUMENTED),
         advice=collector.advice if outcome.is_gap else "",
         limits=parsed.limits if _is_by_limits_alone(section, parsed) and cut is None else (),
         lines=tuple(lines_of(text)),
     )
+    return reading, tuple((kind, those) for kind, those in found.items() if those)
 
 
 def _within_bounds(text: str) -> tuple[str, str | None]:
@@ -95,28 +149,6 @@ def _first(parsed: Parsed, kind: type, most: int, cut: str | None) -> tuple[Pars
     kept = tuple(entry for at, entry in enumerate(parsed.facts) if at not in beyond)
     said = f"only the first {most} of its {len(places)} {kind.__name__.lower()}s were kept"
     return replace(parsed, facts=kept), "; ".join(part for part in (cut, said) if part)
-
-
-def _parsed(collector: str, text: str) -> Parsed:
-    # A long text is not kept: what one host sends must not take the memory that another's needs.
-    if len(text) > _KEPT_LENGTH:
-        return collectors()[collector].parse(text)
-    return _parsed_short(collector, text) if len(text) <= _SHORT else _parsed_before(collector, text)
-
-
-@lru_cache(maxsize=128)
-def _parsed_short(collector: str, text: str) -> Parsed:
-    """Parse a short text once: hosts of a few builds say the same of their accounts, services and settings.
-
-    A host has some twenty of these: fewer places than that and its own would push out what the next one shares.
-    """
-    return collectors()[collector].parse(text)
-
-
-@lru_cache(maxsize=32)
-def _parsed_before(collector: str, text: str) -> Parsed:
-    """Parse a longer text once."""
-    return collectors()[collector].parse(text)
 
 
 def _is_by_limits_alone(section: Section, parsed: Parsed) -> bool:

@@ -29,7 +29,11 @@ class Outcome(StrEnum):
     @property
     def is_gap(self) -> bool:
         """Tell whether something may have been missed."""
-        return self not in (Outcome.COLLECTED, Outcome.ABSENT)
+        return self is not _COLLECTED and self is not _ABSENT
+
+
+# A member is looked up in its class in some 100 ns, and every control asks this of every section that it needs.
+_COLLECTED, _ABSENT = Outcome.COLLECTED, Outcome.ABSENT
 
 
 class Proof(StrEnum):

@@ -75,6 +75,8 @@ class Reading:
     """Sections by collector id, in the order of the probe."""
     facts: dict[type, tuple[Found[Any], ...]] = field(repr=False)
     """Facts by their type."""
+    _of: dict[type, tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What ``of`` was asked before: many controls ask for the same facts."""
 
     def found(self, kind: type[T]) -> tuple[Found[T], ...]:
         """Return every fact of a type with its place."""
@@ -82,7 +84,10 @@ class Reading:
 
     def of(self, kind: type[T]) -> tuple[T, ...]:
         """Return every fact of a type."""
-        return tuple(found.fact for found in self.found(kind))
+        known = self._of.get(kind)
+        if known is None:
+            known = self._of[kind] = tuple(found.fact for found in self.found(kind))
+        return known
 
     def quote(self, found: Found[Any]) -> Quote:
         """Quote the line a fact stands in."""

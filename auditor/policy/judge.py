@@ -9,6 +9,7 @@ from auditor.model.evidence import Outcome, Proof
 from auditor.model.reading import SectionReading
 from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Judgement, Verdict, Violation
 
+_DOCUMENTED, _ABSENT = Proof.DOCUMENTED, Outcome.ABSENT
 Excuse = Callable[[str, Violation], str | None]
 """Given a control id and a violation, the id of the valid exception that covers it."""
 
@@ -55,7 +56,7 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
         gaps = (*gaps, *_never_asked(control, case, has_any=bool(needed)))
     violations = tuple(_excused(control.id, found.violations, excuse))
     suspected = tuple(_excused(control.id, found.suspected, excuse))
-    seen = [section for section in needed if not section.outcome.is_gap]
+    seen = [section for section in needed if not section.outcome.is_gap] if gaps else needed
     claim = Claim(
         forbids=control.demand is Demand.FORBIDS,
         inapplicable=found.inapplicable is not None,
@@ -81,7 +82,7 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
 
 def _is_only_documented(section: SectionReading) -> bool:
     """Tell whether a section went through a reader that is proven by manual pages alone; none reads what is absent."""
-    return section.proof is Proof.DOCUMENTED and section.outcome is not Outcome.ABSENT
+    return section.proof is _DOCUMENTED and section.outcome is not _ABSENT
 
 
 def unassessed(control: Control, reason: str) -> Judgement:

@@ -116,35 +116,50 @@ def follow(previous: Iterable[Finding], observations: Iterable[Observation], by:
     or product was replaced by another goes on under the name that it has then.
     """
     hosts = {observation.host: observation for observation in observations}
-    earlier = _carried(previous, hosts, by.succession)
+    earlier = carried(previous, ((one.host, one.host_key) for one in hosts.values()), by.succession)
+    found = [finding for one in hosts.values() for finding in lives_on(one, earlier.get(one.host, {}), by)]
+    return sorted(found, key=lambda one: one.host)
+
+
+def lives_on(observation: Observation, earlier: Mapping[str, Finding], by: Following) -> list[Finding]:
+    """Return the findings of one host, sorted by control, subject and fingerprint.
+
+    ``earlier`` are those that ``carried`` names of it.
+    """
     current: dict[str, Finding] = {}
-    for observation in hosts.values():
-        for violation in observation.violations:
-            name = fingerprint(control=violation.control, host_key=observation.host_key, subject=violation.subject)
-            before = earlier.get(name)
-            current[name] = _alive(name, observation, violation, None if before is None else before[0], by)
-    for name, (finding, where) in earlier.items():
+    for violation in observation.violations:
+        name = fingerprint(control=violation.control, host_key=observation.host_key, subject=violation.subject)
+        current[name] = _alive(name, observation, violation, earlier.get(name), by)
+    for name, finding in earlier.items():
         if name not in current:
-            current[name] = _unseen(finding, where, by)
-    return sorted(current.values(), key=lambda one: (one.host, one.control, one.subject, one.fingerprint))
+            current[name] = _unseen(finding, observation, by)
+    return sorted(current.values(), key=lambda one: (one.control, one.subject, one.fingerprint))
 
 
-def _carried(
-    previous: Iterable[Finding], hosts: Mapping[str, Observation], succession: Succession
-) -> dict[str, tuple[Finding, Observation]]:
-    """Return the findings of hosts in scope by the names that they have today, each with what is said of its host."""
+def carried(
+    previous: Iterable[Finding], scope: Iterable[tuple[str, str]], succession: Succession
+) -> dict[str, dict[str, Finding]]:
+    """Return the findings of hosts in scope, by host and by the names that they have today.
+
+    ``scope`` are the names of hosts, each with its key; nobody looks at them where there is no finding.
+    """
     earlier = list(previous)
+    if not earlier:
+        return {}
+    hosts = dict(scope)
     names = {finding.host for finding in earlier}
-    renamed = [one for one in hosts.values() if one.host_key != one.host and one.host not in names]
-    carried: dict[str, tuple[Finding, Observation]] = {}
+    renamed = [(host, key) for host, key in hosts.items() if key != host and host not in names]
+    found: dict[str, dict[str, Finding]] = {}
     for finding in earlier:
-        where = _observation_of(finding, hosts, renamed)
+        where = _host_of(finding, hosts, renamed)
         if where is None:
             continue
-        today = _today(finding, where.host_key, succession)
-        other = carried.get(today.fingerprint)
-        carried[today.fingerprint] = (today if other is None else _joined(other[0], today), where)
-    return carried
+        host, key = where
+        today = _today(finding, key, succession)
+        of_host = found.setdefault(host, {})
+        other = of_host.get(today.fingerprint)
+        of_host[today.fingerprint] = today if other is None else _joined(other, today)
+    return found
 
 
 def _today(finding: Finding, host_key: str, succession: Succession) -> Finding:
@@ -214,16 +229,13 @@ def _alive(
     return _dated(found, by)
 
 
-def _observation_of(
-    finding: Finding, hosts: Mapping[str, Observation], renamed: Iterable[Observation]
-) -> Observation | None:
-    """Return what this run says of the host that a finding is filed under; None when it is not in scope."""
-    same_name = hosts.get(finding.host)
-    candidates = renamed if same_name is None else (same_name, *renamed)
-    for candidate in candidates:
-        key = candidate.host_key
+def _host_of(finding: Finding, hosts: Mapping[str, str], renamed: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+    """Return name and key of the host that a finding is filed under; None when it is not in scope."""
+    same_key = hosts.get(finding.host)
+    candidates = renamed if same_key is None else ((finding.host, same_key), *renamed)
+    for host, key in candidates:
         if fingerprint(control=finding.control, host_key=key, subject=finding.subject) == finding.fingerprint:
-            return candidate
+            return host, key
     return None
 
 

@@ -1,8 +1,10 @@
 """The results as data: results.json, hosts.jsonl, and the schema that says what stands in them."""
 
 import json
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import TextIO
 
 from auditor.report.format import Format
 from auditor.report.rows import Row, compact
@@ -33,7 +35,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         whole.write(f'"exceptions":{compact(dict(rows.exceptions))},\n"approvals":{compact(dict(rows.approvals))},\n')
         whole.write(f'"accepted_limits":{compact(dict(rows.accepted_limits))},\n')
         whole.write('"ledger":[')
-        whole.write(",".join(f"\n{compact(row)}" for row in rows.ledger))
+        _write_rows(whole, rows.ledger)
         whole.write('\n],\n"hosts":[')
         separator = "\n"
         for line in rows.host_lines():
@@ -43,10 +45,18 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
             each.write("\n")
             separator = ",\n"
         whole.write('\n],\n"findings":[')
-        whole.write(",".join(f"\n{compact(row)}" for row in rows.findings))
+        _write_rows(whole, rows.findings)
         whole.write("\n]}\n")
     beside.write_text(_schema_text(), encoding="utf-8")
     return [results, lines, beside]
+
+
+def _write_rows(stream: TextIO, rows: Iterable[Row]) -> None:
+    separator = "\n"
+    for row in rows:
+        stream.write(separator)
+        stream.write(compact(row))
+        separator = ",\n"
 
 
 FORMAT = Format(

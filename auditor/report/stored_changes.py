@@ -68,7 +68,7 @@ def _told(store: Store, run: RunRecord, hosts: Mapping[str, Row], keys: Collecti
 
 
 def _told_by(answer: StoredAnswer) -> Told:
-    row = json.loads(answer.row)
+    row = json.loads(answer.gist)
     if row["reason"] is not None:
         return Told(content=None, unreached=row["detail"] or row["reason"])
     verdicts = row["verdicts"]

@@ -1,6 +1,7 @@
 """The findings of a run as the store keeps them, whichever version kept them."""
 
 from auditor.report.rows import Row
+from auditor.report.stored_rows import StoredRows
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -8,6 +9,8 @@ _FIRST_LIFE: Row = {"closed_by": None, "overdue": False, "opened_by": None, "reo
 """What is said of a finding of a time when nothing was due and nobody counted how often one came back."""
 
 
-def stored_findings(store: Store, record: RunRecord) -> list[Row]:
+def stored_findings(store: Store, record: RunRecord) -> StoredRows:
     """Return the findings of a run, sorted."""
-    return [_FIRST_LIFE | row for row in store.findings(record.id)]
+    return StoredRows(
+        lambda: (_FIRST_LIFE | row for row in store.findings(record.id)), lambda: store.count_findings(record.id)
+    )

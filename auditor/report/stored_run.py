@@ -8,17 +8,15 @@ from auditor.errors import UsageError
 from auditor.model.coverage import Coverage
 from auditor.model.ledger import HostOutcome
 from auditor.report.changes import Changes
+from auditor.report.gist import LEDGER, head_of
 from auditor.report.rows import Row, coverage_row
 from auditor.report.run_rows import RunRows
 from auditor.report.stored_changes import changes_of, run_before
 from auditor.report.stored_findings import stored_findings
+from auditor.report.stored_rows import StoredRows
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
-_LEDGER = (
-    *("host", "outcome", "complete", "reason", "detail", "attempts", "retried_after", "owner", "site"),
-    *("origin", "passed_over", "conflicts"),
-)
 _FIRST_TRY: Row = {"attempts": 1, "retried_after": None, "origin": None, "passed_over": [], "conflicts": []}
 """What was true of every host before hosts were tried again and merged, and is not written in rows of that time."""
 
@@ -48,6 +46,9 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
     def hosts() -> Iterator[Row]:
         return (_FIRST_TRY | json.loads(line) for line in store.lines(record.id))
 
+    def gists() -> Iterator[Row]:
+        return (_FIRST_TRY | json.loads(gist) for _, gist in store.gists(record.id))
+
     def changes() -> Changes | None:
         before = run_before(store, record)
         return None if before is None else changes_of(store, before, record)
@@ -56,10 +57,13 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
     return RunRows(
         run=run_row(record) | {"population": _population(store, record), "history": _history(store, record)},
         controls=summary["controls"],
-        ledger=[_ledger_row(line) for line in lines()],
+        ledger=StoredRows(
+            lambda: (_ledger_row(gist) for _, gist in store.gists(record.id)), lambda: record.scope_count
+        ),
         findings=stored_findings(store, record),
         hosts=hosts,
         host_lines=lines,
+        gists=gists,
         exceptions={name: _ASSERTED | row for name, row in summary["exceptions"].items()},
         accepted_limits=summary.get("accepted_limits", {}),
         approvals=summary["approvals"],
@@ -67,17 +71,9 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
     )
 
 
-def _ledger_row(line: str) -> Row:
-    row = _FIRST_TRY | row_head(line)
-    return {name: row[name] for name in _LEDGER}
-
-
-def row_head(line: str) -> Row:
-    """Read what a host's row says before its sections: what became of it. What follows is most of the row."""
-    # Inside of a string its quotes would stand behind backslashes.
-    head, is_long, _ = line.partition(',"sections":')
-    row: Row = json.loads(f"{head}}}" if is_long else line)
-    return row
+def _ledger_row(gist: str) -> Row:
+    row = _FIRST_TRY | head_of(gist)
+    return {name: row[name] for name in LEDGER}
 
 
 def run_row(record: RunRecord) -> Row:

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,9 +23,9 @@ from auditor.model.ledger import HostOutcome
 from auditor.model.past import History
 from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
 from auditor.policy.exception_register import ExceptionRegister
-from auditor.policy.lifecycle import Observation, follow
+from auditor.policy.lifecycle import carried, lives_on
 from auditor.report.earlier_runs import finding_counts
-from auditor.report.rows import Row, control_row, coverage_row, exception_row, finding_row, instant, limit_row
+from auditor.report.rows import control_row, coverage_row, exception_row, finding_row, instant, limit_row
 from auditor.report.stored_run import coverage_of
 from auditor.run.exception_use import use_from_row
 from auditor.run.fanout import Course, fan_out
@@ -36,7 +37,7 @@ from auditor.run.reader import ReadJob
 from auditor.run.readers import Readers
 from auditor.run.register import Register
 from auditor.run.this_tool import tool_digest
-from auditor.store.record import HostRecord, RunRecord
+from auditor.store.record import HostRecord, Lives, RunRecord
 from auditor.store.store import Store, digest
 
 _OPENING = 4096
@@ -241,27 +242,35 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
     """End a run whose every host has its outcome: coverage counted, findings followed. It ends now, unless said."""
     counts = dict.fromkeys(HostOutcome, 0)
     assessed = 0
-    scope = {facts["name"]: facts for facts in store.scope(run.id)}
+    here: dict[str, HostFacts] = {}
+    found = Counter(finding_counts(()))
     register = Register(rules.policy.approvals, rules.as_of.date())
     succession = rules.succession
     exceptions = ExceptionRegister(rules.exceptions, rules.as_of.date(), succession)
 
-    def observed() -> Iterator[Observation]:
+    def lives() -> Iterator[Lives]:
         nonlocal assessed
-        for line in store.lines(run.id):
-            row = json.loads(line)
+        for told, gist in store.gists(run.id):
+            facts, row = json.loads(told), json.loads(gist)
             counts[HostOutcome(row["outcome"])] += 1
             assessed += row["complete"]
-            register.add(scope[row["host"]], row)
+            register.add(facts, row)
             exceptions.add(use_from_row(row))
-            key = scope[row["host"]]["key"]
-            pasts[key] = remembered(succession.history(known.get(key, nobody)), row, rules.as_of)
-            yield observation_from_row(row, key)
+            name, key = facts["name"], facts["key"]
+            here.clear()
+            here[name] = HostFacts(name=name, key=key, groups=tuple(facts["groups"]))
+            observed = observation_from_row(row, key)
+            findings = [finding_row(one) for one in lives_on(observed, earlier.pop(name, {}), by)]
+            found.update(finding_counts(findings))
+            past = remembered(succession.history(known.get(key, nobody)), row, rules.as_of)
+            yield Lives(host_key=key, findings=findings, past=past)
 
     history, nobody = store.text(run.inputs["history"]), History()
-    known, pasts = histories(history, told_by(run)), dict[str, Row]()
-    earlier = [finding_from_row(row) for row in json.loads(history)["findings"]]
-    found = [finding_row(finding) for finding in follow(earlier, observed(), following(rules, scope.values()))]
+    known, by = histories(history, told_by(run)), following(rules, here)
+    before = [finding_from_row(row) for row in json.loads(history)["findings"]]
+    earlier = carried(before, ((row["name"], row["key"]) for row in store.scope(run.id)), succession)
+    del history, before
+    store.keep_lives(run.id, lives())
     if sum(counts.values()) != run.scope_count:
         missing = run.scope_count - sum(counts.values())
         raise UsageError(
@@ -277,7 +286,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
         "coverage": coverage_row(coverage),
         "outcomes": {outcome.value: count for outcome, count in counts.items()},
         "violating_hosts": counts[HostOutcome.NONCOMPLIANT],
-        "findings": finding_counts(found),
+        "findings": dict(found),
         "controls": {name: control_row(info) for name, info in control_infos().items()},
         "policy_name": rules.policy.name,
         "catalogue_version": rules.catalogue.version,
@@ -286,13 +295,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
         "exceptions": {entry.weighed.record.id: exception_row(entry) for entry in exceptions.entries()},
         "accepted_limits": {one.record.limit: limit_row(one, exceptions.day) for one in rules.limits},
     }
-    store.finish(
-        run.id,
-        finished=instant(finished or datetime.now(UTC)) or "",
-        summary=summary,
-        findings=found,
-        pasts=pasts,
-    )
+    store.finish(run.id, finished=instant(finished or datetime.now(UTC)) or "", summary=summary)
     return store.run(run.id)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from auditor.collect.seal import canonical
 from auditor.report.format import Format
+from auditor.report.gist import head_of
 from auditor.report.run_rows import RunRows
-from auditor.report.stored_run import row_head
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -78,7 +78,7 @@ def _write_evidence(store: Store, run: RunRecord, folder: Path) -> list[Path]:
     hosts, index, texts = folder / "hosts.jsonl", folder / "sections.jsonl", folder / "sections.pack"
     with hosts.open("wb") as lines:
         for answer in store.answers(run.id):
-            row = row_head(answer.row)
+            row = head_of(answer.gist)
             wanted.update(map(bytes.fromhex, answer.sections))
             said = {name: row.get(name) for name in _TOLD}
             head = None if answer.head is None else json.loads(answer.head)

@@ -1,12 +1,11 @@
 """Findings between the store's rows and the rules of their life."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState
 from auditor.model.host import HostFacts
-from auditor.model.verdict import Verdict
 from auditor.policy.exceptions import exception_for
 from auditor.policy.lifecycle import Following, Observation, SeenViolation, is_settled, stands
 from auditor.run.pipeline import Rules
@@ -26,9 +25,11 @@ def finding_from_row(row: Row) -> Finding:
     return Finding(**values)
 
 
-def following(rules: Rules, scope: Iterable[Row]) -> Following:
-    """Return what the lives of findings depend on in a run, beside what it saw."""
-    hosts = {row["name"]: HostFacts(name=row["name"], key=row["key"], groups=tuple(row["groups"])) for row in scope}
+def following(rules: Rules, hosts: Mapping[str, HostFacts]) -> Following:
+    """Return what the lives of findings depend on in a run, beside what it saw.
+
+    ``hosts`` need hold no others than those whose findings are looked at just then.
+    """
     exceptions, today = rules.succession.exceptions(rules.exceptions), rules.as_of.date()
 
     def excuse(host: str, finding: Finding) -> str | None:
@@ -50,7 +51,7 @@ def observation_from_row(row: Row, host_key: str) -> Observation:
         settled={
             verdict["control"]: frozenset(one["subject"] for one in verdict["suspected"])
             for verdict in row["verdicts"]
-            if is_settled(Verdict(verdict["verdict"]), has_gaps=bool(verdict["gaps"]))
+            if is_settled(verdict["verdict"], has_gaps=bool(verdict["gaps"]))
         },
     )
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -93,11 +92,13 @@ def past_from_row(row: Mapping[str, Any]) -> ProductPast:
 
 def past_row(past: ProductPast) -> Row:
     """Write what is known of a product."""
-    return {name: instant(value) if name in PAST_INSTANTS else value for name, value in asdict(past).items()}
+    return {"idle_runs": past.idle_runs} | {name: instant(getattr(past, name)) for name in PAST_INSTANTS}
 
 
 def remembered(history: History, row: Row, as_of: datetime) -> dict[str, Row]:
-    """Return what is known of a host's products after a run, given the run's row of it."""
+    """Return what is known of a host's products after a run, given the run's row of it, or its gist."""
+    if not history.products and not row["sightings"]:
+        return {}
     return {name: past_row(past) for name, past in remember(history, _seen(row), as_of).items()}
 
 

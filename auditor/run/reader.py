@@ -9,9 +9,9 @@ import socket
 import struct
 import time
 import traceback
-import zlib
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,18 +19,20 @@ from auditor.catalogue.index import index_of
 from auditor.collect.probe import sections_of
 from auditor.collect.seal import head_record
 from auditor.controls.registry import control_infos
-from auditor.errors import HostError, Reason
+from auditor.errors import HostError, Reason, UsageError
 from auditor.firewall.dialects.registry import dialects
 from auditor.model.evidence import Evidence, Outcome, Section
 from auditor.model.host import HostFacts, OsFamily
 from auditor.model.ledger import PassedOver
 from auditor.model.past import History
 from auditor.model.result import HostResult
+from auditor.report.gist import gist_of
 from auditor.report.rows import compact, host_row
+from auditor.run.open_bundle import Answer, Bundle
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
 from auditor.run.scrubbing import ScrubJob, pack_scrubbed, scrubbed
-from auditor.run.wire import failure, joined, parted
-from auditor.store.record import HostRecord, SectionRecord
+from auditor.run.wire import failure, joined, parted, refusal
+from auditor.store.record import HostRecord, SectionRecord, packed
 
 _SIZE = struct.Struct("!I")
 # A record is far smaller; one that is not comes from a reader that a host has taken over.
@@ -39,6 +41,8 @@ _MESSAGE_LIMIT = 256 * 1024 * 1024
 _KEPT_LENGTH = 32_768
 _COLLECTED = 16
 """Jobs after which what points at itself is thrown away."""
+_SENT = 20_000
+"""Sections of bundles that are remembered as sent; one that is forgotten is sent again, which changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,18 @@ class ReaderLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPlace:
+    """Where evidence lies that was sealed before: in one of the bundles that the readers were made with."""
+
+    bundle: int
+    """Which of them."""
+    line: int
+    """Byte that the host's line begins at."""
+    again: bool
+    """Whether the bundle is judged as it was: its word on where evidence came from is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadJob:
     """One host to be read and judged; without an answer, the error stands for it."""
 
@@ -75,7 +91,7 @@ class ReadJob:
     """How many times the host was tried."""
     retried_after: Reason | None = None
     """What ended the try before the last."""
-    evidence: Evidence | None = None
+    sealed: SealedPlace | None = None
     """Evidence that was sealed before, in place of an answer."""
     origin: str | None = None
     """The run whose evidence it is, where several are judged together."""
@@ -83,6 +99,18 @@ class ReadJob:
     """What other sets of evidence had to say of it."""
     conflicts: tuple[str, ...] = ()
     """What the sets disagree on about who it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What a reader judges by and from."""
+
+    rules: Rules
+    """The rules."""
+    bundles: Sequence[Bundle] = ()
+    """The sets of evidence that jobs may name places in."""
+    sent: set[str] = field(default_factory=set)
+    """Hashes of sections of bundles that this reader has sent."""
 
 
 def warm_up(rules: Rules) -> None:
@@ -94,7 +122,7 @@ def warm_up(rules: Rules) -> None:
         sections_of(os)
 
 
-def serve(channel: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
+def serve(channel: socket.socket, sources: Sources, limits: ReaderLimits) -> None:
     """Read jobs from a channel until it closes. The caller is a process made for this and nothing else."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(limits)
@@ -107,15 +135,17 @@ def serve(channel: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
         # Jobs come from our own parent over a private socket pair.
         job: ReadJob | ScrubJob = pickle.loads(data)  # noqa: S301
         _limit_cpu(limits.cpu_seconds * limits.times(job))
-        send(channel, _answer(job, rules))
+        send(channel, _answer(job, sources))
         served += 1
         if served % _COLLECTED == 0:
             gc.collect(0)
 
 
-def _answer(job: ReadJob | ScrubJob, rules: Rules) -> bytes:
+def _answer(job: ReadJob | ScrubJob, sources: Sources) -> bytes:
     try:
-        return _scrub(job, rules) if isinstance(job, ScrubJob) else pack(record_of(job, rules))
+        return _scrub(job, sources.rules) if isinstance(job, ScrubJob) else pack(record_of(job, sources))
+    except UsageError as error:
+        return refusal(str(error))
     except MemoryError:
         return failure(Reason.READER_LIMIT, "reading its answer took more memory than a reader may have")
     except Exception as error:  # noqa: BLE001 — the per-host boundary: our fault on one host must not stop the others
@@ -130,10 +160,11 @@ def _scrub(job: ScrubJob, rules: Rules) -> bytes:
         return failure(error.reason, error.detail)
 
 
-def record_of(job: ReadJob, rules: Rules) -> HostRecord:
-    """Judge one host and make the record that is kept of it."""
-    if job.evidence is not None:
-        return _judged(job.evidence, job, rules)
+def record_of(job: ReadJob, sources: Sources) -> HostRecord:
+    """Judge one host and make the record that is kept of it; UsageError for evidence that its seal does not hold."""
+    rules = sources.rules
+    if job.sealed is not None:
+        return _judged_again(job, job.sealed, sources)
     if job.answered is None:
         return host_record(_tried(unreached(job.host, job.error or _nothing()), job), None)
     try:
@@ -144,8 +175,44 @@ def record_of(job: ReadJob, rules: Rules) -> HostRecord:
 
 
 def _judged(evidence: Evidence, job: ReadJob, rules: Rules) -> HostRecord:
-    is_old = rules.as_of - evidence.head.collected_at > rules.policy.settings.max_age
-    return host_record(_tried(assess(evidence, job.host, job.history, rules), job), evidence, is_old=is_old)
+    result = _tried(assess(evidence, job.host, job.history, rules), job)
+    return host_record(result, evidence, map(_section_record, evidence.sections), is_old=_is_old(evidence, rules))
+
+
+def _is_old(evidence: Evidence, rules: Rules) -> bool:
+    return rules.as_of - evidence.head.collected_at > rules.policy.settings.max_age
+
+
+def _judged_again(job: ReadJob, place: SealedPlace, sources: Sources) -> HostRecord:
+    """Judge evidence of a bundle; a section that was sent with another host's is named only."""
+    bundle = sources.bundles[place.bundle]
+    answer = bundle.answer(place.line)
+    job = replace(told(job, answer, bundle.id), sealed=None)
+    evidence, texts = bundle.packed_evidence(answer)
+    if evidence is None:
+        return record_of(job, sources)
+    result = _tried(assess(evidence, job.host, job.history, sources.rules), job)
+    sections = [
+        section.sha256 if section.sha256 in sources.sent else _section_record(section, texts.get(section.sha256))
+        for section in evidence.sections
+    ]
+    if len(sources.sent) > _SENT:
+        sources.sent.clear()
+    sources.sent.update(section.sha256 for section in evidence.sections)
+    return host_record(result, evidence, sections, is_old=_is_old(evidence, sources.rules))
+
+
+def told(job: ReadJob, answer: Answer, run: str) -> ReadJob:
+    """Return a job with what a bundle says of how its evidence was come by; ``run`` is the bundle's."""
+    return replace(
+        job,
+        error=None if answer.reason is None else HostError(answer.reason, answer.detail or ""),
+        attempts=answer.attempts,
+        retried_after=answer.retried_after,
+        origin=answer.origin if job.sealed is not None and job.sealed.again else run,
+        passed_over=job.passed_over + answer.passed_over,
+        conflicts=job.conflicts + answer.conflicts,
+    )
 
 
 def _tried(result: HostResult, job: ReadJob) -> HostResult:
@@ -165,8 +232,11 @@ def _nothing() -> HostError:
     return HostError(Reason.PROBE_FAILED, "no answer and no reason for it")
 
 
-def host_record(result: HostResult, evidence: Evidence | None, *, is_old: bool = False) -> HostRecord:
+def host_record(
+    result: HostResult, evidence: Evidence | None, sections: Iterable[SectionRecord | str] = (), *, is_old: bool = False
+) -> HostRecord:
     """Make the record that the store keeps; what is older than the policy allows says nothing of today."""
+    row = host_row(result, control_infos())
     return HostRecord(
         host=result.host.name,
         outcome=result.ledger.outcome,
@@ -175,14 +245,18 @@ def host_record(result: HostResult, evidence: Evidence | None, *, is_old: bool =
         and not is_old
         and not any(section.outcome.is_gap for section in result.sections),
         reason=result.ledger.reason,
-        row=compact(host_row(result, control_infos())),
+        packed_row=packed(compact(row)),
+        packed_gist=packed(compact(gist_of(row))),
         evidence_sha256=None if evidence is None else evidence.sha256,
         head=None if evidence is None else json.dumps(head_record(evidence.head), sort_keys=True),
-        sections=() if evidence is None else tuple(_section_record(section) for section in evidence.sections),
+        sections=tuple(sections),
     )
 
 
-def _section_record(section: Section) -> SectionRecord:
+def _section_record(section: Section, text: bytes | None = None) -> SectionRecord:
+    """Make the record of a section; ``text`` is its text where it is packed already."""
+    if text is None:
+        text = packed(section.text) if len(section.text) > _KEPT_LENGTH else _packed_before(section.text)
     return SectionRecord(
         sha256=section.sha256,
         id=section.id,
@@ -190,18 +264,14 @@ def _section_record(section: Section) -> SectionRecord:
         reason=section.reason,
         stderr=section.stderr,
         redactions=section.redactions,
-        packed=_packed(section.text) if len(section.text) > _KEPT_LENGTH else _packed_before(section.text),
+        packed=text,
     )
-
-
-def _packed(text: str) -> bytes:
-    return zlib.compress(text.encode(), 1)
 
 
 @lru_cache(maxsize=64)
 def _packed_before(text: str) -> bytes:
     """Pack a text once: hosts of one build say the same of much."""
-    return _packed(text)
+    return packed(text)
 
 
 # ---- the wire
@@ -211,22 +281,32 @@ def pack(record: HostRecord) -> bytes:
     """Write a record as one message."""
     head: dict[str, Any] = {
         name: getattr(record, name)
-        for name in ("host", "outcome", "complete", "inventoried", "reason", "row", "evidence_sha256", "head")
+        for name in ("host", "outcome", "complete", "inventoried", "reason", "evidence_sha256", "head")
     }
+    gist = record.packed_gist or b""
+    head["lengths"] = [len(record.packed_row), len(gist)]
     head["sections"] = [
-        [part.sha256, part.id, part.outcome, part.reason, part.stderr, part.redactions, len(part.packed)]
+        part
+        if isinstance(part, str)
+        else [part.sha256, part.id, part.outcome, part.reason, part.stderr, part.redactions, len(part.packed)]
         for part in record.sections
     ]
-    return joined(head, *(part.packed for part in record.sections))
+    texts = (part.packed for part in record.sections if not isinstance(part, str))
+    return joined(head, record.packed_row, gist, *texts)
 
 
 def unpack(message: bytes) -> HostRecord:
-    """Read a message back; raises HostError for a failure."""
+    """Read a message back; HostError for a failure, UsageError for evidence that is not judged."""
     head, rest = parted(message)
-    parts = []
-    position = 0
-    for sha256, section, outcome, reason, stderr, redactions, length in head.pop("sections"):
-        packed = rest[position : position + length]
+    row, gist = head.pop("lengths")
+    parts: list[SectionRecord | str] = []
+    position = row + gist
+    for told_of in head.pop("sections"):
+        if isinstance(told_of, str):
+            parts.append(told_of)
+            continue
+        sha256, section, outcome, reason, stderr, redactions, length = told_of
+        text = rest[position : position + length]
         position += length
         parts.append(
             SectionRecord(
@@ -236,10 +316,10 @@ def unpack(message: bytes) -> HostRecord:
                 reason=reason,
                 stderr=stderr,
                 redactions=redactions,
-                packed=packed,
+                packed=text,
             )
         )
-    return HostRecord(**head, sections=tuple(parts))
+    return HostRecord(**head, packed_row=rest[:row], packed_gist=rest[row : row + gist] or None, sections=tuple(parts))
 
 
 def send(channel: socket.socket, message: bytes) -> None:

@@ -9,13 +9,14 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from auditor.errors import HostError, Reason
+from auditor.errors import HostError, Reason, UsageError
+from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
-from auditor.run.reader import ReaderLimits, ReadJob, receive, send, serve, unpack, warm_up
+from auditor.run.reader import ReaderLimits, ReadJob, Sources, receive, send, serve, told, unpack, warm_up
 from auditor.run.scrubbing import Scrubbed, ScrubJob, unpack_scrubbed
 from auditor.store.record import HostRecord
 
@@ -31,16 +32,22 @@ class Readers:
     Make it before any thread; close it when done.
     """
 
-    def __init__(self, count: int, rules: Rules, limits: ReaderLimits | None = None) -> None:
-        """Fork the nursery, which gets ready beside us; it makes up to ``count`` readers when they are needed."""
+    def __init__(
+        self, count: int, rules: Rules, limits: ReaderLimits | None = None, bundles: Sequence[Bundle] = ()
+    ) -> None:
+        """Fork the nursery, which gets ready beside us; it makes up to ``count`` readers when they are needed.
+
+        ``bundles`` are those that jobs may name evidence of: what they hold, readers read themselves.
+        """
         self._limits = limits or ReaderLimits()
+        self._bundles = bundles
         gc.collect()
         gc.freeze()
         ours, theirs = socket.socketpair()
         self._nursery_pid = os.fork()
         if self._nursery_pid == 0:
             ours.close()
-            _nursery(theirs, rules, self._limits)
+            _nursery(theirs, Sources(rules=rules, bundles=bundles), self._limits)
         theirs.close()
         self._nursery = ours
         self._birth = threading.Lock()
@@ -50,7 +57,10 @@ class Readers:
             self._free.put(None)
 
     def read(self, job: ReadJob) -> HostRecord:
-        """Have one host read and judged; waits for a free reader. Raises HostError when the reader breaks."""
+        """Have one host read and judged; waits for a free reader. Raises HostError when the reader breaks.
+
+        UsageError for evidence of a bundle that is not what its seal says.
+        """
         return self._have(job, unpack)
 
     def scrub(self, job: ScrubJob) -> Scrubbed:
@@ -77,6 +87,11 @@ class Readers:
             # It is replaced too: what it could not read may have left it short of memory for the next host.
             self._replace(pid, channel)
             raise
+        except UsageError as error:
+            self._replace(pid, channel)
+            if isinstance(job, ReadJob) and job.sealed is not None:
+                raise
+            raise HostError(Reason.READER_FAILED, f"a fault of the auditor's own: {error}") from error
         self._free.put((pid, channel))
         return made
 
@@ -88,7 +103,10 @@ class Readers:
             if error.reason not in (Reason.READER_LIMIT, Reason.READER_FAILED):
                 raise
             said = HostError(error.reason, error.detail)
-            return self.read(replace(job, answered=None, evidence=None, error=said))
+            if job.sealed is not None:
+                bundle = self._bundles[job.sealed.bundle]
+                job = told(job, bundle.answer(job.sealed.line), bundle.id)
+            return self.read(replace(job, answered=None, sealed=None, error=said))
 
     def close(self) -> None:
         """End every reader and the nursery."""
@@ -141,11 +159,11 @@ class Readers:
         return int.from_bytes(message), socket.socket(fileno=descriptors[0])
 
 
-def _nursery(requests: socket.socket, rules: Rules, limits: ReaderLimits) -> None:
+def _nursery(requests: socket.socket, sources: Sources, limits: ReaderLimits) -> None:
     """Fork a reader for every byte that comes, until the parent is gone; never returns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        warm_up(rules)
+        warm_up(sources.rules)
         gc.collect()
         gc.freeze()
         while requests.recv(1):
@@ -155,7 +173,7 @@ def _nursery(requests: socket.socket, rules: Rules, limits: ReaderLimits) -> Non
             if pid == 0:
                 requests.close()
                 theirs.close()
-                serve(ours, rules, limits)
+                serve(ours, sources, limits)
                 os._exit(0)
             ours.close()
             socket.send_fds(requests, [pid.to_bytes(_PID_BYTES)], [theirs.fileno()])

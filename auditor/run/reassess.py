@@ -1,10 +1,10 @@
 """Verdicts again from sealed evidence: of one bundle as it was judged, or of several merged, or by other rules."""
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from auditor.errors import HostError, Reason
 from auditor.inventory.scope import scope_digest
 from auditor.model.host import HostFacts
 from auditor.model.past import History
@@ -13,12 +13,14 @@ from auditor.run.history import histories, told_by
 from auditor.run.merge import Chosen, source_of, sources_of
 from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
-from auditor.run.reader import ReadJob
+from auditor.run.reader import ReadJob, SealedPlace
 from auditor.run.readers import Readers
 from auditor.store.record import HostRecord, RunRecord
 from auditor.store.store import Store
 
 _AT_ONCE = 16
+_WRITTEN = 64
+"""Hosts that are written in one transaction: a run of sealed evidence stands as a whole, or is begun anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,33 +60,45 @@ def begin_again(store: Store, judging: Judging, rules: Rules, sealed: Sealed, op
 
 
 def reassess(store: Store, run: RunRecord, judging: Judging, rules: Rules, readers: Readers) -> RunRecord:
-    """Judge the evidence of a run that was begun, a few hosts at a time, and return the closed run."""
-    known = histories(judging.history, told_by(run))
-    with ThreadPoolExecutor(2) as pool:
-        going: deque[Future[HostRecord]] = deque()
-        # In order, and never waiting for the last of a batch: readers have work while we write.
-        for one in judging.hosts:
-            going.append(pool.submit(_judged, one, known, readers, again=judging.again))
-            if len(going) >= _AT_ONCE:
-                store.record(run.id, going.popleft().result())
-        while going:
-            store.record(run.id, going.popleft().result())
+    """Judge the evidence of a run that was begun, a few hosts at a time, and return the closed run.
+
+    The readers are those of the bundles. Raises UsageError for evidence that is not what its seal says.
+    """
+    judged: list[HostRecord] = []
+    for record in _in_order(_jobs(run, judging), readers):
+        judged.append(record)
+        if len(judged) == _WRITTEN:
+            store.record_all(run.id, judged)
+            judged.clear()
+    if judged:
+        store.record_all(run.id, judged)
     return close_run(store, run, rules)
 
 
-def _judged(one: Chosen, known: dict[str, History], readers: Readers, *, again: bool) -> HostRecord:
-    answer = one.bundle.answer(one.place)
-    job = ReadJob(
-        host=answer.facts,
-        history=known.get(answer.facts.key, History()),
-        attempts=answer.attempts,
-        retried_after=answer.retried_after,
-        origin=answer.origin if again else one.bundle.id,
-        passed_over=one.passed_over + answer.passed_over,
-        conflicts=one.conflicts + answer.conflicts,
-    )
-    evidence = one.bundle.evidence(answer)
-    if evidence is None:
-        reason = answer.reason or Reason.PROBE_FAILED
-        return readers.recorded(replace(job, error=HostError(reason, answer.detail or "")))
-    return readers.recorded(replace(job, evidence=evidence))
+def _in_order(jobs: Iterator[ReadJob], readers: Readers) -> Iterator[HostRecord]:
+    """Yield the records of jobs, never waiting for the last of a batch: readers have work while we write.
+
+    In order, so that a section that a record names only came with one that is written before it.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        going: deque[Future[HostRecord]] = deque()
+        for job in jobs:
+            going.append(pool.submit(readers.recorded, job))
+            if len(going) >= _AT_ONCE:
+                yield going.popleft().result()
+        while going:
+            yield going.popleft().result()
+
+
+def _jobs(run: RunRecord, judging: Judging) -> Iterator[ReadJob]:
+    known, nobody = histories(judging.history, told_by(run)), History()
+    numbers = {bundle.id: number for number, bundle in enumerate(judging.bundles)}
+    for one in judging.hosts:
+        facts = one.bundle.facts[one.name]
+        yield ReadJob(
+            host=facts,
+            history=known.get(facts.key, nobody),
+            sealed=SealedPlace(bundle=numbers[one.bundle.id], line=one.place, again=judging.again),
+            passed_over=one.passed_over,
+            conflicts=one.conflicts,
+        )

@@ -1,6 +1,7 @@
 """What is kept of one host in one run: prepared by a worker, written in one transaction."""
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,16 @@ class SectionRecord:
     """The redacted text, zlib-compressed UTF-8."""
 
 
+def packed(text: str) -> bytes:
+    """Pack a row as it is kept."""
+    return zlib.compress(text.encode(), 1)
+
+
+def unpacked(data: bytes) -> str:
+    """Return a row that was packed."""
+    return zlib.decompress(data).decode()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRecord:
     """One host's outcome, row and evidence."""
@@ -41,14 +52,21 @@ class HostRecord:
     """Whether every section was collected or absent: what the age of evidence counts from."""
     reason: str | None
     """Ledger reason of a host that was not assessed."""
-    row: str
-    """The host's line of ``hosts.jsonl``."""
+    packed_row: bytes = field(repr=False)
+    """The host's line of ``hosts.jsonl``, packed."""
+    packed_gist: bytes | None = field(default=None, repr=False)
+    """What the end of a run needs of that row, packed; None where the row itself has to do."""
     evidence_sha256: str | None = None
     """Seal of the evidence; None for a host that gave none."""
     head: str | None = None
     """The evidence's head as JSON."""
-    sections: tuple[SectionRecord, ...] = ()
-    """Its sections, in the order of the probe."""
+    sections: tuple[SectionRecord | str, ...] = ()
+    """Its sections, in the order of the probe; of one that came with an earlier record of the same run, its hash."""
+
+    @property
+    def row(self) -> str:
+        """Return the host's line of ``hosts.jsonl``."""
+        return unpacked(self.packed_row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +96,8 @@ class StoredAnswer:
     """The evidence's head as JSON."""
     sections: tuple[str, ...]
     """Hashes of its sections, in the order of the probe."""
-    row: str
-    """The host's line of ``hosts.jsonl``."""
+    gist: str
+    """What the end of the run needed of the host's row; the row itself where no gist is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +130,18 @@ class RunRecord:
     """Sealed input to its SHA-256: policy, exceptions, catalogue, attack, history."""
     summary: dict[str, object]
     """What reports say of the run beyond its rows; empty while it runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lives:
+    """What a run leaves of one host for the runs after it."""
+
+    host_key: str
+    """Under what its past is filed."""
+    findings: Sequence[Mapping[str, Any]]
+    """Its findings, as rows."""
+    past: Mapping[str, Any]
+    """What is known of its products."""
 
 
 def named(finding: Mapping[str, Any], *, run: str, as_of: str) -> dict[str, Any]:

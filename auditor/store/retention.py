@@ -19,8 +19,8 @@ from sqlalchemy.engine import Connection
 from auditor.errors import StoreError
 from auditor.model.retention import Kept, Removal
 from auditor.store.retention_tables import REMOVALS
-from auditor.store.rows import json_text
-from auditor.store.tables import FINDINGS, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS
+from auditor.store.rows import as_json
+from auditor.store.tables import FINDINGS, GISTS, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS
 
 _Opening = Callable[[], AbstractContextManager[Connection]]
 _NOTHING = zlib.compress(b"", 1)
@@ -178,7 +178,8 @@ def _remove_results(connection: Connection, one: Removing, hosts: Sequence[str])
     """Take the rows of hosts out of a run, with their findings and pasts; scope and outcomes stay."""
     _blank(connection, one.run, hosts, packed_row=_NOTHING)
     for some in _chunks(hosts):
-        connection.execute(FINDINGS.delete().where(FINDINGS.c.run == one.run, FINDINGS.c.host.in_(some)))
+        for table in (FINDINGS, GISTS):
+            connection.execute(table.delete().where(table.c.run == one.run, table.c.host.in_(some)))
         keys = sa.select(SCOPE.c.host_key).where(SCOPE.c.run == one.run, SCOPE.c.host.in_(some))
         connection.execute(PASTS.delete().where(PASTS.c.run == one.run, PASTS.c.host_key.in_(keys)))
 
@@ -246,7 +247,7 @@ def _removal(values: Mapping[str, Any]) -> Removal:
 
 def _hash(values: Mapping[str, Any]) -> str:
     said = {key: value for key, value in values.items() if key != "sha256"}
-    return hashlib.sha256(json_text(said).encode()).hexdigest()
+    return hashlib.sha256(as_json(said).encode()).hexdigest()
 
 
 def _row_digest(row: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
-"""Records of the store as columns of its tables, and back."""
+"""What is kept as a row of a table: records written into columns, and read back."""
 
 import json
-import zlib
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
@@ -10,13 +9,13 @@ from auditor.model.evidence import Outcome
 from auditor.store.record import HostRecord, RunRecord, SectionRecord
 
 
-def json_text(value: object) -> str:
-    """Write a value as the store keeps it: compact, sorted by its keys."""
+def as_json(value: object) -> str:
+    """Write what one column holds as JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def run_values(record: RunRecord) -> dict[str, Any]:
-    """Return the columns of a run."""
+    """Return a run's row, but for its number."""
     return {
         "id": record.id,
         "started": record.started,
@@ -27,14 +26,14 @@ def run_values(record: RunRecord) -> dict[str, Any]:
         "scope_count": record.scope_count,
         "scope_sha256": record.scope_sha256,
         "scope_source": record.scope_source,
-        "options": json_text(record.options),
-        "inputs": json_text(record.inputs),
-        "summary": json_text(record.summary),
+        "options": as_json(record.options),
+        "inputs": as_json(record.inputs),
+        "summary": as_json(record.summary),
     }
 
 
 def run_record(row: RowMapping) -> RunRecord:
-    """Read a run back."""
+    """Read a run's row back."""
     values = dict(row)
     for name in ("options", "inputs", "summary"):
         values[name] = json.loads(values[name])
@@ -42,7 +41,7 @@ def run_record(row: RowMapping) -> RunRecord:
 
 
 def result_values(run: str, host: HostRecord) -> dict[str, Any]:
-    """Return the columns of one host in a run."""
+    """Return the row of one host's outcome."""
     return {
         "run": run,
         "host": host.host,
@@ -50,15 +49,15 @@ def result_values(run: str, host: HostRecord) -> dict[str, Any]:
         "complete": host.complete,
         "inventoried": host.inventoried,
         "reason": host.reason,
-        "packed_row": zlib.compress(host.row.encode(), 1),
+        "packed_row": host.packed_row,
         "evidence_sha256": host.evidence_sha256,
         "head": host.head,
-        "sections": json_text([section.sha256 for section in host.sections]),
+        "sections": as_json([one if isinstance(one, str) else one.sha256 for one in host.sections]),
     }
 
 
 def section_values(section: SectionRecord) -> dict[str, Any]:
-    """Return the columns of a section."""
+    """Return a section's row."""
     return {
         "sha256": section.sha256,
         "id": section.id,
@@ -71,7 +70,7 @@ def section_values(section: SectionRecord) -> dict[str, Any]:
 
 
 def section_record(row: RowMapping) -> SectionRecord:
-    """Read a section back."""
+    """Read a section's row back."""
     values = dict(row)
     values["outcome"] = Outcome(values["outcome"])
     return SectionRecord(**values)

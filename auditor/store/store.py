@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,19 @@ from auditor.store import earlier, sealing
 from auditor.store.journal import Journal
 from auditor.store.locks import Locks
 from auditor.store.notices import Notices
-from auditor.store.record import HostRecord, KnownHost, RunRecord, SectionRecord, StoredAnswer
+from auditor.store.record import HostRecord, KnownHost, Lives, RunRecord, SectionRecord, StoredAnswer, unpacked
 from auditor.store.retention import Retained
-from auditor.store.rows import json_text, result_values, run_record, run_values, section_record, section_values
+from auditor.store.rows import as_json, result_values, run_record, run_values, section_record, section_values
 from auditor.store.schedules import Schedules
-from auditor.store.tables import FINDINGS, META, METADATA, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
+from auditor.store.tables import FINDINGS, GISTS, META, METADATA, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
 
 _BUSY_MS = 10_000
 _PAGE = 200
 _REMEMBERED = 5_000
 """Sections remembered as kept; one that is forgotten is written again, which changes nothing."""
+_LIVES = 250
+"""Hosts whose findings are written in one transaction."""
+_GIST_OR_ROW = sa.func.coalesce(GISTS.c.packed, RESULTS.c.packed_row)
 
 
 def default_url() -> str:
@@ -95,14 +99,51 @@ class Store:
 
     def record(self, run: str, host: HostRecord) -> None:
         """Write one host's outcome, row and evidence: all of it or nothing."""
-        fresh = [section for section in host.sections if section.sha256 not in self._known_sections]
+        self.record_all(run, [host])
+
+    def record_all(self, run: str, hosts: Sequence[HostRecord]) -> None:
+        """Write the outcomes, rows and evidence of several hosts: all of them or nothing."""
+        fresh = {
+            section.sha256: section
+            for host in hosts
+            for section in host.sections
+            if not isinstance(section, str) and section.sha256 not in self._known_sections
+        }
+        gists = [
+            {"run": run, "host": host.host, "packed": host.packed_gist}
+            for host in hosts
+            if host.packed_gist is not None
+        ]
         with self._writing() as connection:
             if fresh:
-                connection.execute(self._insert_new(SECTIONS), [section_values(section) for section in fresh])
-            connection.execute(RESULTS.insert(), result_values(run, host))
+                connection.execute(self._insert_new(SECTIONS), [section_values(one) for one in fresh.values()])
+            connection.execute(RESULTS.insert(), [result_values(run, host) for host in hosts])
+            if gists:
+                connection.execute(GISTS.insert(), gists)
         if len(self._known_sections) > _REMEMBERED:
             self._known_sections.clear()
-        self._known_sections.update(section.sha256 for section in fresh)
+        self._known_sections.update(fresh)
+
+    def keep_lives(self, run: str, lives: Iterable[Lives]) -> None:
+        """Write down what a run leaves of its hosts, some hundred hosts a transaction; ``finish`` makes it stand.
+
+        What was written before, when the run could not be ended, is dropped first.
+        """
+        with self._writing() as connection:
+            for table in (FINDINGS, PASTS):
+                connection.execute(table.delete().where(table.c.run == run))
+        hosts = iter(lives)
+        while some := list(islice(hosts, _LIVES)):
+            pasts = [{"run": run, "host_key": one.host_key, "row": as_json(one.past)} for one in some if one.past]
+            findings = [
+                {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": as_json(row)}
+                for one in some
+                for row in one.findings
+            ]
+            with self._writing() as connection:
+                for table, rows in ((PASTS, pasts), (FINDINGS, findings)):
+                    if rows:
+                        connection.execute(table.insert(), rows)
 
     def finish(
         self,
@@ -110,34 +151,18 @@ class Store:
         *,
         finished: str,
         summary: dict[str, object],
-        findings: Iterable[dict[str, Any]],
-        pasts: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
-        """End a run: its findings and summary stand, and it counts as history from now on.
-
-        ``pasts`` is what is known of products after it, by host key.
-        """
+        """End a run: its findings and summary stand, and it counts as history from now on."""
         with self._writing() as connection:
-            for table in (FINDINGS, PASTS):
-                connection.execute(table.delete().where(table.c.run == run))
-            known = [{"run": run, "host_key": key, "row": json_text(row)} for key, row in (pasts or {}).items() if row]
-            if known:
-                connection.execute(PASTS.insert(), known)
-            rows = [
-                {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": json_text(row)}
-                for row in findings
-            ]
-            if rows:
-                connection.execute(FINDINGS.insert(), rows)
             connection.execute(
-                RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=json_text(summary))
+                RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=as_json(summary))
             )
 
     def forget(self, run: str) -> None:
         """Drop a run that has not ended, and all that is kept of it alone."""
         with self._writing() as connection:
             if connection.execute(sa.select(RUNS.c.id).where(RUNS.c.id == run, RUNS.c.finished.is_(None))).first():
-                for table in (FINDINGS, PASTS, RESULTS, SCOPE):
+                for table in (FINDINGS, PASTS, GISTS, RESULTS, SCOPE):
                     connection.execute(table.delete().where(table.c.run == run))
                 connection.execute(RUNS.delete().where(RUNS.c.id == run))
 
@@ -183,9 +208,20 @@ class Store:
     def lines(self, run: str) -> Iterator[str]:
         """Yield the row of every recorded host, in the ledger's order, a page at a time."""
         self.retained.require(run, Kept.RESULTS)
+        for _, packed in self._paged(run, RESULTS.c.packed_row):
+            yield unpacked(packed)
+
+    def gists(self, run: str) -> Iterator[tuple[str, str]]:
+        """Yield of every recorded host its facts as JSON and its gist, or its row where none is kept, as ``lines``."""
+        for _, facts, packed in self._paged(run, SCOPE.c.facts, _GIST_OR_ROW):
+            yield facts, unpacked(packed)
+
+    def _paged(self, run: str, *columns: sa.ColumnElement[Any]) -> Iterator[Sequence[Any]]:
+        """Yield ordinal and columns of every recorded host, in the ledger's order; between pages nothing is open."""
         query = (
-            sa.select(SCOPE.c.ordinal, RESULTS.c.packed_row)
+            sa.select(SCOPE.c.ordinal, *columns)
             .join(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
+            .outerjoin(GISTS, (GISTS.c.run == SCOPE.c.run) & (GISTS.c.host == SCOPE.c.host))
             .where(SCOPE.c.run == run)
             .order_by(SCOPE.c.ordinal)
             .limit(_PAGE)
@@ -194,20 +230,28 @@ class Store:
         while True:
             with self._reading() as connection:
                 page = connection.execute(query.where(SCOPE.c.ordinal > last)).all()
-            for ordinal, packed in page:
-                last = ordinal
-                yield zlib.decompress(packed).decode()
+            yield from page
             if len(page) < _PAGE:
                 return
+            last = page[-1][0]
 
-    def findings(self, run: str) -> list[dict[str, Any]]:
-        """Return the findings of a run, sorted by host, then fingerprint."""
+    def findings(self, run: str) -> Iterator[dict[str, Any]]:
+        """Yield the findings of a run, sorted by host, control and subject, a page at a time."""
         self.retained.require(run, Kept.RESULTS)
-        query = sa.select(FINDINGS.c.row).where(FINDINGS.c.run == run)
+        # By code point, as Python does: a server may sort by the rules of a language.
+        by_host = FINDINGS.c.host if self._engine.dialect.name == "sqlite" else sa.collate(FINDINGS.c.host, "C")
+        query = sa.select(FINDINGS.c.host, FINDINGS.c.row).where(FINDINGS.c.run == run).order_by(by_host)
         with self._reading() as connection:
-            # In one piece, so that all rows share the texts of their keys: there may be many of them.
-            rows = json.loads(f"[{','.join(connection.execute(query).scalars())}]")
-        return sorted(rows, key=lambda row: (row["host"], row["control"], row["subject"]))
+            found = connection.execution_options(yield_per=_PAGE).execute(query)
+            for _, those in groupby(found, key=lambda row: row[0]):
+                rows = json.loads(f"[{','.join(text for _, text in those)}]")
+                yield from sorted(rows, key=lambda row: (row["control"], row["subject"]))
+
+    def count_findings(self, run: str) -> int:
+        """Return how many findings a run has."""
+        with self._reading() as connection:
+            query = sa.select(sa.func.count()).select_from(FINDINGS).where(FINDINGS.c.run == run)
+            return int(connection.execute(query).scalar_one())
 
     def earlier_findings(self, keys: Collection[str], before: str | None = None) -> list[dict[str, Any]]:
         """Return the findings that a run over these hosts goes on from: of each, those of its last finished run.
@@ -278,6 +322,11 @@ class Store:
                 )
             if len(page) < _PAGE:
                 return
+        columns = (RESULTS.c.host, RESULTS.c.evidence_sha256, RESULTS.c.head, RESULTS.c.sections, _GIST_OR_ROW)
+        for _, host, sha256, head, sections, packed in self._paged(run, *columns):
+            yield StoredAnswer(
+                host=host, sha256=sha256, head=head, sections=tuple(json.loads(sections)), gist=unpacked(packed)
+            )
 
     def sections(self, hashes: Collection[str]) -> list[SectionRecord]:
         """Return sections by their hashes, sorted by hash."""
@@ -288,7 +337,9 @@ class Store:
     def note(self, run: str, **more: object) -> RunRecord:
         """Add to the summary of a run."""
         with self._writing() as connection:
-            sealing.note(connection, run, more)
+            old = connection.execute(sa.select(RUNS.c.summary).where(RUNS.c.id == run)).scalar_one()
+            values = as_json(json.loads(old) | more)
+            connection.execute(RUNS.update().where(RUNS.c.id == run).values(summary=values))
         return self.run(run)
 
     def seal(self, run: str, make: Callable[[Mapping[str, Any] | None], str]) -> None:

@@ -67,6 +67,15 @@ RESULTS = sa.Table(
     sa.Column("sections", sa.Text, nullable=False),
 )
 
+# What the end of a run needs of a host's row; rows of before there were gists have none.
+GISTS = sa.Table(
+    "gists",
+    METADATA,
+    sa.Column("run", sa.String, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("host", sa.String, primary_key=True),
+    sa.Column("packed", sa.LargeBinary, nullable=False),
+)
+
 SECTIONS = sa.Table(
     "sections",
     METADATA,

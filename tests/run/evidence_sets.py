@@ -21,7 +21,7 @@ from auditor.model.host import HostFacts, OsFamily
 from auditor.report.rows import compact
 from auditor.run.audit import Began, Sealed, begin_run
 from auditor.run.manifest import write_manifest
-from auditor.store.record import HostRecord, SectionRecord
+from auditor.store.record import HostRecord, SectionRecord, packed
 from auditor.store.store import Store
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -95,7 +95,7 @@ def _record(one: Seen) -> HostRecord:
             complete=False,
             inventoried=False,
             reason=one.reason,
-            row=compact(dict(row)),
+            packed_row=packed(compact(dict(row))),
         )
     head = EvidenceHead(
         host=one.name,
@@ -118,7 +118,7 @@ def _record(one: Seen) -> HostRecord:
         complete=False,
         inventoried=False,
         reason=None,
-        row=compact(dict(row)),
+        packed_row=packed(compact(dict(row))),
         evidence_sha256=evidence_digest(head, sections),
         head=canonical(head_record(head)).decode(),
         sections=tuple(

@@ -18,7 +18,7 @@ from auditor.run import retries
 from auditor.run.fanout import Course, Outcome, Stop, fan_out
 from auditor.run.pacing import Standing, Turn
 from auditor.run.retries import Window
-from auditor.store.record import HostRecord
+from auditor.store.record import HostRecord, packed
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -34,7 +34,9 @@ def answer(host: Host) -> RawOutput:
 def record(turn: Turn, answer_or_error: RawOutput | HostError) -> HostRecord:
     reason = answer_or_error.reason if isinstance(answer_or_error, HostError) else None
     row = f"{turn.attempt} {turn.after}"
-    return HostRecord(host=turn.host.name, outcome="x", complete=True, inventoried=True, reason=reason, row=row)
+    return HostRecord(
+        host=turn.host.name, outcome="x", complete=True, inventoried=True, reason=reason, packed_row=packed(row)
+    )
 
 
 def course(workers: int, **more: Any) -> Course:

@@ -23,7 +23,7 @@ from auditor.model.policy import Policy
 from auditor.model.probe import RawOutput
 from auditor.model.reading import Parsed
 from auditor.run.pipeline import Answered, Rules
-from auditor.run.reader import ReaderLimits, ReadJob, pack, record_of, unpack
+from auditor.run.reader import ReaderLimits, ReadJob, Sources, pack, record_of, unpack
 from auditor.run.readers import Readers
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -74,7 +74,7 @@ def readers(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> Iterator[Readers]:
 
 
 def test_a_record_crosses_the_wire_whole(rules: Rules) -> None:
-    record = record_of(a_job(text="ID=debian\nVERSION_ID=12\n"), rules)
+    record = record_of(a_job(text="ID=debian\nVERSION_ID=12\n"), Sources(rules=rules))
     assert record.sections
     assert unpack(pack(record)) == record
 

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from auditor.errors import StoreError, UsageError
 from auditor.model.evidence import Outcome
 from auditor.model.host import HostFacts
 from auditor.store import store as kept
-from auditor.store.record import HostRecord, RunRecord, SectionRecord
+from auditor.store.record import HostRecord, Lives, RunRecord, SectionRecord, packed
 from auditor.store.store import Store, digest
 
 HOSTS = ("a", "b", "c")
@@ -55,7 +56,7 @@ def a_host(name: str, *, inventoried: bool = True, row: str | None = None) -> Ho
         complete=True,
         inventoried=inventoried,
         reason=None,
-        row=row or f'{{"host":"{name}"}}',
+        packed_row=packed(row or f'{{"host":"{name}"}}'),
         evidence_sha256=f"seal-{name}",
         head='{"host": "x"}',
         sections=(section,),
@@ -115,20 +116,30 @@ def test_a_host_is_recorded_once(store: Store) -> None:
     store.close()
 
 
+def finish(
+    store: Store,
+    run: RunRecord,
+    findings: Sequence[dict[str, Any]] = (),
+    pasts: Mapping[str, Any] | None = None,
+    *,
+    at: str = "f",
+) -> None:
+    """End a run with findings and with what is known of products, by the host's key."""
+    lives = [Lives(host_key=f"key-{one['host']}", findings=[one], past={}) for one in findings]
+    lives += [Lives(host_key=key, findings=[], past=past) for key, past in (pasts or {}).items()]
+    store.keep_lives(run.id, lives)
+    store.finish(run.id, finished=at, summary={})
+
+
 def test_runs_are_numbered_and_only_finished_ones_are_history(store: Store) -> None:
     first = begun(store, a_run("2026-01"))
     store.record(first.id, a_host("a", inventoried=False))
-    store.finish(
-        first.id,
-        finished="f",
-        summary={},
-        findings=[{"fingerprint": "f1", "host": "a", "control": "c", "subject": "s"}],
-    )
+    finish(store, first, [{"fingerprint": "f1", "host": "a", "control": "c", "subject": "s"}])
     second = begun(store, a_run("2026-02", "2026-12-21T00:00:00Z"))
     store.record(second.id, a_host("a"))
     assert (first.sequence, second.sequence) == (1, 2)
     assert _known(store) == ("2026-11-21T00:00:00Z", None)
-    store.finish(second.id, finished="f", summary={}, findings=[])
+    finish(store, second)
     assert _known(store) == ("2026-11-21T00:00:00Z", "2026-12-21T00:00:00Z")
     assert [row["fingerprint"] for row in store.findings(first.id)] == ["f1"]
     store.close()
@@ -138,7 +149,7 @@ def test_a_host_goes_on_from_the_last_run_that_had_it_in_scope(store: Store) -> 
     def finished(name: str, hosts: tuple[str, ...], *found: str) -> RunRecord:
         run = store.begin(a_run(name), [(HostFacts(name=host, key=f"key-{host}"), "{}") for host in hosts], [])
         rows = [{"fingerprint": one, "host": one[0], "control": "c", "subject": "s"} for one in found]
-        store.finish(run.id, finished="f", summary={}, findings=rows)
+        finish(store, run, rows)
         return run
 
     finished("r1", ("a", "b"), "a1", "b1")
@@ -159,7 +170,7 @@ def test_a_run_is_named_by_its_id_once_it_is_history(store: Store) -> None:
         own | {"fingerprint": "of an earlier version", "subject": "5", "failing_since": "2026-10-21T00:00:00Z"},
     ]
     run = begun(store, a_run("r1"))
-    store.finish(run.id, finished="f", summary={}, findings=rows)
+    finish(store, run, rows)
     told = {row["fingerprint"]: row for row in store.earlier_findings({"key-a"})}
     assert (told["opened"]["opened_by"], told["old"]["opened_by"]) == ("r1", "r0")
     assert told["closed"]["closed_by"] == {"kind": "run", "id": "r1"}
@@ -270,7 +281,7 @@ def judged(store: Store, name: str, as_of: str, version: str = "0") -> None:
         store.record(run.id, a_host(host))
     finding = {"fingerprint": "f", "host": "a", "control": "c", "subject": "s", "seen_by": name}
     pasts = {"key-a": {"anydesk": {"first_seen": name}}, "key-b": {}}
-    store.finish(run.id, finished=as_of, summary={}, findings=[finding], pasts=pasts)
+    finish(store, run, [finding], pasts, at=as_of)
 
 
 def test_what_was_known_before_an_instant_is_what_was_known_then(store: Store) -> None:
