@@ -5,6 +5,7 @@ import sys
 import textwrap
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,10 @@ _REASONS = 5
 def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
     """Print the tables a person wants first; hosts are read once, one in memory at a time."""
     verdicts: dict[str, Counter[str]] = {control: Counter() for control in rows.controls}
-    software: list[Row] = []
-    listeners: list[Row] = []
+    software, ports = _First(), _Ports()
     gaps: Counter[tuple[str, str]] = Counter()
     single = rows.run["scope"]["count"] == 1
-    for host in rows.hosts() if single else rows.gists():
+    for host in rows.hosts() if single or rows.gists is None else rows.gists():
         for verdict in host["verdicts"]:
             verdicts[verdict["control"]][verdict["verdict"]] += 1
         if host["reason"] is None:
@@ -42,15 +42,12 @@ def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
                 }
             )
         name = host["host"]
-        software.extend(_picked(name, sighting, _SOFTWARE) for sighting in host["sightings"])
-        listeners.extend(
-            _picked(name, listener, _LISTENERS)
-            for listener in host["listeners"]
-            if single or listener["product"] is not None
-        )
+        for sighting in host["sightings"]:
+            software.add(_picked(name, sighting, _SOFTWARE))
+        ports.add(name, (one for one in host["listeners"] if single or one["product"] is not None))
     _verdict_table(rows, verdicts, options, single=single)
     _software_table(software, options, single=single)
-    _listener_table(listeners, options, single=single)
+    _listener_table(ports, options, single=single)
     _approvals(rows, options)
     _gap_list(gaps, options, single=single)
     _not_assessed(rows, options)
@@ -64,13 +61,63 @@ def _picked(host: str, row: Row, names: tuple[str, ...]) -> Row:
     return {"host": host} | {name: row.get(name) for name in names}
 
 
+class _First:
+    """The first rows of many, which are all that is printed, and how many there are."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.count = 0
+
+    def add(self, row: Row) -> None:
+        """Take a row in."""
+        self.count += 1
+        if len(self.rows) < _MOST:
+            self.rows.append(row)
+
+
+class _Ports:
+    """The listening ports of hosts that come sorted: the exposed and the named ones first, and how many there are."""
+
+    def __init__(self) -> None:
+        self.columns: set[str] = set()
+        """Those of the columns ``container`` and ``namespace`` that have something to say."""
+        self._first: dict[tuple[bool, bool], _First] = {}
+
+    def add(self, host: str, listeners: Iterable[Row]) -> None:
+        """Take a host's listeners in: one line for the same port on IPv4 and IPv6."""
+        merged: dict[tuple[Any, ...], Row] = {}
+        for row in listeners:
+            key = (row["protocol"], row["port"], row["process"], row["reachability"], row["namespace"])
+            address = f"[{row['address']}]" if ":" in row["address"] else row["address"]
+            if key in merged:
+                merged[key]["address"] += f" {address}"
+            else:
+                told = {"address": address, "port": f"{row['port']}/{row['protocol']}"}
+                merged[key] = _picked(host, row, _LISTENERS) | told
+        for row in sorted(merged.values(), key=lambda one: len(one["port"])):
+            kind = (row["product"] is None, row["reachability"] == "loopback_only")
+            self._first.setdefault(kind, _First()).add(row)
+            self.columns.update(name for name in ("container", "namespace") if row[name])
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return the lines that are printed, and some more."""
+        return [row for kind in sorted(self._first) for row in self._first[kind].rows]
+
+    @property
+    def count(self) -> int:
+        """Return how many lines there are."""
+        return sum(first.count for first in self._first.values())
+
+
 def _print(title: str, body: str, options: Namespace) -> None:
     print(f"{heading(title, options)}\n{body}\n")
 
 
-def _table(rows: list[Row], columns: list[str], options: Namespace) -> str:
+def _table(rows: list[Row], columns: list[str], options: Namespace, count: int) -> str:
+    """Return the first of so many rows as a table."""
     shown = table(rows[:_MOST], columns, coloured=has_colour(options, sys.stdout))
-    more = len(rows) - _MOST
+    more = count - _MOST
     return shown if more <= 0 else f"{shown}\n… and {more} more, in the report"
 
 
@@ -90,38 +137,27 @@ def _verdict_table(rows: RunRows, verdicts: dict[str, Counter[str]], options: Na
     _print("Verdicts" if single else "Verdicts, in hosts", shown, options)
 
 
-def _software_table(software: list[Row], options: Namespace, *, single: bool) -> None:
-    if not software:
+def _software_table(software: _First, options: Namespace, *, single: bool) -> None:
+    if not software.count:
         _print("Remote-access software", "none found", options)
         return
-    for row in software:
+    for row in software.rows:
         near = next(iter(row["breaches"] or ()), None)
         row["approved_by"] = row["approval"] or ("nobody" if near is None else f"not as in {near['approval']}")
     columns = ["name", "version", "state", "confidence", "approved_by"]
-    _print("Remote-access software", _table(software, columns if single else ["host", *columns], options), options)
+    shown = _table(software.rows, columns if single else ["host", *columns], options, software.count)
+    _print("Remote-access software", shown, options)
 
 
-def _listener_table(listeners: list[Row], options: Namespace, *, single: bool) -> None:
+def _listener_table(ports: _Ports, options: Namespace, *, single: bool) -> None:
     title = "Listening ports" if single else "Listening ports of remote-access software"
-    if not listeners:
+    if not ports.count:
         _print(title, "none found", options)
         return
-    # One line for the same port on IPv4 and IPv6, the exposed and the named ones first.
-    merged: dict[tuple[Any, ...], Row] = {}
-    for row in listeners:
-        key = (row["host"], row["protocol"], row["port"], row["process"], row["reachability"], row["namespace"])
-        address = f"[{row['address']}]" if ":" in row["address"] else row["address"]
-        if key in merged:
-            merged[key]["address"] += f" {address}"
-        else:
-            merged[key] = {**row, "address": address, "port": f"{row['port']}/{row['protocol']}"}
-    ordered = sorted(
-        merged.values(),
-        key=lambda row: (row["product"] is None, row["reachability"] == "loopback_only", row["host"], len(row["port"])),
-    )
     columns = ["port", "address", "process", "user", "product", "reachability"]
-    columns += [name for name in ("container", "namespace") if any(row[name] for row in ordered)]
-    _print(title, _table(ordered, columns if single else ["host", *columns], options), options)
+    columns += sorted(ports.columns)
+    shown = _table(ports.rows, columns if single else ["host", *columns], options, ports.count)
+    _print(title, shown, options)
 
 
 def _approvals(rows: RunRows, options: Namespace) -> None:
@@ -164,11 +200,14 @@ def _gap_list(gaps: Counter[tuple[str, str]], options: Namespace, *, single: boo
 
 
 def _not_assessed(rows: RunRows, options: Namespace) -> None:
-    missing = [row for row in rows.ledger if row["outcome"] == "unreachable"]
-    if missing:
-        tries = ["attempts"] if any(row["attempts"] > 1 for row in missing) else []
-        columns = ["host", "reason", *tries, "detail"]
-        _print("Hosts not assessed", _table([dict(row) for row in missing], columns, options), options)
+    missing, again = _First(), False
+    for row in rows.ledger:
+        if row["outcome"] == "unreachable":
+            missing.add(dict(row))
+            again = again or row["attempts"] > 1
+    if missing.count:
+        columns = ["host", "reason", *(["attempts"] if again else []), "detail"]
+        _print("Hosts not assessed", _table(missing.rows, columns, options, missing.count), options)
 
 
 def _population(rows: RunRows, options: Namespace) -> None:

@@ -131,12 +131,12 @@ def _sessions(case: Case) -> Iterator[_Session]:
             doors[place] = exposure
     for found in case.reading.found(Connection):
         one = found.fact
-        if one.state not in (_ESTABLISHED, _UNTOLD) or ipaddress.ip_address(one.remote_address).is_loopback:
+        if one.state not in (_ESTABLISHED, _UNTOLD):
             continue
         door = doors.get((one.protocol, one.local_port, one.namespace))
         held = next((by_pid[owner.pid] for owner in one.owners if owner.pid in by_pid), None)
         use = held or (by_product.get(door.product) if door is not None and door.product is not None else None)
-        if use is None:
+        if use is None or ipaddress.ip_address(one.remote_address).is_loopback:
             continue
         is_inbound = door is not None or _is_servers(use, one, case)
         quote = case.reading.quote(found)

@@ -23,8 +23,8 @@ class RunRows:
     """Iterate anew over the host rows (``rows.host_row``), sorted by host, one in memory at a time."""
     host_lines: Callable[[], Iterator[str]]
     """Iterate anew over the same rows as compact JSON without a line end (``rows.compact``)."""
-    gists: Callable[[], Iterator[Row]] = lambda: iter(())
-    """Iterate anew over what a summary needs of the same rows (``gist.gist_of``): cheaper by far."""
+    gists: Callable[[], Iterator[Row]] | None = None
+    """Iterate anew over what a summary needs of the same rows (``gist.gist_of``); None where the rows have to do."""
     exceptions: Mapping[str, Row] = field(default_factory=dict)
     """Exception id to its reason, people and end (``rows.exception_row``)."""
     accepted_limits: Mapping[str, Row] = field(default_factory=dict)

@@ -41,6 +41,7 @@ from auditor.run.filtering import filtering_of
 from auditor.run.filters import filters_of
 from auditor.run.known_ports import known_ports
 
+_INSTALLED = InstallState.INSTALLED
 _LOGONS = 500
 """Remote logons of a host that results keep."""
 
@@ -235,7 +236,7 @@ def _result(evidence: Evidence, case: Case, judgements: tuple[Judgement, ...]) -
         probe_sha256=head.probe_sha256,
         host_key=head.host_key,
         sections=tuple(case.reading.sections.values()),
-        software_count=sum(1 for one in case.reading.of(Software) if one.state is InstallState.INSTALLED),
+        software_count=sum(1 for one in case.reading.of(Software) if one.state is _INSTALLED),
         products=case.products,
         listeners=case.exposures,
         logons=_newest(case.reading)[:_LOGONS],

@@ -10,6 +10,8 @@ from pathlib import Path
 
 # Adding up a process's memory walks its page tables: asked too often, it takes from what is measured.
 _POLL = 0.25
+_UTIME = 11
+"""Place of the time in user mode among the fields behind the command's name; that of the kernel follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,8 @@ class Cost:
     """Seconds from start to end."""
     cpu: float
     """Processor seconds of the command and of every process it waited for."""
+    own_cpu: float
+    """Those of its first process alone."""
     memory: int
     """Highest sum of the proportional memory (PSS) of its processes seen, in bytes."""
     main: int
@@ -49,8 +53,10 @@ def measure(words: Sequence[str], env: Mapping[str, str] | None = None) -> Cost:
     watcher.start()
     assert process.stdout is not None
     output = process.stdout.read()
+    # What a process took is told until somebody has waited for it.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    wall, own_cpu = time.monotonic() - began, cpu_alone(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - began
     ended.set()
     watcher.join()
     process.stdout.close()
@@ -58,12 +64,19 @@ def measure(words: Sequence[str], env: Mapping[str, str] | None = None) -> Cost:
     return Cost(
         wall=wall,
         cpu=usage.ru_utime + usage.ru_stime,
+        own_cpu=own_cpu,
         memory=highest,
         main=main,
         others=others,
         status=process.returncode,
         output=output,
     )
+
+
+def cpu_alone(pid: int) -> float:
+    """Return the processor seconds that one process took, without those of its children (proc(5), ``stat``)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[_UTIME]) + int(fields[_UTIME + 1])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_of(pid: int) -> int:

@@ -15,7 +15,7 @@ import pytest
 from auditor.catalogue.load import load_catalogue
 from auditor.collect.collector import Collector
 from auditor.collect.registry import collectors
-from auditor.errors import HostError, Reason
+from auditor.errors import HostError, Reason, UsageError
 from auditor.model.evidence import Proof
 from auditor.model.host import HostFacts, OsFamily
 from auditor.model.past import History
@@ -58,6 +58,8 @@ def hurtful(what: str) -> Parsed:
         os._exit(3)
     if what.startswith("fault"):
         raise ZeroDivisionError(what)
+    if what.startswith("refuse"):
+        raise UsageError("this evidence is not what its seal says")
     return Parsed()
 
 
@@ -86,6 +88,8 @@ def test_a_record_crosses_the_wire_whole(rules: Rules) -> None:
         ("eat", Reason.READER_LIMIT),
         ("die", Reason.READER_LIMIT),
         ("fault", Reason.READER_FAILED),
+        # What ends a run that judges sealed evidence must not end an audit: a reader that a host has taken over could.
+        ("refuse", Reason.READER_FAILED),
     ],
 )
 def test_a_host_that_breaks_a_reader_stops_nobody(readers: Readers, text: str, reason: Reason) -> None:

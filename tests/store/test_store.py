@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,58 @@ def test_runs_are_numbered_and_only_finished_ones_are_history(store: Store) -> N
     finish(store, second)
     assert _known(store) == ("2026-11-21T00:00:00Z", "2026-12-21T00:00:00Z")
     assert [row["fingerprint"] for row in store.findings(first.id)] == ["f1"]
+    store.close()
+
+
+def test_several_hosts_are_kept_together_or_not_at_all(store: Store) -> None:
+    run = begun(store, a_run())
+    store.record_all(run.id, [a_host("a"), replace(a_host("b"), packed_gist=packed("gist of b"))])
+    with pytest.raises(Exception, match="UNIQUE"):
+        store.record_all(run.id, [a_host("c"), a_host("a")])
+    assert store.done(run.id) == {"a", "b"}
+    assert [gist for _, gist in store.gists(run.id)] == ['{"host":"a"}', "gist of b"]
+    assert [facts for facts, _ in store.gists(run.id)] == ['{"name":"a"}', '{"name":"b"}']
+    store.close()
+
+
+def test_a_section_may_be_named_that_came_with_an_earlier_host(store: Store) -> None:
+    run = begun(store, a_run())
+    hashes = tuple(one if isinstance(one, str) else one.sha256 for one in a_host("a").sections)
+    store.record_all(run.id, [a_host("a"), replace(a_host("b"), sections=hashes)])
+    assert store.evidence(run.id, "b") is not None
+    store.close()
+
+
+def test_a_run_that_could_not_be_ended_is_ended_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_LIVES", 2)
+    run = begun(store, a_run())
+
+    def lives(*names: str) -> Iterator[Lives]:
+        for name in names:
+            row = {"fingerprint": f"of {name}", "host": name, "control": "c", "subject": "s"}
+            yield Lives(host_key=f"key-{name}", findings=[row], past={"anydesk": name})
+        if "c" not in names:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.keep_lives(run.id, lives("b", "a"))
+    store.keep_lives(run.id, lives("c", "b", "a"))
+    store.finish(run.id, finished="f", summary={})
+    assert [row["host"] for row in store.findings(run.id)] == ["a", "b", "c"]
+    assert store.count_findings(run.id) == 3
+    assert store.earlier_pasts(["key-a"]) == {"key-a": {"anydesk": "a"}}
+    store.close()
+
+
+def test_findings_stand_in_the_order_of_code_points(store: Store) -> None:
+    run = begun(store, a_run())
+    found = [("b", "c1", "s"), ("B", "c1", "s"), ("a", "c2", "s1"), ("a", "c1", "s2"), ("a", "c1", "s10")]
+    rows = [
+        {"fingerprint": str(number), "host": host, "control": control, "subject": subject}
+        for number, (host, control, subject) in enumerate(found)
+    ]
+    finish(store, run, rows)
+    assert [(row["host"], row["control"], row["subject"]) for row in store.findings(run.id)] == sorted(found)
     store.close()
 
 
