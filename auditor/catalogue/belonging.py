@@ -7,7 +7,7 @@ what stands there is believed of that account's own containers only.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from auditor.model.facts.accounts import Account
 from auditor.model.facts.containers import Container, PublishedPort
@@ -252,6 +252,7 @@ def _short(identifier: str) -> str:
     return identifier[:_SHORT] if len(identifier) == _IDENTIFIER else identifier
 
 
+@lru_cache(maxsize=512)
 def _group(path: str | None) -> _Group | None:
     """Read the innermost container that a control group is of, as the engines name them.
 

@@ -35,6 +35,7 @@ alone.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from auditor.controls.control import Control
 from auditor.controls.server_doors import (
@@ -255,6 +256,8 @@ def _violation(
 
 
 _SEPARATORS = frozenset((";", "&", "&&", "|", "||"))
+_SHORT = 500
+"""Characters of a command line whose reading is kept."""
 
 
 def _starters(case: Case, running: set[tuple[str, ...]]) -> Iterator[Violation]:
@@ -267,7 +270,8 @@ def _starters(case: Case, running: set[tuple[str, ...]]) -> Iterator[Violation]:
         starts = one.start is StartMode.AUTOMATIC or one.name in on_demand or one.manager is ServiceManager.XINETD
         if not starts or one.is_running or not one.command:
             continue
-        for kind, words in _commands(one.command):
+        commands = _commands if len(one.command) <= _SHORT else _commands.__wrapped__
+        for kind, words in commands(one.command):
             told = {key: _values(rows) for key, rows in _settings(case, kind, one.user or "root").items()}
             if words in running or kind not in ("tigervnc", "tightvnc", "x11vnc") or (is_blind and kind == "x11vnc"):
                 continue
@@ -283,8 +287,10 @@ def _starters(case: Case, running: set[tuple[str, ...]]) -> Iterator[Violation]:
                 )
 
 
-def _commands(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the servers that a command line or a script starts, with their words."""
+@lru_cache(maxsize=512)
+def _commands(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the servers that a command line or a script starts, with their words; hosts share most services."""
+    found: list[tuple[str, tuple[str, ...]]] = []
     words = [word.strip("\"'") for word in text.replace(";", " ; ").split()]
     at = 0
     while at < len(words):
@@ -297,7 +303,8 @@ def _commands(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
             at += 1
         # A word that is not an option follows a program that is looked for or stopped, not started.
         if begin < at or kind == "x11vnc":
-            yield kind, tuple(words[begin:at])
+            found.append((kind, tuple(words[begin:at])))
+    return tuple(found)
 
 
 def _files(case: Case) -> Iterator[Violation]:
