@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from auditor.errors import StoreError
 from auditor.model.retention import Kept, Removal
 from auditor.store.retention_tables import REMOVALS
-from auditor.store.rows import as_json
+from auditor.store.rows import json_text
 from auditor.store.tables import FINDINGS, GISTS, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS
 
 _Opening = Callable[[], AbstractContextManager[Connection]]
@@ -247,7 +247,7 @@ def _removal(values: Mapping[str, Any]) -> Removal:
 
 def _hash(values: Mapping[str, Any]) -> str:
     said = {key: value for key, value in values.items() if key != "sha256"}
-    return hashlib.sha256(as_json(said).encode()).hexdigest()
+    return hashlib.sha256(json_text(said).encode()).hexdigest()
 
 
 def _row_digest(row: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from auditor.model.evidence import Outcome
 from auditor.store.record import HostRecord, RunRecord, SectionRecord
 
 
-def as_json(value: object) -> str:
+def json_text(value: object) -> str:
     """Write what one column holds as JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
@@ -26,9 +26,9 @@ def run_values(record: RunRecord) -> dict[str, Any]:
         "scope_count": record.scope_count,
         "scope_sha256": record.scope_sha256,
         "scope_source": record.scope_source,
-        "options": as_json(record.options),
-        "inputs": as_json(record.inputs),
-        "summary": as_json(record.summary),
+        "options": json_text(record.options),
+        "inputs": json_text(record.inputs),
+        "summary": json_text(record.summary),
     }
 
 
@@ -52,7 +52,7 @@ def result_values(run: str, host: HostRecord) -> dict[str, Any]:
         "packed_row": host.packed_row,
         "evidence_sha256": host.evidence_sha256,
         "head": host.head,
-        "sections": as_json([one if isinstance(one, str) else one.sha256 for one in host.sections]),
+        "sections": json_text([one if isinstance(one, str) else one.sha256 for one in host.sections]),
     }
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from auditor.errors import UsageError
 from auditor.located import did_you_mean
 from auditor.model.schedule import Fire, FireState, Schedule
-from auditor.store.rows import as_json
+from auditor.store.rows import json_text
 from auditor.store.schedule_tables import FIRES, SCHEDULES
 from auditor.store.tables import RUNS
 
@@ -86,7 +86,7 @@ class Schedules:
 
     def run_of(self, mark: Sequence[str]) -> str | None:
         """Return the id of the run that keeps this mark of a schedule among its options; None where there is none."""
-        said = as_json({"schedule": mark})[1:-1]
+        said = json_text({"schedule": mark})[1:-1]
         query = sa.select(RUNS.c.id, RUNS.c.options).where(RUNS.c.options.contains(said, autoescape=True))
         with self._reading() as connection:
             found = connection.execute(query.order_by(RUNS.c.sequence)).all()

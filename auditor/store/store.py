@@ -24,7 +24,7 @@ from auditor.store.locks import Locks
 from auditor.store.notices import Notices
 from auditor.store.record import HostRecord, KnownHost, Lives, RunRecord, SectionRecord, StoredAnswer, unpacked
 from auditor.store.retention import Retained
-from auditor.store.rows import as_json, result_values, run_record, run_values, section_record, section_values
+from auditor.store.rows import json_text, result_values, run_record, run_values, section_record, section_values
 from auditor.store.schedules import Schedules
 from auditor.store.tables import FINDINGS, GISTS, META, METADATA, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
 
@@ -134,9 +134,9 @@ class Store:
                 connection.execute(table.delete().where(table.c.run == run))
         hosts = iter(lives)
         while some := list(islice(hosts, _LIVES)):
-            pasts = [{"run": run, "host_key": one.host_key, "row": as_json(one.past)} for one in some if one.past]
+            pasts = [{"run": run, "host_key": one.host_key, "row": json_text(one.past)} for one in some if one.past]
             findings = [
-                {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": as_json(row)}
+                {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": json_text(row)}
                 for one in some
                 for row in one.findings
             ]
@@ -155,7 +155,7 @@ class Store:
         """End a run: its findings and summary stand, and it counts as history from now on."""
         with self._writing() as connection:
             connection.execute(
-                RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=as_json(summary))
+                RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=json_text(summary))
             )
 
     def forget(self, run: str) -> None:
@@ -338,7 +338,7 @@ class Store:
         """Add to the summary of a run."""
         with self._writing() as connection:
             old = connection.execute(sa.select(RUNS.c.summary).where(RUNS.c.id == run)).scalar_one()
-            values = as_json(json.loads(old) | more)
+            values = json_text(json.loads(old) | more)
             connection.execute(RUNS.update().where(RUNS.c.id == run).values(summary=values))
         return self.run(run)
 
