@@ -138,8 +138,10 @@ class Retained:
     def missing(self) -> list[str]:
         """Name the runs that lack evidence which no entry tells of."""
         told = sa.select(REMOVALS.c.run).where(REMOVALS.c.kind == Kept.EVIDENCE)
-        lacking = sa.select(RESULTS.c.run.distinct()).where(
-            RESULTS.c.evidence_sha256.is_not(None), RESULTS.c.head.is_(None), RESULTS.c.run.not_in(told)
+        lacking = (
+            sa.select(RESULTS.c.run)
+            .distinct()
+            .where(RESULTS.c.evidence_sha256.is_not(None), RESULTS.c.head.is_(None), RESULTS.c.run.not_in(told))
         )
         with self._reading() as connection:
             known = {bytes.fromhex(sha) for sha in connection.execute(sa.select(SECTIONS.c.sha256)).scalars()}

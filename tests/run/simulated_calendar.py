@@ -45,7 +45,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
 
     class Simulated(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return clock.now.astimezone(tz)
 
     for module in (apscheduler.schedulers.base, apscheduler.triggers.date):

@@ -77,7 +77,7 @@ def test_its_end_is_written_down(store: Store, service: Service, code: int, stat
     assert attended(service, store, resume=True) == []
 
 
-def test_two_services_begin_it_once(store: Store, service: Service, tmp_path: Path) -> None:
+def test_two_services_begin_it_once(store: Store, service: Service) -> None:
     other = Service(store=service.store, clock=service.clock)
     with closing(Store(str(service.store))) as second:
         service.ends = lambda _audit: len(attended(other, second))  # the other looks while the first is at it
@@ -85,7 +85,6 @@ def test_two_services_begin_it_once(store: Store, service: Service, tmp_path: Pa
         assert attended(other, second) == []
     assert (len(service.audits), len(other.audits)) == (1, 0)
     assert [fire.exit_code for fire in store.schedules.fires("monthly")] == [0]
-    assert tmp_path in service.store.parents
 
 
 def test_two_that_claim_the_same_instant_are_told_apart(store: Store, service: Service) -> None:
