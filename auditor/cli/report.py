@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from auditor.cli.bundling import refresh_manifest
+from auditor.cli.bundling import refresh_manifest, write_bundle
 from auditor.cli.command import Command
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.terminal import say
@@ -36,8 +36,12 @@ def _run(options: Namespace) -> int:
     with open_store(options) as store:
         record = store.run(options.name)
         folder = options.output / record.id
-        made = write_report(stored_run(store, record), folder, [FORMATS[name] for name in formats])
-        refresh_manifest(folder)
+        if record.finished is not None and "seal" not in record.summary:
+            # It was ended between its last host and its reports: it becomes the bundle that it would have been.
+            made = write_bundle(store, record, stored_run(store, record), folder, formats)
+        else:
+            made = write_report(stored_run(store, record), folder, [FORMATS[name] for name in formats])
+            refresh_manifest(folder)
     for path in made:
         if path.parent.name != "hosts":
             print(path)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from auditor.cli.main import main
 from auditor.cli.schedule_run import resumed_words
+from auditor.model.schedule import FireState
 from auditor.store.store import Store
 from tests.run.simulated_calendar import a_schedule
 
@@ -110,6 +112,25 @@ def test_nobody_audits_the_same_hosts_beside_it(folder: Path, capfd: pytest.Capt
         assert main([*audit, "--scheduled", "often/2028-01-01T00:00:00Z"]) == 1
         assert main([*audit, "--scheduled", "often/2028-01-01T00:00:00Z"]) == 75
         assert len(store.runs()) == 2
+
+
+def test_an_audit_that_was_killed_before_its_reports_gets_them(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    due_since(folder)
+    assert main(["schedule", "run", "--once"]) == 1
+    with closing(Store(str(folder / "store.sqlite"))) as store:
+        (run,) = store.runs()
+        (fire,) = store.schedules.fires("often", limit=1)
+        with store._writing() as connection:
+            connection.exec_driver_sql("UPDATE runs SET summary = json_remove(summary, '$.seal', '$.previous')")
+        store.schedules.update(replace(fire, state=FireState.STARTED, ended=None, run=None, exit_code=None))
+        assert listed(capfd)[0]["result"] == "interrupted"
+        main(["schedule", "run", "--once"])
+        settled = next(one for one in store.schedules.fires("often") if one.due == fire.due)
+        assert settled.state is FireState.FAILED
+        assert f"`auditor report {run.id}`" in (settled.reason or "")
+        assert main(["report", run.id, "-o", "again", "--format", "html,csv,json"]) == 0
+        assert store.run(run.id).summary["seal"]
+    assert main(["verify", f"again/{run.id}"]) == 0
 
 
 @pytest.fixture
