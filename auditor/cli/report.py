@@ -13,6 +13,9 @@ from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
 from auditor.report.writing import write_report
 
+_MANY = ("hosts", "controls", "owners")
+"""Folders of pages that are reached from the first one, and too many to be named."""
+
 
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="RUN", help="which run (default: the newest)")
@@ -43,7 +46,7 @@ def _run(options: Namespace) -> int:
             made = write_report(stored_run(store, record), folder, [FORMATS[name] for name in formats])
             refresh_manifest(folder)
     for path in made:
-        if path.parent.name != "hosts":
+        if path.parent.name not in _MANY:
             print(path)
     say(options, f"{len(made)} files written")
     return 0

@@ -12,7 +12,8 @@ KEPT = 100
 """Earlier runs that are sealed into a history, the newest ones."""
 COUNTS = ("open", *SEVERITIES, "overdue", "excepted", "not_observable")
 """What is counted of the findings of a run."""
-_SCOPE = ("patterns", "limit")
+_SCOPE = ("patterns", "limit", "remediation")
+"""Options that narrow a scope; a plan that is applied audits its own hosts alone."""
 
 
 def scope_of(source: str, options: Mapping[str, object]) -> tuple[object, ...]:

@@ -64,6 +64,7 @@ def test_only_finished_runs_of_the_same_scope_are_told_of_the_oldest_first(store
     kept(store, "of some hosts", patterns=["web-*"])
     kept(store, "of a limit", limit="db")
     kept(store, "of another plan", source="other")
+    kept(store, "of hosts that were changed", remediation="d" * 64)
     kept(store, "not at its end", None)
     kept(store, "evidence only", {})
     kept(store, "second", patterns=[], limit=None)

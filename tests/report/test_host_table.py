@@ -1,7 +1,8 @@
 """The data of the host table: everything that narrows it, and no text of a host that could act inside of the page."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -124,6 +125,41 @@ def test_products_are_counted_by_tenant_and_a_host_cannot_make_up_tenants_withou
     product = summary.products["tigervnc"]
     assert (len(product.tenants), product.more_tenants) == (200, 100)
     assert product.tenants["t000"] == {"approved": 1, "unapproved": 1}
+
+
+def test_tenants_stand_in_a_table_where_one_can_be_told(sample: RunRows, tmp_path: Path) -> None:
+    def hosts() -> Iterator[Row]:
+        for row in sample.hosts():
+            told = [
+                {**seen, "tenant": "<b>theirs</b>" if seen["product"] == "x11vnc" else None}
+                for seen in row["sightings"]
+            ]
+            yield row | {"sightings": told}
+
+    FORMAT.write(replace(sample, hosts=hosts), tmp_path)
+    page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
+    table = page[page.index("Whose instance it reports to") : page.index('id="approvals"')]
+    assert 'href="#hosts?product=x11vnc&amp;tenant=%3Cb%3Etheirs%3C%2Fb%3E">&lt;b&gt;theirs&lt;/b&gt;</a>' in table
+    assert 'class="n fail">2</td>' in table
+    assert "tigervnc" not in table
+
+
+def test_readers_that_no_real_host_has_proven_are_named_among_the_limits(sample: RunRows, tmp_path: Path) -> None:
+    def hosts() -> Iterator[Row]:
+        for row in sample.hosts():
+            yield row | {
+                "sections": [
+                    section | {"proof": "documented"} if section["id"] in ("firewall.nft", "firewall.ufw") else section
+                    for section in row["sections"]
+                ]
+            }
+
+    FORMAT.write(replace(sample, hosts=hosts), tmp_path)
+    page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
+    # One host's filter was denied: there was nothing to read.
+    assert "The reader of <code>firewall.nft</code> has met no real host of its kind yet" in page
+    assert "It read 7 hosts" in page
+    assert "It read 8 hosts" in page
 
 
 def test_tallies_and_summary_count_the_same(sample: RunRows) -> None:

@@ -160,6 +160,16 @@ def test_pages_forbid_everything_but_their_own_files(pages: dict[str, Page]) -> 
         pytest.param("asserted, not verified by a signature", id="standing-of-exceptions"),
         pytest.param("1 host was asked without a check of the certificate, as the inventory says", id="unchecked"),
         pytest.param("auditor 0.1.0", id="tool-version"),
+        pytest.param("Hosts in scope 10 Source inventory.yml SHA-256 of the names", id="scope"),
+        pytest.param("Since the last run 3 hosts were added to the scope: <script>", id="who-came"),
+        pytest.param("9 were removed from it: old-0, old-1, old-2, old-3, old-4, old-5 and 3 more.", id="who-went"),
+        pytest.param("cmdb.csv names 12 hosts. 2 are not in the inventory", id="population"),
+        pytest.param("of 2 hosts without a violation something that a verdict needs", id="what-is-not-covered"),
+        pytest.param("sockets.ss: 9 of 11 sockets without an owner: not root; firewall.nft:", id="what-was-not-seen"),
+        pytest.param("2026-09-20 06:30 UTC <script>alert(1)</script> 9 5 1 1 2 77.8 % not counted", id="trend"),
+        pytest.param("2026-10-20T063000Z-1b2c · other policy than before 9 4 1 1 3 77.8 % 8 1", id="other-policy"),
+        pytest.param("this run 10 2 2 2 4 60.0 % 4 2", id="trend-of-this-run"),
+        pytest.param("Prepared by Role Signature Date Reviewed by Role Signature Date", id="sign-off"),
     ],
 )
 def test_the_fleet_page_says_it(pages: dict[str, Page], sentence: str) -> None:
