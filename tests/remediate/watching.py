@@ -1,9 +1,11 @@
 """Look for canaries in every process and every new file while something else runs: a program, with nothing to hide.
 
-``python watching.py REPORT CANARY FOLDER...`` looks until it is told to end; the report has a line for each place.
+``python watching.py REPORT CANARY FOLDER...`` looks for ``CANARY-word`` until it is told to end; the report has a line
+for each place and word.
 """
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -19,7 +21,8 @@ class Watch:
 
     def __init__(self, report: Path, canary: bytes, folders: list[Path]) -> None:
         """Remember what is looked for, and where."""
-        self._report, self._canary, self._folders = report, canary, folders
+        self._report, self._folders = report, folders
+        self._canary, self._word = canary, re.compile(re.escape(canary) + rb"-([a-z]+)")
         self._found: set[str] = set()
         self._begun = time.time() - 1
         self._over = threading.Event()
@@ -54,9 +57,10 @@ class Watch:
                     words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 except OSError:  # it ended while we looked
                     continue
-                self._programs.update(word.rpartition("/")[2] for word in words[:3])
-                if self._canary in content:
-                    self._found.add(f"{what} {' '.join(words)[:200]!a}")
+                # Words with blanks are scripts.
+                self._programs.update(word.rpartition("/")[2] for word in words[:3] if word.split() == [word])
+                for canary in self._words(content):
+                    self._found.add(f"{what} {canary} {' '.join(words)[:200]!a}")
 
     def _files(self) -> None:
         for folder in self._folders:
@@ -70,10 +74,15 @@ class Watch:
             is_new = max(state.st_mtime, state.st_ctime) >= self._begun
             if not is_new or not file.is_file() or file.is_symlink() or state.st_size > _BIGGEST:
                 return
-            if self._canary in file.read_bytes():
-                self._found.add(f"file {oct(state.st_mode & 0o777)} {file}")
+            for canary in self._words(file.read_bytes()):
+                self._found.add(f"file {canary} {oct(state.st_mode & 0o777)} {file}")
         except OSError:  # it was removed while we looked
             return
+
+    def _words(self, content: bytes) -> set[str]:
+        if self._canary not in content:
+            return set()
+        return {word.decode() for word in self._word.findall(content)} or {"?"}
 
 
 if __name__ == "__main__":

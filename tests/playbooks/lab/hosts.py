@@ -143,7 +143,8 @@ class Host:
         """Tell whether a stranger, who comes from 10.79.x.1 or fd79:x::1, gets a TCP connection to a port."""
         connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)"
         probe = [sys.executable, "-c", connect, self.address_for_strangers(family), str(port)]
-        done = subprocess.run(["ip", "netns", "exec", f"{self.name}c", *probe], capture_output=True, check=False)
+        command = ["ip", "netns", "exec", f"{self.name}c", *probe]
+        done = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, check=False)
         return done.returncode == 0
 
     @contextmanager
