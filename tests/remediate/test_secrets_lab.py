@@ -121,7 +121,7 @@ def _is_by_right(line: str, given: set[Path]) -> bool:
     """Tell whether a place may hold a secret.
 
     A file of the operator's, and one in memory that nobody else reads: what a play is told, and the shared memory by
-    which Ansible hands ssh a password. Inventories are read with the operator's environment: their plugins log in by it.
+    which Ansible hands ssh a password. Inventories are read in the operator's environment, for their plugins.
     """
     kind, word, rest = line.split(" ", 2)
     if kind == "environ":
