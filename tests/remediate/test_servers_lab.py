@@ -148,7 +148,16 @@ def test_what_starts_by_itself_is_disabled_by_a_plan(empty_desk: Desk, capsys: p
     assert desk.evidence()["differs"] == []
 
 
-def test_products_are_removed_by_a_plan(empty_desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "packages",
+    [
+        pytest.param({"tigervnc": "tigervnc-standalone-server", "tightvnc": "tightvncserver"}, id="virtual-desktops"),
+        pytest.param({"vino": "vino", "x11vnc": "x11vnc", "xrdp": "xrdp"}, id="others"),
+    ],
+)
+def test_products_are_removed_by_a_plan(
+    empty_desk: Desk, capsys: pytest.CaptureFixture[str], packages: dict[str, str]
+) -> None:
     desk = empty_desk
     host = _office(desk)
     looks = (
@@ -157,19 +166,13 @@ def test_products_are_removed_by_a_plan(empty_desk: Desk, capsys: pytest.Capture
     )
     before = host.run(looks)
     desk.audit()
-    plays = desk.plan("--control", "unapproved_product")
+    plays = desk.plan("--control", "unapproved_product", *(f"--product={one}" for one in packages))
     assert set(plays) == {"stop_service", "remove_product"}
-    assert {one["name"] for step in plays["remove_product"] for one in step["packages"]} == {
-        "tigervnc-standalone-server",
-        "tightvncserver",
-        "vino",
-        "x11vnc",
-        "xrdp",
-    }
+    assert {one["name"] for step in plays["remove_product"] for one in step["packages"]} == set(packages.values())
     _applied(desk, capsys)
-    assert _open(host) == _NONE
+    assert _open(host) == {name: name not in packages for name in _PORTS}
     gone = "dpkg-query -W -f='${db:Status-Abbrev} ${Package}\\n' | awk '$1 == \"ii\" { print $2 }' | grep -E"
-    assert host.run(f"{gone} '^(xrdp|vino|x11vnc|tightvncserver|tigervnc-standalone-server)$' || :") == ""
+    assert host.run(f"{gone} '^({'|'.join(packages.values())})$' || :") == ""
     _rolled_back(desk, capsys)
     _up(host)
     assert _open(host) == _ALL
