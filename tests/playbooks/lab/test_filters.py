@@ -78,7 +78,7 @@ def test_ports_close_and_open_again(host: Host, run: Run, backend: str, prepare:
     host.run(prepare + _SERVERS)
     _open(host)
     assert _doors(host) == _ALL
-    asked: dict[str, object] = {"rule_id": "a1b2c3", "ports": _PORTS, "networks": []}
+    asked: dict[str, object] = {"rule_id": "a1b2c3d4", "ports": _PORTS, "networks": []}
     capsule = there(run, "block_inbound", "inbound", asked, lambda: _doors(host))
     assert ["backend", backend] in capsule["state"]  # type: ignore[operator]
     assert _doors(host) == _ONLY_SSH
@@ -104,7 +104,7 @@ def test_ports_close_and_open_again(host: Host, run: Run, backend: str, prepare:
 def test_the_way_out_closes_and_opens_again(host: Host, run: Run, backend: str, prepare: str) -> None:
     host.run(prepare)
     strangers = [host.network_of_strangers(family) for family in (4, 6)]
-    asked: dict[str, object] = {"rule_id": "out1", "ports": ["7070/tcp"], "networks": strangers}
+    asked: dict[str, object] = {"rule_id": "out12345", "ports": ["7070/tcp"], "networks": strangers}
     with host.listeners_outside(7070, 7071):
         assert _ways(host) == dict.fromkeys(_ways(host), True)
         capsule = there(run, "block_outbound", "outbound", asked, lambda: _ways(host))
@@ -117,7 +117,7 @@ def test_the_way_out_closes_and_opens_again(host: Host, run: Run, backend: str, 
 def test_a_block_that_was_there_before_stays(host: Host, run: Run) -> None:
     host.run(_SERVERS)
     _open(host)
-    asked: dict[str, object] = {"rule_id": "a1b2c3", "ports": _PORTS}
+    asked: dict[str, object] = {"rule_id": "a1b2c3d4", "ports": _PORTS}
     run("block_inbound", asked)
     capsule = capture(run, "inbound", asked)
     assert run("unblock_inbound", {"capsule": capsule}).changed == 0
@@ -126,12 +126,12 @@ def test_a_block_that_was_there_before_stays(host: Host, run: Run) -> None:
 
 def test_a_filter_that_a_reboot_would_not_bring_back_is_refused(host: Host, run: Run) -> None:
     host.run("ufw allow 22/tcp; ufw --force enable; systemctl disable ufw")
-    refused = run("block_inbound", {"rule_id": "a1b2c3", "ports": _PORTS}, status="failed")
+    refused = run("block_inbound", {"rule_id": "a1b2c3d4", "ports": _PORTS}, status="failed")
     assert "does not start at boot" in refused.said
 
 
 def test_rules_of_firewalld_that_are_not_saved_are_not_lost(host: Host, run: Run) -> None:
     host.run(_FIREWALLD + "firewall-cmd --add-port=4444/tcp")
-    refused = run("block_inbound", {"rule_id": "a1b2c3", "ports": _PORTS}, status="failed")
+    refused = run("block_inbound", {"rule_id": "a1b2c3d4", "ports": _PORTS}, status="failed")
     assert "would be lost" in refused.said
     assert "4444/tcp" in host.run("firewall-cmd --list-ports")
