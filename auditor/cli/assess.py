@@ -28,6 +28,7 @@ from auditor.run.manifest import write_manifest
 from auditor.run.merge import in_order, source_of
 from auditor.run.open_bundle import Bundle
 from auditor.run.reassess import Judging
+from auditor.run.report_rows import report_rows
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -124,7 +125,7 @@ def _why_not_kept(store: Store, judging: Judging, as_of: str, options: Namespace
 
 
 def _written(store: Store, run: RunRecord, judging: Judging, formats: tuple[str, ...], options: Namespace) -> int:
-    rows = stored_run(store, run)
+    rows = report_rows(store, run)
     print_summary(rows, write_bundle(store, run, rows, options.output / run.id, formats), options)
     others = sorted({str(one.run["tool_version"]) for one in judging.bundles} - {run.tool_version})
     if others:

@@ -36,12 +36,12 @@ from auditor.notify.tell import tell
 from auditor.notify.webhook import Webhook
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
-from auditor.report.stored_run import stored_run
 from auditor.report.visible import visible
 from auditor.run.audit import Sealed, close_run, exit_code, new_run
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
+from auditor.run.report_rows import report_rows
 from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from auditor.run.scheduled import BUSY, read_mark
 from auditor.store.record import RunRecord
@@ -170,7 +170,7 @@ def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared
     if not ask_all(options, store, run, prepared.scope, prepared.rules.policy.pacing, readers):
         return INTERRUPTED
     closed = close_run(store, run, prepared.rules)
-    rows = stored_run(store, closed)
+    rows = report_rows(store, closed)
     folder = options.output / closed.id
     made = write_bundle(store, closed, rows, folder, prepared.formats)
     print_summary(rows, made, options)

@@ -26,11 +26,11 @@ from auditor.model.host import ConnectionKind, Host
 from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
 from auditor.report.formats import FORMATS
-from auditor.report.stored_run import stored_run
 from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
 from auditor.run.fanout import Course
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
+from auditor.run.report_rows import report_rows
 from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from auditor.store.store import Store
 from auditor.transport.choose import Transports
@@ -127,7 +127,7 @@ def _audit(
     for _ in run_audit(store=store, run=run, scope=scope, limits=Limits(), ask=ask, readers=readers, course=_COURSE):
         pass
     closed = close_run(store, run, rules, finished=recorded.when)
-    rows = stored_run(store, closed)
+    rows = report_rows(store, closed)
     made = write_bundle(store, closed, rows, options.output, formats)
     print_summary(rows, made, options)
     say(options, "this was a recorded fleet: no host was touched")

@@ -10,8 +10,9 @@ from auditor.cli.terminal import say
 from auditor.errors import UsageError
 from auditor.located import did_you_mean
 from auditor.report.formats import FORMATS
-from auditor.report.stored_run import stored_run
+from auditor.report.html_single import FOLDER as SINGLE
 from auditor.report.writing import write_report
+from auditor.run.report_rows import report_rows
 
 _MANY = ("hosts", "controls", "owners")
 """Folders of pages that are reached from the first one, and too many to be named."""
@@ -41,11 +42,11 @@ def _run(options: Namespace) -> int:
         folder = options.output / record.id
         if record.finished is not None and "seal" not in record.summary:
             # It was ended between its last host and its reports: it becomes the bundle that it would have been.
-            made = write_bundle(store, record, stored_run(store, record), folder, formats)
+            made = write_bundle(store, record, report_rows(store, record), folder, formats)
         else:
-            made = write_report(stored_run(store, record), folder, [FORMATS[name] for name in formats])
+            made = write_report(report_rows(store, record), folder, [FORMATS[name] for name in formats])
             refresh_manifest(folder)
-    for path in made:
+    for path in dict.fromkeys(path.parent if path.parent.name == SINGLE else path for path in made):
         if path.parent.name not in _MANY:
             print(path)
     say(options, f"{len(made)} files written")

@@ -39,18 +39,14 @@ Desktop's settings; on macOS jobs of launchd and what is shared. It sees one mom
 was there then.
 """
 
-import ipaddress
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
 
 from auditor.controls import exposed_listener
 from auditor.controls.approved import subject_of
 from auditor.controls.control import Control
+from auditor.controls.sessions import ESTABLISHED, SeenSession, is_outside, own_addresses, sessions_of
 from auditor.model.case import Case
-from auditor.model.facts.network import Connection, InterfaceAddress, NetworkSpace
-from auditor.model.result import ProductUse
-from auditor.model.sighting import Confidence, Exposure, Quote, Role
+from auditor.model.sighting import Confidence
 from auditor.model.verdict import Assessment, Demand, Limit, Mitigation, Severity, Violation
 
 _MOMENT = Limit(
@@ -64,33 +60,14 @@ _WITHOUT_PEER = Limit(
     "own network hands on has its address, not that of who is behind it.",
 )
 _SHOWN = 4
-_ESTABLISHED, _UNTOLD = "established", "unknown"
-"""States of a connection; the second where the host names states in its own language (netstat of Windows)."""
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Session:
-    """One connection of a product."""
-
-    connection: Connection
-    """The connection."""
-    quote: Quote
-    """Where it stands in the evidence."""
-    use: ProductUse
-    """The product."""
-    exposure: Exposure | None
-    """The listener that it came to; None where none is seen."""
-    is_inbound: bool
-    """Whether the peer began it."""
 
 
 def _assess(case: Case) -> Assessment:
-    own = _own_addresses(case)
-    violations: dict[str, list[_Session]] = {}
-    for session in _sessions(case):
+    own = own_addresses(case)
+    violations: dict[str, list[SeenSession]] = {}
+    for session in sessions_of(case):
         peer = session.connection.remote_address
-        if peer in own or peer == session.connection.local_address or not _is_outside(peer, case.networks.trusted):
+        if peer in own or peer == session.connection.local_address or not is_outside(peer, case.networks.trusted):
             continue
         if _is_judged(session, case):
             violations.setdefault(_subject(session), []).append(session)
@@ -98,81 +75,27 @@ def _assess(case: Case) -> Assessment:
     unsure: list[Violation] = []
     for subject, sessions in violations.items():
         is_sure = any(
-            one.use.sighting.confidence is Confidence.CONFIRMED and one.connection.state == _ESTABLISHED
+            one.use.sighting.confidence is Confidence.CONFIRMED and one.connection.state == ESTABLISHED
             for one in sessions
         )
         (sure if is_sure else unsure).append(_violation(subject, sessions))
     return Assessment(violations=tuple(sure), suspected=tuple(unsure))
 
 
-def _is_judged(session: _Session, case: Case) -> bool:
+def _is_judged(session: SeenSession, case: Case) -> bool:
     if session.is_inbound:
         is_approved = session.exposure is not None and session.exposure.approval is not None
         return not is_approved or bool(case.networks.trusted)
     return not session.use.is_allowed or case.networks.filter_outbound
 
 
-def _subject(session: _Session) -> str:
+def _subject(session: SeenSession) -> str:
     if session.is_inbound:
         return f"inbound:{session.connection.protocol}/{session.connection.local_port}"
     return f"outbound:{subject_of(session.use.sighting).removeprefix('product:')}"
 
 
-def _sessions(case: Case) -> Iterator[_Session]:
-    """Give the established connections of products that others use to come in or to control the host."""
-    uses = [one for one in case.products if one.sighting.role is not Role.CLIENT]
-    by_pid = _by_pid(uses)
-    by_product = {one.sighting.product: one for one in uses}
-    doors: dict[tuple[str, int, str | None], Exposure] = {}
-    for exposure in case.exposures:
-        place = (exposure.protocol, exposure.port, exposure.namespace)
-        # Of several listeners of one port, one that is a product's and not approved speaks for it.
-        if place not in doors or (exposure.product is not None and exposure.approval is None):
-            doors[place] = exposure
-    for found in case.reading.found(Connection):
-        one = found.fact
-        if one.state not in (_ESTABLISHED, _UNTOLD):
-            continue
-        door = doors.get((one.protocol, one.local_port, one.namespace))
-        held = next((by_pid[owner.pid] for owner in one.owners if owner.pid in by_pid), None)
-        use = held or (by_product.get(door.product) if door is not None and door.product is not None else None)
-        if use is None or ipaddress.ip_address(one.remote_address).is_loopback:
-            continue
-        is_inbound = door is not None or _is_servers(use, one, case)
-        quote = case.reading.quote(found)
-        yield _Session(connection=one, quote=quote, use=use, exposure=door, is_inbound=is_inbound)
-
-
-def _by_pid(uses: Sequence[ProductUse]) -> dict[int, ProductUse]:
-    found: dict[int, ProductUse] = {}
-    for use in sorted(uses, key=lambda one: one.sighting.confidence is not Confidence.CONFIRMED):
-        for pid in use.sighting.pids:
-            found.setdefault(pid, use)
-    return found
-
-
-def _is_servers(use: ProductUse, connection: Connection, case: Case) -> bool:
-    """Tell whether a server took a connection although it listens no more, as one that serves a single viewer does."""
-    return use.sighting.role is Role.SERVER and (connection.protocol, connection.local_port) in case.known_ports
-
-
-def _own_addresses(case: Case) -> frozenset[str]:
-    """Return the addresses of the host and of what runs on it in networks of its own."""
-    own = {one.address for one in case.reading.of(InterfaceAddress)}
-    return frozenset(own | {one.address for space in case.reading.of(NetworkSpace) for one in space.addresses})
-
-
-def _is_outside(peer: str, trusted: tuple[str, ...]) -> bool:
-    address = ipaddress.ip_address(peer)
-    return not any(address.version == network.version and address in network for network in _networks(trusted))
-
-
-@lru_cache(maxsize=16)
-def _networks(trusted: tuple[str, ...]) -> tuple[_Network, ...]:
-    return tuple(ipaddress.ip_network(text) for text in trusted)
-
-
-def _violation(subject: str, sessions: Sequence[_Session]) -> Violation:
+def _violation(subject: str, sessions: Sequence[SeenSession]) -> Violation:
     first = sessions[0]
     seen = first.use.sighting
     peers = tuple(dict.fromkeys(_peer(one) for one in sessions))
@@ -205,7 +128,7 @@ def _violation(subject: str, sessions: Sequence[_Session]) -> Violation:
     )
 
 
-def _peer(session: _Session) -> str:
+def _peer(session: SeenSession) -> str:
     """Write a peer: who came has a port of chance, whom the host went to has one that tells."""
     address, port = session.connection.remote_address, session.connection.remote_port
     if session.is_inbound:

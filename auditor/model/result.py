@@ -9,7 +9,9 @@ from auditor.model.facts.logons import RemoteLogon
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import HostFacts
 from auditor.model.ledger import LedgerRow
+from auditor.model.read_setting import ReadSetting
 from auditor.model.reading import SectionReading
+from auditor.model.session import Session
 from auditor.model.sighting import Exposure, Sighting
 from auditor.model.verdict import Judgement
 
@@ -75,6 +77,14 @@ class HostResult:
     """Remote-access software, sorted by product."""
     listeners: tuple[Exposure, ...] = ()
     """Listening sockets, sorted."""
+    sessions: tuple[Session, ...] = ()
+    """Connections of remote-access software that stood at the moment of the audit, as many as reports keep."""
+    session_count: int = 0
+    """How many stood, those that reports do not keep included."""
+    settings: tuple[ReadSetting, ...] = ()
+    """Settings that controls look at, as many as reports keep."""
+    setting_count: int = 0
+    """How many were read, those that reports do not keep included."""
     logons: tuple[RemoteLogon, ...] = ()
     """Remote logons that the host recorded, the newest first, as many as reports keep."""
     logon_count: int = 0

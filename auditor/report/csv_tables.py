@@ -186,6 +186,25 @@ _LOGONS = (
     _of_row("succeeded", "yes when it was let in"),
     _of_row("record", "log or journal that holds it"),
 )
+_CONNECTIONS = (
+    _of_host("host", "inventory name"),
+    _of_host("owner", "who must act on the host"),
+    _of_host("site", "network place of the host"),
+    _of_row("product", "catalogue id"),
+    _of_row("suspected", "yes when the product is only suspected"),
+    _of_row("direction", "inbound (the peer began it) or outbound"),
+    _of_row("peer", "own (the host itself), trusted, outside (of the policy's networks) or unnamed (it names none)"),
+    _of_row("protocol", "tcp or udp"),
+    _of_row("family", "ip or ip6"),
+    _of_row("local_address", "the host's end"),
+    _of_row("local_port", "port of that end"),
+    _of_row("remote_address", "the peer's end"),
+    _of_row("remote_port", "port of that end"),
+    _of_row("state", "established; unknown where the host does not tell it"),
+    _of_row("namespace", "network namespace; empty for the host's own"),
+    _of_row("pid", "process id of the first owner"),
+    _of_row("process", "name of that process"),
+)
 _REMEDIATION = (
     _of_host("host", "inventory name"),
     _of_host("owner", "who must act on the host"),
@@ -262,6 +281,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "software": _SOFTWARE,
     "approvals": _APPROVALS,
     "listeners": _LISTENERS,
+    "connections": _CONNECTIONS,
     "logons": _LOGONS,
     "ledger": _LEDGER,
     "exceptions": _EXCEPTIONS,
@@ -354,6 +374,7 @@ def write_tables(rows: RunRows, place: Path, *, encoding: str) -> list[Path]:
             tables["remediation"].writerows(_lines(_REMEDIATION, steps(host, due), host))
             tables["software"].writerows(_lines(_SOFTWARE, host["sightings"], host))
             tables["listeners"].writerows(_lines(_LISTENERS, host["listeners"], host))
+            tables["connections"].writerows(_lines(_CONNECTIONS, host.get("connections", ()), host))
             tables["logons"].writerows(_lines(_LOGONS, host.get("logons", ()), host))
     return list(made.values())
 
@@ -388,6 +409,6 @@ def _lines(columns: Sequence[Column], rows: Iterable[Row], host: Row) -> Iterabl
 
 FORMAT = Format(
     id="csv",
-    title="tables of findings, what to do, software, approvals, exceptions, listeners, logons, ledger and population",
+    title="tables of findings, what to do, software, approvals, exceptions, listeners, connections, logons, ledger, …",
     write=_write,
 )

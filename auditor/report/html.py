@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -15,9 +15,11 @@ from auditor.report import words
 from auditor.report.control_tally import Tallies, control_pages
 from auditor.report.fleet_view import control_views, fleet_view
 from auditor.report.format import Format
+from auditor.report.host_page import CommonRows, HostPages
 from auditor.report.host_table import STATIC, table_filter
 from auditor.report.owners import owner_names, owners_of, work_of
-from auditor.report.rows import Row, compact
+from auditor.report.remediation import Remediation, counted
+from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.summary import NAMED, RANKED, Summary, bar
 from auditor.report.visible import visible
@@ -27,13 +29,8 @@ if TYPE_CHECKING:
 
 _ASSETS = ("style.css", "fleet.js")
 _SLUG_LENGTH = 40
-_LISTENERS = 500
-_LOGONS = 100
-"""Sockets that a page shows: a host can open tens of thousands to make its page unreadable."""
 _DUE = 500
 """Findings that an owner's page lists; the tables in csv/ hold all."""
-_KEPT, _KEPT_LENGTH = 2000, 2000
-"""Rows that are kept rendered, and the characters of JSON that one may have to be kept."""
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -69,26 +66,28 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         (place / "assets" / name).write_bytes((files("auditor.report") / "assets" / name).read_bytes())
     pages, by_owner = page_names(rows.ledger), owner_pages(rows.ledger)
     summary, tallies = Summary(controls=rows.controls), Tallies(rows.controls)
-    template = _templates().get_template("host.html")
-    shared = _shared(rows, by_owner)
+    remediation = Remediation(rows)
+    host_pages = HostPages(rows, remediation)
+    template = templates().get_template("host.html")
+    shared = shared_view(rows, by_owner)
     hosts: list[Path] = []
     for host in rows.hosts():
         page = pages[host["host"]]
         summary.add(host, page)
         tallies.add(host, page)
         file = place / "hosts" / page
-        file.write_text(template.render(shared | _host_view(host)), encoding="utf-8")
+        file.write_text(template.render(shared | host_pages.view(host)), encoding="utf-8")
         hosts.append(file)
-    others = write_fleet(rows, summary, tallies, place)
+    others = write_fleet(rows, summary, tallies, remediation, place)
     return [others[0], *hosts, *others[1:], *(place / "assets" / name for name in _ASSETS)]
 
 
-def write_fleet(rows: RunRows, summary: Summary, tallies: Tallies, place: Path) -> list[Path]:
+def write_fleet(rows: RunRows, summary: Summary, tallies: Tallies, remediation: Remediation, place: Path) -> list[Path]:
     """Write every page that is of no single host, once all of them were counted; the fleet page is the first."""
     pages, by_owner = page_names(rows.ledger), owner_pages(rows.ledger)
     owners = owners_of(by_owner, summary.lines, rows.findings)
-    shared = _shared(rows, by_owner) | {"pages": pages}
-    view = shared | fleet_view(rows, summary, owners, pages)
+    shared = shared_view(rows, by_owner) | {"pages": pages}
+    view = shared | fleet_view(rows, summary, owners, pages) | {"remediation": remediation}
     made = [_written(place / "index.html", "fleet.html", view)]
     if len(summary.lines) > STATIC:
         made.append(_written(place / "all-hosts.html", "all_hosts.html", view))
@@ -102,8 +101,8 @@ def write_fleet(rows: RunRows, summary: Summary, tallies: Tallies, place: Path) 
     return made
 
 
-def _shared(rows: RunRows, by_owner: Mapping[str | None, str]) -> dict[str, Any]:
-    """Return what every page is given."""
+def shared_view(rows: RunRows, by_owner: Mapping[str | None, str], style: Row | None = None) -> dict[str, Any]:
+    """Return what every page is given; ``style`` goes into the page itself, where it is to need no other file."""
     return {
         "run": rows.run,
         "controls": rows.controls,
@@ -112,74 +111,14 @@ def _shared(rows: RunRows, by_owner: Mapping[str | None, str]) -> dict[str, Any]
         "approvals": rows.approvals,
         "findings": {finding["fingerprint"]: finding for finding in rows.findings},
         "owner_pages": by_owner,
-        "rows": _Rows(rows.controls),
+        "rows": CommonRows(templates().get_template("rows.html").module, rows.controls),
+        "style": style,
     }
 
 
 def _written(file: Path, template: str, view: Mapping[str, Any]) -> Path:
-    file.write_text(_templates().get_template(template).render(view), encoding="utf-8")
+    file.write_text(templates().get_template(template).render(view), encoding="utf-8")
     return file
-
-
-_ORDER = {name: rank for rank, name in enumerate(words.VERDICTS)}
-
-
-class _Rows:
-    """Rows of a host's page that many hosts have in common: each is rendered once."""
-
-    def __init__(self, controls: Mapping[str, Any]) -> None:
-        self._macros: Any = _templates().get_template("rows.html").module
-        self._controls = controls
-        self._known: dict[str, str] = {}
-
-    def verdict(self, one: Row) -> str:
-        """Render a verdict."""
-        return self._row(one, lambda: self._macros.verdict(one, self._controls))
-
-    def section(self, one: Row) -> str:
-        """Render what became of a section."""
-        return self._row(one, lambda: self._macros.section(one))
-
-    def _row(self, one: Row, render: Callable[[], str]) -> str:
-        key = compact(one)
-        known = self._known.get(key)
-        if known is None:
-            known = render()
-            if len(key) <= _KEPT_LENGTH and len(self._known) < _KEPT:
-                self._known[key] = known
-        return known
-
-
-def _host_view(host: Row) -> dict[str, Any]:
-    """Sort what stands in a host's verdicts by what a reader does with it."""
-    gaps: dict[tuple[str, str], dict[str, Any]] = {}
-    for verdict in host["verdicts"]:
-        for gap in verdict["gaps"]:
-            entry = gaps.setdefault((gap["section"], gap["reason"]), {"gap": gap, "controls": []})
-            entry["controls"].append(verdict["control"])
-    return {
-        "host": host,
-        "verdicts": sorted(host["verdicts"], key=lambda one: _ORDER[one["verdict"]]),
-        # Sockets of remote-access software stand first, so that no number of others can push them out.
-        "listeners": sorted(host["listeners"], key=lambda one: one["product"] is None)[:_LISTENERS],
-        "logons": host.get("logons", [])[:_LOGONS],
-        "logon_count": host.get("logon_count", 0),
-        "violations": [
-            (verdict, violation)
-            for verdict in host["verdicts"]
-            for violation in verdict["violations"]
-            if violation["exception"] is None
-        ],
-        "excepted": [
-            (verdict, violation)
-            for verdict in host["verdicts"]
-            for violation in verdict["violations"]
-            if violation["exception"] is not None
-        ],
-        "suspected": [(verdict, violation) for verdict in host["verdicts"] for violation in verdict["suspected"]],
-        "gaps": list(gaps.values()),
-        "counts": {name: sum(1 for one in host["verdicts"] if one["verdict"] == name) for name in words.VERDICTS},
-    }
 
 
 def _shown(value: object) -> object:
@@ -201,6 +140,16 @@ def _duration(seconds: float) -> str:
         if size >= 2 * unit:
             return f"{size / unit:.1f} {name} {direction}"
     return f"{size:.1f} seconds {direction}" if size >= 1 else "within one second of ours"
+
+
+def _span(seconds: float | None) -> str | None:
+    """Say how long something took as a person would; None where that is not known."""
+    if seconds is None:
+        return None
+    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} seconds"
 
 
 def _by_folder(ids: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -230,7 +179,7 @@ def _private_cache() -> Path | None:
     return None
 
 
-def _kept_templates() -> "BytecodeCache | None":
+def _kepttemplates() -> "BytecodeCache | None":
     """Return where compiled templates are kept between runs; compiling them takes as long as forty pages."""
     from jinja2 import FileSystemBytecodeCache  # noqa: PLC0415 — see below
     from jinja2.bccache import Bucket  # noqa: PLC0415
@@ -247,7 +196,7 @@ def _kept_templates() -> "BytecodeCache | None":
 
 
 @cache
-def _templates() -> "Environment":
+def templates() -> "Environment":
     """Compile the templates once in a process: escaping on, an unknown name is an error."""
     # Formats are listed by every command that takes --format: Jinja2 is loaded only by those that render.
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
@@ -258,7 +207,7 @@ def _templates() -> "Environment":
         undefined=StrictUndefined,
         finalize=_shown,
         auto_reload=False,
-        bytecode_cache=_kept_templates(),
+        bytecode_cache=_kepttemplates(),
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -273,6 +222,8 @@ def _templates() -> "Environment":
         "standing": _word_filter(words.STANDINGS),
         "category": _word_filter(words.CATEGORIES),
         "reach": _word_filter(words.REACHABILITY),
+        "finding_state": _word_filter(words.FINDING_STATES),
+        "peer": _word_filter(words.PEERS),
         "section_outcome": _word_filter(words.SECTION_OUTCOMES),
         "rights": lambda host: words.rights_words(host["rights"], (host["os"] or {}).get("family")),
         "passed_over": _word_filter(words.PASSED_OVER),
@@ -280,6 +231,7 @@ def _templates() -> "Environment":
         "when": lambda text: text if text is None else f"{text[:10]} {text[11:16]} UTC",
         "day": lambda text: text if text is None else text[:10],
         "skew": _duration,
+        "span": _span,
         "percent": words.percent,
         "bar": bar,
         "count": lambda number: f"{number:,}",
@@ -288,6 +240,8 @@ def _templates() -> "Environment":
         "outcome_names": words.OUTCOMES,
         "change_names": words.CHANGES,
         "named": NAMED,
+        "counted": counted,
+        "stands_kind": words.STANDS,
         "verdict_names": words.VERDICTS,
         "reason_words": words.reason_words,
         "table_filter": table_filter,

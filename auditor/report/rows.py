@@ -12,7 +12,9 @@ from auditor.model.finding import Finding, fingerprint
 from auditor.model.holdings import Holdings
 from auditor.model.ledger import LedgerRow, PassedOver
 from auditor.model.policy import Approval
+from auditor.model.read_setting import ReadSetting
 from auditor.model.result import HostResult, ProductUse
+from auditor.model.session import Session
 from auditor.model.sighting import Exposure, Quote
 from auditor.model.standing import WeighedLimit
 from auditor.model.verdict import ControlInfo, Gap, Judgement, Violation
@@ -82,6 +84,10 @@ def host_row(result: HostResult, controls: dict[str, ControlInfo]) -> Row:
         ],
         "sightings": [_sighting_row(use) for use in result.products],
         "listeners": [_listener_row(exposure) for exposure in result.listeners],
+        "connections": [_connection_row(session) for session in result.sessions],
+        "connection_count": result.session_count,
+        "settings": [_setting_row(setting) for setting in result.settings],
+        "setting_count": result.setting_count,
         "logons": [_logon_row(logon) for logon in result.logons],
         "logon_count": result.logon_count,
         "verdicts": [
@@ -309,6 +315,37 @@ def _listener_row(exposure: Exposure) -> Row:
         "breach": None if exposure.breach is None else _breach_row(exposure.breach),
         "suspected": exposure.is_suspected,
         "proof": [] if exposure.proof is None else _quotes((exposure.proof,)),
+    }
+
+
+def _connection_row(session: Session) -> Row:
+    return {
+        "protocol": session.protocol,
+        "family": session.family,
+        "state": session.state,
+        "local_address": session.local_address,
+        "local_port": session.local_port,
+        "remote_address": session.remote_address,
+        "remote_port": session.remote_port,
+        "namespace": session.namespace,
+        "pid": session.pid,
+        "process": session.process,
+        "product": session.product,
+        "direction": "inbound" if session.is_inbound else "outbound",
+        "peer": session.peer,
+        "suspected": session.is_suspected,
+        "proof": _quotes((session.proof,)),
+    }
+
+
+def _setting_row(setting: ReadSetting) -> Row:
+    return {
+        "subject": setting.subject,
+        "key": setting.key,
+        "value": setting.value,
+        "place": setting.place,
+        "user": setting.user,
+        "proof": _quotes((setting.proof,)),
     }
 
 

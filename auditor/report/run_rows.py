@@ -31,5 +31,15 @@ class RunRows:
     """Limit id to who accepts it, what shows that, and until when (``rows.limit_row``)."""
     approvals: Mapping[str, Row] = field(default_factory=dict)
     """Approval id to its reason, owner and review date (``rows.approval_row``)."""
+    pasts: Callable[[], Mapping[str, Mapping[str, Row]]] = dict
+    """What is known of products of hosts after it: host name, then catalogue id, to the fields of ``ProductPast``."""
+    runs: Callable[[], Mapping[str, Row]] = dict
+    """Run id to ``as_of``, ``operator`` and ``remediation`` (digest of the plan that it served, or None): of this run
+    and those of its store before it."""
+    remedies: Callable[[Row, Sequence[Row]], Row | None] = lambda _host, _findings: None
+    """Given a host's row and its findings, the steps that a plan made of this run would take on it, and what it would
+    leave to hands (``auditor.run.report_rows``); None where nobody has said."""
+    plans: Callable[[], Sequence[Row]] = tuple
+    """Plans that were applied before this run's end, as far as they are about its hosts (the same file)."""
     changes: Callable[[], Changes | None] = lambda: None
     """Compare it with the run of the same scope before it; None where none is at hand."""

@@ -53,6 +53,13 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
         before = run_before(store, record)
         return None if before is None else changes_of(store, before, record)
 
+    def runs() -> dict[str, Row]:
+        return {
+            one.id: {"as_of": one.as_of, "operator": one.operator, "remediation": one.options.get("remediation")}
+            for one in store.runs()
+            if one.finished is not None and one.sequence <= record.sequence
+        }
+
     summary: dict[str, Any] = record.summary
     return RunRows(
         run=run_row(record) | {"population": _population(store, record), "history": _history(store, record)},
@@ -67,6 +74,8 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
         exceptions={name: _ASSERTED | row for name, row in summary["exceptions"].items()},
         accepted_limits=summary.get("accepted_limits", {}),
         approvals=summary["approvals"],
+        pasts=lambda: store.pasts(record.id),
+        runs=runs,
         changes=changes,
     )
 

@@ -24,6 +24,36 @@ VERDICTS: Mapping[str, str] = {
 SEVERITIES: Mapping[str, str] = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Low"}
 """Severities, the gravest first."""
 
+FINDING_STATES: Mapping[str, str] = {
+    "open": "Open",
+    "not_observable": "Not seen, not proven gone",
+    "excepted": "Excepted",
+    "closed": "Closed",
+}
+"""States of a finding, the ones to act on first at the head."""
+
+STANDS: Mapping[str, str] = {
+    "not tried": "none",
+    "skipped": "none",
+    "failed": "unknown",
+    "reverted": "unknown",
+    "begun": "fail",
+    "changed, not proved": "unknown",
+    "closed": "pass",
+    "not closed": "fail",
+    "rolled back": "none",
+    "rolled back, differs": "fail",
+}
+"""Where a plan leaves a host, each with the colour that it is shown in; one that is not here has none."""
+
+PEERS: Mapping[str, str] = {
+    "own": "The host itself",
+    "trusted": "Trusted",
+    "outside": "Outside",
+    "unnamed": "Not told",
+}
+"""Where the other end of a connection is."""
+
 PASSED_OVER: Mapping[str, str] = {
     "older": "its evidence is older",
     "same_instant": "its evidence is of the same instant, and says something else",

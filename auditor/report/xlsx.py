@@ -54,6 +54,7 @@ SHEETS: Mapping[str, tuple[Column, ...]] = {
     "Remediation": TABLES["remediation"],
     "Software": TABLES["software"],
     "Listeners": TABLES["listeners"],
+    "Connections": TABLES["connections"],
     "Logons": TABLES["logons"],
     "Approvals": TABLES["approvals"],
     "Exceptions": _EXCEPTIONS,
@@ -196,6 +197,7 @@ def _fill(book: "Workbook", rows: RunRows) -> None:
         sheets["Remediation"].add(steps(host, due), host)
         sheets["Software"].add(host["sightings"], host)
         sheets["Listeners"].add(host["listeners"], host)
+        sheets["Connections"].add(host.get("connections", ()), host)
         sheets["Logons"].add(host.get("logons", ()), host)
     excepted = Counter(finding["exception"] for finding in rows.findings if finding["state"] == "excepted")
     sheets["Approvals"].add({"approval": name, **row} for name, row in rows.approvals.items())

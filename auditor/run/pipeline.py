@@ -13,6 +13,7 @@ from auditor.collect.read import read
 from auditor.collect.seal import seal
 from auditor.controls.control import Control
 from auditor.controls.registry import controls, retired_controls
+from auditor.controls.sessions import told_sessions
 from auditor.errors import HostError, Reason
 from auditor.model.case import Case
 from auditor.model.evidence import Delivery, Evidence
@@ -40,10 +41,15 @@ from auditor.run.exposures import Approve, exposures
 from auditor.run.filtering import filtering_of
 from auditor.run.filters import filters_of
 from auditor.run.known_ports import known_ports
+from auditor.run.read_settings import read_settings
 
 _INSTALLED = InstallState.INSTALLED
 _LOGONS = 500
 """Remote logons of a host that results keep."""
+_SESSIONS = 500
+"""Connections of its remote-access software that results keep."""
+_SETTINGS = 300
+"""Settings of it that results keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +225,7 @@ def _outcome(judgements: Sequence[Judgement]) -> tuple[HostOutcome, bool]:
 
 def _result(evidence: Evidence, case: Case, judgements: tuple[Judgement, ...]) -> HostResult:
     head = evidence.head
+    sessions, settings = told_sessions(case), read_settings(case.reading)
     outcome, complete = _outcome(judgements)
     return HostResult(
         host=case.host,
@@ -239,6 +246,10 @@ def _result(evidence: Evidence, case: Case, judgements: tuple[Judgement, ...]) -
         software_count=sum(1 for one in case.reading.of(Software) if one.state is _INSTALLED),
         products=case.products,
         listeners=case.exposures,
+        sessions=sessions[:_SESSIONS],
+        session_count=len(sessions),
+        settings=settings[:_SETTINGS],
+        setting_count=len(settings),
         logons=_newest(case.reading)[:_LOGONS],
         logon_count=len(case.reading.of(RemoteLogon)),
         judgements=judgements,

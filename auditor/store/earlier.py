@@ -43,6 +43,17 @@ def pasts(connection: Connection, keys: Collection[str], before: str | None) -> 
     return {key: json.loads(row) for key, row in connection.execute(query) if key in keys}
 
 
+def pasts_after(connection: Connection, run: str) -> dict[str, dict[str, Any]]:
+    """Return what is known of products after one run, by the names that its hosts have in it."""
+    query = (
+        sa.select(SCOPE.c.host, PASTS.c.row)
+        .join(PASTS, (PASTS.c.run == SCOPE.c.run) & (PASTS.c.host_key == SCOPE.c.host_key))
+        .where(SCOPE.c.run == run)
+        .order_by(SCOPE.c.ordinal)
+    )
+    return {host: json.loads(row) for host, row in connection.execute(query)}
+
+
 def hosts(connection: Connection, before: str | None) -> dict[str, KnownHost]:
     """Return what is known of every host, by its key."""
     complete = sa.case((RESULTS.c.inventoried, RUNS.c.as_of), else_=None)

@@ -269,6 +269,11 @@ class Store:
         with self._reading() as connection:
             return earlier.pasts(connection, keys, before)
 
+    def pasts(self, run: str) -> dict[str, dict[str, Any]]:
+        """Return what is known of products after a run, by the names of the hosts that ever had one."""
+        with self._reading() as connection:
+            return earlier.pasts_after(connection, run)
+
     def history(self, before: str | None = None) -> dict[str, KnownHost]:
         """Return what finished runs know of every host, by its key.
 
@@ -299,29 +304,6 @@ class Store:
     def answers(self, run: str) -> Iterator[StoredAnswer]:
         """Yield what is kept of every recorded host's evidence, in the ledger's order, a page at a time."""
         self.retained.require(run, Kept.EVIDENCE, Kept.RESULTS)
-        columns = (RESULTS.c.host, RESULTS.c.evidence_sha256, RESULTS.c.head, RESULTS.c.sections, RESULTS.c.packed_row)
-        query = (
-            sa.select(SCOPE.c.ordinal, *columns)
-            .join(RESULTS, (RESULTS.c.run == SCOPE.c.run) & (RESULTS.c.host == SCOPE.c.host))
-            .where(SCOPE.c.run == run)
-            .order_by(SCOPE.c.ordinal)
-            .limit(_PAGE)
-        )
-        last = -1
-        while True:
-            with self._reading() as connection:
-                page = connection.execute(query.where(SCOPE.c.ordinal > last)).all()
-            for ordinal, host, sha256, head, sections, packed in page:
-                last = ordinal
-                yield StoredAnswer(
-                    host=host,
-                    sha256=sha256,
-                    head=head,
-                    sections=tuple(json.loads(sections)),
-                    row=zlib.decompress(packed).decode(),
-                )
-            if len(page) < _PAGE:
-                return
         columns = (RESULTS.c.host, RESULTS.c.evidence_sha256, RESULTS.c.head, RESULTS.c.sections, _GIST_OR_ROW)
         for _, host, sha256, head, sections, packed in self._paged(run, *columns):
             yield StoredAnswer(
@@ -337,9 +319,7 @@ class Store:
     def note(self, run: str, **more: object) -> RunRecord:
         """Add to the summary of a run."""
         with self._writing() as connection:
-            old = connection.execute(sa.select(RUNS.c.summary).where(RUNS.c.id == run)).scalar_one()
-            values = json_text(json.loads(old) | more)
-            connection.execute(RUNS.update().where(RUNS.c.id == run).values(summary=values))
+            sealing.note(connection, run, more)
         return self.run(run)
 
     def seal(self, run: str, make: Callable[[Mapping[str, Any] | None], str]) -> None:

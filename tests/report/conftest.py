@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from itertools import cycle, product
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -32,6 +33,10 @@ from auditor.report.rows import (
 from auditor.report.run_rows import RunRows
 from auditor.run.exception_use import use_from_row
 from auditor.run.register import Register
+from tests.report.chromium import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def _load(name: str) -> ModuleType:
@@ -45,6 +50,7 @@ def _load(name: str) -> ModuleType:
 
 
 FLEET = _load("sample_fleet")
+REMEDIATION = _load("sample_remediation")
 
 
 def run_rows(results: Iterable[HostResult]) -> RunRows:
@@ -186,8 +192,22 @@ def _changes(rows: RunRows) -> Changes:
 @pytest.fixture(scope="session")
 def sample() -> RunRows:
     """Hand out the sample fleet, and what became otherwise since a run before: every word of it, hostile ones too."""
-    rows = run_rows(FLEET.sample_hosts())
+    rows = run_rows(REMEDIATION.with_sessions(host) for host in FLEET.sample_hosts())
     return replace(rows, changes=lambda: _changes(rows))
+
+
+@pytest.fixture(scope="session")
+def remediated(sample: RunRows) -> RunRows:
+    """Hand out the sample fleet with findings that are closed, plans that were applied, and what earlier runs knew."""
+    rows: RunRows = REMEDIATION.with_remediation(sample)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Hand out one Chromium for all tests of pages; they are skipped where there is none."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

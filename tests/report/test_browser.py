@@ -1,7 +1,5 @@
 """The fleet page in a real browser: it sorts, searches and prints, asks no network and runs nothing of a host."""
 
-import importlib.util
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,64 +8,12 @@ import pytest
 
 from auditor.report.html import FORMAT
 from auditor.report.run_rows import RunRows
+from tests.report.chromium import MARKS, Watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Page, Request
+    from playwright.sync_api import Browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH"),
-    pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="needs playwright"),
-]
-
-
-class Watched:
-    """A page, and everything it did that it should not have."""
-
-    def __init__(self, browser: "Browser", scheme: str = "light") -> None:
-        self.trouble: list[str] = []
-        dark = scheme == "dark"
-        context = browser.new_context(offline=True, color_scheme="dark" if dark else "light")
-        self.page: Page = context.new_page()
-        self.page.on("console", lambda message: self.trouble.append(f"console: {message.text}"))
-        self.page.on("pageerror", lambda error: self.trouble.append(f"error: {error}"))
-        self.page.on("dialog", self._dialog)
-        self.page.on("request", self._request)
-
-    def _dialog(self, dialog: "Dialog") -> None:
-        self.trouble.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    def _request(self, request: "Request") -> None:
-        if not request.url.startswith(("file://", "data:")):
-            self.trouble.append(f"request: {request.url}")
-
-    def hosts(self) -> list[str]:
-        return self.page.locator("#fleet tbody tr:visible th").all_inner_texts()
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.page.keyboard.press(key)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 — only where it is installed
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -82,17 +28,6 @@ def fleet(browser: "Browser", folder: Path) -> Iterator[Watched]:
     watched = Watched(browser)
     watched.page.goto((folder / "index.html").as_uri())
     yield watched
-    assert watched.trouble == []
-    watched.page.context.close()
-
-
-def test_every_page_opens_in_silence(browser: "Browser", folder: Path) -> None:
-    watched = Watched(browser)
-    for file in folder.rglob("*.html"):
-        watched.page.goto(file.as_uri())
-        assert watched.page.locator("h1").count() == 1
-        # The style sheet is allowed by the page's own policy.
-        assert watched.page.evaluate("getComputedStyle(document.body).maxWidth") == "1216px"
     assert watched.trouble == []
     watched.page.context.close()
 

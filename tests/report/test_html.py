@@ -15,7 +15,7 @@ from auditor.model.breach import Breach, Term
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Category, Confidence, Role, Sighting, SightingState
 from auditor.report import words
-from auditor.report.html import FORMAT, _private_cache, _templates, page_names
+from auditor.report.html import FORMAT, _private_cache, page_names, templates
 from auditor.report.run_rows import RunRows
 
 ALLOWED = frozenset(
@@ -315,10 +315,10 @@ def test_a_cache_that_cannot_be_written_does_no_harm(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "auditor").mkdir(mode=0o700)
     monkeypatch.setattr("tempfile.NamedTemporaryFile", _no_space)
-    _templates.cache_clear()
+    templates.cache_clear()
     (tmp_path / "out").mkdir()
     assert FORMAT.write(sample, tmp_path / "out")
-    _templates.cache_clear()
+    templates.cache_clear()
 
 
 def _no_space(*_words: object, **_named: object) -> None:
