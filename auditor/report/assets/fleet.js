@@ -355,7 +355,7 @@
     for (const pick of picks) pick.addEventListener("change", () => change({ outcome: pick.value || undefined }));
     document.querySelector(".tools").hidden = false;
     const part = document.getElementById("part");
-    if (part) part.firstChild.textContent = "The table above shows fifty at a time: ";
+    if (part) part.firstChild.textContent = "The screen shows fifty at a time: ";
   }
 
   function follow(hash) {
@@ -379,7 +379,6 @@
     section.scrollIntoView();
   }
 
-  const print = matchMedia("print");
   const paper = (on) => {
     if (!on) return show();
     fill(0, PRINTED);
@@ -388,7 +387,6 @@
   };
   addEventListener("beforeprint", () => paper(true));
   addEventListener("afterprint", () => paper(false));
-  print.addEventListener("change", () => paper(print.matches));
   addEventListener("popstate", () => follow(location.hash));
 
   build();
