@@ -1,6 +1,7 @@
 """Readers are processes with limits: one that a host breaks is replaced, and the others go on."""
 
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -22,13 +23,16 @@ from auditor.model.past import History
 from auditor.model.policy import Policy
 from auditor.model.probe import RawOutput
 from auditor.model.reading import Parsed
+from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Answered, Rules
-from auditor.run.reader import ReaderLimits, ReadJob, Sources, pack, record_of, unpack
+from auditor.run.reader import ReaderLimits, ReadJob, SealedPlace, Sources, pack, record_of, unpack
 from auditor.run.readers import Readers
+from tests.run.evidence_sets import Seen, a_section, make_set
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 TOKEN = "ab" * 16
 FACTS = HostFacts(name="h", key="h")
+_LIMITS = ReaderLimits(cpu_seconds=1, memory_bytes=200_000_000, wall_seconds=20)
 
 
 @pytest.fixture
@@ -64,13 +68,18 @@ def hurtful(what: str) -> Parsed:
 
 
 @pytest.fixture
-def readers(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> Iterator[Readers]:
+def hurtful_rules(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> Rules:
     known = collectors()
     one = Collector(
         id="system.os", facts=(), scripts={OsFamily.LINUX: ":"}, parse=hurtful, proof={OsFamily.LINUX: Proof.LAB}
     )
     monkeypatch.setitem(known, "system.os", one)
-    pool = Readers(1, rules, ReaderLimits(cpu_seconds=1, memory_bytes=200_000_000, wall_seconds=20))
+    return rules
+
+
+@pytest.fixture
+def readers(hurtful_rules: Rules) -> Iterator[Readers]:
+    pool = Readers(1, hurtful_rules, _LIMITS)
     yield pool
     pool.close()
 
@@ -98,6 +107,27 @@ def test_a_host_that_breaks_a_reader_stops_nobody(readers: Readers, text: str, r
     assert caught.value.reason is reason
     assert readers.read(a_job(text="fine")).host == "h"
     assert ("ZeroDivisionError" in caught.value.detail) is (text == "fault")
+
+
+def test_sealed_evidence_that_breaks_a_reader_is_told_of_with_where_it_came_from(
+    hurtful_rules: Rules, tmp_path: Path
+) -> None:
+    texts = {"h1": "fine\n", "h2": "spin\n", "h3": "fine\n", "h4": "fine\n"}
+    bundle = Bundle(
+        make_set(tmp_path / "set", [Seen(name=name, sections=[a_section("system.os", texts[name])]) for name in texts])
+    )
+    pool = Readers(1, hurtful_rules, _LIMITS, bundles=[bundle])
+    jobs = [
+        ReadJob(host=answer.facts, history=History(), sealed=SealedPlace(bundle=0, line=answer.place, again=False))
+        for answer in bundle.answers()
+    ]
+    first, broken, third, fourth = (pool.recorded(job) for job in jobs)
+    pool.close()
+    assert [json.loads(one.row)["origin"] for one in (first, broken, third, fourth)] == ["set"] * 4
+    assert (broken.reason, broken.evidence_sha256) == (Reason.READER_LIMIT, None)
+    # The reader that came for the broken one sends the section that both share, and then names it only.
+    assert [isinstance(one.sections[0], str) for one in (first, third, fourth)] == [False, False, True]
+    assert fourth.sections[0] == bundle.evidence(next(iter(bundle.answers()))).sections[0].sha256  # type: ignore[union-attr]
 
 
 def test_no_process_is_left(rules: Rules) -> None:
