@@ -89,6 +89,10 @@ judge-bench: $(VENV)/test.stamp ## Measure verdicts from sealed evidence: second
 fleet-page-bench: $(VENV)/test.stamp ## Measure how soon the fleet page of 10,000 hosts opens and answers a search in Chromium
 	$(BIN)/python -m tests.bench.fleet_page $(ARGS)
 
+.PHONY: report-bench
+report-bench: $(VENV)/test.stamp ## Measure HTML, CSV and JSON of a stored run: seconds, memory and files of 1,000 and 10,000 hosts
+	$(BIN)/python -m tests.bench.reporting $(ARGS)
+
 .PHONY: firewall-bench
 firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against its goals: verdicts a second, reachability
 	$(BIN)/python -m tests.bench.firewall

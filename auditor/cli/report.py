@@ -1,5 +1,6 @@
 """``auditor report``: write the reports of a run again, or in other formats."""
 
+import gc
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from auditor.errors import UsageError
 from auditor.located import did_you_mean
 from auditor.report.formats import FORMATS
 from auditor.report.html_single import FOLDER as SINGLE
-from auditor.report.writing import write_report
+from auditor.report.writing import write_side_by_side
 from auditor.run.report_rows import report_rows
 
 _MANY = ("hosts", "controls", "owners")
 """Folders of pages that are reached from the first one, and too many to be named."""
+_YOUNG_OBJECTS = 50_000
+"""A host is some thousand objects, all of them gone when it is written."""
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -36,15 +39,19 @@ def chosen_formats(text: str) -> tuple[str, ...]:
 
 
 def _run(options: Namespace) -> int:
+    # What was imported stays: the collector of garbage need not walk it again and again while hosts pass.
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
     formats = chosen_formats(options.format)
     with open_store(options) as store:
         record = store.run(options.name)
         folder = options.output / record.id
+        wanted = [FORMATS[name] for name in formats]
         if record.finished is not None and "seal" not in record.summary:
             # It was ended between its last host and its reports: it becomes the bundle that it would have been.
             made = write_bundle(store, record, report_rows(store, record), folder, formats)
         else:
-            made = write_report(report_rows(store, record), folder, [FORMATS[name] for name in formats])
+            made = write_side_by_side(report_rows(store, record), folder, wanted, store.forked)
             refresh_manifest(folder)
     for path in dict.fromkeys(path.parent if path.parent.name == SINGLE else path for path in made):
         if path.parent.name not in _MANY:

@@ -1,12 +1,13 @@
 """Connections of remote-access software that stood at the moment of the audit: whose they are, and who began them."""
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.model.case import Case
 from auditor.model.facts.network import Connection, InterfaceAddress, NetworkSpace
+from auditor.model.facts.processes import Process
 from auditor.model.result import ProductUse
 from auditor.model.session import Peer, Session
 from auditor.model.sighting import Confidence, Exposure, Quote, Role
@@ -90,8 +91,8 @@ def _networks(trusted: tuple[str, ...]) -> tuple[_Network, ...]:
 
 def told_sessions(case: Case) -> tuple[Session, ...]:
     """Return what reports say of these connections, sorted: those that came in first, then by product and peer."""
-    own = own_addresses(case)
-    told = [_told(session, own, case) for session in sessions_of(case)]
+    own, processes = own_addresses(case), {one.pid: one for one in case.reading.of(Process)}
+    told = [_told(session, own, processes, case) for session in sessions_of(case)]
     return tuple(
         sorted(
             told,
@@ -103,9 +104,10 @@ def told_sessions(case: Case) -> tuple[Session, ...]:
     )  # fmt: skip
 
 
-def _told(session: SeenSession, own: frozenset[str], case: Case) -> Session:
+def _told(session: SeenSession, own: frozenset[str], processes: Mapping[int, Process], case: Case) -> Session:
     one = session.connection
     owner = one.owners[0] if one.owners else None
+    process = None if owner is None else processes.get(owner.pid)
     return Session(
         protocol=one.protocol,
         family=one.family,
@@ -117,6 +119,8 @@ def _told(session: SeenSession, own: frozenset[str], case: Case) -> Session:
         namespace=one.namespace,
         pid=None if owner is None else owner.pid,
         process=None if owner is None else owner.name,
+        executable=None if process is None else process.executable,
+        user=None if process is None else process.user,
         product=session.use.sighting.product,
         is_inbound=session.is_inbound,
         peer=_peer(one, own, case.networks.trusted),

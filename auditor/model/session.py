@@ -43,6 +43,10 @@ class Session:
     """Process id of the first owner; None where no owner was seen."""
     process: str | None
     """Name of that process: hostile text."""
+    executable: str | None = None
+    """Path of its program: hostile text; None where it could not be seen."""
+    user: str | None = None
+    """Account that it runs as; None where it could not be seen."""
     product: str
     """Catalogue id."""
     is_inbound: bool

@@ -1,10 +1,9 @@
-"""The results as tables for spreadsheets: findings, what to do, software, approvals, exceptions, listeners, ledger."""
+"""The results as tables for spreadsheets: what was found and what to do, who connects, what is accepted, the ledger."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 # as the same signs in East Asian editions.
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 — full-width on purpose
 _CELL_STARTS = ("\t", "\r", "\n")
-_KEPT_LENGTH = 200
+_KEPT, _KEPT_LENGTH = 20_000, 200
+"""Texts that are kept disarmed, and the characters that one may have to be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +204,8 @@ _CONNECTIONS = (
     _of_row("namespace", "network namespace; empty for the host's own"),
     _of_row("pid", "process id of the first owner"),
     _of_row("process", "name of that process"),
+    _of_row("executable", "path of its program; empty where it could not be seen"),
+    _of_row("user", "account it runs as; empty where it could not be seen"),
 )
 _REMEDIATION = (
     _of_host("host", "inventory name"),
@@ -304,16 +306,6 @@ def cell(value: Any) -> str | int | float:  # noqa: ANN401 — whatever JSON can
     if isinstance(value, int | float):
         return value
     text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return _text_before(text) if len(text) <= _KEPT_LENGTH else _text(text)
-
-
-@lru_cache(maxsize=4096)
-def _text_before(text: str) -> str:
-    """Disarm a text once: a column says the same of most hosts."""
-    return _text(text)
-
-
-def _text(text: str) -> str:
     shown = visible(text)
     if ";" in shown:
         head, *rest = shown.split(";")
@@ -404,11 +396,31 @@ def differences(population: Row) -> Iterable[Row]:
 
 
 def _lines(columns: Sequence[Column], rows: Iterable[Row], host: Row) -> Iterable[list[str | int | float]]:
-    return ([cell(column.read(row, host)) for column in columns] for row in rows)
+    reads = [column.read for column in columns]
+    return ([_cell(read(row, host)) for read in reads] for row in rows)
+
+
+class _Cells(dict[Any, str | int | float]):
+    """Texts disarmed once: a column says the same of most hosts. Numbers are not kept: 1 is True to a dict."""
+
+    def __missing__(self, value: Any) -> str | int | float:  # noqa: ANN401 — whatever JSON can hold
+        shown = cell(value)
+        if value is None or (type(value) is str and len(value) <= _KEPT_LENGTH and len(self) < _KEPT):
+            self[value] = shown
+        return shown
+
+
+_CELLS = _Cells()
+
+
+def _cell(value: Any) -> str | int | float:  # noqa: ANN401 — whatever JSON can hold
+    """Do what ``cell`` does, quicker for texts that come again."""
+    return cell(value) if type(value) is list else _CELLS[value]
 
 
 FORMAT = Format(
     id="csv",
-    title="tables of findings, what to do, software, approvals, exceptions, listeners, connections, logons, ledger, …",
+    title="tables of findings, what to do, software, approvals, exceptions, listeners, connections, logons, ledger "
+    "and population",
     write=_write,
 )

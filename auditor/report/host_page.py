@@ -1,12 +1,13 @@
 """The page of a host: what stands in its row and what is known beside it, sorted by what a reader does with it."""
 
+import marshal
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from auditor.report import words
 from auditor.report.remediation import Remediation
-from auditor.report.rows import Row, compact
+from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.visible import visible
 
@@ -31,7 +32,7 @@ class CommonRows:
         """Take the macros that render them."""
         self._macros = macros
         self._controls = controls
-        self._known: dict[str, str] = {}
+        self._known: dict[bytes, str] = {}
 
     def verdict(self, one: Row) -> str:
         """Render a verdict."""
@@ -42,7 +43,8 @@ class CommonRows:
         return self._row(one, lambda: self._macros.section(one))
 
     def _row(self, one: Row, render: Callable[[], str]) -> str:
-        key = compact(one)
+        # The quickest key; a row that marshal can write in two ways is rendered twice, which changes nothing.
+        key = marshal.dumps(one)
         known = self._known.get(key)
         if known is None:
             known = render()

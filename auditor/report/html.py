@@ -18,6 +18,7 @@ from auditor.report.format import Format
 from auditor.report.host_page import CommonRows, HostPages
 from auditor.report.host_table import STATIC, table_filter
 from auditor.report.owners import owner_names, owners_of, work_of
+from auditor.report.page_workers import PageWorkers
 from auditor.report.remediation import Remediation, counted
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
@@ -70,14 +71,19 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     host_pages = HostPages(rows, remediation)
     template = templates().get_template("host.html")
     shared = shared_view(rows, by_owner)
+
+    def write_page(host: Row, page: str) -> None:
+        text = template.render(shared | host_pages.view(host))
+        (place / "hosts" / page).write_bytes(text.encode("utf-8"))
+
     hosts: list[Path] = []
-    for host in rows.hosts():
-        page = pages[host["host"]]
-        summary.add(host, page)
-        tallies.add(host, page)
-        file = place / "hosts" / page
-        file.write_text(template.render(shared | host_pages.view(host)), encoding="utf-8")
-        hosts.append(file)
+    with PageWorkers(write_page, len(pages)) as workers:
+        for host in rows.hosts():
+            page = pages[host["host"]]
+            summary.add(host, page)
+            tallies.add(host, page)
+            workers.give(host, page)
+            hosts.append(place / "hosts" / page)
     others = write_fleet(rows, summary, tallies, remediation, place)
     return [others[0], *hosts, *others[1:], *(place / "assets" / name for name in _ASSETS)]
 

@@ -330,6 +330,8 @@ def _connection_row(session: Session) -> Row:
         "namespace": session.namespace,
         "pid": session.pid,
         "process": session.process,
+        "executable": session.executable,
+        "user": session.user,
         "product": session.product,
         "direction": "inbound" if session.is_inbound else "outbound",
         "peer": session.peer,

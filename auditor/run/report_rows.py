@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,13 @@ def report_rows(store: Store, record: RunRecord) -> RunRows:
 
 
 def _remedies(store: Store, record: RunRecord, rows: RunRows) -> Callable[[Row, Sequence[Row]], Row]:
-    @cache
-    def policy() -> Policy:
-        # It was checked against the catalogue when the run began: what it approves is known.
-        products = {str(row["product"]) for row in rows.approvals.values()}
-        return parse_policy(store.text(record.inputs["policy"]), Path("policy.yml"), products=products)
+    # Now, for whoever asks later may be another process, to which the store does not belong. The policy was checked
+    # against the catalogue when the run began: what it approves is known.
+    products = {str(row["product"]) for row in rows.approvals.values()}
+    policy = parse_policy(store.text(record.inputs["policy"]), Path("policy.yml"), products=products)
 
     def remedies(host: Row, findings: Sequence[Row]) -> Row:
-        return remedy_row(host, findings, record, policy())
+        return remedy_row(host, findings, record, policy)
 
     return remedies
 
