@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ def message_id(event: Event, fingerprint: str, life: int) -> str:
     return _digest([event, fingerprint, life])
 
 
-def messages_of(run: RunRecord, findings: Sequence[Mapping[str, Any]]) -> Iterator[Message]:
+def messages_of(run: RunRecord, findings: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
     """Yield all that a finished run has to say, the head of the chain last; who was told is another's to know."""
     summary: Mapping[str, Any] = run.summary
     for row in findings:

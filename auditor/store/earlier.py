@@ -73,6 +73,21 @@ def hosts(connection: Connection, before: str | None) -> dict[str, KnownHost]:
     }
 
 
+def last_judged(connection: Connection, keys: Collection[str]) -> tuple[str, str] | None:
+    """Return as-of and id of the finished run that judged one of these hosts at the latest instant."""
+    query = (
+        sa.select(SCOPE.c.host_key, sa.func.max(RUNS.c.as_of))
+        .join(RUNS, RUNS.c.id == SCOPE.c.run)
+        .where(*ended(None))
+        .group_by(SCOPE.c.host_key)
+    )
+    latest = max((as_of for key, as_of in connection.execute(query) if key in keys), default=None)
+    if latest is None:
+        return None
+    newest = sa.select(RUNS.c.id).where(*ended(None), RUNS.c.as_of == latest).order_by(RUNS.c.sequence.desc())
+    return latest, connection.execute(newest).scalars().first() or ""
+
+
 def _told_by(connection: Connection, before: str | None) -> dict[str, list[str] | None]:
     """Return what products were told by at each instant that was judged at; None where runs differ in it."""
     by: dict[str, list[str] | None] = {}

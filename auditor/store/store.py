@@ -213,6 +213,7 @@ class Store:
 
     def gists(self, run: str) -> Iterator[tuple[str, str]]:
         """Yield of every recorded host its facts as JSON and its gist, or its row where none is kept, as ``lines``."""
+        self.retained.require(run, Kept.RESULTS)
         for _, facts, packed in self._paged(run, SCOPE.c.facts, _GIST_OR_ROW):
             yield facts, unpacked(packed)
 
@@ -284,22 +285,8 @@ class Store:
 
     def last_judged(self, keys: Collection[str]) -> tuple[str, str] | None:
         """Return as-of and id of the finished run that judged one of these hosts at the latest instant."""
-        query = (
-            sa.select(SCOPE.c.host_key, sa.func.max(RUNS.c.as_of))
-            .join(RUNS, RUNS.c.id == SCOPE.c.run)
-            .where(*earlier.ended(None))
-            .group_by(SCOPE.c.host_key)
-        )
         with self._reading() as connection:
-            latest = max((as_of for key, as_of in connection.execute(query) if key in keys), default=None)
-            if latest is None:
-                return None
-            newest = (
-                sa.select(RUNS.c.id)
-                .where(*earlier.ended(None), RUNS.c.as_of == latest)
-                .order_by(RUNS.c.sequence.desc())
-            )
-            return latest, connection.execute(newest).scalars().first() or ""
+            return earlier.last_judged(connection, keys)
 
     def answers(self, run: str) -> Iterator[StoredAnswer]:
         """Yield what is kept of every recorded host's evidence, in the ledger's order, a page at a time."""

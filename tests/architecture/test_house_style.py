@@ -15,6 +15,7 @@ _EMPTY_WORDS = {"util", "utils", "helper", "helpers", "manager", "base", "misc",
 _MAY_CATCH_ALL = {
     "auditor/cli/main.py",
     "auditor/inventory/ansible_filter.py",
+    "auditor/report/page_workers.py",
     "auditor/report/writing.py",
     "auditor/run/fanout.py",
     "auditor/run/reader.py",

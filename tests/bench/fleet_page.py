@@ -28,6 +28,7 @@ from auditor.model.coverage import Coverage
 from auditor.report.control_tally import Tallies
 from auditor.report.earlier_runs import COUNTS
 from auditor.report.html import page_names, write_fleet
+from auditor.report.remediation import Remediation
 from auditor.report.rows import Row, compact, coverage_row
 from auditor.report.run_rows import RunRows
 from auditor.report.summary import Summary
@@ -167,7 +168,7 @@ def write_pages(rows: RunRows, folder: Path) -> Path:
     for host in rows.hosts():
         summary.add(host, pages[host["host"]])
         tallies.add(host, pages[host["host"]])
-    return write_fleet(rows, summary, tallies, folder)[0]
+    return write_fleet(rows, summary, tallies, Remediation(rows), folder)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

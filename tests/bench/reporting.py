@@ -30,7 +30,7 @@ from auditor.cli.main import main as auditor
 from auditor.model.host import HostFacts
 from auditor.report.rows import compact
 from auditor.run.open_bundle import Bundle
-from auditor.store.record import HostRecord, RunRecord
+from auditor.store.record import HostRecord, Lives, RunRecord, packed
 from auditor.store.store import Store
 from tests.bench.measure import Cost, measure
 
@@ -134,7 +134,7 @@ def store_of(count: int, known: Recorded, place: Path) -> Path:
                     complete=row["complete"],
                     inventoried=row["complete"],
                     reason=row["reason"],
-                    row=compact(row),
+                    packed_row=packed(compact(row)),
                 ),
             )
         summary = dict(known.run.summary)
@@ -143,7 +143,8 @@ def store_of(count: int, known: Recorded, place: Path) -> Path:
             "coverage": coverage | {"scope": count, "reached": count - outcomes["unreachable"], "assessed": complete},
             "outcomes": {outcome: outcomes[outcome] for outcome in summary["outcomes"]},  # type: ignore[attr-defined]
         }
-        store.finish(run.id, finished=known.run.finished or "", summary=summary, findings=findings)
+        store.keep_lives(run.id, [Lives(host_key=one["host"], findings=[one], past={}) for one in findings])
+        store.finish(run.id, finished=known.run.finished or "", summary=summary)
     return place
 
 

@@ -51,7 +51,7 @@ def kept(
     )
     store.begin(record, [(HostFacts(name="a", key="a"), "{}")], [])
     if summary is not None:
-        store.finish(name, finished=as_of, summary=summary, findings=[])
+        store.finish(name, finished=as_of, summary=summary)
 
 
 def names(store: Store, source: str = "plan", before: str | None = None, **options: object) -> list[str]:

@@ -161,7 +161,6 @@ def finished(store: Store, run: str, now: datetime, *, violating: int = 0) -> No
         run,
         finished=text_of(now),
         summary={"coverage": coverage, "outcomes": outcomes, "violating_hosts": violating},
-        findings=[],
     )
     store.note(run, seal=digest(run), previous=None)
 

@@ -22,7 +22,7 @@ from auditor.policy.load import parse_policy
 from auditor.run.history import history_text
 from auditor.run.manifest import MANIFEST, write_manifest
 from auditor.run.retention import choose, problems, remove
-from auditor.store.record import HostRecord, RunRecord, SectionRecord
+from auditor.store.record import HostRecord, Lives, RunRecord, SectionRecord, packed
 from auditor.store.store import Store, digest
 from tests.run.simulated_calendar import text_of, utc
 
@@ -44,7 +44,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def _run(store: Store, at: datetime, reports: Path) -> RunRecord:
     hosts = [fact for fact in _FACTS if fact.name != "left" or at.month <= 3]
-    history = history_text(store, hosts)
+    history = history_text(store, hosts, source="hosts.yml")
     record = RunRecord(
         id=f"{at:%Y-%m}",
         sequence=0,
@@ -74,7 +74,16 @@ def _run(store: Store, at: datetime, reports: Path) -> RunRecord:
     if at.month <= 3:
         findings.append(_finding("left", first="2028-01-01T06:00:00Z", state="closed"))
     pasts = {fact.key: {"anydesk": {"idle_runs": at.month}} for fact in hosts}
-    store.finish(run.id, finished=text_of(at + timedelta(hours=1)), summary={}, findings=findings, pasts=pasts)
+    store.keep_lives(
+        run.id,
+        [
+            Lives(
+                host_key=fact.key, past=pasts[fact.key], findings=[one for one in findings if one["host"] == fact.name]
+            )
+            for fact in hosts
+        ],
+    )
+    store.finish(run.id, finished=text_of(at + timedelta(hours=1)), summary={})
     folder = reports / run.id
     (folder / "inputs").mkdir(parents=True)
     (folder / "evidence").mkdir()
@@ -107,7 +116,7 @@ def _host(name: str, run: str) -> HostRecord:
         complete=True,
         inventoried=True,
         reason=None,
-        row=json.dumps({"host": name, "run": run}),
+        packed_row=packed(json.dumps({"host": name, "run": run})),
         evidence_sha256=digest(f"seal of {name} in {run}"),
         head="{}",
         sections=sections,
@@ -154,16 +163,16 @@ def test_what_is_needed_stays_and_the_rest_goes(store: Store) -> None:
 
 
 def test_the_next_audit_goes_on_from_the_same(store: Store) -> None:
-    before = history_text(store, _FACTS)
+    before = history_text(store, _FACTS, source="hosts.yml")
     applied(store)
-    assert history_text(store, _FACTS) == before
+    assert history_text(store, _FACTS, source="hosts.yml") == before
 
 
 def test_what_is_gone_does_not_read_as_nothing(store: Store) -> None:
     applied(store)
     for read in (
         lambda: list(store.lines("2028-04")),
-        lambda: store.findings("2028-04"),
+        lambda: list(store.findings("2028-04")),
         lambda: list(store.answers("2028-04")),
         lambda: store.evidence("2028-04", "a"),
         lambda: list(store.answers("2028-10")),
@@ -207,7 +216,7 @@ def test_a_finding_that_is_closed_lets_its_evidence_go(store: Store) -> None:
     entries = len(store.retained.removals())
     last = store.run("2028-12")
     closed = _finding("a", first="2028-02-01T06:00:00Z", state="closed")
-    store.finish(last.id, finished=last.finished or "", summary=last.summary, findings=[closed])
+    store.keep_lives(last.id, [Lives(host_key="a", findings=[closed], past={})])
     applied(store)
     assert "2028-02" not in holding(store, Kept.EVIDENCE)
     assert [entry.run for entry in store.retained.removals()[entries:]] == ["2028-02", "2028-02"]
@@ -218,7 +227,7 @@ def test_a_finding_that_is_closed_lets_its_evidence_go(store: Store) -> None:
 def test_what_is_not_closed_keeps_its_evidence(store: Store, state: str) -> None:
     last = store.run("2028-12")
     finding = _finding("a", first="2028-02-01T06:00:00Z", state=state)
-    store.finish(last.id, finished=last.finished or "", summary=last.summary, findings=[finding])
+    store.keep_lives(last.id, [Lives(host_key="a", findings=[finding], past={})])
     applied(store)
     assert holding(store, Kept.EVIDENCE)["2028-02"] == {"a"}
 
@@ -227,7 +236,7 @@ def test_runs_that_somebody_still_needs_stay_whole(store: Store, tmp_path: Path)
     store.journal.open("p" * 64, "plan of run 2028-04")
     store.journal.append("p" * 64, Happened.AUDITED, at="x", by="o", data={"run": "2028-05"})
     unsealed = store.run("2028-06")
-    store.finish(unsealed.id, finished=unsealed.finished or "", summary={}, findings=[])
+    store.finish(unsealed.id, finished=unsealed.finished or "", summary={})
     with store._writing() as connection:
         connection.execute(sa.text("UPDATE runs SET finished = NULL WHERE id = '2028-07'"))
     applied(store, folders=(tmp_path / "reports",))
