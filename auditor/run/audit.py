@@ -172,7 +172,7 @@ def begin_run(store: Store, began: "Began", sealed: Sealed, as_of: datetime) -> 
     )
     texts = [sealed.policy, sealed.exceptions, sealed.catalogue, sealed.attack, began.history]
     texts += sealed.further_texts().values()
-    return store.begin(record, [(fact, _facts_text(fact)) for fact in began.facts], texts)
+    return store.begin(record, ((fact, _facts_text(fact)) for fact in began.facts), texts)
 
 
 def run_audit(
@@ -268,7 +268,7 @@ def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | N
     history, nobody = store.text(run.inputs["history"]), History()
     known, by = histories(history, told_by(run)), following(rules, here)
     before = [finding_from_row(row) for row in json.loads(history)["findings"]]
-    earlier = carried(before, ((row["name"], row["key"]) for row in store.scope(run.id)), succession)
+    earlier = carried(before, ((row["name"], row["key"]) for row in store.facts(run.id)), succession)
     del history, before
     store.keep_lives(run.id, lives())
     if sum(counts.values()) != run.scope_count:

@@ -5,7 +5,7 @@ by its hash, ``manifest.json`` every file's size and SHA-256 and the run's place
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ def _write(store: Store, run: RunRecord, _rows: RunRows, folder: Path) -> list[P
     inputs, evidence = folder / "inputs", folder / "evidence"
     inputs.mkdir()
     evidence.mkdir()
-    made = [_write_json(inputs / "run.json", run_head(run)), _write_json(inputs / "hosts.json", store.scope(run.id))]
+    made = [_write_json(inputs / "run.json", run_head(run)), _write_list(inputs / "hosts.json", store.facts(run.id))]
     for name, sha256 in sorted(run.inputs.items()):
         file = inputs / INPUT_FILES[name]
         file.write_text(store.text(sha256), encoding="utf-8", newline="")
@@ -69,6 +69,17 @@ def run_head(run: RunRecord) -> dict[str, Any]:
 
 def _write_json(file: Path, value: object) -> Path:
     file.write_bytes(canonical(value) + b"\n")
+    return file
+
+
+def _write_list(file: Path, rows: Iterable[object]) -> Path:
+    """Write what ``_write_json`` would of a list, one row in memory at a time."""
+    with file.open("wb") as stream:
+        separator = b"["
+        for row in rows:
+            stream.write(separator + canonical(row))
+            separator = b","
+        stream.write(b"[]\n" if separator == b"[" else b"]\n")
     return file
 
 

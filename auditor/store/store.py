@@ -33,7 +33,7 @@ _PAGE = 200
 _REMEMBERED = 5_000
 """Sections remembered as kept; one that is forgotten is written again, which changes nothing."""
 _LIVES = 250
-"""Hosts whose findings are written in one transaction."""
+"""Hosts whose findings are written in one transaction, or whose facts in one statement."""
 _GIST_OR_ROW = sa.func.coalesce(GISTS.c.packed, RESULTS.c.packed_row)
 
 
@@ -77,20 +77,19 @@ class Store:
 
     # ---- writing
 
-    def begin(self, record: RunRecord, scope: Sequence[tuple[HostFacts, str]], texts: Iterable[str]) -> RunRecord:
+    def begin(self, record: RunRecord, scope: Iterable[tuple[HostFacts, str]], texts: Iterable[str]) -> RunRecord:
         """Fix a run and its scope; a sequence number of 0 takes the next one. ``scope`` pairs facts with their JSON."""
         with self._writing() as connection:
             last = connection.execute(sa.select(sa.func.max(RUNS.c.sequence))).scalar() or 0
             values = run_values(record)
             values["sequence"] = record.sequence or last + 1
             connection.execute(RUNS.insert().values(**values))
-            connection.execute(
-                SCOPE.insert(),
-                [
-                    {"run": record.id, "ordinal": number, "host": facts.name, "host_key": facts.key, "facts": text}
-                    for number, (facts, text) in enumerate(scope)
-                ],
+            rows = (
+                {"run": record.id, "ordinal": number, "host": facts.name, "host_key": facts.key, "facts": text}
+                for number, (facts, text) in enumerate(scope)
             )
+            while some := list(islice(rows, _LIVES)):
+                connection.execute(SCOPE.insert(), some)
             for text in texts:
                 connection.execute(
                     self._insert_new(TEXTS), {"sha256": digest(text), "packed": zlib.compress(text.encode(), 6)}
@@ -196,9 +195,14 @@ class Store:
 
     def scope(self, run: str) -> list[dict[str, Any]]:
         """Return the facts of every host in scope, in the ledger's order."""
+        return list(self.facts(run))
+
+    def facts(self, run: str) -> Iterator[dict[str, Any]]:
+        """Yield the same, a page at a time."""
         query = sa.select(SCOPE.c.facts).where(SCOPE.c.run == run).order_by(SCOPE.c.ordinal)
         with self._reading() as connection:
-            return [json.loads(text) for (text,) in connection.execute(query)]
+            for (text,) in connection.execution_options(yield_per=_PAGE).execute(query):
+                yield json.loads(text)
 
     def done(self, run: str) -> set[str]:
         """Return the names of the hosts that have their outcome already."""
