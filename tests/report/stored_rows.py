@@ -1,0 +1,80 @@
+"""Rows of a run put into a store, as an audit leaves them there."""
+
+import json
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+from auditor.model.host import HostFacts
+from auditor.report.rows import compact
+from auditor.report.run_rows import RunRows
+from auditor.store.record import HostRecord, RunRecord
+from auditor.store.store import Store, digest
+
+
+def store_rows(rows: RunRows, place: Path) -> Path:
+    """Keep a run in a store, one with the same hosts and no findings before it, and return the store."""
+    run = rows.run
+    texts = {
+        "policy": "policy",
+        "exceptions": "exceptions",
+        "catalogue": "[]",
+        "attack": "attack",
+        "history": '{"findings":[],"hosts":{}}',
+        "population_comparison": compact(run["population"]),
+    }
+    outcomes = Counter(row["outcome"] for row in rows.ledger)
+    summary: dict[str, object] = {
+        "coverage": run["coverage"],
+        "outcomes": {name: outcomes[name] for name in ("compliant", "noncompliant", "partial", "unreachable")},
+        "violating_hosts": outcomes["noncompliant"],
+        "controls": dict(rows.controls),
+        "policy_name": run["policy"]["name"],
+        "catalogue_version": run["catalogue"]["version"],
+        "attack_version": run["attack"]["version"],
+        "approvals": dict(rows.approvals),
+        "exceptions": dict(rows.exceptions),
+        "accepted_limits": dict(rows.accepted_limits),
+    }
+    hosts = [
+        (
+            HostFacts(name=row["host"], key=row["host"]),
+            compact(
+                {"key": row["host"], "name": row["host"]} | {"owner": row["owner"], "site": row["site"], "groups": []}
+            ),
+        )
+        for row in rows.ledger
+    ]
+    with closing(Store(str(place))) as store:
+        for sequence, day in ((1, "2026-11-19"), (2, "2026-11-20")):
+            record = RunRecord(
+                id=f"{run['id']} {sequence}" if sequence == 1 else run["id"],
+                sequence=sequence,
+                started=f"{day}T06:30:00Z",
+                finished=None,
+                operator=run["operator"],
+                tool_version=run["tool_version"],
+                as_of=f"{day}T06:30:00Z",
+                scope_count=len(hosts),
+                scope_sha256=run["scope"]["sha256"],
+                scope_source=run["scope"]["source"],
+                options={},
+                inputs={name: digest(text) for name, text in texts.items()},
+                summary={},
+            )
+            store.begin(record, hosts, texts.values())
+            for row, line in zip(rows.hosts(), rows.host_lines(), strict=True):
+                store.record(
+                    record.id,
+                    HostRecord(
+                        host=row["host"],
+                        outcome=row["outcome"],
+                        complete=row["complete"],
+                        inventoried=row["complete"],
+                        reason=row["reason"],
+                        row=line,
+                    ),
+                )
+            findings = [json.loads(compact(row)) for row in rows.findings] if sequence > 1 else []
+            store.finish(record.id, finished=f"{day}T06:31:07Z", summary=summary, findings=findings)
+    return place
