@@ -69,8 +69,8 @@ class Said:
             )
             for number, host in enumerate(hosts)
         ]
-        maps = {
-            name: {f"{self.text} {key}": self.made(of[name]["additionalProperties"], f".{name}{{}}", 0)}
+        maps: dict[str, Any] = {
+            name: _stored({f"{self.text} {key}": self.made(of[name]["additionalProperties"], f".{name}{{}}", 0)})
             for name, key in (("exceptions", "exception"), ("approvals", "approval"), ("accepted_limits", "limit"))
         }
         return replace(
@@ -81,7 +81,7 @@ class Said:
             hosts=lambda: iter(hosts),
             host_lines=lambda: map(compact, hosts),
             changes=lambda: self._changes(sample.changes(), findings),
-            **{name: _stored(rows) for name, rows in maps.items()},
+            **maps,
         )
 
     def _host(self, number: int) -> Row:

@@ -8,7 +8,7 @@ from pathlib import Path
 from auditor.model.host import HostFacts
 from auditor.report.rows import compact
 from auditor.report.run_rows import RunRows
-from auditor.store.record import HostRecord, RunRecord
+from auditor.store.record import HostRecord, Lives, RunRecord, packed
 from auditor.store.store import Store, digest
 
 
@@ -72,9 +72,17 @@ def store_rows(rows: RunRows, place: Path) -> Path:
                         complete=row["complete"],
                         inventoried=row["complete"],
                         reason=row["reason"],
-                        row=line,
+                        packed_row=packed(line),
                     ),
                 )
             findings = [json.loads(compact(row)) for row in rows.findings] if sequence > 1 else []
-            store.finish(record.id, finished=f"{day}T06:31:07Z", summary=summary, findings=findings)
+            names = dict.fromkeys(row["host"] for row in findings)
+            store.keep_lives(
+                record.id,
+                [
+                    Lives(host_key=name, findings=[row for row in findings if row["host"] == name], past={})
+                    for name in names
+                ],
+            )
+            store.finish(record.id, finished=f"{day}T06:31:07Z", summary=summary)
     return place
