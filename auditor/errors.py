@@ -118,6 +118,8 @@ class Reason(StrEnum):
     CUT_SHORT = "cut_short"
     MALFORMED = "malformed"
     CANCELLED = "cancelled"
+    NO_WORKER = "no_worker"
+    WORKER_REFUSED = "worker_refused"
 
 
 class HostError(AuditorError):

@@ -4,6 +4,7 @@ import time
 from argparse import Namespace
 from contextlib import closing
 
+from auditor.cli.engine import elsewhere
 from auditor.cli.interrupt import on_interrupt
 from auditor.cli.pacing import chosen_pacing, window_left
 from auditor.cli.progress import Progress, duration
@@ -30,7 +31,11 @@ def ask_all(
     if options.resume:
         say(options, _going_on(run, len(scope.hosts) - len(store.done(run.id))))
     said = f"hosts under way may end, by their deadline ({options.deadline:g} s); Ctrl-C again ends at once"
-    with closing(Transports(pacing=pacing)) as transports, on_interrupt(stop.ask, None if options.quiet else said):
+    with (
+        closing(Transports(pacing=pacing)) as transports,
+        elsewhere(options, run) as far,
+        on_interrupt(stop.ask, None if options.quiet else said),
+    ):
         for record in run_audit(
             store=store,
             run=run,
@@ -39,6 +44,7 @@ def ask_all(
             ask=transports.collect,
             readers=readers,
             course=Course(pacing=pacing, window=window, stop=stop, watch=progress.watch if progress.is_shown else None),
+            elsewhere=far,
         ):
             progress.step(record)
             if options.verbose:

@@ -19,6 +19,7 @@ from auditor.catalogue.load import load_catalogue
 from auditor.cli.asking import ask_all
 from auditor.cli.bundling import write_bundle
 from auditor.cli.command import Command
+from auditor.cli.engine import add_engine_options, check_engine
 from auditor.cli.files import read_text
 from auditor.cli.interrupt import INTERRUPTED
 from auditor.cli.inventory import add_vault_options, hosts_of, ignored_arguments, kept_vault
@@ -82,6 +83,7 @@ def _options(parser: ArgumentParser) -> None:
     add_population_option(parser)
     add_store_option(parser)
     add_pacing_options(parser)
+    add_engine_options(parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +200,7 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
             raise UsageError(f"run {run.id} rests on another catalogue than this auditor's; start a new run")
     rules = rules_of(files, catalogue, as_of)
     scope, hosts = chosen_scope(options, run)
+    check_engine(options, scope)
     for line in ignored_arguments(scope.hosts):
         say(options, line)
     return _Prepared(

@@ -49,7 +49,7 @@ def _options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a collection that was interrupted or killed")
     add_pacing_options(parser)
-    parser.set_defaults(can_resume=True)
+    parser.set_defaults(can_resume=True, engine="local")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ COMMANDS = {
     "explain": "explain a control, a product or a finding",
     "enroll": "record the SSH host keys of new hosts",
     "doctor": "say what works and what is missing, here or on hosts",
+    "worker": "ask the hosts of one site for a controller elsewhere",
     "probe": "show the exact script a host is asked to run",
     "demo": "audit a recorded fleet, without touching a host",
 }

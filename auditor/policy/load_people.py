@@ -15,7 +15,7 @@ from auditor.trust.people import People, Person, PersonKey, same_person
 def parse_people(text: str, file: Path) -> People:
     """Check a people file's text, and read it; PolicyError names everything that is wrong with it."""
     document = document_of(text, file)
-    refuse(document, "people.schema.json", [*_name_problems(document), *_key_problems(document)])
+    refuse(document, "people.schema.json", [*_name_problems(document), *key_problems(document, "people")])
     return People(persons=tuple(_person(entry) for entry in document.data["people"]))
 
 
@@ -32,10 +32,10 @@ def _name_problems(document: Document) -> Iterator[Problem]:
         seen.setdefault(same_person(name), name)
 
 
-def _key_problems(document: Document) -> Iterator[Problem]:
+def key_problems(document: Document, of: str) -> Iterator[Problem]:
     """Yield keys that cannot be used, and those that several hold: two people with one key are one person."""
     holders: dict[PublicKey, object] = {}
-    for person_at, person in entries(document, "people"):
+    for person_at, person in entries(document, of):
         keys = person.get("keys")
         for index, entry in enumerate(keys if isinstance(keys, list) else ()):
             if not isinstance(entry, dict):
@@ -72,14 +72,19 @@ def _person(data: Mapping[str, Any]) -> Person:
         name=" ".join(data["name"].split()),
         roles=tuple(data["roles"]),
         email=data.get("email"),
-        keys=tuple(
-            PersonKey(
-                key=key_of_line(entry["key"]),
-                valid_from=_day(entry.get("valid_from")),
-                valid_until=_day(entry.get("valid_until")),
-            )
-            for entry in data["keys"]
-        ),
+        keys=keys_of(data),
+    )
+
+
+def keys_of(data: Mapping[str, Any]) -> tuple[PersonKey, ...]:
+    """Read the keys of an entry that was checked."""
+    return tuple(
+        PersonKey(
+            key=key_of_line(entry["key"]),
+            valid_from=_day(entry.get("valid_from")),
+            valid_until=_day(entry.get("valid_until")),
+        )
+        for entry in data["keys"]
     )
 
 

@@ -235,6 +235,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Look at the host before you believe it: its answer is damaged, or somebody made it up.",
     ),
     Reason.CANCELLED: ("Not tried", "Resume the run with `--resume`: it was interrupted before this host."),
+    Reason.NO_WORKER: (
+        "No worker answered",
+        "Look at the workers of its site and at the broker: `auditor worker` says what keeps it from its work.",
+    ),
+    Reason.WORKER_REFUSED: (
+        "Refused by its worker",
+        "Bring the worker's inventory and version in line with ours: the detail says what it does not know.",
+    ),
 }
 """Why a host was not assessed, as a title and the next step."""
 

@@ -28,6 +28,7 @@ from auditor.report.earlier_runs import finding_counts
 from auditor.report.rows import control_row, coverage_row, exception_row, finding_row, instant, limit_row
 from auditor.report.stored_run import coverage_of
 from auditor.run.exception_use import use_from_row
+from auditor.run.exchange import Parcel
 from auditor.run.fanout import Course, fan_out
 from auditor.run.findings import finding_from_row, following, observation_from_row
 from auditor.run.history import histories, history_text, remembered, told_by
@@ -184,8 +185,11 @@ def run_audit(
     ask: Ask,
     readers: Readers,
     course: Course,
+    elsewhere: Callable[[Host], Parcel] | None = None,
 ) -> Iterator[HostRecord]:
     """Audit every host of the scope that has no outcome in this run yet; yield each as it is stored.
+
+    ``elsewhere`` has workers ask the hosts, in place of ``ask``.
 
     Each host is written in one transaction the moment it is judged, so a run that is killed goes on where
     it stopped; a host that is to be tried again has no outcome yet and is tried then. ``close_run`` ends the
@@ -196,15 +200,18 @@ def run_audit(
     history = histories(store.text(run.inputs["history"]), told_by(run))
     nobody = History()
 
-    def read(turn: Turn, answer: RawOutput | HostError) -> HostRecord:
+    def read(turn: Turn, answer: RawOutput | Parcel | HostError) -> HostRecord:
         facts = host_facts(turn.host)
         known = history.get(facts.key, nobody)
         job = ReadJob(host=facts, history=known, attempts=turn.attempt, retried_after=turn.after)
         if isinstance(answer, HostError):
             return readers.read(replace(job, error=answer))
+        if isinstance(answer, Parcel):
+            return readers.read(replace(job, parcel=answer))
         return readers.read(replace(job, answered=answered_by(turn.host, answer, limits)))
 
-    for outcome in fan_out(waiting, asking(ask, limits), read, course):
+    put: Callable[[Host], RawOutput | Parcel] = elsewhere or asking(ask, limits)
+    for outcome in fan_out(waiting, put, read, course):
         store.record(run.id, outcome.record)
         yield outcome.record
 
@@ -319,6 +326,11 @@ def _call(host: Host, limits: Limits) -> ProbeCall:
         method=host.credentials.become_method,
         become_password=host.credentials.become_password,
     )
+
+
+def probe_of(host: Host) -> str:
+    """Return the SHA-256 of the script that a host is asked with."""
+    return ps_probe_sha256() if host.connection is ConnectionKind.WINRM else sh_probe_sha256()
 
 
 def _is_of_windows(host: Host, answer: RawOutput) -> bool:

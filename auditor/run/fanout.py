@@ -9,19 +9,22 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
 from auditor.model.pacing import Pacing
-from auditor.model.probe import RawOutput
 from auditor.run.pacing import Pacer, Standing, Turn
 from auditor.run.retries import Retries, Window
 from auditor.store.record import HostRecord
 
-Ask = Callable[[Host], RawOutput]
+Answer = TypeVar("Answer")
+"""What comes of a host: its own bytes, or what a worker sealed of them."""
+
+Ask = Callable[[Host], Answer]
 """Put the probe to one host; raises HostError."""
 
-Read = Callable[[Turn, RawOutput | HostError], HostRecord]
+Read = Callable[[Turn, Answer | HostError], HostRecord]
 """Have an answer, or its absence, read and judged; raises HostError when the reader breaks."""
 
 Watch = Callable[[Standing], None]
@@ -81,8 +84,8 @@ class _News:
 
 def fan_out(
     hosts: Sequence[Host],
-    ask: Ask,
-    read: Read,
+    ask: Ask[Answer],
+    read: Read[Answer],
     course: Course,
     *,
     clock: Callable[[], float] = time.monotonic,
@@ -123,14 +126,14 @@ def fan_out(
         crew.dismiss()
 
 
-class _Crew:
+class _Crew(Generic[Answer]):
     """Threads that each take one turn at a time."""
 
     def __init__(
         self,
         size: int,
-        ask: Ask,
-        read: Read,
+        ask: Ask[Answer],
+        read: Read[Answer],
         retries: Retries,
         clock: Callable[[], float],
         chance: Callable[[], float],
@@ -186,7 +189,7 @@ class _Crew:
                 return
 
     def _play(self, turn: Turn) -> _News:
-        answer: RawOutput | HostError
+        answer: Answer | HostError
         try:
             answer = self._ask(turn.host)
         except HostError as error:
@@ -197,7 +200,7 @@ class _Crew:
             answer = HostError(error.reason, error.detail)
         return _News(turn=turn, record=self._record(turn, answer))
 
-    def _record(self, turn: Turn, answer: RawOutput | HostError) -> HostRecord:
+    def _record(self, turn: Turn, answer: Answer | HostError) -> HostRecord:
         try:
             return self._read(turn, answer)
         except HostError as error:

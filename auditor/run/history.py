@@ -38,8 +38,8 @@ def history_text(
     ``before`` leaves out the runs that judge at that instant or later; ``source`` and ``options`` are what the runs of
     one scope have in common.
     """
-    known = store.history(before)
     keys = {fact.key for fact in facts}
+    known = store.history(before, keys)
     hosts = {key: [known[key].first, known[key].complete] for key in keys if key in known}
     pasts: dict[str, Row] = {
         key: {"complete_runs": known[key].complete_runs, "told_by": known[key].told_by, "products": {}}

@@ -36,7 +36,7 @@ from auditor.run.section_index import SectionIndex, whole_lines
 from auditor.run.strict_json import strict_json
 from auditor.store.record import SectionRecord
 
-_UNPACKED = 64 * 1024 * 1024
+UNPACKED = 64 * 1024 * 1024
 """Bytes that all sections of one host may unpack to."""
 _KEPT, _KEPT_LENGTH, _KEPT_EACH = 16 * 1024 * 1024, 32_768, 1024
 """Characters of checked sections that are remembered, those of the longest, and what each counts for beside its own."""
@@ -160,7 +160,7 @@ class Bundle:
         row = strict_json(line)
         head, sha256, reason, after = row["head"], row["sha256"], row["reason"], row["retried_after"]
         if head is not None:
-            _check_head(head)
+            check_head(head)
         if (head is None) is not (sha256 is None) or (head is None) is (reason is None):
             raise ValueError("of a host there is evidence and a reason for none, or neither")
         if not (sha256 is None or is_digest(sha256)) or not all(map(is_digest, row["sections"])):
@@ -202,17 +202,17 @@ class Bundle:
             records = self._index.sections(tuple(sha256 for sha256 in answer.sections if sha256 not in known))
         except KeyError as error:
             raise UsageError(f"{place}section {error.args[0]} of {host} is missing") from error
-        left = _UNPACKED
+        left = UNPACKED
         for record in records:
             try:
-                section = _section_of(record, left)
+                section = section_of(record, left)
             except ValueError as error:
                 raise UsageError(f"{place}section {visible(record.id)} of {host} {error}") from error
             left -= len(section.text)
             known[record.sha256] = section
             self._remember(section)
         sections = tuple(known[sha256] for sha256 in answer.sections)
-        if sum(len(section.text) for section in sections) > _UNPACKED:
+        if sum(len(section.text) for section in sections) > UNPACKED:
             raise UsageError(f"{place}evidence of {host} unpacks to more than an answer may have")
         head = head_from_record(answer.head)
         if head.host != answer.facts.name:
@@ -285,7 +285,7 @@ def first_line(results: BinaryIO) -> dict[str, Any]:
     return head
 
 
-def _section_of(record: SectionRecord, limit: int) -> Section:
+def section_of(record: SectionRecord, limit: int) -> Section:
     """Unpack a section and hold it to its seal; ValueError says what is wrong with it."""
     text = unpacked(record.packed, limit)
     made = section_digest(
@@ -314,7 +314,7 @@ def _reading(file: Path) -> Iterator[None]:
         raise UsageError(f"{visible(str(file))}: cannot be read as part of a bundle: {visible(said)}") from error
 
 
-def _check_head(record: Mapping[str, Any]) -> None:
+def check_head(record: Mapping[str, Any]) -> None:
     """Raise ValueError for a head that holds what no head of ours does."""
     head = head_from_record(dict(record))
     for name, value in head_record(head).items():

@@ -28,6 +28,7 @@ from auditor.model.past import History
 from auditor.model.result import HostResult
 from auditor.report.gist import gist_of
 from auditor.report.rows import compact, host_row
+from auditor.run.exchange import Parcel
 from auditor.run.open_bundle import Answer, Bundle
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
 from auditor.run.scrubbing import ScrubJob, pack_scrubbed, scrubbed
@@ -93,6 +94,8 @@ class ReadJob:
     """What ended the try before the last."""
     sealed: SealedPlace | None = None
     """Evidence that was sealed before, in place of an answer."""
+    parcel: Parcel | None = None
+    """The same from a worker, not yet opened."""
     origin: str | None = None
     """The run whose evidence it is, where several are judged together."""
     passed_over: tuple[PassedOver, ...] = ()
@@ -165,6 +168,13 @@ def record_of(job: ReadJob, sources: Sources) -> HostRecord:
     rules = sources.rules
     if job.sealed is not None:
         return _judged_again(job, job.sealed, sources)
+    if job.parcel is not None:
+        from auditor.run.parcel import open_parcel  # noqa: PLC0415 — few runs have workers
+
+        try:
+            return _judged(open_parcel(job.parcel, job.host), job, rules)
+        except HostError as error:
+            return host_record(_tried(unreached(job.host, error), job), None)
     if job.answered is None:
         return host_record(_tried(unreached(job.host, job.error or _nothing()), job), None)
     try:

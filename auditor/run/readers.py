@@ -106,7 +106,7 @@ class Readers:
             if job.sealed is not None:
                 bundle = self._bundles[job.sealed.bundle]
                 job = told(job, bundle.answer(job.sealed.line), bundle.id)
-            return self.read(replace(job, answered=None, sealed=None, error=said))
+            return self.read(replace(job, answered=None, sealed=None, parcel=None, error=said))
 
     def close(self) -> None:
         """End every reader and the nursery."""

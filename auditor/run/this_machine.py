@@ -19,6 +19,7 @@ from auditor.policy.locate import locate
 from auditor.run.checkup import Check, State
 from auditor.run.pipeline import Rules
 from auditor.run.rules import RuleFile, RuleFiles, rules_of
+from auditor.store.database import shown
 from auditor.store.store import Store
 from auditor.store.tables import VERSION
 from auditor.transport.deadline import Deadline
@@ -174,7 +175,7 @@ def _files(workers: int) -> Check:
 
 
 def _store(here: Here) -> Iterator[Check]:
-    place = here.store.rpartition("@")[2]
+    place = shown(here.store)
     advice = "Name another with --store or AUDITOR_STORE, or make this one writable."
     newest = None
     if "://" not in here.store and not Path(here.store).expanduser().exists():
@@ -191,7 +192,7 @@ def _store(here: Here) -> Iterator[Check]:
             newest = runs[0].started if runs else None
             yield _check("store", f"{place}: layout {VERSION}, {len(runs)} runs")
         except OperatorError as error:
-            yield _check("store", _first(error).replace(here.store, place), advice)
+            yield _check("store", _first(error), advice)
     yield _clock(newest)
 
 

@@ -6,37 +6,32 @@ whoever keeps its last hash elsewhere can tell that an end was cut off.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from auditor.errors import StoreError
 from auditor.model.remediation import Event, Happened
+from auditor.store.database import Database
 from auditor.store.tables import REMEDIATION_EVENTS as EVENTS
 from auditor.store.tables import REMEDIATIONS
 
 LONGEST = 8 * 1024 * 1024
 """Characters that one event may hold; a capsule of files is the longest."""
-_Opening = Callable[[], AbstractContextManager[Connection]]
 
 
 class Journal:
     """The journals of a store; every event is a transaction of its own."""
 
-    def __init__(self, writing: _Opening, reading: _Opening) -> None:
-        """Take the store's ways of opening a transaction."""
-        self._writing = writing
-        self._reading = reading
+    def __init__(self, database: Database) -> None:
+        """Take the store's database."""
+        self._database = database
 
     def open(self, plan: str, text: str) -> None:
         """Keep a plan's text, if it is not kept; its journal may be empty."""
-        with self._writing() as connection:
-            known = sa.select(REMEDIATIONS.c.plan).where(REMEDIATIONS.c.plan == plan)
-            if connection.execute(known).first() is None:
-                connection.execute(REMEDIATIONS.insert().values(plan=plan, text=text))
+        with self._database.writing() as connection:
+            connection.execute(self._database.insert_new(REMEDIATIONS), {"plan": plan, "text": text})
 
     def append(
         self, plan: str, what: Happened, *, at: str, by: str, host: str | None = None, data: Mapping[str, Any]
@@ -45,7 +40,9 @@ class Journal:
         written = _json(data)
         if len(written) > LONGEST:
             raise StoreError(f"plan {plan[:12]}: an event of {len(written)} characters is longer than is kept")
-        with self._writing() as connection:
+        with self._database.writing() as connection:
+            # Who writes to the same journal meanwhile waits here; SQLite has one writer at a time as it is.
+            connection.execute(sa.select(REMEDIATIONS.c.plan).where(REMEDIATIONS.c.plan == plan).with_for_update())
             last = connection.execute(
                 sa.select(EVENTS.c.number, EVENTS.c.sha256)
                 .where(EVENTS.c.plan == plan)
@@ -75,13 +72,13 @@ class Journal:
             .join(begun, begun.c.plan == REMEDIATIONS.c.plan)
             .order_by(begun.c.at, REMEDIATIONS.c.plan)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [(plan, text) for plan, text in connection.execute(query)]
 
     def events(self, plan: str) -> list[Event]:
         """Return a plan's events, the first one first; StoreError where the chain does not hold."""
         query = sa.select(EVENTS).where(EVENTS.c.plan == plan).order_by(EVENTS.c.number)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         _check(plan, rows)
         return [_event(row) for row in rows]

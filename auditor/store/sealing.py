@@ -26,7 +26,7 @@ def seal(connection: Connection, run: str, make: Callable[[Mapping[str, Any] | N
 
 def note(connection: Connection, run: str, more: Mapping[str, object]) -> None:
     """Add to the summary of a run, within a transaction that writes."""
-    old = connection.execute(sa.select(RUNS.c.summary).where(RUNS.c.id == run)).scalar_one()
+    old = connection.execute(sa.select(RUNS.c.summary).where(RUNS.c.id == run).with_for_update()).scalar_one()
     _write(connection, run, json.loads(old) | more)
 
 

@@ -5,31 +5,31 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from auditor.errors import StoreError, UsageError
 from auditor.located import did_you_mean
 from auditor.model.host import HostFacts
 from auditor.model.retention import Kept
 from auditor.store import earlier, sealing
+from auditor.store.database import Database
 from auditor.store.journal import Journal
+from auditor.store.layout import lay_out
 from auditor.store.locks import Locks
 from auditor.store.notices import Notices
 from auditor.store.record import HostRecord, KnownHost, Lives, RunRecord, SectionRecord, StoredAnswer, unpacked
 from auditor.store.retention import Retained
 from auditor.store.rows import json_text, result_values, run_record, run_values, section_record, section_values
 from auditor.store.schedules import Schedules
-from auditor.store.tables import FINDINGS, GISTS, META, METADATA, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS, VERSION
+from auditor.store.tables import FINDINGS, GISTS, PASTS, RESULTS, RUNS, SCOPE, SECTIONS, TEXTS
 
-_BUSY_MS = 10_000
 _PAGE = 200
+_NUMBERING = 0x61756402
+"""Number of the lock under which runs are numbered."""
 _REMEMBERED = 5_000
 """Sections remembered as kept; one that is forgotten is written again, which changes nothing."""
 _LIVES = 250
@@ -54,32 +54,29 @@ class Store:
 
         With ``durable`` a write has reached the disk when it returns; without it the last ones are lost with the power.
         """
-        self.url = url
+        self._database = Database(url, durable=durable)
+        self.url = self._database.name
         self._known_sections: set[str] = set()
-        self._engine = _engine(url, durable=durable)
-        with self._writing() as connection:
-            METADATA.create_all(connection)
-            version = connection.execute(sa.select(META.c.value).where(META.c.key == "version")).scalar()
-            if version is None:
-                connection.execute(META.insert().values(key="version", value=str(VERSION)))
-            elif int(version) > VERSION:
-                raise StoreError(
-                    f"{url}: this store was written by a newer auditor (layout {version}, ours is {VERSION})"
-                )
+        try:
+            lay_out(self._database)
+        except BaseException:
+            self._database.close()
+            raise
 
     def close(self) -> None:
         """Let go of every connection."""
-        self._engine.dispose()
+        self._database.close()
 
     def forked(self) -> None:
         """Be used from now on in a process that was forked: its parent's connections are let alone, new ones made."""
-        self._engine.dispose(close=False)
+        self._database.forked()
 
     # ---- writing
 
     def begin(self, record: RunRecord, scope: Iterable[tuple[HostFacts, str]], texts: Iterable[str]) -> RunRecord:
         """Fix a run and its scope; a sequence number of 0 takes the next one. ``scope`` pairs facts with their JSON."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
+            self._database.alone(connection, _NUMBERING)
             last = connection.execute(sa.select(sa.func.max(RUNS.c.sequence))).scalar() or 0
             values = run_values(record)
             values["sequence"] = record.sequence or last + 1
@@ -91,9 +88,8 @@ class Store:
             while some := list(islice(rows, _LIVES)):
                 connection.execute(SCOPE.insert(), some)
             for text in texts:
-                connection.execute(
-                    self._insert_new(TEXTS), {"sha256": digest(text), "packed": zlib.compress(text.encode(), 6)}
-                )
+                values = {"sha256": digest(text), "packed": zlib.compress(text.encode(), 6)}
+                connection.execute(self._database.insert_new(TEXTS), values)
         return self.run(record.id)
 
     def record(self, run: str, host: HostRecord) -> None:
@@ -113,9 +109,11 @@ class Store:
             for host in hosts
             if host.packed_gist is not None
         ]
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             if fresh:
-                connection.execute(self._insert_new(SECTIONS), [section_values(one) for one in fresh.values()])
+                # In one order in every process: two that wait for each other's sections would wait for ever.
+                values = [section_values(fresh[sha256]) for sha256 in sorted(fresh)]
+                connection.execute(self._database.insert_new(SECTIONS), values)
             connection.execute(RESULTS.insert(), [result_values(run, host) for host in hosts])
             if gists:
                 connection.execute(GISTS.insert(), gists)
@@ -128,7 +126,7 @@ class Store:
 
         What was written before, when the run could not be ended, is dropped first.
         """
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             for table in (FINDINGS, PASTS):
                 connection.execute(table.delete().where(table.c.run == run))
         hosts = iter(lives)
@@ -139,7 +137,7 @@ class Store:
                 for one in some
                 for row in one.findings
             ]
-            with self._writing() as connection:
+            with self._database.writing() as connection:
                 for table, rows in ((PASTS, pasts), (FINDINGS, findings)):
                     if rows:
                         connection.execute(table.insert(), rows)
@@ -152,15 +150,16 @@ class Store:
         summary: dict[str, object],
     ) -> None:
         """End a run: its findings and summary stand, and it counts as history from now on."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=json_text(summary))
             )
 
     def forget(self, run: str) -> None:
         """Drop a run that has not ended, and all that is kept of it alone."""
-        with self._writing() as connection:
-            if connection.execute(sa.select(RUNS.c.id).where(RUNS.c.id == run, RUNS.c.finished.is_(None))).first():
+        with self._database.writing() as connection:
+            unended = sa.select(RUNS.c.id).where(RUNS.c.id == run, RUNS.c.finished.is_(None)).with_for_update()
+            if connection.execute(unended).first():
                 for table in (FINDINGS, PASTS, GISTS, RESULTS, SCOPE):
                     connection.execute(table.delete().where(table.c.run == run))
                 connection.execute(RUNS.delete().where(RUNS.c.id == run))
@@ -169,14 +168,14 @@ class Store:
 
     def runs(self) -> list[RunRecord]:
         """Return every run, newest first."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(sa.select(RUNS).order_by(RUNS.c.sequence.desc())).mappings()
             return [run_record(row) for row in rows]
 
     def run(self, name: str | None) -> RunRecord:
         """Return a run by its id or an unambiguous beginning of it; None means the newest finished one."""
         if name is not None:
-            with self._reading() as connection:
+            with self._database.reading() as connection:
                 row = connection.execute(sa.select(RUNS).where(RUNS.c.id == name)).mappings().first()
             if row is not None:
                 return run_record(row)
@@ -200,13 +199,13 @@ class Store:
     def facts(self, run: str) -> Iterator[dict[str, Any]]:
         """Yield the same, a page at a time."""
         query = sa.select(SCOPE.c.facts).where(SCOPE.c.run == run).order_by(SCOPE.c.ordinal)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             for (text,) in connection.execution_options(yield_per=_PAGE).execute(query):
                 yield json.loads(text)
 
     def done(self, run: str) -> set[str]:
         """Return the names of the hosts that have their outcome already."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return set(connection.execute(sa.select(RESULTS.c.host).where(RESULTS.c.run == run)).scalars())
 
     def lines(self, run: str) -> Iterator[str]:
@@ -233,7 +232,7 @@ class Store:
         )
         last = -1
         while True:
-            with self._reading() as connection:
+            with self._database.reading() as connection:
                 page = connection.execute(query.where(SCOPE.c.ordinal > last)).all()
             yield from page
             if len(page) < _PAGE:
@@ -244,9 +243,9 @@ class Store:
         """Yield the findings of a run, sorted by host, control and subject, a page at a time."""
         self.retained.require(run, Kept.RESULTS)
         # By code point, as Python does: a server may sort by the rules of a language.
-        by_host = FINDINGS.c.host if self._engine.dialect.name == "sqlite" else sa.collate(FINDINGS.c.host, "C")
+        by_host = sa.collate(FINDINGS.c.host, "C") if self._database.is_postgresql else FINDINGS.c.host
         query = sa.select(FINDINGS.c.host, FINDINGS.c.row).where(FINDINGS.c.run == run).order_by(by_host)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             found = connection.execution_options(yield_per=_PAGE).execute(query)
             for _, those in groupby(found, key=lambda row: row[0]):
                 rows = json.loads(f"[{','.join(text for _, text in those)}]")
@@ -254,7 +253,7 @@ class Store:
 
     def count_findings(self, run: str) -> int:
         """Return how many findings a run has."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             query = sa.select(sa.func.count()).select_from(FINDINGS).where(FINDINGS.c.run == run)
             return int(connection.execute(query).scalar_one())
 
@@ -263,7 +262,7 @@ class Store:
 
         ``before`` leaves out the runs that judge at that instant or later.
         """
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return earlier.findings(connection, keys, before)
 
     def earlier_pasts(self, keys: Collection[str], before: str | None = None) -> dict[str, dict[str, Any]]:
@@ -271,25 +270,25 @@ class Store:
 
         ``before`` leaves out the runs that judge at that instant or later.
         """
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return earlier.pasts(connection, keys, before)
 
     def pasts(self, run: str) -> dict[str, dict[str, Any]]:
         """Return what is known of products after a run, by the names of the hosts that ever had one."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return earlier.pasts_after(connection, run)
 
-    def history(self, before: str | None = None) -> dict[str, KnownHost]:
-        """Return what finished runs know of every host, by its key.
+    def history(self, before: str | None = None, keys: Collection[str] | None = None) -> dict[str, KnownHost]:
+        """Return what finished runs know of these hosts, by their keys; of every host, where none are named.
 
         ``before`` leaves out the runs that judge at that instant or later.
         """
-        with self._reading() as connection:
-            return earlier.hosts(connection, before)
+        with self._database.reading() as connection:
+            return earlier.hosts(connection, keys, before)
 
     def last_judged(self, keys: Collection[str]) -> tuple[str, str] | None:
         """Return as-of and id of the finished run that judged one of these hosts at the latest instant."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return earlier.last_judged(connection, keys)
 
     def answers(self, run: str) -> Iterator[StoredAnswer]:
@@ -304,24 +303,24 @@ class Store:
     def sections(self, hashes: Collection[str]) -> list[SectionRecord]:
         """Return sections by their hashes, sorted by hash."""
         query = sa.select(SECTIONS).where(SECTIONS.c.sha256.in_(hashes)).order_by(SECTIONS.c.sha256)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [section_record(row) for row in connection.execute(query).mappings()]
 
     def note(self, run: str, **more: object) -> RunRecord:
         """Add to the summary of a run."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             sealing.note(connection, run, more)
         return self.run(run)
 
     def seal(self, run: str, make: Callable[[Mapping[str, Any] | None], str]) -> None:
         """Put a run behind the last one of the chain; ``make`` is given that one's id and seal and returns the seal."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             sealing.seal(connection, run, make)
 
     def evidence(self, run: str, host: str) -> tuple[dict[str, Any], str, list[SectionRecord]] | None:
         """Return a host's evidence: head, seal and sections in order; None when it gave none."""
         query = sa.select(RESULTS).where(RESULTS.c.run == run, RESULTS.c.host == host)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             if row is None or row["evidence_sha256"] is None:
                 return None
@@ -336,108 +335,37 @@ class Store:
     @property
     def journal(self) -> Journal:
         """Return what is kept of plans that were applied."""
-        return Journal(self._writing, self._reading)
+        return Journal(self._database)
 
     @property
     def schedules(self) -> Schedules:
         """Return the audits that begin by themselves."""
-        return Schedules(self._writing, self._reading, self._insert_new)
+        return Schedules(self._database.writing, self._database.reading, self._database.insert_new)
 
     @property
     def retained(self) -> Retained:
         """Return what is kept for a while, and what was removed since."""
-        return Retained(self._writing, self._reading)
+        return Retained(self._database.writing, self._database.reading)
 
     @property
     def locks(self) -> Locks:
         """Return what lets one process do a thing that two must not do at once."""
-        return Locks(self._engine)
+        return Locks(self._database.engine)
 
     @property
     def notices(self) -> Notices:
         """Return what webhooks were told."""
-        return Notices(self._writing, self._reading)
+        return Notices(self._database.writing, self._database.reading)
 
     def text(self, sha256: str) -> str:
         """Return a sealed input by its hash."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             packed = connection.execute(sa.select(TEXTS.c.packed).where(TEXTS.c.sha256 == sha256)).scalar()
         if packed is None:
             raise StoreError(f"{self.url}: the sealed input {sha256} is not in this store")
         return zlib.decompress(packed).decode()
 
-    # ---- connections
-
-    def _insert_new(self, table: sa.Table) -> Any:  # noqa: ANN401 — one of two dialects' own statements
-        # Imported here: a dialect costs every command's start more than its statements, and one of the two is enough.
-        if self._engine.dialect.name == "postgresql":
-            from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
-        else:
-            from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # noqa: PLC0415
-        return insert(table).on_conflict_do_nothing()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with _plain_errors(self.url), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with _plain_errors(self.url), self._engine.connect() as connection:
-            yield connection.execution_options(auditor_reads=True)
-
 
 def digest(text: str) -> str:
     """Return the SHA-256 that a sealed text is kept under."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _engine(url: str, *, durable: bool) -> Engine:
-    if "://" not in url:
-        path = Path(url).expanduser()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StoreError(f"{path.parent}: cannot make the store's folder: {error.strerror}") from error
-        url = f"sqlite:///{path.absolute()}"
-    with _plain_errors(url):
-        # A server, or a firewall on the way to it, ends connections that rest as long as a window may.
-        engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
-        sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(synchronous: str, connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own type
-    """Let SQLAlchemy, not the driver, begin transactions; survive a kill at any moment."""
-    connection.isolation_level = None
-    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at once when writing: a lock that is upgraded later can fail half-way."""
-    reads = connection.get_execution_options().get("auditor_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _plain_errors(url: str) -> Iterator[None]:
-    """Say in the operator's words what the database refuses."""
-    try:
-        yield
-    except sa.exc.IntegrityError:
-        raise
-    except sa.exc.DBAPIError as error:
-        said = str(error.orig)
-        advice = {
-            "database is locked": "another process holds it; wait for it to end, or name another store with --store",
-            "database or disk is full": "make room, or name another store with --store",
-            "attempt to write a readonly database": "make it writable, or name another store with --store",
-            "unable to open database file": "check that the folder exists and can be written",
-            "file is not a database": "it is not a store of the auditor; name another with --store",
-        }.get(said, "check the store's address and its rights")
-        raise StoreError(f"{url}: {said}: {advice}") from error
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
-        raise StoreError(f"{url}: not the address of a store: {error}") from error

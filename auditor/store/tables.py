@@ -1,9 +1,31 @@
-"""The store's tables: runs, what they rested on, and one row a host."""
+"""The store's tables: runs, what they rested on, and one row a host.
+
+Whoever changes them adds a step to `migrations/versions/` and raises VERSION; a test holds both to each other.
+"""
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
 
-VERSION = 1
-"""Version of this layout; a store of a newer one is refused."""
+VERSION = 3
+"""Number of this layout, and of the last step of `migrations/versions/`; a store of a newer one is refused."""
+
+
+class _HostText(sa.types.TypeDecorator[str]):
+    """Text that a host wrote, for PostgreSQL, whose texts cannot hold the character 0: it is kept as SUB and ``0``."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 — SQLAlchemy's signature
+        return None if value is None else value.replace("\x1a", "\x1a\x1a").replace("\0", "\x1a0")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 — as above
+        if value is None or "\x1a" not in value:
+            return value
+        return "\x1a".join(part.replace("\x1a0", "\0") for part in value.split("\x1a\x1a"))
+
+
+HOST_TEXT = sa.Text().with_variant(_HostText(), "postgresql")
 
 METADATA = sa.MetaData()
 
@@ -12,6 +34,14 @@ META = sa.Table(
     METADATA,
     sa.Column("key", sa.String, primary_key=True),
     sa.Column("value", sa.String, nullable=False),
+)
+
+# What Alembic has done to this store; it reads and writes it by itself.
+ALEMBIC = sa.Table(
+    "alembic_version",
+    METADATA,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 
 RUNS = sa.Table(
@@ -82,8 +112,8 @@ SECTIONS = sa.Table(
     sa.Column("sha256", sa.String, primary_key=True),
     sa.Column("id", sa.String, nullable=False),
     sa.Column("outcome", sa.String, nullable=False),
-    sa.Column("reason", sa.Text),
-    sa.Column("stderr", sa.Text, nullable=False),
+    sa.Column("reason", HOST_TEXT),
+    sa.Column("stderr", HOST_TEXT, nullable=False),
     sa.Column("redactions", sa.Integer, nullable=False),
     sa.Column("packed", sa.LargeBinary, nullable=False),
 )
@@ -104,6 +134,8 @@ FINDINGS = sa.Table(
     sa.Column("fingerprint", sa.String, primary_key=True),
     sa.Column("host", sa.String, nullable=False),
     sa.Column("row", sa.Text, nullable=False),
+    # Who goes on from a few hosts of a large run asks for theirs.
+    sa.Index("ix_findings_run_host", "run", "host"),
 )
 
 # What webhooks were told: a thing that came back after it was closed has another life.

@@ -33,6 +33,8 @@ class Namespace(StrEnum):
     PLAN = "auditor-plan"
     SIGNOFF = "auditor-signoff"
     BUNDLE = "auditor-bundle"
+    TASK = "auditor-task"
+    RESULT = "auditor-result"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

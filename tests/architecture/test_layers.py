@@ -9,10 +9,12 @@ from pathlib import Path
 
 # Import name to where it may be imported; "" is anywhere. The table of ARCHITECTURE, "Third parties, one door each".
 _DOORS = {
+    "alembic": ("store/layout.py", "store/migrations/"),
     "ansible_runner": ("inventory/ansible_run.py", "remediate/ansible.py"),
     "apscheduler": ("run/calendar",),  # calendar.py and the file beside it that carries its name
     "celery": ("run/celery.py",),
     "cryptography": ("trust/",),
+    "kombu": ("run/celery.py",),
     "jinja2": ("report/",),
     "keyring": ("inventory/references.py",),
     "jsonschema": ("",),

@@ -120,7 +120,7 @@ def test_an_audit_that_was_killed_before_its_reports_gets_them(folder: Path, cap
     with closing(Store(str(folder / "store.sqlite"))) as store:
         (run,) = store.runs()
         (fire,) = store.schedules.fires("often", limit=1)
-        with store._writing() as connection:
+        with store._database.writing() as connection:
             connection.exec_driver_sql("UPDATE runs SET summary = json_remove(summary, '$.seal', '$.previous')")
         store.schedules.update(replace(fire, state=FireState.STARTED, ended=None, run=None, exit_code=None))
         assert listed(capfd)[0]["result"] == "interrupted"

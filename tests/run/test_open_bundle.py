@@ -53,8 +53,8 @@ def test_a_section_that_is_named_again_and_again_takes_no_more_than_an_answer_ma
 ) -> None:
     bundle = Bundle(a_set(tmp_path))
     (answer, *_) = bundle.answers()
-    monkeypatch.setattr(open_bundle, "_UNPACKED", 200)
+    monkeypatch.setattr(open_bundle, "UNPACKED", 200)
     assert bundle.evidence(answer) is not None
-    monkeypatch.setattr(open_bundle, "_UNPACKED", 90)
+    monkeypatch.setattr(open_bundle, "UNPACKED", 90)
     with pytest.raises(UsageError, match="unpacks to more than an answer may have"):
         bundle.evidence(answer)

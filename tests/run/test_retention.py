@@ -199,7 +199,7 @@ def test_head_ledger_seal_and_rules_stay_for_ever(store: Store) -> None:
 
 def test_sections_and_histories_go_with_the_last_who_needs_them(store: Store) -> None:
     applied(store)
-    with store._reading() as connection:
+    with store._database.reading() as connection:
         texts = [
             zlib.decompress(packed).decode()
             for packed in connection.execute(sa.text("SELECT packed FROM sections")).scalars()
@@ -237,7 +237,7 @@ def test_runs_that_somebody_still_needs_stay_whole(store: Store, tmp_path: Path)
     store.journal.append("p" * 64, Happened.AUDITED, at="x", by="o", data={"run": "2028-05"})
     unsealed = store.run("2028-06")
     store.finish(unsealed.id, finished=unsealed.finished or "", summary={})
-    with store._writing() as connection:
+    with store._database.writing() as connection:
         connection.execute(sa.text("UPDATE runs SET finished = NULL WHERE id = '2028-07'"))
     applied(store, folders=(tmp_path / "reports",))
     kept = ("2028-04", "2028-05", "2028-06", "2028-07")
@@ -283,7 +283,7 @@ def test_a_plan_removes_nothing(store: Store, tmp_path: Path) -> None:
 )
 def test_a_changed_journal_is_noticed(store: Store, change: str, said: str) -> None:
     applied(store)
-    with store._writing() as connection:
+    with store._database.writing() as connection:
         connection.execute(sa.text(change))
     with pytest.raises(StoreError, match=said):
         problems(store)
@@ -304,7 +304,7 @@ def test_a_changed_journal_is_noticed(store: Store, change: str, said: str) -> N
 def test_what_went_without_a_word_is_noticed(store: Store, change: str, said: str) -> None:
     applied(store, replace(TERMS, bundles=None))
     assert problems(store) == []
-    with store._writing() as connection:
+    with store._database.writing() as connection:
         connection.execute(sa.text(change))
     assert any(said in problem for problem in problems(store))
 
@@ -326,7 +326,7 @@ def test_the_command_plans_applies_and_checks(
     assert main(["retention", "log", "--format", "json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == len(store.retained.removals()) > 20
     assert main(["retention", "check"]) == 0
-    with store._writing() as connection:
+    with store._database.writing() as connection:
         connection.execute(sa.text("UPDATE results SET head = NULL"))
     assert main(["retention", "check"]) == 4
 

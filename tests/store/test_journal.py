@@ -1,9 +1,11 @@
 """A plan's journal is a chain: what was written is read back, and what was changed since is seen."""
 
-import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from auditor.errors import StoreError
 from auditor.model.remediation import Happened
@@ -13,16 +15,17 @@ PLAN = "a" * 64
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(address: str) -> Iterator[Store]:
     """Give a store with a journal of three events, and another plan's of one."""
-    store = Store(str(tmp_path / "store.sqlite"), durable=True)
-    for plan in (PLAN, "b" * 64):
-        store.journal.open(plan, "text of the plan")
-        store.journal.open(plan, "is kept once")
-    store.journal.append("b" * 64, Happened.STARTED, at="2026-11-27T12:00:00Z", by="ada", data={})
-    for number, what in enumerate((Happened.STARTED, Happened.CAPTURED, Happened.ENDED)):
-        store.journal.append(PLAN, what, at=f"2026-11-27T12:00:0{number}Z", by="ada", host="web1", data={"n": number})
-    return store
+    with closing(Store(address, durable=True)) as store:
+        for plan in (PLAN, "b" * 64):
+            store.journal.open(plan, "text of the plan")
+            store.journal.open(plan, "is kept once")
+        store.journal.append("b" * 64, Happened.STARTED, at="2026-11-27T12:00:00Z", by="ada", data={})
+        for number, what in enumerate((Happened.STARTED, Happened.CAPTURED, Happened.ENDED)):
+            at = f"2026-11-27T12:00:0{number}Z"
+            store.journal.append(PLAN, what, at=at, by="ada", host="web1", data={"n": number})
+        yield store
 
 
 def test_events_come_back_in_order_each_with_the_hash_of_the_one_before(store: Store) -> None:
@@ -44,10 +47,9 @@ def test_events_come_back_in_order_each_with_the_hash_of_the_one_before(store: S
         "UPDATE remediation_events SET number = number + 1 WHERE number = 3",
     ],
 )
-def test_what_was_changed_in_the_store_is_seen(store: Store, tmp_path: Path, change: str) -> None:
-    with sqlite3.connect(tmp_path / "store.sqlite") as raw:
-        raw.execute(change + f" AND plan = '{PLAN}'")
-    raw.close()
+def test_what_was_changed_in_the_store_is_seen(store: Store, change: str) -> None:
+    with store._database.writing() as raw:
+        raw.execute(sa.text(change.replace(":", "\\:") + f" AND plan = '{PLAN}'"))
     with pytest.raises(StoreError, match="does not hold at event"):
         store.journal.events(PLAN)
     assert len(store.journal.events("b" * 64)) == 1
@@ -56,7 +58,7 @@ def test_what_was_changed_in_the_store_is_seen(store: Store, tmp_path: Path, cha
 def test_an_event_is_on_the_disk_when_it_is_written(tmp_path: Path) -> None:
     for durable, wanted in ((True, 2), (False, 1)):
         store = Store(str(tmp_path / "other.sqlite"), durable=durable)
-        with store._engine.connect() as connection:  # sqlite.org/pragma: 2 is FULL, 1 NORMAL
+        with store._database.reading() as connection:  # sqlite.org/pragma: 2 is FULL, 1 NORMAL
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == wanted
         store.close()
 

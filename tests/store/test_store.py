@@ -6,11 +6,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from auditor.errors import StoreError, UsageError
 from auditor.model.evidence import Outcome
@@ -40,8 +42,8 @@ def a_run(name: str = "r1", as_of: str = "2026-11-21T00:00:00Z") -> RunRecord:
     )
 
 
-def a_host(name: str, *, inventoried: bool = True, row: str | None = None) -> HostRecord:
-    section = SectionRecord(
+def a_section() -> SectionRecord:
+    return SectionRecord(
         sha256=digest("same everywhere"),
         id="a.b",
         outcome=Outcome.COLLECTED,
@@ -50,6 +52,9 @@ def a_host(name: str, *, inventoried: bool = True, row: str | None = None) -> Ho
         redactions=0,
         packed=b"packed",
     )
+
+
+def a_host(name: str, *, inventoried: bool = True, row: str | None = None) -> HostRecord:
     return HostRecord(
         host=name,
         outcome="compliant",
@@ -59,7 +64,7 @@ def a_host(name: str, *, inventoried: bool = True, row: str | None = None) -> Ho
         packed_row=packed(row or f'{{"host":"{name}"}}'),
         evidence_sha256=f"seal-{name}",
         head='{"host": "x"}',
-        sections=(section,),
+        sections=(a_section(),),
     )
 
 
@@ -68,14 +73,15 @@ def test_a_section_that_was_forgotten_is_kept_once_all_the_same(store: Store, mo
     run = begun(store, a_run())
     for name in HOSTS:
         store.record(run.id, a_host(name))
-    with sqlite3.connect(store.url) as connection:
-        assert connection.execute("SELECT count(*) FROM sections").fetchone() == (1,)
+    with store._database.reading() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM sections")).scalar() == 1
     assert all(store.evidence(run.id, name) for name in HOSTS)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "deep" / "store.sqlite"))
+def store(address: str) -> Iterator[Store]:
+    with closing(Store(address)) as store:
+        yield store
 
 
 def begun(store: Store, run: RunRecord) -> RunRecord:
@@ -110,7 +116,7 @@ def test_pages_hold_every_row_of_a_large_run(store: Store) -> None:
 def test_a_host_is_recorded_once(store: Store) -> None:
     run = begun(store, a_run())
     store.record(run.id, a_host("a"))
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(sa.exc.IntegrityError):
         store.record(run.id, a_host("a", row='{"other":1}'))
     assert list(store.lines(run.id)) == ['{"host":"a"}']
     store.close()
@@ -148,7 +154,7 @@ def test_runs_are_numbered_and_only_finished_ones_are_history(store: Store) -> N
 def test_several_hosts_are_kept_together_or_not_at_all(store: Store) -> None:
     run = begun(store, a_run())
     store.record_all(run.id, [a_host("a"), replace(a_host("b"), packed_gist=packed("gist of b"))])
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(Exception, match="(?i)unique"):
         store.record_all(run.id, [a_host("c"), a_host("a")])
     assert store.done(run.id) == {"a", "b"}
     assert [gist for _, gist in store.gists(run.id)] == ['{"host":"a"}', "gist of b"]
@@ -245,27 +251,26 @@ def test_runs_are_found_by_the_beginning_of_their_id(store: Store) -> None:
     store.close()
 
 
-def test_killed_in_mid_run_nothing_recorded_is_lost(tmp_path: Path) -> None:
+def test_killed_in_mid_run_nothing_recorded_is_lost(address: str) -> None:
     """A real process is killed by SIGKILL right after it recorded two hosts."""
-    path = tmp_path / "store.sqlite"
     script = textwrap.dedent(f"""
         import os, signal, sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         import test_store as t
-        store = t.Store({str(path)!r})
+        store = t.Store({address!r})
         run = t.begun(store, t.a_run())
         store.record(run.id, t.a_host("a")); store.record(run.id, t.a_host("b"))
         os.kill(os.getpid(), signal.SIGKILL)
     """)
     ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, cwd=Path.cwd())
     assert ended.returncode == -9, ended.stderr.decode()
-    store = Store(str(path))
+    store = Store(address)
     assert store.done("r1") == {"a", "b"}
     store.close()
 
 
 def test_a_locked_store_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditor.store.store._BUSY_MS", 50)
+    monkeypatch.setattr("auditor.store.database._BUSY_MS", 50)
     path = tmp_path / "store.sqlite"
     store = Store(str(path))
     run = begun(store, a_run())
@@ -288,16 +293,6 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     assert "my notes" in path.read_text()
     with pytest.raises(StoreError, match="not the address of a store"):
         Store("nonsense://x")
-
-
-def test_a_newer_store_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "store.sqlite"
-    Store(str(path)).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE meta SET value = '99'")
-    connection.close()
-    with pytest.raises(StoreError, match="written by a newer auditor"):
-        Store(str(path))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")

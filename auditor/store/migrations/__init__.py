@@ -1,0 +1,1 @@
+"""How a store of an earlier layout becomes one of this layout."""
