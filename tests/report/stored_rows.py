@@ -23,19 +23,6 @@ def store_rows(rows: RunRows, place: Path) -> Path:
         "history": '{"findings":[],"hosts":{}}',
         "population_comparison": compact(run["population"]),
     }
-    outcomes = Counter(row["outcome"] for row in rows.ledger)
-    summary: dict[str, object] = {
-        "coverage": run["coverage"],
-        "outcomes": {name: outcomes[name] for name in ("compliant", "noncompliant", "partial", "unreachable")},
-        "violating_hosts": outcomes["noncompliant"],
-        "controls": dict(rows.controls),
-        "policy_name": run["policy"]["name"],
-        "catalogue_version": run["catalogue"]["version"],
-        "attack_version": run["attack"]["version"],
-        "approvals": dict(rows.approvals),
-        "exceptions": dict(rows.exceptions),
-        "accepted_limits": dict(rows.accepted_limits),
-    }
     hosts = [
         (
             HostFacts(name=row["host"], key=row["host"]),
@@ -84,5 +71,21 @@ def store_rows(rows: RunRows, place: Path) -> Path:
                     for name in names
                 ],
             )
-            store.finish(record.id, finished=f"{day}T06:31:07Z", summary=summary)
+            store.finish(record.id, finished=f"{day}T06:31:07Z", summary=_summary(rows))
     return place
+
+
+def _summary(rows: RunRows) -> dict[str, object]:
+    outcomes = Counter(row["outcome"] for row in rows.ledger)
+    return {
+        "coverage": rows.run["coverage"],
+        "outcomes": {name: outcomes[name] for name in ("compliant", "noncompliant", "partial", "unreachable")},
+        "violating_hosts": outcomes["noncompliant"],
+        "controls": dict(rows.controls),
+        "policy_name": rows.run["policy"]["name"],
+        "catalogue_version": rows.run["catalogue"]["version"],
+        "attack_version": rows.run["attack"]["version"],
+        "approvals": dict(rows.approvals),
+        "exceptions": dict(rows.exceptions),
+        "accepted_limits": dict(rows.accepted_limits),
+    }

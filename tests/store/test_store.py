@@ -154,7 +154,7 @@ def test_runs_are_numbered_and_only_finished_ones_are_history(store: Store) -> N
 def test_several_hosts_are_kept_together_or_not_at_all(store: Store) -> None:
     run = begun(store, a_run())
     store.record_all(run.id, [a_host("a"), replace(a_host("b"), packed_gist=packed("gist of b"))])
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         store.record_all(run.id, [a_host("c"), a_host("a")])
     assert store.done(run.id) == {"a", "b"}
     assert [gist for _, gist in store.gists(run.id)] == ['{"host":"a"}', "gist of b"]
