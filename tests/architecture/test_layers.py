@@ -31,6 +31,7 @@ _DOORS = {
     "yaml": ("",),
 }
 _DISTRIBUTIONS = {
+    "celery": "celery[redis]",
     "ansible_runner": "ansible-runner",
     "requests_ntlm": "requests-ntlm",
     "spnego": "pyspnego",

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from auditor.model.host import HostFacts
 from auditor.report.rows import compact
@@ -63,14 +64,7 @@ def store_rows(rows: RunRows, place: Path) -> Path:
                     ),
                 )
             findings = [json.loads(compact(row)) for row in rows.findings] if sequence > 1 else []
-            names = dict.fromkeys(row["host"] for row in findings)
-            store.keep_lives(
-                record.id,
-                [
-                    Lives(host_key=name, findings=[row for row in findings if row["host"] == name], past={})
-                    for name in names
-                ],
-            )
+            store.keep_lives(record.id, _lives(findings))
             store.finish(record.id, finished=f"{day}T06:31:07Z", summary=_summary(rows))
     return place
 
@@ -89,3 +83,8 @@ def _summary(rows: RunRows) -> dict[str, object]:
         "exceptions": dict(rows.exceptions),
         "accepted_limits": dict(rows.accepted_limits),
     }
+
+
+def _lives(findings: list[dict[str, Any]]) -> list[Lives]:
+    names = dict.fromkeys(row["host"] for row in findings)
+    return [Lives(host_key=name, findings=[row for row in findings if row["host"] == name], past={}) for name in names]
