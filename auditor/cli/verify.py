@@ -30,7 +30,7 @@ from auditor.run.manifest import (
     read_small,
 )
 from auditor.run.open_bundle import Bundle
-from auditor.run.signoff import FoundSignoff, found_signoff, paper_file
+from auditor.run.signoff import FoundSignoff, found_signoff, has_signoff, paper_file
 from auditor.run.strict_json import strict_json
 from auditor.run.this_tool import tool_digest
 from auditor.trust.signoff import Worth
@@ -132,6 +132,8 @@ def _verified(folder: Path, options: Namespace) -> Link | None:
 
 def _signed_off(folder: Path, options: Namespace) -> FoundSignoff | None:
     """Check the sign-off of a bundle, by the people who are named or known; None where there is none."""
+    if not has_signoff(folder):
+        return None
     file = locate("people.yml", options.people)
     found = found_signoff(folder, parse_people(read_text(file), file), datetime.now(UTC).date())
     if found is None or options.people is None:

@@ -62,6 +62,11 @@ def signoff_of(bundle: Path, people: People, day: date) -> Signoff:
     return weigh(papers, about_of(bundle), people, day)
 
 
+def has_signoff(bundle: Path) -> bool:
+    """Tell whether anything lies where sign-offs do."""
+    return _is_there(bundle / FOLDER)
+
+
 def found_signoff(bundle: Path, people: People, day: date) -> FoundSignoff | None:
     """Check all that lies in ``signoff/``: the sample is drawn again; None where there is no such folder."""
     folder = bundle / FOLDER
