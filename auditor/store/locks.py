@@ -6,8 +6,8 @@ Neither a kill nor a loss of power leaves one behind, so nobody ever has to gues
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -57,18 +57,26 @@ class Locks:
     @contextmanager
     def _session_lock(self, name: str) -> Iterator[bool]:
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        try:
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                is_held = connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one()
-                try:
-                    yield bool(is_held)
-                finally:
-                    if is_held and not connection.invalidated:
-                        connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
-        except sa.exc.DBAPIError as error:
-            raise StoreError(
-                f"{self._engine.url.render_as_string()}: its locks cannot be used: {error.orig}"
-            ) from error
+        with ExitStack() as stack:
+            try:
+                connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                stack.callback(_quietly, connection.close)
+                is_held = bool(connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one())
+            except sa.exc.DBAPIError as error:
+                raise StoreError(
+                    f"{self._engine.url.render_as_string()}: its locks cannot be used: {error.orig}; "
+                    "check the store's address and its rights"
+                ) from error
+            if is_held:
+                unlock = sa.select(sa.func.pg_advisory_unlock(key))
+                stack.callback(_quietly, lambda: connection.execute(unlock))
+            yield is_held
+
+
+def _quietly(release: Callable[[], object]) -> None:
+    """Let go of a lock; where the session is gone that held it, it is let go of already."""
+    with suppress(sa.exc.DBAPIError):
+        release()
 
 
 @contextmanager
