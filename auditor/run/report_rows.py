@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from auditor.errors import PlanError, StoreError
+from auditor.errors import PlanError, PolicyError, StoreError
 from auditor.model.plan import Plan
 from auditor.model.policy import Policy
 from auditor.model.remediation import Event, Happened
@@ -31,11 +31,15 @@ def report_rows(store: Store, record: RunRecord) -> RunRows:
 # ---- what a plan would do
 
 
-def _remedies(store: Store, record: RunRecord, rows: RunRows) -> Callable[[Row, Sequence[Row]], Row]:
+def _remedies(store: Store, record: RunRecord, rows: RunRows) -> Callable[[Row, Sequence[Row]], Row | None]:
     # Now, for whoever asks later may be another process, to which the store does not belong. The policy was checked
     # against the catalogue when the run began: what it approves is known.
     products = {str(row["product"]) for row in rows.approvals.values()}
-    policy = parse_policy(store.text(record.inputs["policy"]), Path("policy.yml"), products=products)
+    try:
+        policy = parse_policy(store.text(record.inputs["policy"]), Path("policy.yml"), products=products)
+    except PolicyError:
+        # One that another version took: this one could make no plan of the run, and says none.
+        return lambda _host, _findings: None
 
     def remedies(host: Row, findings: Sequence[Row]) -> Row:
         return remedy_row(host, findings, record, policy)

@@ -1,6 +1,7 @@
 """What this machine needs to audit others from, and what of it is missing."""
 
 import os
+import re
 import resource
 import shutil
 import sys
@@ -77,6 +78,10 @@ def _python() -> Check:
     return _check("python", version, "" if sys.version_info >= PYTHON else f"Install Python {wanted} or newer.")
 
 
+# A name and the least version, whatever else is said of versions; what comes with an extra has a condition.
+_WANTED = re.compile(r"([A-Za-z0-9._-]+)[^;]*>=([0-9.]+)[^;]*")
+
+
 def _libraries() -> Check:
     """Compare what is installed with what the package says it needs."""
     try:
@@ -85,9 +90,10 @@ def _libraries() -> Check:
         return _check("libraries", "not compared: this auditor runs without being installed", state=State.NOTE)
     wrong, there = [], []
     for wanted in needed:
-        name, mark, least = wanted.partition(">=")
-        if ";" in wanted or not mark:
+        told = _WANTED.fullmatch(wanted)
+        if told is None:
             continue  # an extra, which is looked at where it is used
+        name, least = told.groups()
         try:
             found = metadata.version(name)
         except metadata.PackageNotFoundError:

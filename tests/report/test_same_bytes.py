@@ -1,6 +1,7 @@
 """The same run gives the same bytes, whoever writes it: elsewhere in the world, in another language, on another day."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,13 +34,18 @@ _OURS = frozenset(("LANG", "LANGUAGE", "TZ", "PYTHONHASHSEED", "PYTHONUTF8"))
 
 @pytest.fixture(scope="module")
 def written(sample: RunRows, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Write every format of one stored run twice, by processes that have nothing in common but the store."""
+    """Write every format of one stored run twice, by processes that have nothing in common but what the store holds.
+
+    Each has a copy: the first report of a run that was never written makes its bundle, and seals it in the store.
+    """
     folder = tmp_path_factory.mktemp("same")
     store = store_rows(sample, folder / "store.sqlite")
     inherited = {name: value for name, value in os.environ.items() if name not in _OURS and not name.startswith("LC_")}
     for number, (place, own) in enumerate(_PLACES.items()):
         home = {"HOME": str(folder / place), "XDG_CACHE_HOME": str(folder / place / "cache")}
-        words = ["report", "--store", store, "-o", folder / place / "out", "--format", ",".join(FORMATS)]
+        (folder / place).mkdir()
+        own_store = shutil.copy(store, folder / place / "store.sqlite")
+        words = ["report", "--store", own_store, "-o", folder / place / "out", "--format", ",".join(FORMATS)]
         subprocess.run(
             [sys.executable, "-c", _WRITE.format(later=number * 40_000_000), *map(str, words)],
             env=inherited | own | home,

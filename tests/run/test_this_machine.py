@@ -13,6 +13,7 @@ import pytest
 from auditor.cli.main import main
 from auditor.run import this_machine
 from auditor.run.this_machine import Here, checks_here
+from auditor.store.tables import VERSION
 from tests.transport.conftest import keygen
 
 __all__ = ["keygen"]
@@ -67,7 +68,7 @@ def test_a_clock_before_the_newest_run_cannot_be_right() -> None:
 def test_a_store_that_is_there_says_its_layout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["runs", "--store", str(tmp_path / "s.sqlite")])
     capsys.readouterr()
-    assert told(here(tmp_path))["store"]["detail"].endswith("layout 1, 0 runs")
+    assert told(here(tmp_path))["store"]["detail"].endswith(f"layout {VERSION}, 0 runs")
 
 
 def test_keys_of_an_agent_are_counted(tmp_path: Path, keygen: Callable[..., Path]) -> None:
