@@ -8,11 +8,15 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from auditor.report.host_table import STATIC
 from tests.bench.fleet_page import fleet_rows, write_pages
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
 
@@ -49,23 +53,19 @@ def test_no_other_page_grows_with_the_fleet_but_the_list_of_all(folder: Path) ->
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH")
 @pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="needs playwright")
-def test_a_browser_lays_out_one_page_of_it_and_finds_every_host(folder: Path) -> None:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 — only where it is installed
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
-        page.goto((folder / "index.html").as_uri() + "#hosts?q=web-3-09996")
-        assert page.locator("#fleet tbody th").all_inner_texts() == ["web-3-09996"]
-        page.get_by_role("searchbox").fill("")
-        assert page.get_by_role("status").inner_text() == "10,000 hosts, 1 to 50 shown"
-        assert page.locator("#fleet tbody tr").count() == STATIC
-        page.get_by_role("button", name="Next").click()
-        assert page.get_by_role("status").inner_text() == "10,000 hosts, 51 to 100 shown"
-        assert page.evaluate("[location.hash, document.activeElement.textContent]") == ["#hosts?page=2", "Next"]
-        page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        assert page.locator("#fleet tbody tr").count() == 2000
-        assert page.get_by_role("status").inner_text() == "10,000 hosts, the first 2,000 printed"
-        page.evaluate("dispatchEvent(new Event('afterprint'))")
-        assert page.locator("#fleet tbody tr").count() == STATIC
-        browser.close()
+def test_a_browser_lays_out_one_page_of_it_and_finds_every_host(folder: Path, browser: "Browser") -> None:
+    page = browser.new_page()
+    page.goto((folder / "index.html").as_uri() + "#hosts?q=web-3-09996")
+    assert page.locator("#fleet tbody th").all_inner_texts() == ["web-3-09996"]
+    page.get_by_role("searchbox").fill("")
+    assert page.get_by_role("status").inner_text() == "10,000 hosts, 1 to 50 shown"
+    assert page.locator("#fleet tbody tr").count() == STATIC
+    page.get_by_role("button", name="Next").click()
+    assert page.get_by_role("status").inner_text() == "10,000 hosts, 51 to 100 shown"
+    assert page.evaluate("[location.hash, document.activeElement.textContent]") == ["#hosts?page=2", "Next"]
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#fleet tbody tr").count() == 2000
+    assert page.get_by_role("status").inner_text() == "10,000 hosts, the first 2,000 printed"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#fleet tbody tr").count() == STATIC
+    page.close()
