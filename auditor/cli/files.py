@@ -1,8 +1,11 @@
-"""Reading the operator's files: a text, or a sentence that says why not."""
+"""The operator's files: read and written as a text, or a sentence that says why not."""
 
+import os
+import shutil
 from pathlib import Path
 
-from auditor.errors import UsageError
+from auditor.errors import OutputError, UsageError
+from auditor.report.visible import visible
 
 
 def read_text(path: Path) -> str:
@@ -13,3 +16,18 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+
+
+def write_whole(file: Path, text: str, mode: int | None = None) -> None:
+    """Write a file as a whole or not at all; it is given a mode, else one that was there keeps its own."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        if mode is not None:
+            draft.touch(mode=mode)
+        draft.write_bytes(text.encode())
+        if mode is None and file.exists():
+            shutil.copymode(file, draft)
+        draft.replace(file)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OutputError(f"{visible(str(file))}: cannot be written: {error.strerror}") from error

@@ -8,7 +8,7 @@ from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.product import Catalogue
 from auditor.cli.catalogue import find_product
 from auditor.cli.command import Command
-from auditor.cli.files import read_text
+from auditor.cli.files import read_text, write_whole
 from auditor.cli.terminal import say
 from auditor.errors import OutputError, UsageError
 from auditor.hunt.language import Query, queries
@@ -73,12 +73,10 @@ def _write(folder: Path, written: Sequence[Query], suffix: str) -> None:
     """Write a file for each query, each whole."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for query in written:
-            draft = folder / f".writing-{query.hunt.id}{suffix}"
-            draft.write_text(query.text, encoding="utf-8")
-            draft.replace(folder / f"{query.hunt.id}{suffix}")
     except OSError as error:
         raise OutputError(f"{visible(str(folder))}: cannot be written: {error.strerror}") from error
+    for query in written:
+        write_whole(folder / f"{query.hunt.id}{suffix}", query.text)
 
 
 COMMAND = Command(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from auditor.errors import OutputError
+from auditor.cli.files import write_whole
 from auditor.policy.faults import read_text
 from auditor.remediate.plan_text import PlanFile, plan_text, read_plan
 
@@ -14,10 +14,4 @@ def load_plan(file: Path) -> PlanFile:
 
 def write_plan(file: Path, plan: PlanFile) -> None:
     """Write a file whole or not at all, readable by its owner alone: it names hosts and what is wrong with them."""
-    beside = file.with_name(f".{file.name}.writing")
-    try:
-        beside.touch(mode=0o600)
-        beside.write_text(plan_text(plan), encoding="utf-8")
-        beside.replace(file)
-    except OSError as error:
-        raise OutputError(f"{file}: cannot be written: {error.strerror}") from error
+    write_whole(file, plan_text(plan), mode=0o600)

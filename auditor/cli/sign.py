@@ -5,7 +5,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from auditor.cli.command import Command
-from auditor.cli.sign_entries import sign_entries, write_whole
+from auditor.cli.files import write_whole
+from auditor.cli.sign_entries import sign_entries
 from auditor.cli.signing_key import signing_key
 from auditor.cli.terminal import say
 from auditor.errors import UsageError

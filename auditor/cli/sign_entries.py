@@ -1,7 +1,5 @@
 """Exceptions and accepted limits signed in their files, for ``auditor sign``."""
 
-import os
-import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.catalogue.load import load_catalogue
+from auditor.cli.files import write_whole
 from auditor.cli.signing_key import signing_key
 from auditor.cli.terminal import say
 from auditor.controls.registry import controls
-from auditor.errors import OutputError, UsageError
+from auditor.errors import UsageError
 from auditor.located import did_you_mean
 from auditor.policy.faults import read_text
 from auditor.policy.load import parse_policy
@@ -135,16 +134,3 @@ def _signer(one: _Asked, signature: str, people: People, file: Path) -> tuple[Pe
     if not isinstance(found, PersonKey):
         raise UsageError(f"{one}: the signature of {person.name} {found}")
     return person, role
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file as a whole or not at all; one that was there keeps its mode."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(text.encode())
-        if file.exists():
-            shutil.copymode(file, draft)
-        draft.replace(file)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise OutputError(f"{file}: cannot be written: {error.strerror}") from error

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.cli.command import Command
-from auditor.cli.sign_entries import write_whole
+from auditor.cli.files import write_whole
 from auditor.cli.signing_key import signing_key
 from auditor.cli.terminal import add_format_option, print_rows, say
 from auditor.errors import OutputError, UsageError

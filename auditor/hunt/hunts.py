@@ -138,7 +138,7 @@ def _shortest(ways: Sequence[Way]) -> tuple[Way, ...]:
 def _ways(here: Sequence[Indicator], ports: tuple[str, ...]) -> Iterator[tuple[Event, list[Way]]]:
     alone = [(term,) for term in _terms(here, lambda one: one.strength is Strength.STRONG)]
     halves = _halves(here)
-    domains = _domains(here)
+    domains = _values(here, IndicatorKind.DOMAIN)
     far = [
         Term(trait=trait, values=values) for trait, values in ((Trait.DOMAIN, domains), (Trait.PORT, ports)) if values
     ]
@@ -190,10 +190,6 @@ def _pairs(halves: Sequence[tuple[Way, bool]]) -> Iterator[Way]:
     for (one, is_more), (other, is_too) in combinations(halves, 2):
         if (is_more or is_too) and not {term.trait for term in one} & {term.trait for term in other}:
             yield (*one, *other)
-
-
-def _domains(here: Iterable[Indicator]) -> tuple[str, ...]:
-    return _values(here, IndicatorKind.DOMAIN)
 
 
 def _values(here: Iterable[Indicator], kind: IndicatorKind) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ the advanced hunting schema names them.
 import re
 from collections.abc import Sequence
 
+from auditor.catalogue.product import parse_port
 from auditor.hunt.hunts import Event, Hunt, Term, Trait, Way
-from auditor.hunt.language import Language, approved, title
-from auditor.model.host import OsFamily
+from auditor.hunt.language import SYSTEMS, Language, approved, title
 from auditor.model.policy import Approval
 
 _PROCESS = {
@@ -39,11 +39,10 @@ _CONNECTED = (
     "| summarize FirstSeen=min(Timestamp), LastSeen=max(Timestamp), Report=make_set(ReportId), Count=count()\n"
     "    by DeviceId, DeviceName, Product, RemoteUrl, RemoteIP, RemotePort, InitiatingProcessFileName\n"
 )
-_SYSTEMS = {OsFamily.WINDOWS: "Windows", OsFamily.MACOS: "macOS", OsFamily.LINUX: "Linux"}
 
 
 def _write(hunt: Hunt, approvals: Sequence[Approval]) -> str:
-    lines = [f"// {title(hunt)} ({', '.join(_SYSTEMS[one] for one in hunt.systems)})"]
+    lines = [f"// {title(hunt)} ({', '.join(SYSTEMS[one] for one in hunt.systems)})"]
     if where := approved(approvals):
         lines.append(f"// {where}")
     lines += [f"// {', '.join(hunt.product.techniques)}; checked {hunt.verified}; hunt {hunt.id}"]
@@ -120,10 +119,9 @@ def _pattern(value: str, column: str, *, is_whole: bool) -> str:
 
 
 def _port(value: str, column: str) -> str:
-    ports, _, protocol = value.partition("/")
-    first, _, last = ports.partition("-")
-    told = f"{column} between ({first} .. {last})" if last else f"{column} == {first}"
-    return f'({told} and Protocol startswith "{(protocol or "tcp").capitalize()}")'
+    protocol, first, last = parse_port(value)
+    told = f"{column} == {first}" if first == last else f"{column} between ({first} .. {last})"
+    return f'({told} and Protocol startswith "{protocol.capitalize()}")'
 
 
 def _quoted(text: str) -> str:

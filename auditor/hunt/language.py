@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from auditor.hunt.hunts import Event, Hunt, hunts_of, together
 from auditor.hunt.subjects import Subject
+from auditor.model.host import OsFamily
 from auditor.model.policy import Approval
 
 
@@ -51,6 +52,10 @@ INNOCENT = {
     Event.PORT: "Other services on that port",
 }
 """What else may be behind each kind of event."""
+
+
+SYSTEMS = {OsFamily.WINDOWS: "Windows", OsFamily.MACOS: "macOS", OsFamily.LINUX: "Linux"}
+"""Operating systems as people write them."""
 
 
 def title(hunt: Hunt) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from auditor.catalogue.product import parse_port
 from auditor.hunt.hunts import Event, Hunt, Term, Trait, Way, only
 from auditor.hunt.language import INNOCENT, Language, approved, title
 from auditor.model.host import OsFamily
@@ -132,12 +133,10 @@ def _one_or_all(values: Sequence[Any]) -> Any:  # noqa: ANN401 — a value, or a
 
 
 def _port(value: str) -> dict[str, Any]:
-    ports, _, protocol = value.partition("/")
-    first, _, last = ports.partition("-")
-    number: dict[str, Any] = {"DestinationPort": int(first)}
-    if last:
-        number = {"DestinationPort|gte": int(first), "DestinationPort|lte": int(last)}
-    return {**number, "Protocol": protocol or "tcp"}
+    protocol, first, last = parse_port(value)
+    if first == last:
+        return {"DestinationPort": first, "Protocol": protocol}
+    return {"DestinationPort|gte": first, "DestinationPort|lte": last, "Protocol": protocol}
 
 
 def _text(value: str) -> str:

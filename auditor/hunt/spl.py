@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from auditor.catalogue.product import parse_port
 from auditor.hunt.hunts import Event, Hunt, Term, Trait, Way, only
-from auditor.hunt.language import Language, approved, title
+from auditor.hunt.language import SYSTEMS, Language, approved, title
 from auditor.model.host import OsFamily
 from auditor.model.policy import Approval
 
@@ -38,7 +39,6 @@ _BY = {
     Event.DOMAIN: "host, Image, QueryName, User",
     Event.PORT: "host, Image, DestinationHostname, DestinationIp, DestinationPort, User",
 }
-_SYSTEMS = {OsFamily.WINDOWS: "Windows", OsFamily.LINUX: "Linux"}
 
 
 def _write(hunt: Hunt, approvals: Sequence[Approval]) -> str | None:
@@ -48,7 +48,7 @@ def _write(hunt: Hunt, approvals: Sequence[Approval]) -> str | None:
     if not ways or hunt.systems[0] not in _SOURCES or is_blind:
         return None
     about = (
-        f"{title(hunt)} ({_SYSTEMS[hunt.systems[0]]}). {', '.join(hunt.product.techniques)}; checked {hunt.verified}; "
+        f"{title(hunt)} ({SYSTEMS[hunt.systems[0]]}). {', '.join(hunt.product.techniques)}; checked {hunt.verified}; "
     )
     about = f"{about}hunt {hunt.id}. {approved(approvals)}".replace("`", "'").rstrip()
     return (
@@ -93,10 +93,9 @@ def _compared(trait: Trait, value: str, hunt: Hunt) -> str:
 
 
 def _port(value: str) -> str:
-    ports, _, protocol = value.partition("/")
-    first, _, last = ports.partition("-")
-    number = f"DestinationPort>={first} DestinationPort<={last}" if last else f"DestinationPort={first}"
-    return f"({number} Protocol={protocol or 'tcp'})"
+    protocol, first, last = parse_port(value)
+    number = f"DestinationPort={first}" if first == last else f"DestinationPort>={first} DestinationPort<={last}"
+    return f"({number} Protocol={protocol})"
 
 
 def _quoted(text: str) -> str:

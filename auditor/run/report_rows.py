@@ -20,6 +20,7 @@ from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
 Row = dict[str, Any]
+_UNREADABLE = "what a plan would do is not known: this version of the auditor cannot read the run's policy"
 
 
 def report_rows(store: Store, record: RunRecord) -> RunRows:
@@ -31,15 +32,18 @@ def report_rows(store: Store, record: RunRecord) -> RunRows:
 # ---- what a plan would do
 
 
-def _remedies(store: Store, record: RunRecord, rows: RunRows) -> Callable[[Row, Sequence[Row]], Row | None]:
+def _remedies(store: Store, record: RunRecord, rows: RunRows) -> Callable[[Row, Sequence[Row]], Row]:
     # Now, for whoever asks later may be another process, to which the store does not belong. The policy was checked
     # against the catalogue when the run began: what it approves is known.
     products = {str(row["product"]) for row in rows.approvals.values()}
     try:
         policy = parse_policy(store.text(record.inputs["policy"]), Path("policy.yml"), products=products)
     except PolicyError:
-        # One that another version took: this one could make no plan of the run, and says none.
-        return lambda _host, _findings: None
+        # One that another version took: this one can make no plan of the run, and each violation says so.
+        return lambda _host, findings: {
+            "steps": [],
+            "left_out": [{"fingerprint": one["fingerprint"], "reason": _UNREADABLE} for one in findings],
+        }
 
     def remedies(host: Row, findings: Sequence[Row]) -> Row:
         return remedy_row(host, findings, record, policy)

@@ -1,10 +1,7 @@
 """Our Sigma rules, read, converted and matched by pySigma, in an environment and a process of its own."""
 
-import importlib.util
 import json
 import subprocess
-import sys
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,9 @@ from auditor.hunt.language import queries
 from auditor.hunt.languages import LANGUAGES
 from auditor.hunt.subjects import named
 from auditor.model.policy import Policy
+from tests.environment import python_with
 from tests.hunt.events import CLEAN, SEEDS, Happened, of_catalogue
 
-_ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = load_catalogue()
 
 
@@ -41,15 +38,7 @@ def test_rules_say_what_they_are() -> None:
 def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Happened], dict[str, Any]]:
     """Hand out what pySigma says of all rules, and of events."""
     place = tmp_path_factory.mktemp("sigma")
-    python = Path(sys.executable)
-    if importlib.util.find_spec("sigma") is None:
-        venv.create(place / "venv", with_pip=True)
-        python = place / "venv" / "bin" / "python"
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-        pins = _ROOT / "constraints-sigma.txt"
-        done = subprocess.run([*map(str, pip), "-r", str(pins)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"{pins.name} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+    python = python_with("sigma", "constraints-sigma.txt", place / "venv")
     folder = place / "rules"
     folder.mkdir()
     for name, text in rules().items():

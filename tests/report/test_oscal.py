@@ -1,11 +1,8 @@
 """OSCAL says what the results say, in words that no reader can take for more, and its own tools read it."""
 
-import importlib.util
 import json
 import random
 import subprocess
-import sys
-import venv
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +17,7 @@ from auditor.report.oscal_text import identity, markup, string
 from auditor.report.run_rows import RunRows
 from auditor.report.visible import visible
 from auditor.report.writing import write_report
+from tests.environment import python_with
 
 _ROOT = Path(__file__).parents[2]
 _RESULTS, _PLAN = "assessment-results.json", "plan-of-action-and-milestones.json"
@@ -290,26 +288,7 @@ def test_the_same_rows_give_the_same_bytes(sample: RunRows, tmp_path: Path) -> N
 @pytest.fixture(scope="session")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, list[str]], dict[str, Any]]:
     """Hand out the reader of OSCAL: this Python if it has compliance-trestle, else an environment of its own."""
-    python = Path(sys.executable)
-    if importlib.util.find_spec("trestle") is None:
-        place = tmp_path_factory.mktemp("trestle")
-        venv.create(place, with_pip=True)
-        python = place / "bin" / "python"
-        pins = _ROOT / "constraints-oscal.txt"
-        pip = [
-            str(python),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "-r",
-            str(pins),
-        ]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"constraints-oscal.txt cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+    python = python_with("trestle", "constraints-oscal.txt", tmp_path_factory.mktemp("trestle"))
 
     def read(folder: Path, texts: list[str]) -> dict[str, Any]:
         asked = folder / "texts.json"

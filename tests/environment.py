@@ -1,0 +1,24 @@
+"""A Python of its own for a tool whose packages are nothing to this one."""
+
+import importlib.util
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def python_with(module: str, pins: str, place: Path) -> Path:
+    """Return this Python if it has a module, else one made in a folder by a file of pins; skips where that fails."""
+    if importlib.util.find_spec(module) is not None:
+        return Path(sys.executable)
+    venv.create(place, with_pip=True)
+    python = place / "bin" / "python"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    done = subprocess.run([*pip, "-r", str(_ROOT / pins)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"{pins} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+    return python
