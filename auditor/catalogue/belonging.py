@@ -193,6 +193,8 @@ class Belongings:
         known = None if group is None or group.is_watch else self._named(process, group)
         if known is not None:
             return known
+        if not self._by_pid:
+            return None
         return next((self._by_pid[pid] for pid in self._line(process) if pid in self._by_pid), None)
 
     def _line(self, process: Process) -> Iterator[int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from auditor.catalogue.activation import activated_sockets
 from auditor.catalogue.claim import Basis, Claim, claim_of, socket_claim, spoken_for, trust
 from auditor.catalogue.features import feature_claims
-from auditor.catalogue.index import KEPT, KEPT_LENGTH, Hit, Index
+from auditor.catalogue.index import KEPT, KEPT_LENGTH, Hit, Index, known_by
 from auditor.catalogue.product import IndicatorKind, Strength
 from auditor.catalogue.programs import (
     Program,
@@ -56,32 +56,41 @@ def collect_claims(reading: Reading, index: Index) -> list[Claim]:
 
 
 def _software_claims(facts: Iterable[Found[Software]], index: Index) -> Iterator[Claim]:
-    packages = index.packages
+    packages, strangers = index.packages, index.strangers
     for found in facts:
         fact = found.fact
+        if (fact.source, fact.name) in strangers and not fact.identifier and not fact.signer and not fact.location:
+            continue
         table = packages.get(fact.source)
         named = index.find(IndicatorKind.DISPLAY_NAME, fact.name) if table is None else table.find(fact.name)
         if not named and not fact.identifier and not fact.signer and not fact.location:
-            # So it is with nearly every package.
+            # So it is with nearly every package, and hosts have most of them in common.
+            index.keep_stranger(fact.source, fact.name)
             continue
-        hits = [(hit, fact.name) for hit in named]
-        for kind, text in ((IndicatorKind.BUNDLE_ID, fact.identifier), (IndicatorKind.PATH, fact.location)):
-            hits += [(hit, text) for hit in index.find(kind, text)] if text else []
-        # A receipt outlives what it was given for: what is there, an app or a job of launchd shows.
-        is_receipt = fact.source == _RECEIPTS
-        is_there = fact.state is InstallState.INSTALLED and not is_receipt
-        state = SightingState.INSTALLED if is_there else SightingState.RESIDUAL
-        for hit, text in hits:
-            yield claim_of(hit, Basis.RECEIPT if is_receipt else Basis.PACKAGE, state, found, text)
-        if fact.publisher and named:
-            # What a list says of the maker adds to a name; alone it would make a server of each of his viewers.
-            products = {hit.product.id for hit in named}
-            for hit in index.find(IndicatorKind.COMPANY, fact.publisher):
-                if hit.product.id in products:
-                    yield claim_of(hit, Basis.MAKER, state, found, fact.publisher)
-        if fact.signer:
-            for hit in spoken_for(_signed(fact, fact.signer, index), {hit.product.id for hit, _ in hits}):
-                yield claim_of(hit, Basis.SIGNER, state, found, fact.signer)
+        yield from _package_claims(found, named, index)
+
+
+def _package_claims(found: Found[Software], named: tuple[Hit, ...], index: Index) -> Iterator[Claim]:
+    """Return what one package says, whose name meets some indicators or none."""
+    fact = found.fact
+    hits = [(hit, fact.name) for hit in named]
+    for kind, text in ((IndicatorKind.BUNDLE_ID, fact.identifier), (IndicatorKind.PATH, fact.location)):
+        hits += [(hit, text) for hit in index.find(kind, text)] if text else []
+    # A receipt outlives what it was given for: what is there, an app or a job of launchd shows.
+    is_receipt = fact.source == _RECEIPTS
+    is_there = fact.state is InstallState.INSTALLED and not is_receipt
+    state = SightingState.INSTALLED if is_there else SightingState.RESIDUAL
+    for hit, text in hits:
+        yield claim_of(hit, Basis.RECEIPT if is_receipt else Basis.PACKAGE, state, found, text)
+    if fact.publisher and named:
+        # What a list says of the maker adds to a name; alone it would make a server of each of his viewers.
+        products = {hit.product.id for hit in named}
+        for hit in index.find(IndicatorKind.COMPANY, fact.publisher):
+            if hit.product.id in products:
+                yield claim_of(hit, Basis.MAKER, state, found, fact.publisher)
+    if fact.signer:
+        for hit in spoken_for(_signed(fact, fact.signer, index), {hit.product.id for hit, _ in hits}):
+            yield claim_of(hit, Basis.SIGNER, state, found, fact.signer)
 
 
 def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[Claim]:
@@ -111,14 +120,14 @@ def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[C
 def _command_hits(service: Service, index: Index) -> Iterable[tuple[Hit, str]]:
     """Return what the programs meet that a service starts, and by what; hosts have most of their services in common."""
     command = service.command or ""
-    key = (service.manager in _APPLES, command)
+    key = (service.manager in _APPLES, known_by(command))
     known = index.command_hits.get(key)
     if known is not None:
         return known
     program = _programs(service, index)
     hits = [(hit, name) for name in program.names for hit in index.find(IndicatorKind.PROCESS, name)]
     hits += [(hit, path) for path in program.paths for hit in index.find(IndicatorKind.EXECUTABLE, path)]
-    if len(command) <= KEPT_LENGTH:
+    if all(len(text) <= KEPT_LENGTH for _, text in hits):
         if len(index.command_hits) >= KEPT:
             index.command_hits.clear()
         index.command_hits[key] = tuple(hits)

@@ -1,5 +1,6 @@
 """The catalogue arranged for look-ups: which indicators a name, path or port of one operating system meets."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +19,10 @@ KEPT, KEPT_LENGTH = 4096, 512
 
 What a host says at length takes the memory that another's needs.
 """
+
+
+_STRANGERS = 16_384
+"""Names of packages that are remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,8 +57,18 @@ class Index:
     """What processes met before, by what they are known by; see ``running``."""
     signer_hits: dict[str, tuple[tuple[Hit, str], ...]] = field(default_factory=dict)
     """What signers of programs met before, by the subject of the certificate (Windows)."""
-    command_hits: dict[tuple[bool, str], tuple[tuple[Hit, str], ...]] = field(default_factory=dict)
-    """What commands of services met before, by whether launchd reads them, and their text."""
+    command_hits: dict[tuple[bool, str | bytes], tuple[tuple[Hit, str], ...]] = field(default_factory=dict)
+    """What commands of services met before, by whether launchd reads them, and what they are known by."""
+
+    strangers: set[tuple[str, str]] = field(default_factory=set)
+    """Names of packages that met nothing before, each after the collector that lists it."""
+
+    def keep_stranger(self, source: str, name: str) -> None:
+        """Remember that the name of a package meets nothing."""
+        if len(name) <= KEPT_LENGTH:
+            if len(self.strangers) >= _STRANGERS:
+                self.strangers.clear()
+            self.strangers.add((source, name))
 
     def find(self, kind: IndicatorKind, text: str) -> tuple[Hit, ...]:
         """Return the indicators of a kind that a text meets."""
@@ -95,6 +110,13 @@ def _build(catalogue: Catalogue, family: OsFamily) -> Index:
         if kind is IndicatorKind.PROCESS and len(value) > length and "*" not in value:
             index.cut_names.setdefault(value[:length], []).append(hit)
     return index
+
+
+def known_by(text: str) -> str | bytes:
+    """Return what a text is remembered by: itself, or the digest of a long one, which takes less memory."""
+    if len(text) <= KEPT_LENGTH:
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def is_cut_from(name: str, whole: str) -> bool:

@@ -59,15 +59,19 @@ class _Program:
 
 def process_claims(reading: Reading, index: Index) -> Iterator[Claim]:
     """Return what a host's processes say, in their order."""
-    signatures = signatures_of(reading)
+    signatures, is_windows = signatures_of(reading), index.os is OsFamily.WINDOWS
     for found in reading.found(Process):
-        if found.fact.is_kernel:
+        fact = found.fact
+        if fact.is_kernel:
             continue
-        row = signatures.of(found.fact)
-        context = found.fact.arguments if index.os is OsFamily.WINDOWS else ""
-        program = _Program(found=found, row=row, signed=_signed_by(found.fact, row, index), context=context)
-        hits = _process_hits(found.fact, index)
-        resource = _resource_hits(found.fact, index)
+        hits = _process_hits(fact, index)
+        if not hits and not is_windows and not fact.signer:
+            # So it is with nearly every process: a version resource is of Windows.
+            continue
+        row = signatures.of(fact)
+        context = fact.arguments if is_windows else ""
+        program = _Program(found=found, row=row, signed=_signed_by(fact, row, index), context=context)
+        resource = _resource_hits(fact, index)
         if hits or resource or program.signed:
             yield from _name_claims(program, hits)
             yield from _maker_claims(program, hits, resource)

@@ -40,7 +40,7 @@ output runs, reads the files. A shell reads a file a byte at a time and searches
 sections need of one is ``shared``. What one section learned from a costly command it can ``tell``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -200,7 +200,7 @@ def instant_of(text: str) -> datetime:
     raise ValueError(message)
 
 
-def lines_of(text: str) -> Iterable[str]:
+def lines_of(text: str) -> list[str]:
     """Split at newlines only: other Unicode line ends are content, not structure."""
     parts = text.split("\n")
     if parts and not parts[-1]:

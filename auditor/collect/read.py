@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 from auditor.collect.collector import lines_of, unread
@@ -114,10 +115,14 @@ def _read_section(section: Section, os: OsFamily) -> _Made:
             parsed, cut = _first(parsed, kind, most, cut)
     # What a gap could be filled with is still worth having: a violation seen in it is a violation.
     name = section.id
-    found = {
-        returned: tuple(map(_FOUND, ((fact, name, line) for line, fact in parsed.facts if type(fact) is returned)))
-        for returned in collector.facts
-    }
+    if len(collector.facts) == 1:
+        lines, facts = zip(*parsed.facts, strict=True) if parsed.facts else ((), ())
+        found = {collector.facts[0]: tuple(map(_FOUND, zip(facts, repeat(name), lines, strict=False)))}
+    else:
+        found = {
+            returned: tuple([_FOUND((fact, name, line)) for line, fact in parsed.facts if type(fact) is returned])
+            for returned in collector.facts
+        }
     outcome, reason = _judge_outcome(section, parsed)
     if cut is not None:
         outcome = outcome if outcome in (Outcome.DENIED, Outcome.FAILED) else Outcome.TRUNCATED

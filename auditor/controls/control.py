@@ -53,23 +53,39 @@ class Control:
 
 def needed_sections(control: Control, case: Case) -> tuple[str, ...]:
     """Return the sections of this host that the control must have seen, in the order of the probe."""
-    return _covered(control.needs.get(case.head.os, ()), tuple(case.reading.sections))
+    return _on(control, case)[0]
 
 
 def unasked(control: Control, case: Case) -> tuple[str, ...]:
     """Return what the control must have seen and no section of this host is: silence that must not pass for clean."""
-    sections = tuple(case.reading.sections)
-    return tuple(want for want in control.needs.get(case.head.os, ()) if not _covered((want,), sections))
+    return _on(control, case)[1]
 
 
 def limits_on(control: Control, os: OsFamily) -> tuple[Limit, ...]:
     """Return what the control never sees on hosts of an operating system."""
-    return tuple(limit for limit in control.limits if os in limit.systems)
+    return _limits_on(control.limits, os) if control.limits else ()
 
 
 @lru_cache(maxsize=256)
-def _covered(wanted: tuple[str, ...], sections: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(section for section in sections if any(_covers(want, section) for want in wanted))
+def _limits_on(limits: tuple[Limit, ...], os: OsFamily) -> tuple[Limit, ...]:
+    return tuple(limit for limit in limits if os in limit.systems)
+
+
+def _on(control: Control, case: Case) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    wanted, known = control.needs.get(case.head.os, ()), case.reading.covered
+    found = known.get(wanted)
+    if found is None:
+        found = known[wanted] = _covered(wanted, case.reading.ids)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _covered(wanted: tuple[str, ...], sections: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the sections that are wanted, and what is wanted and no section is."""
+    return (
+        tuple(section for section in sections if any(_covers(want, section) for want in wanted)),
+        tuple(want for want in wanted if not any(_covers(want, section) for section in sections)),
+    )
 
 
 def _covers(want: str, section: str) -> bool:

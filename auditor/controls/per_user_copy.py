@@ -86,7 +86,11 @@ def _assess(case: Case) -> Assessment:
 def _listed(use: ProductUse, case: Case) -> Iterator[tuple[str, str, Quote, bool]]:
     """Give what lies in a user's place: the place, what it is, where it stands, and whether it is a program at all."""
     places = use.sighting.places
+    lines = {line for _, line in places}
     for software in case.reading.found(Software):
+        if software.line not in lines:
+            # So it is with nearly every package.
+            continue
         fact = software.fact
         if (software.section, software.line) not in places or fact.state is not InstallState.INSTALLED:
             continue

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
 from functools import cache
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 from auditor import controls as package
 from auditor.controls.control import Control
@@ -51,9 +51,10 @@ def _modules() -> Iterable[tuple[str, ModuleType]]:
     ]
 
 
-def control_infos() -> dict[str, ControlInfo]:
+@cache
+def control_infos() -> Mapping[str, ControlInfo]:
     """Return what reports say of each control."""
-    return {
+    infos = {
         control.id: ControlInfo(
             id=control.id,
             title=control.title,
@@ -65,3 +66,4 @@ def control_infos() -> dict[str, ControlInfo]:
         )
         for control in controls().values()
     }
+    return MappingProxyType(infos)

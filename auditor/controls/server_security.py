@@ -37,6 +37,7 @@ alone.
 from collections.abc import Iterator
 from functools import lru_cache
 
+from auditor.catalogue.index import known_by
 from auditor.controls.control import Control
 from auditor.controls.server_doors import (
     Door,
@@ -258,6 +259,9 @@ def _violation(
 _SEPARATORS = frozenset((";", "&", "&&", "|", "||"))
 _SHORT = 500
 """Characters of a command line whose reading is kept."""
+_STARTING_NONE: set[str | bytes] = set()
+_MANY = 4096
+"""Long command lines that are known to start no server, by their digests, and how many are remembered."""
 
 
 def _starters(case: Case, running: set[tuple[str, ...]]) -> Iterator[Violation]:
@@ -270,8 +274,7 @@ def _starters(case: Case, running: set[tuple[str, ...]]) -> Iterator[Violation]:
         starts = one.start is StartMode.AUTOMATIC or one.name in on_demand or one.manager is ServiceManager.XINETD
         if not starts or one.is_running or not one.command:
             continue
-        commands = _commands if len(one.command) <= _SHORT else _commands.__wrapped__
-        for kind, words in commands(one.command):
+        for kind, words in _commands_of(one.command):
             told = {key: _values(rows) for key, rows in _settings(case, kind, one.user or "root").items()}
             if words in running or kind not in ("tigervnc", "tightvnc", "x11vnc") or (is_blind and kind == "x11vnc"):
                 continue
@@ -287,9 +290,25 @@ def _starters(case: Case, running: set[tuple[str, ...]]) -> Iterator[Violation]:
                 )
 
 
-@lru_cache(maxsize=512)
+def _commands_of(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the servers that a command line or a script starts, with their words; hosts share most services.
+
+    Of a long one that starts none, as most scripts of a boot are, that alone is kept.
+    """
+    if len(text) <= _SHORT:
+        return _read_before(text)
+    key = known_by(text)
+    if key in _STARTING_NONE:
+        return ()
+    found = _commands(text)
+    if not found:
+        if len(_STARTING_NONE) >= _MANY:
+            _STARTING_NONE.clear()
+        _STARTING_NONE.add(key)
+    return found
+
+
 def _commands(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the servers that a command line or a script starts, with their words; hosts share most services."""
     found: list[tuple[str, tuple[str, ...]]] = []
     words = [word.strip("\"'") for word in text.replace(";", " ; ").split()]
     at = 0
@@ -305,6 +324,9 @@ def _commands(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         if begin < at or kind == "x11vnc":
             found.append((kind, tuple(words[begin:at])))
     return tuple(found)
+
+
+_read_before = lru_cache(maxsize=512)(_commands)
 
 
 def _files(case: Case) -> Iterator[Violation]:

@@ -37,6 +37,8 @@ class SeenSession:
 def sessions_of(case: Case) -> Iterator[SeenSession]:
     """Give the established connections of products that others use to come in or to control the host."""
     uses = [one for one in case.products if one.sighting.role is not Role.CLIENT]
+    if not uses:
+        return
     by_pid = _by_pid(uses)
     by_product = {one.sighting.product: one for one in uses}
     doors: dict[tuple[str, int, str | None], Exposure] = {}
@@ -47,12 +49,12 @@ def sessions_of(case: Case) -> Iterator[SeenSession]:
             doors[place] = exposure
     for found in case.reading.found(Connection):
         one = found.fact
-        if one.state not in (ESTABLISHED, _UNTOLD) or ipaddress.ip_address(one.remote_address).is_loopback:
+        if one.state not in (ESTABLISHED, _UNTOLD):
             continue
         door = doors.get((one.protocol, one.local_port, one.namespace))
         held = next((by_pid[owner.pid] for owner in one.owners if owner.pid in by_pid), None)
         use = held or (by_product.get(door.product) if door is not None and door.product is not None else None)
-        if use is None:
+        if use is None or ipaddress.ip_address(one.remote_address).is_loopback:
             continue
         is_inbound = door is not None or _is_servers(use, one, case)
         quote = case.reading.quote(found)

@@ -26,18 +26,13 @@ class Surroundings:
 
     host: HostNetwork
     """The host."""
-    _types: dict[Family, dict[int, Region]] = field(default_factory=dict)
-    _unsure: dict[Family, Region] = field(default_factory=dict)
+    _sorted: dict[Family, tuple[dict[int, Region], Region]] = field(default_factory=dict)
     _known_types: dict[tuple[Family, int], int | None] = field(default_factory=dict)
     _behind: dict[tuple[Family, str], tuple[Region, Region]] = field(default_factory=dict)
     refusals: dict[tuple[object, ...], list[tuple[Region, str, bool]]] = field(default_factory=dict)
     """What routing refuses, by what it depends on: filled and read by routing.py."""
 
-    def __post_init__(self) -> None:
-        for family in Family:
-            self._sort(family)
-
-    def _sort(self, family: Family) -> None:
+    def _sort(self, family: Family) -> tuple[dict[int, Region], Region]:
         """Sort all addresses of a family by their type; those that may be a broadcast address apart."""
         mine = [one for addresses in self.host.addresses.values() for one in addresses if one[0] is family]
         top = everything(family).top
@@ -56,7 +51,7 @@ class Surroundings:
             unsure = (Region.of(guessed, top) & left) - broadcast
             left = left - broadcast - unsure
         types[ADDRESS_TYPES["unicast"]] = left
-        self._types[family], self._unsure[family] = types, unsure
+        return types, unsure
 
     def _broadcasts(
         self, mine: list[tuple[Family, int, int | None]]
@@ -78,17 +73,20 @@ class Surroundings:
             if len(self._known_types) > _REMEMBERED:
                 self._known_types.clear()
             self._known_types[key] = next(
-                (kind for kind, region in self._types[family].items() if address in region), None
+                (kind for kind, region in self.types(family)[0].items() if address in region), None
             )
         return self._known_types[key]
 
     def types(self, family: Family) -> tuple[dict[int, Region], Region]:
         """Return the addresses of every type, and those whose type is not known."""
-        return self._types[family], self._unsure[family]
+        known = self._sorted.get(family)
+        if known is None:
+            known = self._sorted[family] = self._sort(family)
+        return known
 
     def own(self, family: Family) -> Region:
         """Return this host's addresses."""
-        return self._types[family][ADDRESS_TYPES["local"]]
+        return self.types(family)[0][ADDRESS_TYPES["local"]]
 
     def first_of(self, interface: str, family: Family) -> int | None:
         """Return the first address of an interface."""

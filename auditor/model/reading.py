@@ -1,6 +1,7 @@
 """What the readers made of one host's evidence: facts, where each stands, and what was not understood."""
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from auditor.model.evidence import Outcome, Proof, Rights, Unread
@@ -9,6 +10,11 @@ from auditor.model.sighting import Quote
 from auditor.model.verdict import Limit
 
 T = TypeVar("T")
+
+_FACT = itemgetter(0)
+"""Gives the fact of a ``Found``, without a call of Python's own."""
+
+_DOCUMENTED, _ABSENT = Proof.DOCUMENTED, Outcome.ABSENT
 
 QUOTE_LENGTH = 300
 """Characters of a quote at most."""
@@ -62,6 +68,11 @@ class SectionReading:
     lines: tuple[str, ...] = field(default=(), repr=False)
     """Its text, line by line, for quotes."""
 
+    @property
+    def is_only_documented(self) -> bool:
+        """Tell whether it went through a reader that is proven by manual pages alone; none reads what is absent."""
+        return self.proof is _DOCUMENTED and self.outcome is not _ABSENT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -78,6 +89,15 @@ class Reading:
     _of: dict[type, tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What ``of`` was asked before: many controls ask for the same facts."""
 
+    _told: list[tuple[tuple[str, ...], frozenset[str], frozenset[str]]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+    """Ids of the sections, of those that are gaps, and of those that are remarkable, once they were asked for."""
+    covered: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What controls need, to the sections that it is and to what no section is: asked for again and again."""
+
     def found(self, kind: type[T]) -> tuple[Found[T], ...]:
         """Return every fact of a type with its place."""
         return self.facts.get(kind, ())
@@ -86,8 +106,32 @@ class Reading:
         """Return every fact of a type."""
         known = self._of.get(kind)
         if known is None:
-            known = self._of[kind] = tuple(found.fact for found in self.found(kind))
+            known = self._of[kind] = tuple(map(_FACT, self.found(kind)))
         return known
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return the collector ids of the sections, in their order."""
+        return self._sets()[0]
+
+    @property
+    def gaps(self) -> frozenset[str]:
+        """Return the ids of sections in which something may have been missed."""
+        return self._sets()[1]
+
+    @property
+    def remarkable(self) -> frozenset[str]:
+        """Return the ids of sections that have limits, or went through a reader proven by documentation alone."""
+        return self._sets()[2]
+
+    def _sets(self) -> tuple[tuple[str, ...], frozenset[str], frozenset[str]]:
+        """Return what every control asks of the sections that it needs: found once."""
+        if not self._told:
+            sections = self.sections.values()
+            gaps = frozenset(one.id for one in sections if one.outcome.is_gap)
+            remarkable = frozenset(one.id for one in sections if one.limits or one.is_only_documented)
+            self._told.append((tuple(self.sections), gaps, remarkable))
+        return self._told[0]
 
     def quote(self, found: Found[Any]) -> Quote:
         """Quote the line a fact stands in."""

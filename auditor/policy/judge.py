@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 
 from auditor.controls.control import Control, limits_on, needed_sections, unasked
 from auditor.model.case import Case
-from auditor.model.evidence import Outcome, Proof
+from auditor.model.evidence import Outcome
 from auditor.model.reading import SectionReading
-from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Judgement, Verdict, Violation
+from auditor.model.verdict import Demand, Gap, Inapplicable, Judgement, Limit, Verdict, Violation
 
-_DOCUMENTED, _ABSENT = Proof.DOCUMENTED, Outcome.ABSENT
 Excuse = Callable[[str, Violation], str | None]
 """Given a control id and a violation, the id of the valid exception that covers it."""
 
@@ -50,29 +49,29 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
         inapplicable = Inapplicable(reason=reason, proof=())
         return Judgement(control=control.id, verdict=Verdict.NOT_APPLICABLE, inapplicable=inapplicable)
     found = control.assess(case)
-    needed = [case.reading.sections[name] for name in needed_sections(control, case)]
-    gaps = _gaps(needed, found)
+    reading, needed = case.reading, needed_sections(control, case)
+    missing = () if reading.gaps.isdisjoint(needed) else tuple(name for name in needed if name in reading.gaps)
+    gaps = (*(_gap(reading.sections[name]) for name in missing), *found.gaps)
     if found.inapplicable is None:
         gaps = (*gaps, *_never_asked(control, case, has_any=bool(needed)))
-    violations = tuple(_excused(control.id, found.violations, excuse))
-    suspected = tuple(_excused(control.id, found.suspected, excuse))
-    seen = [section for section in needed if not section.outcome.is_gap] if gaps else needed
+    violations = _excused(control.id, found.violations, excuse)
+    suspected = _excused(control.id, found.suspected, excuse)
+    seen = tuple(name for name in needed if name not in reading.gaps) if missing else needed
+    remarkable = () if reading.remarkable.isdisjoint(seen) else [reading.sections[name] for name in seen]
     claim = Claim(
         forbids=control.demand is Demand.FORBIDS,
         inapplicable=found.inapplicable is not None,
-        open_violations=sum(1 for violation in violations if violation.exception is None),
-        excepted_violations=sum(1 for one in (*violations, *suspected) if one.exception is not None),
-        suspected=sum(1 for violation in suspected if violation.exception is None),
+        open_violations=_open(violations),
+        excepted_violations=len(violations) + len(suspected) - _open(violations) - _open(suspected),
+        suspected=_open(suspected),
         gaps=len(gaps),
     )
     return Judgement(
         control=control.id,
         verdict=verdict(claim),
-        rests_on=tuple(section.id for section in seen),
-        documented=tuple(section.id for section in seen if _is_only_documented(section)),
-        limits=tuple(
-            dict.fromkeys((*limits_on(control, case.head.os), *(limit for section in seen for limit in section.limits)))
-        ),
+        rests_on=seen,
+        documented=tuple(section.id for section in remarkable if section.is_only_documented),
+        limits=_with(limits_on(control, case.head.os), remarkable),
         violations=violations,
         suspected=suspected,
         gaps=gaps,
@@ -80,9 +79,13 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
     )
 
 
-def _is_only_documented(section: SectionReading) -> bool:
-    """Tell whether a section went through a reader that is proven by manual pages alone; none reads what is absent."""
-    return section.proof is _DOCUMENTED and section.outcome is not _ABSENT
+def _with(limits: tuple[Limit, ...], sections: Iterable[SectionReading]) -> tuple[Limit, ...]:
+    more = [limit for section in sections for limit in section.limits]
+    return tuple(dict.fromkeys((*limits, *more))) if more else limits
+
+
+def _open(violations: tuple[Violation, ...]) -> int:
+    return [one.exception for one in violations].count(None) if violations else 0
 
 
 def unassessed(control: Control, reason: str) -> Judgement:
@@ -91,24 +94,19 @@ def unassessed(control: Control, reason: str) -> Judgement:
     return Judgement(control=control.id, verdict=Verdict.UNKNOWN, limits=control.limits, gaps=(gap,))
 
 
-def _gaps(needed: Iterable[SectionReading], found: Assessment) -> tuple[Gap, ...]:
-    missing = (
-        Gap(
-            section=section.id,
-            outcome=section.outcome,
-            reason=section.reason or section.outcome,
-            advice=section.advice,
-        )
-        for section in needed
-        if section.outcome.is_gap
+def _gap(section: SectionReading) -> Gap:
+    return Gap(
+        section=section.id,
+        outcome=section.outcome,
+        reason=section.reason or section.outcome,
+        advice=section.advice,
     )
-    return (*missing, *found.gaps)
 
 
 def _never_asked(control: Control, case: Case, *, has_any: bool) -> tuple[Gap, ...]:
     """Make a gap of each need that no section of this system fills, and of a system that is not named at all."""
     missing = unasked(control, case)
-    if not missing and has_any:
+    if has_any and not missing:
         return ()
     return tuple(
         Gap(
@@ -121,6 +119,8 @@ def _never_asked(control: Control, case: Case, *, has_any: bool) -> tuple[Gap, .
     )
 
 
-def _excused(control: str, violations: Iterable[Violation], excuse: Excuse) -> Iterable[Violation]:
+def _excused(control: str, violations: Iterable[Violation], excuse: Excuse) -> tuple[Violation, ...]:
+    if not violations:
+        return ()
     ordered = sorted(violations, key=lambda violation: violation.subject)
-    return (replace(violation, exception=excuse(control, violation)) for violation in ordered)
+    return tuple(replace(violation, exception=excuse(control, violation)) for violation in ordered)

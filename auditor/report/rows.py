@@ -1,8 +1,11 @@
 """Rows of results.json: what every report is a view of (``INTERFACE``: additions allowed, removals not)."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
+
+import msgspec
 
 from auditor.model.breach import Breach
 from auditor.model.coverage import Coverage
@@ -21,10 +24,14 @@ from auditor.model.verdict import ControlInfo, Gap, Judgement, Violation
 from auditor.policy.exception_register import SOON, ExceptionState, RegisterEntry, state_of
 
 Row = dict[str, Any]
+_ENCODER = msgspec.json.Encoder()
 
 
 def compact(row: Row) -> str:
     """Write a row as one line of JSON: ASCII only, so that nothing from a host acts on a terminal or splits a line."""
+    quick = _quickly(row)
+    if quick is not None:
+        return quick
     text = json.dumps(row, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     if "\\ud" not in text:
         return text
@@ -33,12 +40,24 @@ def compact(row: Row) -> str:
     return json.dumps(whole, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
+def _quickly(row: Row) -> str | None:
+    """Write a row as ``compact`` does, in a tenth of its time; None for one that takes escapes of characters.
+
+    The library writes UTF-8 and escapes what JSON must have escaped: plain ASCII is the same either way.
+    """
+    try:
+        data = _ENCODER.encode(row)
+    except (UnicodeEncodeError, OverflowError, TypeError, ValueError):
+        return None
+    return data.decode("ascii") if data.isascii() and b"\x7f" not in data else None
+
+
 def instant(when: datetime | None) -> str | None:
     """Write an instant as RFC 3339 in UTC, to the second."""
     return None if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def host_row(result: HostResult, controls: dict[str, ControlInfo]) -> Row:
+def host_row(result: HostResult, controls: Mapping[str, ControlInfo]) -> Row:
     """Write one host as the documented row; an unassessed host has no evidence and only unknown verdicts."""
     return {
         "host": result.host.name,

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 from auditor.catalogue.product import Catalogue, Connects, Product, parse_port
 from auditor.firewall.egress import Egress, egress
+from auditor.firewall.loaded import Loaded
 from auditor.firewall.reach import Access, Door, Filters
 from auditor.firewall.regions import Region, coarse, region_texts
 from auditor.firewall.settled import STRANGER, holders_for
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.filtering import Filtering, Passage
 from auditor.model.policy import Networks
+from auditor.model.ruleset import Field
 from auditor.model.sighting import Reachability
 
 # VNC and its web clients and reverse connections (RFB protocol; IANA).
@@ -117,6 +119,8 @@ def _opened(filters: Filters, catalogue: Catalogue) -> Iterator[Passage]:
 
 def _beyond(filters: Filters, usually: Protocol, protocol: Protocol, port: int) -> Iterator[Passage]:
     """Yield what a port is open for, or may be, beyond an ordinary port of a protocol."""
+    if protocol is usually and _are_alike(filters.asked().loaded, port, filters.ordinary_port):
+        return
     for family in filters.families:
         found = _access(filters, protocol, family, port)
         usual = _access(filters, usually, family, filters.ordinary_port)
@@ -129,6 +133,11 @@ def _beyond(filters: Filters, usually: Protocol, protocol: Protocol, port: int) 
             yield _opening(protocol, port, family, word, allowed, found.sources.accepting)
         if unknown:
             yield _opening(protocol, port, family, Reachability.UNDECIDED, unknown, found.sources.doubt)
+
+
+def _are_alike(loaded: Loaded, port: int, other: int) -> bool:
+    """Tell whether it is certain that no rule tells two ports of one protocol apart."""
+    return not loaded.is_of_host and loaded.atom(Field.DPORT, port) == loaded.atom(Field.DPORT, other)
 
 
 def _opening(

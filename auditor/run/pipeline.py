@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from auditor import __version__
 from auditor.catalogue.match import match
@@ -43,7 +44,7 @@ from auditor.run.filters import filters_of
 from auditor.run.known_ports import known_ports
 from auditor.run.read_settings import read_settings
 
-_INSTALLED = InstallState.INSTALLED
+_INSTALLED, _STATE = InstallState.INSTALLED, attrgetter("state")
 _LOGONS = 500
 """Remote logons of a host that results keep."""
 _SESSIONS = 500
@@ -243,7 +244,7 @@ def _result(evidence: Evidence, case: Case, judgements: tuple[Judgement, ...]) -
         probe_sha256=head.probe_sha256,
         host_key=head.host_key,
         sections=tuple(case.reading.sections.values()),
-        software_count=sum(1 for one in case.reading.of(Software) if one.state is _INSTALLED),
+        software_count=list(map(_STATE, case.reading.of(Software))).count(_INSTALLED),
         products=case.products,
         listeners=case.exposures,
         sessions=sessions[:_SESSIONS],

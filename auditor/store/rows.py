@@ -52,8 +52,14 @@ def result_values(run: str, host: HostRecord) -> dict[str, Any]:
         "packed_row": host.packed_row,
         "evidence_sha256": host.evidence_sha256,
         "head": host.head,
-        "sections": json_text([one if isinstance(one, str) else one.sha256 for one in host.sections]),
+        "sections": _hashes([one if isinstance(one, str) else one.sha256 for one in host.sections]),
     }
+
+
+def _hashes(sections: list[str]) -> str:
+    """Write hexadecimal digests as a list of JSON: there is nothing to escape."""
+    quoted = '","'.join(sections)
+    return f'["{quoted}"]' if sections else "[]"
 
 
 def section_values(section: SectionRecord) -> dict[str, Any]:

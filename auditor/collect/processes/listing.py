@@ -18,7 +18,7 @@ _TICKS = 100
 """Ticks a second in which the kernel tells when a process began (proc(5), USER_HZ)."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Row:
     """What is known of one process so far."""
 
@@ -57,7 +57,12 @@ class _Listing:
 
     def take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
-        if line in _MARKS:
+        # Nearly every line is one of these two.
+        if self.part == "links" and line.startswith("lrwx"):
+            self._take_link(line)
+        elif self.part == "rows" and "\t" in line:
+            self._take_row(number, line)
+        elif line in _MARKS:
             self.part = "links" if line == "links as they are" else line
             self.escaped = self.escaped and line != "links as they are"
         elif number == 1 and line.startswith("self "):
@@ -78,29 +83,31 @@ class _Listing:
         if len(said) != _FIELDS:
             message = f"{len(said)} fields instead of {_FIELDS}: not the row of a process"
             raise ValueError(message)
-        pid = _number(said[0], "pid")
+        text, parent, state, ticks, owner, user, cgroup, name, arguments = said
+        pid = _number(text, "pid")
         if pid in self.rows:
             message = f"pid {pid} is listed twice"
             raise ValueError(message)
-        if len(said[2]) != 1:
+        if len(state) != 1:
             message = "the state of a process is one letter"
             raise ValueError(message)
+        # A process that ended while it was read has neither user nor control group.
+        uid = _number(owner, "uid") if owner else None
         row = _Row(
-            line=number,
-            pid=pid,
-            parent=_number(said[1], "parent"),
-            state=said[2],
-            ticks=_number(said[3], "start", most=_LONGEST),
-            # A process that ended while it was read has neither.
-            uid=_number(said[4], "uid") if said[4] else None,
-            user=said[5],
-            cgroup=said[6] if said[6].startswith("/") else None,
-            name=said[7],
-            arguments=said[8],
+            number,
+            pid,
+            _number(parent, "parent"),
+            state,
+            _number(ticks, "start", _LONGEST),
+            uid,
+            user,
+            cgroup if cgroup.startswith("/") else None,
+            name,
+            arguments,
         )
         self.rows[pid] = row
-        if row.uid is not None and row.user == str(row.uid):
-            self.nameless.setdefault(row.uid, []).append(row)
+        if uid is not None and user == str(uid):
+            self.nameless.setdefault(uid, []).append(row)
 
     def _take_name(self, line: str) -> None:
         """Read a user's number and name, which only a directory knows."""

@@ -1,5 +1,6 @@
 """Software installed by dpkg: Debian, Ubuntu and their children."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from auditor.collect.collector import Collector, fields, lines_of, unread
@@ -93,11 +94,28 @@ _KEPT_LENGTH = 256
 _read_before = lru_cache(maxsize=16_384)(_read)
 
 
+def _plainly(lines: Sequence[str]) -> tuple[tuple[int, Software], ...] | None:
+    """Read lines as they nearly always are: short ones, of packages that are there, each told once; else None."""
+    if not lines or len(max(lines, key=len)) >= _KEPT_LENGTH:
+        return None
+    try:
+        keys, packages = zip(*map(_read_before, lines), strict=True)
+    except ValueError:
+        return None
+    if not all(packages) or len(set(keys)) != len(keys):
+        return None
+    return tuple(enumerate(packages, 1))
+
+
 def _parse(text: str) -> Parsed:
     """Read one package a line; of two lines for one package and architecture the later is the newer."""
+    lines = lines_of(text)
+    facts = _plainly(lines)
+    if facts is not None:
+        return Parsed(facts=facts)
     found: dict[tuple[str, str], tuple[int, Software]] = {}
     strange: list[Unread] = []
-    for number, line in enumerate(lines_of(text), 1):
+    for number, line in enumerate(lines, 1):
         if not line:
             continue
         try:

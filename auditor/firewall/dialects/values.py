@@ -1,6 +1,7 @@
 """Read the constants of rules: addresses, ports, protocols, names of interfaces, flags; for every dialect."""
 
 import ipaddress
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from auditor.model.ruleset import ADDRESS_TYPES, CT_STATES, CT_STATUSES, TCP_FLAGS, Box, Field, Keys, Scalar, Truth
@@ -104,6 +105,7 @@ def prefix_interval(value: int, length: int, bits: int) -> tuple[int, int]:
     return low, low | host
 
 
+@lru_cache(maxsize=1024)
 def network_interval(text: str) -> tuple[int, int]:
     """Return first and last address of an address, a network with its prefix length, or ``first-last``."""
     first, dash, last = text.partition("-")
