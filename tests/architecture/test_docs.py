@@ -67,3 +67,24 @@ def test_fragments_of_the_changelog_have_a_kind(root: Path) -> None:
     fragments = [path for path in (root / "docs" / "changes").iterdir() if path.name != "README.md"]
     assert [path.name for path in fragments if path.name.split(".")[1:-1] not in [[kind] for kind in _KINDS]] == []
     assert [path.name for path in fragments if not path.read_text(encoding="utf-8").strip()] == []
+
+
+def test_the_tests_that_remediation_rests_on_are_there(root: Path) -> None:
+    """Each row of its table names a file, or goes on with the one before, and parts of names of tests in it."""
+    text = (root / "docs" / "remediation.md").read_text(encoding="utf-8").partition("## Which test shows what")[2]
+    rows = [line.split("|")[2] for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 18
+    file, missing = root, []
+    for row in rows:
+        for word in row.split("`")[1::2]:
+            if word.endswith(".py"):
+                file = root / word if "/" in word else file.parent / word
+                if not file.is_file():
+                    missing.append(word)
+            elif not any(word in line for line in _tests_of(file)):
+                missing.append(f"{file.name}: {word}")
+    assert missing == []
+
+
+def _tests_of(file: Path) -> list[str]:
+    return [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("def test_")]

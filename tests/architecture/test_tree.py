@@ -95,3 +95,12 @@ def test_ci_runs_what_the_readme_says_and_nothing_else(root: Path) -> None:
     lines = [line for line in _text(script).splitlines() if line and not line.startswith("#")]
     assert lines[0] == "set -euo pipefail"
     assert [line for line in lines[1:] if not line.startswith("cd ")] == ["make test"]
+
+
+def test_tests_that_change_hosts_lie_where_make_looks_for_them(root: Path, tree: tuple[Path, ...]) -> None:
+    (line,) = (line for line in _text(root / "Makefile").splitlines() if line.startswith("CHANGE_TESTS := "))
+    places = line.partition(" := ")[2].split()
+    tests = [path for path in tree if path.name.startswith("test_") and path.name != Path(__file__).name]
+    marked = [path for path in tests if "pytest.mark.change" in _text(root / path)]
+    assert len(marked) >= 10
+    assert [path for path in marked if not any(path.is_relative_to(place) for place in places)] == []

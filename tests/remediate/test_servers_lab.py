@@ -67,7 +67,8 @@ def _up(host: Host) -> None:
 
 
 def _open(host: Host) -> dict[str, bool]:
-    return {name: host.reaches(port) for name, port in _PORTS.items()}
+    doors = host.doors(*_PORTS.values(), families=(4,))
+    return {name: doors[f"{port} ip4"] for name, port in _PORTS.items()}
 
 
 def _talk(host: Host) -> dict[str, object]:
@@ -206,3 +207,49 @@ def test_a_users_own_copy_goes_into_quarantine_and_comes_back(
     _rolled_back(desk, capsys)
     assert host.run(looks) == before
     assert host.run("ls /var/lib | grep auditor || :") == ""
+
+
+# vino is nothing without a desktop: one of X, and a session that is there from the boot on.
+_VINO = r"""
+useradd -m -s /bin/bash u
+printf '[Service]\nExecStart=/usr/bin/Xvfb :9 -nolisten tcp -ac\n[Install]\nWantedBy=multi-user.target\n' \
+    >/etc/systemd/system/desktop.service
+units=/etc/systemd/user
+mkdir -p $units/default.target.wants $units/vino-server.service.d
+ln -s /usr/lib/systemd/user/vino-server.service $units/default.target.wants/
+printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nEnvironment=DISPLAY=:9\nRestart=on-failure\nRestartSec=1\n' \
+    >$units/vino-server.service.d/desktop.conf
+systemctl daemon-reload; systemctl enable -q --now desktop; loginctl enable-linger u
+"""
+
+
+def test_a_vino_that_runs_is_stopped_for_all_accounts_and_removed(
+    empty_desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = empty_desk
+    host = desk.more("desk")
+    host.run(_VINO)
+    listening = "ss -ltnp | grep -q ':5900 .*vino-server'"
+    host.wait_for(listening)
+    looks = "dpkg-query -W vino; find /etc/systemd/user -printf '%p %l\\n' | sort"
+    before = host.run(looks)
+    open_doors = {"5900 ip4": True, "5900 ip6": True}
+    assert host.doors(5900) == open_doors
+    desk.audit()
+    plays = desk.plan("--control", "remote_access_at_boot", "--control", "unapproved_product")
+    assert set(plays) == {"stop_service", "remove_product"}
+    assert [one["packages"][0]["name"] for one in plays["remove_product"]] == ["vino"]
+    assert ("vino-server.service", "systemd_user") in {
+        (one["name"], one["init"]) for step in plays["stop_service"] for one in step["services"]
+    }
+    _applied(desk, capsys)
+    assert host.doors(5900) == dict.fromkeys(open_doors, False)
+    assert host.run("readlink /etc/systemd/user/vino-server.service; pgrep -x vino-server || :") == "/dev/null\n"
+    host.reboot()
+    assert host.doors(5900) == dict.fromkeys(open_doors, False)
+    _rolled_back(desk, capsys)
+    host.reboot()
+    host.wait_for(listening)
+    assert host.doors(5900) == open_doors
+    assert host.run(looks) == before
+    assert desk.evidence()["differs"] == []

@@ -1,13 +1,14 @@
 """Hosts with a real systemd to run playbooks on: a tree, and for each a layer in memory that outlives a reboot."""
 
 import fcntl
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,20 @@ WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """Which of the workers of a session that run side by side this process is: each has hosts of its own."""
 FIRST = 1 + 40 * WORKER
 """Number of the first of them."""
+# As long as a second SYN takes, which is sent after one second, and an answer to it on a busy machine.
+_CONNECT = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def is_open(door):
+    try:
+        socket.create_connection(tuple(door), 2.5).close()
+    except OSError:
+        return False
+    return True
+doors = json.loads(sys.argv[1])
+with ThreadPoolExecutor(len(doors)) as pool:
+    print(json.dumps(list(pool.map(is_open, doors))))
+"""
 _TOOLS = ("debootstrap", "ip", "nsenter", "ssh", "ssh-keygen", "systemd-nspawn")
 
 
@@ -141,11 +156,16 @@ class Host:
 
     def reaches(self, port: int, *, family: int = 4) -> bool:
         """Tell whether a stranger, who comes from 10.79.x.1 or fd79:x::1, gets a TCP connection to a port."""
-        connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)"
-        probe = [sys.executable, "-c", connect, self.address_for_strangers(family), str(port)]
-        command = ["ip", "netns", "exec", f"{self.name}c", *probe]
-        done = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, check=False)
-        return done.returncode == 0
+        return self.doors(port, families=(family,))[f"{port} ip{family}"]
+
+    def doors(self, *ports: int, families: Sequence[int] = (4, 6)) -> dict[str, bool]:
+        """Tell where a stranger gets a TCP connection, as ``22 ip4``; all are tried at once: what is dropped waits."""
+        doors = [(port, family) for port in ports for family in families]
+        asked = json.dumps([[self.address_for_strangers(family), port] for port, family in doors])
+        command = ["ip", "netns", "exec", f"{self.name}c", sys.executable, "-S", "-c", _CONNECT, asked]
+        done = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+        said: list[bool] = json.loads(done.stdout)
+        return {f"{port} ip{family}": is_open for (port, family), is_open in zip(doors, said, strict=True)}
 
     @contextmanager
     def listeners_outside(self, *ports: int) -> Iterator[None]:

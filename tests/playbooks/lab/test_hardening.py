@@ -37,7 +37,7 @@ def vnc(server):
     server.sendall(banner)
     return list(server.recv(server.recv(1)[0]))
 def connect(port):
-    return socket.create_connection(("127.0.0.1", port), 5)
+    return socket.create_connection(("127.0.0.1", port), 60)
 def rdp(protocols):
     server = connect(3389)
     server.sendall(bytes.fromhex("030000130ee0000000000001000800") + protocols.to_bytes(4, "little"))
@@ -53,7 +53,7 @@ print("tls", answer, context.wrap_socket(server).version())
 
 
 def _doors(host: Host) -> dict[str, bool]:
-    return {f"{port} ip{family}": host.reaches(port, family=family) for port in _PORTS for family in (4, 6)}
+    return host.doors(*_PORTS)
 
 
 def _up(host: Host) -> None:

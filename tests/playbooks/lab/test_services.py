@@ -24,7 +24,8 @@ _PORTS = (3389, 5905, 5906)
 
 
 def _doors(host: Host) -> dict[int, bool]:
-    return {port: host.reaches(port) for port in _PORTS}
+    doors = host.doors(*_PORTS, families=(4,))
+    return {port: doors[f"{port} ip4"] for port in _PORTS}
 
 
 def _up(host: Host) -> None:

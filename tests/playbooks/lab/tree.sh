@@ -24,7 +24,7 @@ for deb in *.deb; do
     dpkg-deb -f "$deb"
     printf "Filename: ./%s\nSize: %s\nSHA256: %s\n\n" "$deb" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -d" " -f1)"
 done >Packages
-apt-get install -y -qq --no-install-recommends xrdp x11vnc tigervnc-standalone-server tigervnc-tools tightvncserver xfonts-base vino \
+apt-get install -y -qq --no-install-recommends xrdp x11vnc tigervnc-standalone-server tigervnc-tools tightvncserver xfonts-base vino xvfb \
     sudo nftables iptables ufw firewalld at ssl-cert rpm dnf createrepo-c pacman-package-manager zstd
 # One package of rpm, in two versions so that the one that was there has to be found again, in an archive of its own.
 mkdir -p /srv/rpm /root/build
