@@ -22,7 +22,9 @@ from auditor.remediate.standing import HostStanding
 from auditor.run.lockout import lockout
 
 _GRACE = 15
-"""Seconds that the timed revert may take once its time has come."""
+"""Seconds that the timed revert may take once its time has come, before it is looked for."""
+_LOOKS = 4
+"""How often it is looked for, so long apart each time: a slow host takes its time."""
 _MARGIN = 5
 """Seconds before that by which a play has to have ended: what it did later, nothing would put back."""
 
@@ -137,19 +139,21 @@ def _take(work: HostWork, number: int, step: Step, capsule: Mapping[str, Any], *
     # Before the guard: it is a change of its own, and its timer may fire whatever becomes of us.
     work.tell(Happened.CHANGING, number, guarded=guarded)
     task = do_task(step)
+    began = armed = work.clock()
     if guarded:
-        began = work.clock()
         guard = work.play(work.host, guard_task(step, work.guard_seconds))
+        # It was set at some time in between: until it comes, it is later; that it has come, only from now on.
+        armed = work.clock()
         if not guard.is_done:
-            return _put_back(work, number, capsule, f"the timed revert cannot be set: {guard.said}")
-        left = int(work.guard_seconds - _MARGIN - (work.clock() - began))
+            return _put_back(work, number, capsule, f"the timed revert cannot be set: {guard.said}", armed)
+        left = int(work.guard_seconds - _MARGIN - (armed - began))
         if left < _MARGIN:
             why = "the timed revert would come before the change is made: give it more time with --guard-seconds"
-            return _put_back(work, number, capsule, why)
+            return _put_back(work, number, capsule, why, armed)
         task = replace(task, seconds=min(task.seconds, left))
     done = work.play(work.host, task)
     if not done.is_done:
-        return _put_back(work, number, capsule, f"{step.play} failed: {done.said}")
+        return _put_back(work, number, capsule, f"{step.play} failed: {done.said}", armed)
     work.tell(Happened.CHANGED, number, changed=done.changed, guarded=guarded, last=is_last)
     work.say(f"{work.host.name}: {step.play} done")
     if not guarded:
@@ -158,10 +162,11 @@ def _take(work: HostWork, number: int, step: Step, capsule: Mapping[str, Any], *
     if confirmed.is_done:
         work.tell(Happened.CONFIRMED, number, last=is_last)
         return True
-    return _awaited(work, number, capsule, f"no new connection came in after {step.play}: {confirmed.said}")
+    why = f"no new connection came in after {step.play}: {confirmed.said}"
+    return _awaited(work, number, capsule, why, armed)
 
 
-def _put_back(work: HostWork, number: int, capsule: Mapping[str, Any], why: str) -> bool:
+def _put_back(work: HostWork, number: int, capsule: Mapping[str, Any], why: str, armed: float) -> bool:
     """Undo at once a step that failed half-way."""
     undone = work.play(work.host, undo_task(work.steps[number], capsule))
     if undone.is_done:
@@ -171,21 +176,24 @@ def _put_back(work: HostWork, number: int, capsule: Mapping[str, Any], why: str)
         work.tell(Happened.REVERTED, number, why=f"{why}; it was put back at once")
         return False
     if is_guarded(work.steps[number]):
-        return _awaited(work, number, capsule, f"{why}; nor can it be put back: {undone.said}")
+        return _awaited(work, number, capsule, f"{why}; nor can it be put back: {undone.said}", armed)
     return _fail(work, number, f"{why}; nor can it be put back: {undone.said}")
 
 
-def _awaited(work: HostWork, number: int, capsule: Mapping[str, Any], why: str) -> bool:
-    """Wait for the timed revert, and look whether the host is as it was."""
+def _awaited(work: HostWork, number: int, capsule: Mapping[str, Any], why: str, armed: float) -> bool:
+    """Wait for the timed revert, which was set by ``armed``, and look whether the host is as it was."""
     work.say(f"{work.host.name}: {why}; waiting for the timed revert")
-    work.wait(work.guard_seconds + _GRACE)
-    now = work.play(work.host, capture_task(work.steps[number]))
-    if not _is_same(now, capsule):
-        state = "it does not answer" if not now.is_done else "it is not as it was"
-        return _fail(work, number, f"{why}; after the time of the revert {state}: {now.said}")
-    work.say(f"{work.host.name}: the timed revert has put it back")
-    work.tell(Happened.REVERTED, number, why=f"{why}; the timed revert has put it back")
-    return False
+    work.wait(max(0.0, work.guard_seconds - (work.clock() - armed)))
+    state = ""
+    for _ in range(_LOOKS):
+        work.wait(_GRACE)
+        now = work.play(work.host, capture_task(work.steps[number]))
+        if _is_same(now, capsule):
+            work.say(f"{work.host.name}: the timed revert has put it back")
+            work.tell(Happened.REVERTED, number, why=f"{why}; the timed revert has put it back")
+            return False
+        state = f"{'it is not as it was' if now.is_done else 'it does not answer'}: {now.said}"
+    return _fail(work, number, f"{why}; after the time of the revert {state}")
 
 
 def _is_same(now: Played, capsule: Mapping[str, Any]) -> bool:

@@ -100,6 +100,12 @@ arm_process() {
     # shellcheck disable=SC2016 # the shell in the background reads them
     (trap '' HUP && exec setsid sh -c 'echo $$ >"$1/process"; sleep "$2"; exec sh "$1/undo"' guard "$(folder)" "$1" \
         </dev/null >/dev/null 2>&1) &
+    # Only what says who it is can be called off.
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ ! -s "$(folder)/process" ] || return 0
+        sleep 1
+    done
+    return 1
 }
 
 confirm() {

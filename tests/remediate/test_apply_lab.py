@@ -82,7 +82,7 @@ def test_a_step_that_cuts_us_off_is_refused_and_a_forced_one_is_reverted(
     began = time.monotonic()
     looked = play("capture", _at(desk, 5900), {"capture_subject": "inbound", "rule_id": "a", "ports": ["5900/tcp"]})
     assert looked.status == "successful"
-    guard_seconds = 30 + 5 * int(time.monotonic() - began)
+    guard_seconds = 60 + 6 * int(time.monotonic() - began)
     assert main(desk.words("apply")) == 3
     row = desk.status(capsys)
     assert row["stands"] == "skipped"

@@ -139,6 +139,34 @@ def test_a_change_that_nobody_confirms_is_awaited_back(fleet: Fleet) -> None:
     assert "the timed revert has put it back" in hosts["a1"].why
 
 
+def test_the_timer_is_awaited_from_when_it_was_set_and_looked_for_more_than_once(fleet: Fleet) -> None:
+    fleet.faults["a1", "confirm"] = "it was not reached"
+    now = [0.0]
+
+    def act(host: str, task: Task) -> None:
+        # Every play takes ten seconds; the timer, of 30, comes late on this slow host: 80 s after it was set.
+        now[0] += 10.0
+        if task.playbook == "guard":
+            fires.append(now[0] + 80.0)
+        if host == "a1" and task.playbook == "capture" and fires and now[0] >= fires[0]:
+            fleet.running["a1"] = True
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        now[0] += seconds
+
+    fires: list[float] = []
+    waited: list[float] = []
+    fleet.before_play = act
+    hosts = apply(
+        fleet.orders(max_failures=0.0, guard_seconds=30),
+        replace(fleet.tools(), clock=lambda: now[0], wait=wait),
+    )
+    assert hosts["a1"].stands is Stands.REVERTED
+    # The play and the new connection took 20 of the 30; then it was looked for twice.
+    assert waited == [10.0, 15.0, 15.0]
+
+
 def test_a_change_that_the_timer_did_not_put_back_is_to_be_mended(fleet: Fleet) -> None:
     fleet.faults["a1", "confirm"] = "it was not reached"
     hosts = apply(fleet.orders(max_failures=1.0), fleet.tools())

@@ -24,7 +24,7 @@ def _seconds(run: Run, subject: str, values: dict[str, object]) -> int:
     """Return how long the timer has to wait for a play to come after it, on this machine as busy as it is."""
     began = time.monotonic()
     run("guard", _guard(subject, values, 20), check=True)
-    return 20 + int(4 * (time.monotonic() - began))
+    return 30 + int(6 * (time.monotonic() - began))
 
 
 def _time_passes(host: Host) -> None:
