@@ -1,6 +1,5 @@
 """The results in the Heimdall Data Format (HDF), for Heimdall and what reads its files: a result for each host."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -10,27 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from auditor.report.format import Format
+from auditor.report.hdf_text import (
+    PROFILE,
+    SENTENCES,
+    TITLE,
+    controls_sha256,
+    exceptions_of,
+    impact,
+    message,
+    reference,
+    tags,
+    waiver,
+)
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.spool import Encoded, Spool, encoded, write_document
 from auditor.report.visible import visible
-from auditor.report.words import STANDINGS, word
 
 _NAME = "results.json"
-_NIST = "NIST SP 800-53"
-# inspecjs 2.12.6, convertImpactToSeverity: from 0.9 on critical, from 0.7 high, from 0.4 medium, from 0.1 low. An
-# impact of 0 means that a control does not apply.
-_IMPACTS = {"critical": 0.9, "high": 0.7, "medium": 0.5, "low": 0.3}
-_ORDINARY_IMPACT = 0.5
 _STATUSES = {"pass": "passed", "fail": "failed", "excepted": "failed", "not_applicable": "skipped"}
 """What the format calls a verdict; one that is not here is unknown."""
-_SENTENCES = {
-    "pass": "Kept on this host.",
-    "fail": "Broken on this host.",
-    "excepted": "Broken on this host, and accepted by an exception.",
-    "not_applicable": "Cannot apply to this host.",
-    "unknown": "Unknown: not established on this host, which is never a pass.",
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,44 +65,14 @@ def _take(rows: RunRows, host: Row, verdict: Row, seen: _Control) -> None:
     seen.counts[verdict["verdict"]] += 1
     for violation in verdict["violations"]:
         seen.severities.add(violation["severity"])
-        if violation["exception"] is not None:
-            seen.exceptions.add(violation["exception"])
+    seen.exceptions |= exceptions_of(verdict)
     head = _head(f"{host['host']}: {rows.controls[verdict['control']]['title']}", host["collected_at"], rows)
-    message = "\n".join(_message(verdict))
     # No tab stands in a verdict, and JSON writes one as \t.
-    seen.results.add_text(f"{verdict['verdict']}\t{head}\t{encoded(message)}")
+    seen.results.add_text(f"{verdict['verdict']}\t{head}\t{encoded(message(verdict))}")
 
 
 def _head(title: str, start: str | None, rows: RunRows) -> str:
     return encoded({"code_desc": visible(title), "start_time": start or rows.run["as_of"]})
-
-
-def _message(verdict: Row) -> Iterator[str]:
-    """Yield lines: the verdict, what was seen, accepted, suspected or missed, and on what a pass rests."""
-    yield _SENTENCES.get(verdict["verdict"], _SENTENCES["unknown"])
-    for violation in verdict["violations"]:
-        accepted = violation["exception"]
-        yield visible(violation["reason"] if accepted is None else f"Accepted by {accepted}: {violation['reason']}")
-        yield from _quotes(violation["proof"])
-    for violation in verdict["suspected"]:
-        yield visible(f"Suspected: {violation['reason']}")
-        yield from _quotes(violation["proof"])
-    for gap in verdict["gaps"]:
-        advice = "" if gap["advice"] is None else f" {gap['advice']}"
-        yield visible(f"Not seen ({gap['section']}, {gap['outcome']}): {gap['reason']}{advice}")
-    if verdict["inapplicable"] is not None:
-        yield visible(f"Because {verdict['inapplicable']['reason']}")
-        yield from _quotes(verdict["inapplicable"]["proof"])
-    if verdict["verdict"] == "pass":
-        yield visible(f"Rests on: {', '.join(verdict['rests_on'])}")
-        if not verdict["proven"]:
-            yield "Rests on documentation only: not proven on a real host of this kind."
-    for limit in verdict["limits"]:
-        yield visible(f"Limit of the method: {limit['text']}")
-
-
-def _quotes(quotes: list[Row]) -> Iterator[str]:
-    return (visible(f"  {quote['section']}: {quote['quote']}") for quote in quotes)
 
 
 def _document(rows: RunRows, seen: Mapping[str, _Control]) -> Mapping[str, Any]:
@@ -116,12 +84,12 @@ def _document(rows: RunRows, seen: Mapping[str, _Control]) -> Mapping[str, Any]:
         "statistics": {"duration": _seconds(run)},
         "profiles": [
             {
-                "name": "auditor-remote-access",
-                "title": "Remote-access software: found, reachable, approved",
+                "name": PROFILE,
+                "title": TITLE,
                 "version": run["tool_version"],
                 "summary": f"{run['scope']['count']:,} hosts in scope, {run['coverage']['assessed']:,} of them fully "
                 "assessed. Each result of a control is a host.",
-                "sha256": hashlib.sha256(encoded(dict(rows.controls)).encode("ascii")).hexdigest(),
+                "sha256": controls_sha256(rows.controls),
                 "status": "loaded",
                 "supports": _NONE,
                 "attributes": _NONE,
@@ -140,56 +108,23 @@ _NONE = Encoded("[]")
 
 def _said(control: str, said: Row, seen: _Control, rows: RunRows) -> dict[str, Any]:
     """Return what is said of a control once."""
-    nist = [requirement for name, ids in said["crosswalk"].items() if name.startswith(_NIST) for requirement in ids]
-    revisions = [f"Rev_{name[-1]}" for name in said["crosswalk"] if name.startswith(_NIST) and name[-1].isdigit()]
     return {
         "id": control,
         "title": said["title"],
         "desc": said["title"],
         "descriptions": _NONE,
         "impact": _impact(seen, len(rows.ledger)),
-        "tags": {
-            "nist": [*nist, *revisions],
-            "mitigation": said["mitigation"],
-            "attack": said["techniques"],
-            "crosswalk": said["crosswalk"],
-            "hosts_by_verdict": dict(sorted(seen.counts.items())),
-        },
-        "refs": [{"url": f"https://attack.mitre.org/mitigations/{said['mitigation']}/"}],
+        "tags": tags(said) | {"hosts_by_verdict": dict(sorted(seen.counts.items()))},
+        "refs": [{"url": reference(said)}],
         "source_location": {"ref": f"auditor/controls/{control}.py"},
-        "waiver_data": _waiver(seen, rows.exceptions),
+        "waiver_data": None if seen.counts["fail"] else waiver(seen.exceptions, rows.exceptions),
     }
 
 
 def _impact(seen: _Control, scope: int) -> float:
     if scope and seen.counts["not_applicable"] == scope:
         return 0.0
-    known = [_IMPACTS[name] for name in seen.severities if name in _IMPACTS]
-    return max(known, default=_ORDINARY_IMPACT)
-
-
-def _waiver(seen: _Control, exceptions: Mapping[str, Row]) -> Row | None:
-    """Return who accepted what broke a control; None where anything that broke it is accepted by nobody.
-
-    The format has one waiver for a control. ``skipped_due_to_waiver`` stays false: readers take a control for not
-    applicable where it is true, and hosts that fail would be lost with it.
-    """
-    known = [(name, exceptions[name]) for name in sorted(seen.exceptions) if name in exceptions]
-    if seen.counts["fail"] or len(known) != len(seen.exceptions) or not known:
-        return None
-    return {
-        "justification": visible(" ".join(f"{name}: {one['reason']}" for name, one in known)),
-        "expiration_date": min(one["end"] for _, one in known),
-        "run": True,
-        "skipped_due_to_waiver": False,
-        "message": visible(
-            " ".join(
-                f"{name} was asked for by {one['requested_by']}, granted by {one['approved_by']}, and ends with "
-                f"{one['end']}. {word(STANDINGS, one['standing'])}."
-                for name, one in known
-            )
-        ),
-    }
+    return impact(seen.severities)
 
 
 def _results(rows: RunRows, seen: _Control) -> Iterator[Any]:
@@ -200,18 +135,18 @@ def _results(rows: RunRows, seen: _Control) -> Iterator[Any]:
     """
     failed = seen.counts["fail"] + seen.counts["excepted"] > 0
     for line in seen.results.lines():
-        verdict, head, message = line.split("\t")
-        yield _result(verdict, head, message, failed=failed)
+        verdict, head, told = line.split("\t")
+        yield _result(verdict, head, told, failed=failed)
     silent = len(rows.ledger) - seen.counts.total()
     if silent or not rows.ledger:
         head = _head(f"{silent:,} hosts of the scope without a verdict", None, rows)
-        yield _result("unknown", head, encoded(_SENTENCES["unknown"]), failed=failed)
+        yield _result("unknown", head, encoded(SENTENCES["unknown"]), failed=failed)
 
 
-def _result(verdict: str, head: str, message: str, *, failed: bool) -> Encoded:
+def _result(verdict: str, head: str, told: str, *, failed: bool) -> Encoded:
     status = _STATUSES.get(verdict, "skipped" if failed else "error")
     said = "skip_message" if status == "skipped" else "message"
-    return Encoded(f'{head.removesuffix("}")},"status":"{status}","{said}":{message}}}')
+    return Encoded(f'{head.removesuffix("}")},"status":"{status}","{said}":{told}}}')
 
 
 def _seconds(run: Row) -> float | None:

@@ -21,12 +21,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from auditor.cli.judging import Given, judge, judging_of, rules_for
 from auditor.cli.main import main as auditor
+from auditor.collect.seal import canonical
 from auditor.model.host import HostFacts
 from auditor.report.rows import compact
 from auditor.run.open_bundle import Bundle
@@ -121,7 +122,8 @@ def store_of(count: int, known: Recorded, place: Path) -> Path:
             scope_sha256=hashlib.sha256(" ".join(names).encode()).hexdigest(),
             summary={},
         )
-        run = store.begin(record, [(HostFacts(name=name, key=name), "{}") for name in names], known.texts)
+        facts = [HostFacts(name=name, key=name) for name in names]
+        run = store.begin(record, [(fact, canonical(asdict(fact)).decode()) for fact in facts], known.texts)
         for name, row, found in _hosts(names, known):
             outcomes[row["outcome"]] += 1
             complete += row["complete"]

@@ -1,14 +1,19 @@
 """The sample fleet as rows, the way the store hands them to a report."""
 
+import base64
+import hashlib
 import importlib.util
 import json
+import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import cycle, product
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,6 +42,11 @@ from tests.report.chromium import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+_INSPECJS = "inspecjs@2.12.6"
+# As its registry states it: what is run here is what was looked at (Apache-2.0, MITRE; it has no dependencies).
+_SHA512 = "XsS4QwuYaknGKJSrkAtiPmpBy/HVRWi4Hsd3U5EaRiYykwnf2BV6SNxedK9QOrFt2geZNWqkaptGXXVMTJtIzQ=="
 
 
 def _load(name: str) -> ModuleType:
@@ -229,3 +239,30 @@ def fleet_of() -> Callable[[int], RunRows]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def inspecjs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], dict[str, Any]]:
+    """Hand out Heimdall's own reader, fetched by npm and held to the hash that is written above."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("node and npm are not here (Debian packages nodejs and npm)")
+    place = tmp_path_factory.mktemp("inspecjs")
+    done = subprocess.run([npm, "pack", _INSPECJS], cwd=place, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        pytest.skip(f"npm cannot fetch {_INSPECJS} here: {done.stderr.strip().splitlines()[-1]}")
+    (archive,) = place.glob("*.tgz")
+    assert base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() == _SHA512
+    with tarfile.open(archive) as packed:
+        packed.extractall(place, filter="data")
+    script = Path(__file__).with_name("hdf_reader.js")
+
+    def read(file: Path) -> dict[str, Any]:
+        run = subprocess.run(
+            [node, script, place / "package", file], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert run.returncode == 0, run.stderr
+        answer: dict[str, Any] = json.loads(run.stdout)
+        return answer
+
+    return read

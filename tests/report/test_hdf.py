@@ -1,11 +1,6 @@
 """Heimdall's own library reads our file, and nothing that is unknown, accepted or failed passes there."""
 
-import base64
-import hashlib
 import json
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +14,6 @@ from auditor.report.run_rows import RunRows
 from auditor.report.visible import visible
 from auditor.report.writing import write_report
 
-_INSPECJS = "inspecjs@2.12.6"
-# As its registry states it: what is run here is what was looked at (Apache-2.0, MITRE; it has no dependencies).
-_SHA512 = "XsS4QwuYaknGKJSrkAtiPmpBy/HVRWi4Hsd3U5EaRiYykwnf2BV6SNxedK9QOrFt2geZNWqkaptGXXVMTJtIzQ=="
 _HOSTILE = "</script><img src=x onerror=alert(1)>\"'\\\t\n\x1b[2J\u202e\ud800{{7*7}}"
 
 
@@ -170,33 +162,6 @@ def test_the_same_rows_give_the_same_bytes(sample: RunRows, tmp_path: Path) -> N
     one, two = (tmp_path / name / "hdf" / "results.json" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
     assert [file.name for file in one.parent.iterdir()] == ["results.json"]
-
-
-@pytest.fixture(scope="session")
-def inspecjs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], dict[str, Any]]:
-    """Hand out Heimdall's own reader, fetched by npm and held to the hash that is written above."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not here (Debian packages nodejs and npm)")
-    place = tmp_path_factory.mktemp("inspecjs")
-    done = subprocess.run([npm, "pack", _INSPECJS], cwd=place, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode:
-        pytest.skip(f"npm cannot fetch {_INSPECJS} here: {done.stderr.strip().splitlines()[-1]}")
-    (archive,) = place.glob("*.tgz")
-    assert base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() == _SHA512
-    with tarfile.open(archive) as packed:
-        packed.extractall(place, filter="data")
-    script = Path(__file__).with_name("hdf_reader.js")
-
-    def read(file: Path) -> dict[str, Any]:
-        run = subprocess.run(
-            [node, script, place / "package", file], capture_output=True, text=True, check=False, timeout=60
-        )
-        assert run.returncode == 0, run.stderr
-        answer: dict[str, Any] = json.loads(run.stdout)
-        return answer
-
-    return read
 
 
 @pytest.mark.slow

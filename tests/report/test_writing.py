@@ -29,7 +29,9 @@ def _failing(number: int) -> Format:
 
 
 def test_the_formats_are_found_by_their_words() -> None:
-    assert list(FORMATS) == ["csv", "csv-excel", "hdf", "html", "html-single", "json", "oscal", "xlsx"]
+    assert list(FORMATS) == [
+        *("csv", "csv-excel", "hdf", "hdf-hosts", "hdf3", "html", "html-single", "json", "oscal", "xlsx"),
+    ]
     assert all(name == one.id and one.title for name, one in FORMATS.items())
 
 
@@ -45,6 +47,8 @@ def test_every_format_lands_in_the_folder_and_nothing_else(sample: RunRows, tmp_
         "csv",
         "csv-excel",
         "hdf",
+        "hdf-hosts",
+        "hdf3",
         "html",
         "html-single",
         "oscal",
