@@ -13,7 +13,7 @@ from auditor.policy.locate import locate
 from auditor.report.visible import visible
 from auditor.run.manifest import MANIFEST, SIGNATURE, read_small
 from auditor.trust.keys import key_of_line
-from auditor.trust.people import PersonKey, signed_by
+from auditor.trust.people import Duty, PersonKey, signed_by
 from auditor.trust.sshsig import Namespace as Purpose
 from auditor.trust.sshsig import Signature, read_signature, unproven, unusual
 
@@ -88,12 +88,16 @@ def _objections(signature: Signature, text: str, manifest: bytes, options: Names
         found = signed_by(text, manifest, Purpose.BUNDLE, person=person, people=people, day=today)
         if not isinstance(found, PersonKey):
             yield found
+        unfit = people.unfit(person.name, Duty.SIGN_BUNDLES)
+        if unfit is not None:
+            yield f"is of {visible(person.name)}, who {unfit}"
 
 
 def _who(signature: Signature, options: Namespace) -> tuple[str, bool]:
     """Say whose signature it is, and whether that is known: by the key that was named, or by the people file."""
     file = locate("people.yml", options.people)
-    person = parse_people(read_text(file), file).holder(signature.key)
+    people = parse_people(read_text(file), file)
+    person = people.holder(signature.key)
     fingerprint = signature.key.fingerprint
     if person is None:
         if options.key is not None:
@@ -104,4 +108,7 @@ def _who(signature: Signature, options: Namespace) -> tuple[str, bool]:
     name = visible(person.name)
     if wrong is not None and options.key is None:
         return f"{_NOT_ESTABLISHED}: signed with a key of {name} that {wrong} ({fingerprint})", False
+    unfit = people.unfit(person.name, Duty.SIGN_BUNDLES)
+    if unfit is not None and options.key is None:
+        return f"{_NOT_ESTABLISHED}: signed by {name}, who {unfit} ({fingerprint})", False
     return f"signed by {name} ({fingerprint}), as {file} says", True

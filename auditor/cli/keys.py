@@ -16,7 +16,7 @@ from auditor.policy.load_people import parse_people
 from auditor.policy.locate import locate
 from auditor.trust.signing import make_private
 
-_COLUMNS = ["name", "roles", "fingerprint", "valid_from", "valid_until", "counts"]
+_COLUMNS = ["name", "roles", "may", "fingerprint", "valid_from", "valid_until", "counts"]
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -41,6 +41,7 @@ def _run(options: Namespace) -> int:
         {
             "name": person.name,
             "roles": list(person.roles),
+            "may": [str(duty) for duty in people.may(person)],
             "email": person.email,
             "type": one.key.kind,
             "fingerprint": one.key.fingerprint,

@@ -19,7 +19,7 @@ from auditor.policy.load import parse_policy
 from auditor.policy.load_exceptions import Known, parse_exceptions
 from auditor.policy.load_people import parse_people
 from auditor.policy.locate import locate
-from auditor.policy.standing import Signable, roles_of, text_to_sign
+from auditor.policy.standing import DUTIES, Signable, roles_of, text_to_sign
 from auditor.policy.write_signature import Entry, block_to_paste, with_signature
 from auditor.report.visible import visible
 from auditor.trust.people import People, Person, PersonKey, same_person, signed_by
@@ -128,6 +128,9 @@ def _signer(one: _Asked, signature: str, people: People, file: Path) -> tuple[Pe
     if role is None:
         asked, granted = (name or "nobody" for name in named.values())
         raise UsageError(f"{one} is asked for by {asked} and granted by {granted}: the key is {person.name}'s")
+    unfit = people.unfit(person.name, DUTIES[role])
+    if unfit is not None:
+        raise UsageError(f"{one}: {person.name} {unfit} ({file})")
     today = datetime.now(UTC).date()
     text = text_to_sign(one.record)
     found = signed_by(signature, text, Purpose.EXCEPTION, person=person, people=people, day=today)

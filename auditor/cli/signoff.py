@@ -21,7 +21,7 @@ from auditor.run.signoff import FOLDER, SAMPLE, FoundSignoff, about_of, found_si
 from auditor.run.workpaper import Asked, By, workpaper
 from auditor.trust.people import People, Person, same_person
 from auditor.trust.signing import SigningKey
-from auditor.trust.signoff import Role, SignoffState, Statement, Worth, statement_bytes
+from auditor.trust.signoff import DUTIES, Role, SignoffState, Statement, Worth, statement_bytes
 from auditor.trust.sshsig import Namespace as Purpose
 
 _COLUMNS = ["as", "person", "roles", "on", "worth", "key", "why"]
@@ -101,6 +101,9 @@ def _sign(options: Namespace, people: People, file: Path) -> int:
         raise UsageError(f"{paper}: is there already: a statement is not written over, take it away first")
     key = None if options.unsigned else signing_key(options.key)
     person = _person(options, key, people, file)
+    unfit = people.unfit(person.name, DUTIES[role])
+    if unfit is not None:
+        raise UsageError(f"{person.name} {unfit} ({file})")
     statement = Statement(
         role=role,
         person=person.name,

@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import Problem
-from auditor.located import Document
+from auditor.located import Document, did_you_mean
 from auditor.policy.faults import At, document_of, entries, refuse, unreadable
 from auditor.trust.keys import PublicKey, key_of_line
-from auditor.trust.people import People, Person, PersonKey, same_person
+from auditor.trust.people import Duty, People, Person, PersonKey, same_person
 
 
 def parse_people(text: str, file: Path) -> People:
     """Check a people file's text, and read it; PolicyError names everything that is wrong with it."""
     document = document_of(text, file)
-    refuse(document, "people.schema.json", [*_name_problems(document), *key_problems(document, "people")])
-    return People(persons=tuple(_person(entry) for entry in document.data["people"]))
+    found = [*_name_problems(document), *key_problems(document, "people"), *_duty_problems(document)]
+    refuse(document, "people.schema.json", found)
+    return People(
+        persons=tuple(_person(entry) for entry in document.data["people"]),
+        duties={Duty(name): tuple(roles) for name, roles in document.data.get("duties", {}).items()},
+    )
 
 
 def _name_problems(document: Document) -> Iterator[Problem]:
@@ -30,6 +34,26 @@ def _name_problems(document: Document) -> Iterator[Problem]:
                 (*at, "name"), f"{name!r} is a person above: a second key stands among that person's keys"
             )
         seen.setdefault(same_person(name), name)
+
+
+def _duty_problems(document: Document) -> Iterator[Problem]:
+    """Yield roles that a duty is left to and that nobody has: then nobody could ever do it."""
+    duties = document.data.get("duties") if isinstance(document.data, dict) else None
+    if not isinstance(duties, dict):
+        return
+    roles = {
+        same_person(role): role
+        for _, person in entries(document, "people")
+        for role in (person["roles"] if isinstance(person.get("roles"), list) else ())
+        if isinstance(role, str)
+    }
+    for duty, wanted in duties.items():
+        for index, role in enumerate(wanted if isinstance(wanted, list) else ()):
+            if isinstance(role, str) and same_person(role) not in roles:
+                yield document.problem(
+                    ("duties", duty, index),
+                    f"nobody in this file has the role {role!r}{did_you_mean(role, sorted(roles.values()))}",
+                )
 
 
 def key_problems(document: Document, of: str) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from auditor.model.policy import AcceptedLimit, ExceptionRecord, Settings, Unsigned
 from auditor.model.standing import Signer, Standing, Weighed, WeighedException, WeighedLimit
-from auditor.trust.people import People, PersonKey, signed_by
+from auditor.trust.people import Duty, People, PersonKey, signed_by
 from auditor.trust.sshsig import Namespace
 
 SCHEMA = 1
@@ -17,6 +17,12 @@ ROLES = ("requested_by", "approved_by")
 """Who signs an exception."""
 LIMIT_ROLES = ("owner", "approved_by")
 """Who signs an accepted limit."""
+DUTIES = {
+    "requested_by": Duty.REQUEST_EXCEPTIONS,
+    "owner": Duty.REQUEST_EXCEPTIONS,
+    "approved_by": Duty.APPROVE_EXCEPTIONS,
+}
+"""What somebody who signs as one of these does."""
 
 Signable = ExceptionRecord | AcceptedLimit
 """What people sign in a file of the operator's."""
@@ -57,7 +63,8 @@ def weigh(
 ) -> tuple[WeighedException, ...]:
     """Say of each exception what its people are worth on a day (UTC).
 
-    A signature that is there has to be right, whatever the policy admits: a wrong one is a sign of forgery.
+    A signature that is there has to be right, whatever the policy admits: a wrong one is a sign of forgery. So has
+    whoever is named, signed or not, to have the role that the people file leaves this to.
     """
     by = _By(people=people, settings=settings, day=day)
     return tuple(
@@ -82,10 +89,11 @@ def weigh_limits(
 def _weighed(record: Signable, by: _By) -> Weighed:
     signers, wrong, lacking = [], [], []
     for role in roles_of(record):
-        found = _signer(record, role, by)
+        unfit = by.people.unfit(getattr(record, role), DUTIES[role])
+        found = _signer(record, role, by) if unfit is None else f"{getattr(record, role)} ({role}) {unfit}"
         if isinstance(found, Signer):
             signers.append(found)
-        elif role in record.signatures:
+        elif unfit is not None or role in record.signatures:
             wrong.append(found)
         else:
             lacking.append(found)

@@ -5,7 +5,7 @@ from datetime import date
 
 from auditor.model.plan import Plan
 from auditor.remediate.plan_text import Approval, PlanFile, plan_digest, signed_text
-from auditor.trust.people import People, Person, PersonKey, same_person, signed_by
+from auditor.trust.people import Duty, People, Person, PersonKey, same_person, signed_by
 from auditor.trust.sshsig import Namespace
 
 
@@ -34,6 +34,9 @@ def approval_objection(file: PlanFile, people: People, day: date) -> str | None:
         return f"{approval.by!r} is nobody in the people file: only who is there can approve a plan"
     if is_maker(file.plan, person):
         return f"{person.name} made this plan, and cannot approve it: somebody else has to"
+    unfit = people.unfit(person.name, Duty.APPROVE_PLANS)
+    if unfit is not None:
+        return f"{person.name} {unfit}"
     found = signed_by(approval.signature, signed_text(file.plan), Namespace.PLAN, person=person, people=people, day=day)
     return None if isinstance(found, PersonKey) else f"the signature of {person.name} {found}"
 

@@ -5,9 +5,10 @@ hold on the day that is judged at: what it signed ends with it.
 """
 
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 
 from auditor.trust.keys import PublicKey
 from auditor.trust.sshsig import Namespace, read_signature, unproven
@@ -38,6 +39,33 @@ class PersonKey:
         return None
 
 
+class Duty(StrEnum):
+    """What a people file can leave to those who have a role."""
+
+    REQUEST_EXCEPTIONS = "request_exceptions"
+    """Ask for exceptions, and answer for accepted limits."""
+    APPROVE_EXCEPTIONS = "approve_exceptions"
+    """Grant exceptions and accepted limits."""
+    APPROVE_PLANS = "approve_plans"
+    """Approve plans of remediation."""
+    SIGN_BUNDLES = "sign_bundles"
+    """Sign the manifest of a run."""
+    PREPARE = "prepare"
+    """Sign a run off as its preparer."""
+    REVIEW = "review"
+    """Sign a run off as its reviewer."""
+
+
+_DOING = {
+    Duty.REQUEST_EXCEPTIONS: "ask for exceptions or answer for accepted limits",
+    Duty.APPROVE_EXCEPTIONS: "grant exceptions or accepted limits",
+    Duty.APPROVE_PLANS: "approve plans",
+    Duty.SIGN_BUNDLES: "sign bundles",
+    Duty.PREPARE: "sign off as preparer",
+    Duty.REVIEW: "sign off as reviewer",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Somebody whose signature counts for something."""
@@ -58,11 +86,30 @@ class People:
 
     persons: tuple[Person, ...] = ()
     """In the order of the file."""
+    duties: Mapping[Duty, tuple[str, ...]] = field(default_factory=dict)
+    """Roles that a duty is left to; one that is not here is anybody's who stands in the file."""
 
     def named(self, name: str) -> Person | None:
         """Return the person of a name, however it is written."""
         wanted = same_person(name)
         return next((one for one in self.persons if same_person(one.name) == wanted), None)
+
+    def may(self, person: Person) -> tuple[Duty, ...]:
+        """Return the duties that a person has, those that are anybody's included."""
+        return tuple(duty for duty in Duty if self.unfit(person.name, duty) is None)
+
+    def unfit(self, name: str, duty: Duty) -> str | None:
+        """Say why the people file keeps somebody from a duty, as the end of a sentence; None where it does not."""
+        roles = self.duties.get(duty)
+        if roles is None:
+            return None
+        person, left_to = self.named(name), " or ".join(map(repr, roles))
+        if person is None:
+            return f"may not {_DOING[duty]}: that is left to {left_to}, and the people file does not know this name"
+        if {same_person(role) for role in roles} & {same_person(role) for role in person.roles}:
+            return None
+        has = ", ".join(map(repr, person.roles))
+        return f"may not {_DOING[duty]}: the people file leaves that to {left_to}, not to {has}"
 
     def holder(self, key: PublicKey) -> Person | None:
         """Return whose key it is."""

@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from auditor.trust.people import People, PersonKey, same_person, signed_by
+from auditor.trust.people import Duty, People, PersonKey, same_person, signed_by
 from auditor.trust.sshsig import Namespace, read_signature, unproven, unusual
 
 _FORMAT = 1
@@ -24,6 +24,10 @@ class Role(StrEnum):
 
     PREPARER = "preparer"
     REVIEWER = "reviewer"
+
+
+DUTIES = {Role.PREPARER: Duty.PREPARE, Role.REVIEWER: Duty.REVIEW}
+"""What somebody does who signs as one of these."""
 
 
 class Worth(StrEnum):
@@ -189,7 +193,9 @@ def _weighed(role: Role, paper: Paper, about: About, people: People, day: date) 
         return Weighed(role=role, worth=Worth.VOID, why=str(error))
     person = people.named(statement.person)
     roles = () if person is None else person.roles
-    wrong = next(_disagreements(role, statement, about), None)
+    # Somebody whom the people file does not know is judged by their key, below.
+    unfit = None if person is None else people.unfit(person.name, DUTIES[role])
+    wrong = next(_disagreements(role, statement, about), unfit and f"{statement.person} {unfit}")
     if wrong is not None:
         return Weighed(role=role, worth=Worth.VOID, why=wrong, statement=statement, roles=roles)
     if paper.signature is None:

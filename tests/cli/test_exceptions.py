@@ -213,6 +213,34 @@ def test_a_signature_that_would_count_for_nothing_is_not_put_in(tmp_path: Path) 
     assert Path("policies/exceptions.yml").read_text() == before
 
 
+def test_granting_is_left_to_whoever_has_the_role() -> None:
+    both()
+    file = Path("policies/people.yml")
+    people_before, before = file.read_text(), Path("policies/exceptions.yml").read_text()
+    ada, grace = people_before.replace("people:\n", "").split("  - name: Grace Hopper\n")
+    grace = grace.replace("tester", "developer")
+    file.write_text(f"duties:\n  approve_exceptions: [tester]\npeople:\n{ada}  - name: Grace Hopper\n{grace}")
+    _err()
+    assert auditor("sign", "--exception", "EX-1", "--key", "grace") == 2
+    assert (
+        "exception EX-1: Grace Hopper may not grant exceptions or accepted limits: the people file leaves that to "
+        "'tester', not to 'developer' (policies/people.yml)"
+    ) in _err()
+    assert Path("policies/exceptions.yml").read_text() == before
+    assert auditor("sign", "--exception", "EX-1", "--key", "ada") == 0
+    # A signature of before the rule counts for nothing under it: the exception is void, and its violation fails.
+    file.write_text(people_before)
+    assert auditor("sign", "--exception", "EX-1", "--key", "grace") == 0
+    assert audited()["standing"] == "verified"
+    file.write_text(f"duties:\n  approve_exceptions: [tester]\npeople:\n{ada}  - name: Grace Hopper\n{grace}")
+    row = audited()
+    assert (row["standing"], row["state"], row["finding"]) == ("void", "void", {"open"})
+    assert "may not grant exceptions" in row["why"]
+    assert auditor("keys", "--format", "json") == 0
+    may = {one["name"]: "approve_exceptions" in one["may"] for one in json.loads(_out())}
+    assert may == {"Ada Lovelace": True, "Grace Hopper": False}
+
+
 def test_an_exception_on_one_line_is_left_alone_and_the_lines_to_paste_are_printed() -> None:
     both()
     entry = yaml.safe_load(exceptions_text())["exceptions"][0]

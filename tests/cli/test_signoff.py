@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from auditor.cli.main import main
 from auditor.run.manifest import write_manifest
@@ -82,6 +83,43 @@ def test_a_run_is_prepared_and_reviewed(reviewed: Path, capsys: pytest.CaptureFi
         ("preparer", "Ada Lovelace", "verified", ["tester"], "four looked at"),
         ("reviewer", "Grace Hopper", "verified", ["tester"], ""),
     ]
+
+
+def _leave(duty: str, role: str) -> None:
+    """Leave a duty to a role that Grace has and Ada has not."""
+    people = yaml.safe_load(Path("people.yml").read_text())
+    people["people"][1]["roles"] = ["head of audit"]
+    Path("people.yml").write_text(yaml.safe_dump(people | {"duties": {duty: [role]}}))
+
+
+def test_signing_off_is_left_to_whoever_has_the_role(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _leave("prepare", "head of audit")
+    assert signed_off(bundle, "sign", "--as", "preparer", "--key", "ada") == WRONG
+    assert (
+        "Ada Lovelace may not sign off as preparer: the people file leaves that to 'head of audit', not to 'tester'"
+        in (capsys.readouterr().err)
+    )
+    assert not (bundle / "signoff").exists()
+    assert signed_off(bundle, "sign", "--as", "preparer", "--key", "grace") == 0
+    assert signed_off(bundle, "sign", "--as", "reviewer", "--key", "ada") == 0
+
+
+def test_a_review_by_somebody_without_the_role_is_void(reviewed: Path) -> None:
+    _leave("review", "tester")
+    code, said = verified(reviewed, people=True)
+    assert code == DOES_NOT_HOLD
+    assert "Grace Hopper may not sign off as reviewer: the people file leaves that to 'tester', not to" in said
+
+
+def test_signing_bundles_is_left_to_whoever_has_the_role(bundle: Path) -> None:
+    _leave("sign_bundles", "head of audit")
+    assert main(["sign", str(bundle), "--key", "ada", "-q"]) == 0
+    code, said = verified(bundle, people=True)
+    assert code == DOES_NOT_HOLD
+    assert "is of Ada Lovelace, who may not sign bundles: the people file leaves that to 'head of audit'" in said
+    (bundle / "manifest.json.sig").unlink()
+    assert main(["sign", str(bundle), "--key", "grace", "-q"]) == 0
+    assert verified(bundle, people=True)[0] == HOLDS
 
 
 def test_a_signed_bundle_that_is_signed_off_holds_by_its_people(bundle: Path) -> None:

@@ -18,12 +18,13 @@ from auditor.policy.load_people import parse_people
 from auditor.policy.locate import bundled
 from auditor.policy.standing import weigh, weigh_limits
 from auditor.report.changes import Cause, Change
+from auditor.trust.people import Duty
 from auditor.trust.sshsig import Namespace
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
 _TEXT, _TRUST = ((_DOCS / f"{name}.md").read_text(encoding="utf-8") for name in ("policy", "trust"))
 _POLICY, _EXCEPTIONS = (block.removeprefix("yaml\n") for block in _TEXT.split("```")[1::2] if block.startswith("yaml"))
-(_PEOPLE,) = (block.removeprefix("yaml\n") for block in _TRUST.split("```")[1::2] if block.startswith("yaml"))
+_PEOPLE, _DUTIES = (block.removeprefix("yaml\n") for block in _TRUST.split("```")[1::2] if block.startswith("yaml"))
 _PRODUCTS = ("anydesk", "teamviewer", "tigervnc")
 
 
@@ -36,15 +37,20 @@ def test_every_example_is_right() -> None:
 
 
 def test_the_exception_shown_is_signed_by_the_people_shown() -> None:
-    people = parse_people(_PEOPLE, Path("people.yml"))
+    people, strict = (parse_people(text, Path("people.yml")) for text in (_PEOPLE, _DUTIES))
     known = Known(controls=("unapproved_product",), products=_PRODUCTS, settings=Settings())
-    (weighed,) = weigh(
-        parse_exceptions(_EXCEPTIONS, Path("exceptions.yml"), known), people, Settings(), date(2027, 3, 31)
-    )
-    assert (weighed.standing, weighed.why) == (Standing.VERIFIED, None)
+    records = parse_exceptions(_EXCEPTIONS, Path("exceptions.yml"), known)
+    for those in (people, strict):
+        (weighed,) = weigh(records, those, Settings(), date(2027, 3, 31))
+        assert (weighed.standing, weighed.why) == (Standing.VERIFIED, None)
     policy = parse_policy(_POLICY, Path("policy.yml"), products=_PRODUCTS)
     (limit,) = weigh_limits(policy.accepted_limits, people, policy.settings, date(2027, 3, 31))
     assert (limit.standing, limit.why) == (Standing.VERIFIED, None)
+
+
+def test_every_duty_is_explained() -> None:
+    told = _TRUST.partition("| duty | is to |")[2]
+    assert [duty.value for duty in Duty if f"`{duty}`" not in told] == []
 
 
 def test_what_a_signature_is_worth_is_explained() -> None:
@@ -73,7 +79,7 @@ def keys(schema: dict[str, Any]) -> set[str]:
     [
         ("policy.schema.json", _POLICY),
         ("exceptions.schema.json", _EXCEPTIONS),
-        ("people.schema.json", _PEOPLE),
+        ("people.schema.json", _PEOPLE + _DUTIES),
     ],
 )
 def test_every_key_of_the_schema_is_shown_in_an_example(name: str, example: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from auditor.errors import PolicyError
 from auditor.policy.load_people import parse_people
-from auditor.trust.people import PersonKey, same_person
+from auditor.trust.people import Duty, PersonKey, same_person
 from auditor.trust.wire import string
 from tests.policy.signed import ADA, EVE, GRACE
 
@@ -48,6 +48,50 @@ def test_every_key_is_read() -> None:
     )
     assert people.holder(EVE.public) is ada
     assert people.named("Eve") is None
+
+
+def test_duties_are_left_to_roles_however_these_are_written() -> None:
+    people = parse_people(
+        _TEXT + "duties:\n  approve_plans: [ Security ]\n  review: [SECURITY, service  owner]\n", _FILE
+    )
+    assert people.unfit("grace hopper", Duty.APPROVE_PLANS) is None
+    assert people.unfit("Ada Lovelace", Duty.APPROVE_PLANS) == (
+        "may not approve plans: the people file leaves that to 'Security', not to 'service owner', \"Zoë's deputy\""
+    )
+    assert people.unfit("Eve", Duty.APPROVE_PLANS) == (
+        "may not approve plans: that is left to 'Security', and the people file does not know this name"
+    )
+    # What is left to nobody in particular is anybody's.
+    assert people.unfit("Eve", Duty.PREPARE) is None
+    ada, grace = people.persons
+    assert set(people.may(ada)) == set(Duty) - {Duty.APPROVE_PLANS}
+    assert set(people.may(grace)) == set(Duty)
+
+
+@pytest.mark.parametrize(
+    ("duties", "expected"),
+    [
+        pytest.param(
+            "approve_plans: [securty]",
+            "people.yml:15:19: nobody in this file has the role 'securty' (did you mean 'security'?)",
+            id="a-role-that-nobody-has",
+        ),
+        pytest.param(
+            "approve_plan: [security]",
+            "people.yml:15:3: unknown key 'approve_plan' (did you mean 'approve_plans'?)",
+            id="an-unknown-duty",
+        ),
+        pytest.param(
+            "review: []", "people.yml:15:3: duties.review: [] should be non-empty", id="a-duty-that-is-left-to-nobody"
+        ),
+        pytest.param(
+            "review: security", "people.yml:15:3: duties.review: 'security' is not of type 'array'", id="no-list"
+        ),
+    ],
+)
+def test_a_duty_that_nobody_could_do_is_refused(duties: str, expected: str) -> None:
+    (fault,) = faults(f"{_TEXT}duties:\n  {duties}\n")
+    assert fault.startswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from auditor.model.policy import AcceptedLimit, ExceptionRecord, Settings, Unsigned
 from auditor.model.standing import Signer, Standing, Weighed, WeighedException
 from auditor.policy.standing import text_to_sign, weigh, weigh_limits
-from auditor.trust.people import People, Person, PersonKey
+from auditor.trust.people import Duty, People, Person, PersonKey
 from auditor.trust.signing import SigningKey
 from auditor.trust.sshsig import Namespace
 from tests.policy.signed import ADA, EVE, GRACE, PEOPLE, signature
@@ -64,6 +64,68 @@ def test_an_exception_that_both_signed_is_verified(unsigned: Unsigned) -> None:
         Signer(role="requested_by", person="Ada Lovelace", fingerprint=ADA.public.fingerprint),
         Signer(role="approved_by", person="Grace Hopper", fingerprint=GRACE.public.fingerprint),
     )
+
+
+def _left(duty: Duty, role: str) -> People:
+    """Leave a duty to a role that Grace has and Ada has not."""
+    ada, grace = PEOPLE.persons
+    return People(persons=(ada, replace(grace, roles=("security",))), duties={duty: (role,)})
+
+
+def test_whoever_has_the_role_may_grant_and_whoever_may_ask_is_another_matter() -> None:
+    signatures = {"requested_by": _ADAS, "approved_by": _GRACES}
+    found = weighed(signatures, people=_left(Duty.APPROVE_EXCEPTIONS, "Security"))
+    assert (found.standing, found.why) == (Standing.VERIFIED, None)
+
+
+@pytest.mark.parametrize(
+    "signatures", [{"requested_by": _ADAS, "approved_by": _GRACES}, {}], ids=["signed", "unsigned"]
+)
+@pytest.mark.parametrize(
+    ("duty", "role", "why"),
+    [
+        pytest.param(
+            Duty.APPROVE_EXCEPTIONS,
+            "tester",
+            "Grace Hopper (approved_by) may not grant exceptions or accepted limits: the people file leaves that to "
+            "'tester', not to 'security'",
+            id="granted-by-another-role",
+        ),
+        pytest.param(
+            Duty.REQUEST_EXCEPTIONS,
+            "security",
+            "Ada Lovelace (requested_by) may not ask for exceptions or answer for accepted limits: the people file "
+            "leaves that to 'security', not to 'tester'",
+            id="asked-for-by-another-role",
+        ),
+    ],
+)
+def test_an_exception_of_people_without_the_role_is_void_whatever_the_policy_admits(
+    duty: Duty, role: str, why: str, signatures: Mapping[str, str]
+) -> None:
+    found = weighed(signatures, people=_left(duty, role))
+    assert found.standing is Standing.VOID
+    assert str(found.why).startswith(why)
+
+
+def test_a_limit_is_left_to_the_same_roles() -> None:
+    limit = AcceptedLimit(
+        limit="perimeter",
+        reason="It is seen elsewhere",
+        owner="Ada Lovelace",
+        approved_by="Grace Hopper",
+        start=_RECORD.start,
+        end=_RECORD.end,
+    )
+    admits = Settings(unsigned_exceptions=Unsigned.ADMIT)
+    for duty, role, standing in (
+        (Duty.APPROVE_EXCEPTIONS, "tester", Standing.VOID),
+        (Duty.REQUEST_EXCEPTIONS, "security", Standing.VOID),
+        (Duty.APPROVE_EXCEPTIONS, "security", Standing.ASSERTED),
+        (Duty.APPROVE_PLANS, "nobody's", Standing.ASSERTED),
+    ):
+        (found,) = weigh_limits([limit], _left(duty, role), admits, _DAY)
+        assert found.standing is standing, duty
 
 
 @pytest.mark.parametrize(

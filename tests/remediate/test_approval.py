@@ -8,7 +8,7 @@ import pytest
 from auditor.model.plan import Plan
 from auditor.remediate.approval import approval_objection, approval_of
 from auditor.remediate.plan_text import Approval, PlanFile, plan_text, read_plan, signed_text
-from auditor.trust.people import People, Person, PersonKey
+from auditor.trust.people import Duty, People, Person, PersonKey
 from auditor.trust.signing import make_private
 from auditor.trust.sshsig import Namespace
 from tests.remediate.test_plan_text import FILE
@@ -42,6 +42,19 @@ def test_an_approval_holds_after_the_plan_was_written_and_read(plan: Plan) -> No
 
 def test_a_plan_without_an_approval_is_not_approved(plan: Plan) -> None:
     assert "nobody has approved" in str(approval_objection(PlanFile(plan=plan), PEOPLE, DAY))
+
+
+def test_approving_is_left_to_whoever_has_the_role(plan: Plan) -> None:
+    approval = approved(plan)
+    left = People(
+        persons=(ADA, replace(GRACE, roles=("change manager",))), duties={Duty.APPROVE_PLANS: ("Change  Manager",)}
+    )
+    assert approval_objection(PlanFile(plan=plan, approval=approval), left, DAY) is None
+    # Roles are asked on the day that the plan is applied: one that was taken away takes the approval with it.
+    taken = replace(left, persons=(ADA, replace(GRACE, roles=("developer",))))
+    assert approval_objection(PlanFile(plan=plan, approval=approval), taken, DAY) == (
+        "Grace Hopper may not approve plans: the people file leaves that to 'Change  Manager', not to 'developer'"
+    )
 
 
 def test_any_later_change_voids_it_even_with_the_digest_changed_too(plan: Plan) -> None:
