@@ -1,4 +1,4 @@
-r"""No user has a copy of remote-access software of his own.
+r"""No user has a copy of remote-access software of their own.
 
 ## What it checks
 
@@ -158,7 +158,7 @@ def _violation(use: ProductUse, place: str, found: list[tuple[str, Quote]]) -> V
 
 CONTROL = Control(
     id="per_user_copy",
-    title="No user has a copy of remote-access software of his own",
+    title="No user has a copy of remote-access software of their own",
     mitigation=Mitigation.M1042,
     techniques=("T1021.005", "T1219", "T1219.002"),
     crosswalk={

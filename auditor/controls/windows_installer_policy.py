@@ -1,4 +1,4 @@
-"""Windows lets nobody install software with rights that he lacks, nor for himself where the policy forbids it.
+"""Windows lets nobody install software with rights that they lack, nor for themselves where the policy forbids it.
 
 ## What it checks
 
@@ -153,7 +153,7 @@ def _open(case: Case, seen: list[Found[InstallerPolicy]], subject: str, reason: 
 
 CONTROL = Control(
     id="windows_installer_policy",
-    title="Windows lets nobody install software with rights that he lacks",
+    title="Windows lets nobody install software with rights that they lack",
     mitigation=Mitigation.M1033,
     techniques=("T1021.005",),
     programme=("T1219", "T1219.002"),

@@ -200,7 +200,7 @@ def _outside(scope: ListenScope, port: int) -> str:
     if scope.ports and not any(low <= port <= high for low, high in scope.ports):
         ranges = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in scope.ports)
         return f"is for port {ranges}, and this is port {port}"
-    return "is for loopback only (`listen.loopback_only`)"
+    return "is for loopback only (listen.loopback_only)"
 
 
 def _objection(refused: list[tuple[Approval, list[str]]]) -> str | None:

@@ -32,7 +32,6 @@ def fleet_view(rows: RunRows, summary: Summary, owners: Sequence[Owner], pages: 
     return {
         "summary": summary,
         "total": len(rows.ledger),
-        "assessed": len(rows.ledger) - summary.outcomes["unreachable"],
         "open_problems": [problem for problem in problems if problem.hosts.count],
         "problems": problems,
         "ranked": RANKED,

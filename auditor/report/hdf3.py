@@ -16,6 +16,7 @@ from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.spool import Spool, write_document
 from auditor.report.visible import visible
+from auditor.report.words import STANDINGS, word
 
 FOLDER = "hdf3"
 """Where both kinds of documents lie."""
@@ -147,7 +148,9 @@ def _override(host: str, control: str, name: str, one: Row) -> Row:
         "appliedBy": {
             "type": "simple",
             "identifier": visible(one["approved_by"]),
-            "description": visible(f"Granted it; {one['requested_by']} asked for it."),
+            "description": visible(
+                f"Granted what {one['requested_by']} asked for. {word(STANDINGS, one['standing'])}."
+            ),
         },
         "appliedAt": f"{one['start']}T00:00:00Z",
         # It holds on its last day, too.

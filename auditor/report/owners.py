@@ -37,6 +37,11 @@ class Owner:
         return len(self.hosts)
 
     @property
+    def incomplete(self) -> int:
+        """Return how many of them were not fully assessed: not reached, or with a verdict that is unknown."""
+        return sum(1 for line in self.hosts if not line["complete"])
+
+    @property
     def unreached(self) -> list[tuple[str | None, list[Row]]]:
         """Return their hosts that were not reached, by the reason, the most frequent first."""
         by_reason: dict[str | None, list[Row]] = {}

@@ -228,12 +228,13 @@ class Summary:
     def _add_verdict(self, host: Row, verdict: Row, page: str) -> None:
         if verdict["verdict"] == "pass" and not verdict["proven"]:
             self.documented[verdict["control"]] += 1
-        for limit in verdict["limits"]:
-            self.limits.setdefault(limit["id"], limit["text"])
         for violation in verdict["violations"]:
             self._add_violation(host["host"], verdict["control"], violation, page)
+        # Of a host that was not reached nobody knows the system: the method's limits on every one would be its own.
         if host["outcome"] == "unreachable":
             return
+        for limit in verdict["limits"]:
+            self.limits.setdefault(limit["id"], limit["text"])
         for gap in verdict["gaps"]:
             key = gap["advice"] or gap["section"]
             missing = self.missing.setdefault(key, Missing(advice=gap["advice"]))

@@ -14,7 +14,7 @@ from auditor.policy.judge import judge
 from tests.controls import cases
 
 Make = Callable[..., Any]
-_OUTSIDE = Breach(approval="support", term=Term.LISTEN, text="is for loopback only (`listen.loopback_only`)")
+_OUTSIDE = Breach(approval="support", term=Term.LISTEN, text="is for loopback only (listen.loopback_only)")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_socket_outside_of_the_scope_breaks_it_whoever_reaches_it(
     assert (violation.subject, violation.severity) == ("listener:tcp/5900", severity)
     assert violation.reason == (
         "x11vnc listens on 0.0.0.0:5900/tcp, outside of what was approved: approval 'support' is for loopback only "
-        "(`listen.loopback_only`)."
+        "(listen.loopback_only)."
     )
     assert violation.remediation == (
         "Bind x11vnc to 127.0.0.1 and ::1 in its settings, or on an approved port (5900, 5910-5919).",

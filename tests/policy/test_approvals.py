@@ -225,9 +225,7 @@ def test_a_hosts_text_is_quoted_and_cut() -> None:
     ("scope", "port", "loopback", "expected"),
     [
         pytest.param(ListenScope(), 7070, True, None, id="loopback-is-allowed"),
-        pytest.param(
-            ListenScope(), 7070, False, "Approval 'a' is for loopback only (`listen.loopback_only`)", id="net"
-        ),
+        pytest.param(ListenScope(), 7070, False, "Approval 'a' is for loopback only (listen.loopback_only)", id="net"),
         pytest.param(ListenScope(ports=((7000, 7100),), loopback_only=False), 7100, False, None, id="last-port"),
         pytest.param(
             ListenScope(ports=((22, 22), (7000, 7100)), loopback_only=False),
