@@ -14,7 +14,7 @@ from auditor.report.oscal_rows import host_identity
 from auditor.report.oscal_text import identity
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
-from auditor.report.spool import Spool, write_document
+from auditor.report.spool import Spool, encoded, write_document
 from auditor.report.visible import visible
 from auditor.report.words import STANDINGS, word
 
@@ -33,45 +33,30 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     with Spool(place) as overrides:
         for host in rows.hosts():
             file = (place / "hosts" / pages[host["host"]]).with_suffix(".json")
-            _keep(file, _results(rows, host))
+            file.write_text(f"{encoded(_results(rows, host))}\n", encoding="ascii", newline="\n")
             made.append(file)
             for override in _overrides(rows, host):
                 overrides.add(override)
         # The format wants at least one: where nothing is accepted there is no such document.
         if overrides.count:
             amendments = place / "amendments.json"
-            _keep(amendments, _amendments(rows, overrides))
+            with amendments.open("w", encoding="ascii", newline="\n") as stream:
+                write_document(stream, _amendments(rows, overrides))
+                stream.write("\n")
             made.insert(0, amendments)
     return made
-
-
-def _keep(file: Path, document: Mapping[str, Any]) -> None:
-    with file.open("w", encoding="ascii", newline="\n") as stream:
-        write_document(stream, document)
-        stream.write("\n")
 
 
 def _generator(rows: RunRows) -> Row:
     return {"name": "auditor", "version": rows.run["tool_version"]}
 
 
-def _results(rows: RunRows, host: Row) -> Mapping[str, Any]:
-    system = host["os"] or {}
+def _results(rows: RunRows, host: Row) -> Row:
     return {
         "id": identity("hdf-results", rows.run["id"], host["host"]),
         "timestamp": host["collected_at"] or rows.run["as_of"],
         "generator": _generator(rows),
-        "components": [
-            {
-                "type": "host",
-                "name": visible(host["host"]),
-                "componentId": host_identity(host["host"]),
-                "osName": visible(system.get("name") or ""),
-                "osVersion": visible(system.get("version") or ""),
-                "owner": {"type": "simple", "identifier": visible(host["owner"])} if host["owner"] else None,
-                "labels": {"site": visible(host["site"])} if host["site"] else None,
-            }
-        ],
+        "components": [_component(host)],
         "baselines": [
             {
                 "name": PROFILE,
@@ -83,6 +68,19 @@ def _results(rows: RunRows, host: Row) -> Mapping[str, Any]:
         ],
         "extensions": {"auditor": {"run": rows.run["id"], "as_of": rows.run["as_of"], "outcome": host["outcome"]}},
     }
+
+
+def _component(host: Row) -> Row:
+    system = host["os"] or {}
+    component: Row = {"type": "host", "name": visible(host["host"]), "componentId": host_identity(host["host"])}
+    for name, said in (("osName", system.get("name")), ("osVersion", system.get("version"))):
+        if said:
+            component[name] = visible(said)
+    if host["owner"]:
+        component["owner"] = {"type": "simple", "identifier": visible(host["owner"])}
+    if host["site"]:
+        component["labels"] = {"site": visible(host["site"])}
+    return component
 
 
 def _requirement(rows: RunRows, host: Row, verdict: Row) -> Row:

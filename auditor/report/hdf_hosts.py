@@ -1,8 +1,6 @@
 """A file for each host in the Heimdall Data Format that Heimdall 2 reads (ExecJSON 1.0): there, a file is a target."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from auditor.report.format import Format
 from auditor.report.hdf_text import (
@@ -19,12 +17,11 @@ from auditor.report.hdf_text import (
 from auditor.report.html import page_names
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
-from auditor.report.spool import Encoded, write_document
+from auditor.report.spool import encoded
 from auditor.report.visible import visible
 
 FOLDER = "hdf-hosts"
 """Where the files lie, named as the pages of the ``html`` format are."""
-_NONE = Encoded("[]")
 _STATUSES = {"pass": "passed", "fail": "failed", "excepted": "failed", "not_applicable": "skipped"}
 """What the format calls a verdict; one that is not here is unknown, an ``error``."""
 _UNSEEN = "not seen"
@@ -38,14 +35,12 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     made = []
     for host in rows.hosts():
         file = (place / pages[host["host"]]).with_suffix(".json")
-        with file.open("w", encoding="ascii", newline="\n") as stream:
-            write_document(stream, _document(rows, host, sha256))
-            stream.write("\n")
+        file.write_text(f"{encoded(_document(rows, host, sha256))}\n", encoding="ascii", newline="\n")
         made.append(file)
     return made
 
 
-def _document(rows: RunRows, host: Row, sha256: str) -> Mapping[str, Any]:
+def _document(rows: RunRows, host: Row, sha256: str) -> Row:
     version, system = rows.run["tool_version"], host["os"] or {}
     return {
         "platform": {
@@ -64,9 +59,9 @@ def _document(rows: RunRows, host: Row, sha256: str) -> Mapping[str, Any]:
                 "summary": visible(f"{host['host']}: {host['outcome']}"),
                 "sha256": sha256,
                 "status": "loaded",
-                "supports": _NONE,
-                "attributes": _NONE,
-                "groups": _NONE,
+                "supports": [],
+                "attributes": [],
+                "groups": [],
                 "controls": [_control(rows, host, verdict) for verdict in host["verdicts"]],
             }
         ],
@@ -81,21 +76,21 @@ def _identity(host: Row) -> Row:
     return shown | {"evidence_sha256": (host["evidence"] or {}).get("sha256")}
 
 
-def _control(rows: RunRows, host: Row, verdict: Row) -> dict[str, Any]:
+def _control(rows: RunRows, host: Row, verdict: Row) -> Row:
     control = verdict["control"]
     said, is_inapplicable = rows.controls[control], verdict["verdict"] == "not_applicable"
     broken = [one["severity"] for one in verdict["violations"]]
     status = _STATUSES.get(verdict["verdict"], "error")
+    accepted = waiver(exceptions_of(verdict), rows.exceptions) if verdict["verdict"] == "excepted" else None
     return {
         "id": control,
         "title": said["title"],
         "desc": said["title"],
-        "descriptions": _NONE,
+        "descriptions": [],
         "impact": 0.0 if is_inapplicable else impact(broken),
         "tags": tags(said),
         "refs": [{"url": reference(said)}],
         "source_location": {"ref": f"auditor/controls/{control}.py"},
-        "waiver_data": waiver(exceptions_of(verdict), rows.exceptions) if verdict["verdict"] == "excepted" else None,
         "results": [
             {
                 "code_desc": said["title"],
@@ -104,6 +99,7 @@ def _control(rows: RunRows, host: Row, verdict: Row) -> dict[str, Any]:
                 "skip_message" if status == "skipped" else "message": message(verdict),
             }
         ],
+        **({} if accepted is None else {"waiver_data": accepted}),
     }
 
 
