@@ -32,8 +32,8 @@ from auditor.model.verdict import Assessment, Demand, Inapplicable, Limit, Mitig
 
 _INSTANTS = Limit(
     id="instants",
-    text="A run sees what runs at its instant: software that is started for a session only, and was not then, looks "
-    "unused.",
+    text="A run sees what runs at that moment: software that is started for a session only, and was not running then, "
+    "looks unused.",
 )
 
 

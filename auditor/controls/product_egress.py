@@ -44,8 +44,8 @@ from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, 
 
 _FALLBACK = Limit(
     id="outbound_443",
-    text="Products that fall back to ports 443 and 80 or use STUN's, as much else does, or go through a proxy, are not "
-    "told apart by the ports of a filter; nor are addresses told apart, as a filter knows no names.",
+    text="A product that falls back to port 443 or 80 or to that of STUN, or goes through a proxy, cannot be told from "
+    "other traffic by the ports of a filter; nor by addresses, for a filter knows no names.",
 )
 _OPEN = (Reachability.FROM_ANYWHERE, Reachability.FROM_NETWORKS)
 _NAMES = {Family.IP: "IPv4", Family.IP6: "IPv6"}

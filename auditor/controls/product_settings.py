@@ -49,7 +49,7 @@ _KNOWN = Limit(
 )
 _ARGUMENTS = Limit(
     id="product_arguments",
-    text="Options are told parted by blanks: one whose value holds blanks is read up to the first.",
+    text="Options are read from a command line that is parted at blanks: a value that holds a blank is read up to it.",
 )
 
 

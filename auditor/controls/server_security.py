@@ -64,13 +64,14 @@ _FAR = (Reachability.FROM_ANYWHERE, Reachability.FROM_NETWORKS, Reachability.UND
 _LIMITS = (
     Limit(
         id="server_arguments",
-        text="Arguments are told parted by blanks: one that holds blanks itself is taken for several.",
+        text="Arguments are read from a command line that is parted at blanks: one with a blank in it is taken for "
+        "several.",
         systems=(OsFamily.LINUX, OsFamily.MACOS),
     ),
     Limit(
         id="server_kinds",
-        text="VNC inside of Xorg, of QEMU, of compositors and of KasmVNC, and what password there is, are not judged; "
-        "nor whether servers encrypt that a connection starts.",
+        text="VNC inside Xorg, QEMU, compositors and KasmVNC is not judged, nor how good a password is, nor whether a "
+        "server that is started by a connection encrypts it.",
         systems=(OsFamily.LINUX, OsFamily.MACOS),
     ),
     Limit(

@@ -49,13 +49,13 @@ from auditor.model.verdict import Assessment, Demand, Gap, Limit, Mitigation, Se
 
 _OTHER_PORTS = Limit(
     id="other-ports",
-    text="Unknown programs on ports that no product of the catalogue is known for, on such as much else is at home on, "
-    "and on ports of UDP are not judged.",
+    text="Unknown programs are not judged on UDP ports, on ports that no product of the catalogue is known for, and on "
+    "ports that much other software uses as well.",
 )
 _NAMES_ONLY = Limit(
     id="places-of-programs",
-    text="That a program lies where packages put programs is taken for its being a package's; no file is compared with "
-    "its package.",
+    text="A program that lies where packages put programs is taken for one of a package; no file is compared with its "
+    "package.",
 )
 _RELAYS = frozenset(
     {"busybox", "nc", "nc.openbsd", "nc.traditional", "ncat", "redir", "rinetd", "simpleproxy", "socat", "ssh", "sshd",
