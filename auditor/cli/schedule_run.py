@@ -14,11 +14,13 @@ from pathlib import Path
 
 from auditor.cli.audit import operator_name
 from auditor.cli.main import INTERRUPTED, OPERATOR_FAULT, OUR_FAULT
+from auditor.cli.notify import say_told, webhooks_of
 from auditor.cli.schedule_add import audit_options
 from auditor.cli.stored import open_store
 from auditor.cli.terminal import say
 from auditor.errors import OperatorError, UsageError
 from auditor.model.schedule import Fire, Schedule
+from auditor.notify.tell import tell_of_audits
 from auditor.report.visible import visible
 from auditor.run.audit_process import AuditProcesses
 from auditor.run.calendar_loop import Loop, is_of_the_operator
@@ -107,6 +109,13 @@ class _Service:
         code = "" if fire.exit_code is None else f", exit code {fire.exit_code}"
         run = "" if fire.run is None else f", run {fire.run}"
         say(self._options, f"{schedule.name}: due {mark_of(fire)[1]}: {fire.state}{code}{run}{why}")
+        try:
+            file = audit_options(schedule.words).notify
+            if file is not None:
+                webhooks = webhooks_of(Path(schedule.folder) / file)
+                say_told(self._options, tell_of_audits(self._store, schedule, webhooks, sleep=self._stopping.wait))
+        except OperatorError as error:
+            print(f"{schedule.name}: no webhook is told of this: {visible(str(error))}", file=sys.stderr)
 
     def _failed(self, error: BaseException) -> None:
         if is_of_the_operator(error):

@@ -52,7 +52,7 @@ class Message:
 
 def message_id(event: Event, fingerprint: str, life: int) -> str:
     """Return the name of a message."""
-    return _digest([event, fingerprint, life])
+    return digest_of([event, fingerprint, life])
 
 
 def messages_of(run: RunRecord, findings: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
@@ -66,7 +66,7 @@ def messages_of(run: RunRecord, findings: Iterable[Mapping[str, Any]]) -> Iterat
     for name, row in sorted(summary["exceptions"].items()):
         if row.get("state") == "ended":
             told = {"id": name, **{key: row.get(key) for key in _EXCEPTION}}
-            yield _message(run, Event.EXCEPTION_ENDED, _digest([name, row["end"]]), {"exception": told})
+            yield _message(run, Event.EXCEPTION_ENDED, digest_of([name, row["end"]]), {"exception": told})
     if is_below(run):
         yield _message(
             run, Event.COVERAGE_BELOW, coverage_fingerprint(run), {"coverage": coverage_row(coverage_of(summary))}
@@ -82,7 +82,7 @@ def is_below(run: RunRecord) -> bool:
 
 def coverage_fingerprint(run: RunRecord) -> str:
     """Return what the coverage of this scope is known by: what was asked for, not which hosts that came to."""
-    return _digest([run.scope_source, run.options.get("patterns"), run.options.get("limit")])
+    return digest_of([run.scope_source, run.options.get("patterns"), run.options.get("limit")])
 
 
 def _message(run: RunRecord, event: Event, fingerprint: str, about: Mapping[str, Any], life: int = 0) -> Message:
@@ -105,8 +105,12 @@ def _message(run: RunRecord, event: Event, fingerprint: str, about: Mapping[str,
         "chain": {"seal": summary.get("seal"), "previous": summary.get("previous")},
         **about,
     }
-    text = json.dumps(_shown(body), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return Message(event=event, fingerprint=fingerprint, life=life, body=text.encode())
+    return Message(event=event, fingerprint=fingerprint, life=life, body=body_of(body))
+
+
+def body_of(values: Mapping[str, Any]) -> bytes:
+    """Return what is posted: the same bytes for the same values."""
+    return json.dumps(_shown(values), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 — whatever JSON can hold
@@ -118,6 +122,7 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 — whatever JSON can hold
     return [_shown(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _digest(value: object) -> str:
+def digest_of(value: object) -> str:
+    """Return what something is told once by."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

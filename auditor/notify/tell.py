@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from auditor.errors import UsageError
+from auditor.model.schedule import Schedule
 from auditor.notify.messages import Message, coverage_fingerprint, is_below, messages_of
 from auditor.notify.post import Answer, post
+from auditor.notify.schedule_messages import messages_of_audits
 from auditor.notify.webhook import Event, Webhook
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
@@ -14,6 +16,8 @@ from auditor.store.store import Store
 _LONGEST_WAIT = 30.0
 _REFUSED = 3
 """Messages that a webhook may refuse before it is let alone until the next run."""
+_LOOKED_BACK = 100
+"""Times that a schedule was due which are told of where they were not yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +60,33 @@ def untold(store: Store, run: RunRecord, webhook: Webhook) -> list[Message]:
     """Return what a run has to say to a webhook that was not told to it before."""
     if run.finished is None:
         raise UsageError(f"run {run.id} is not finished: there is nothing to tell yet")
+    return _untold(store, webhook, messages_of(run, store.findings(run.id)))
+
+
+def tell_of_audits(
+    store: Store, schedule: Schedule, webhooks: Iterable[Webhook], *, sleep: Callable[[float], object] = time.sleep
+) -> list[Told]:
+    """Tell each webhook which audits of a schedule in force were due and not done, and remember what it took.
+
+    Call it after a fate was written down. Nothing that a webhook or the network does is raised.
+    """
+    fires = [one for one in store.schedules.fires(schedule.name, limit=_LOOKED_BACK) if one.due > schedule.added]
+    newest = next((run.summary for run in store.runs() if "seal" in run.summary), {})
+    chain = {"seal": newest.get("seal"), "previous": newest.get("previous")}
+    messages = list(messages_of_audits(schedule, reversed(fires), chain))
+    told = []
+    for webhook in webhooks:
+        waiting = _untold(store, webhook, messages)
+        if waiting:
+            told.append(_tell(store, "", webhook, waiting, sleep))
+    return told
+
+
+def _untold(store: Store, webhook: Webhook, messages: Iterable[Message]) -> list[Message]:
     known = store.notices.told(webhook.name)
     return [
         message
-        for message in messages_of(run, store.findings(run.id))
+        for message in messages
         if message.event in webhook.events and known.get((message.event, message.fingerprint), -1) < message.life
     ]
 

@@ -12,6 +12,8 @@ class Event(StrEnum):
     EXCEPTION_ENDED = "exception_ended"
     COVERAGE_BELOW = "coverage_below"
     CHAIN_HEAD = "chain_head"
+    AUDIT_FAILED = "audit_failed"
+    AUDIT_MISSED = "audit_missed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from auditor.cli.main import main
 from auditor.cli.schedule_run import resumed_words
-from auditor.model.schedule import FireState
+from auditor.model.schedule import Fire, FireState
+from auditor.notify import load
+from auditor.run.scheduled import mark_of
 from auditor.store.store import Store
+from tests.notify.webhooks import Server, serving
 from tests.run.simulated_calendar import a_schedule
 
 pytestmark = pytest.mark.slow
@@ -214,3 +218,85 @@ def test_adding_says_what_may_surprise(folder: Path, capfd: pytest.CaptureFixtur
     assert main(["schedule", "remove", "ends"]) == 0
     assert listed(capfd) == []
     assert listed(capfd, "--all")[0]["removed"] is not None
+
+
+def with_webhook(folder: Path, server: Server, events: str = "[audit_failed, audit_missed]") -> None:
+    """Have the audits of the schedule tell a web server."""
+    (folder / "notify.yml").write_text(
+        f"webhooks:\n  - {{name: soc, url: 'http://127.0.0.1:{server.port}/x', events: {events}, tries: 1}}\n"
+    )
+
+
+_TELLING = ("-i", "hosts.yml", "-p", "policy.yml", "--notify", "notify.yml")
+
+
+def fires(folder: Path) -> list[Fire]:
+    """Return the times that the schedule was due, the last one first."""
+    with closing(Store(str(folder / "store.sqlite"))) as store:
+        return store.schedules.fires("often")
+
+
+def audits_told(server: Server) -> list[dict[str, Any]]:
+    """Return what a web server was told of audits, each message held to its published form."""
+    schema = json.loads((Path(load.__file__).parent / "notification.schema.json").read_text())
+    bodies = [json.loads(body) for body in server.bodies]
+    for body in bodies:
+        jsonschema.Draft202012Validator(schema).validate(body)
+    return [{"event": body["event"], **body["audit"]} for body in bodies]
+
+
+def test_webhooks_are_told_once_of_audits_that_failed_or_were_missed(folder: Path) -> None:
+    with serving() as server:
+        with_webhook(folder, server)
+        due_since(folder, *_TELLING, minutes=40)
+        (folder / "hosts.yml").unlink()
+        assert main(["schedule", "run", "--once"]) == 2
+        told, history = audits_told(server), fires(folder)
+        assert [(one["event"], one["result"], one["exit_code"]) for one in told] == [
+            *[("audit_missed", "missed", None)] * (len(history) - 1),
+            ("audit_failed", "failed", 2),
+        ]
+        assert len(history) >= 2
+        assert "hosts.yml" in told[-1]["reason"]
+        assert [one["due"] for one in told] == [mark_of(fire)[1] for fire in reversed(history)]
+        assert main(["schedule", "run", "--once"]) == 0
+        assert len(server.bodies) == len(told)
+
+
+def test_what_a_webhook_did_not_take_is_told_with_the_next_fate(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving([503]) as server:
+        with_webhook(folder, server)
+        due_since(folder, *_TELLING)
+        hosts = (folder / "hosts.yml").read_text()
+        (folder / "hosts.yml").unlink()
+        assert main(["schedule", "run", "--once"]) == 2  # the exit code is the audit's
+        assert "notify soc: 0 told, 1 not: it answers 503" in capfd.readouterr().err
+        (folder / "hosts.yml").write_text(hosts)
+        before = fires(folder)
+        later = replace(before[0], due=before[0].due + timedelta(minutes=15), state=FireState.STARTED, reason=None)
+        with closing(Store(str(folder / "store.sqlite"))) as store:
+            store.schedules.claim([replace(later, ended=None, exit_code=None)])
+        assert main(["schedule", "run", "--once"]) == 1
+        first, *again = audits_told(server)
+        assert first == again[0]
+        assert [one["due"] for one in again] == [mark_of(fire)[1] for fire in reversed(before)]
+
+
+def test_a_webhook_that_wants_other_things_hears_nothing_of_audits(folder: Path) -> None:
+    with serving() as server:
+        with_webhook(folder, server, "[new_violation]")
+        due_since(folder, *_TELLING)
+        (folder / "hosts.yml").unlink()
+        assert main(["schedule", "run", "--once"]) == 2
+        assert server.bodies == []
+
+
+def test_a_notifications_file_that_is_gone_is_said_and_costs_nothing_else(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    due_since(folder, *_TELLING)
+    assert main(["schedule", "run", "--once"]) == 2
+    assert "often: no webhook is told of this: " in capfd.readouterr().err
+    assert listed(capfd)[0]["result"] == "failed"
