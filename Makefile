@@ -129,6 +129,8 @@ pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, 
 	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --extra celery --extra postgresql --group test -c constraints.txt -o constraints-test.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group fuzz -o constraints-fuzz.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --no-deps --group bench -o constraints-bench.txt
+	for peer in ansible pyinfra parallel-ssh asyncssh; do \
+		$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group bench-$$peer -o constraints-bench-$$peer.txt || exit 1; done
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group oscal -o constraints-oscal.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group sigma -o constraints-sigma.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group lint -o constraints-lint.txt

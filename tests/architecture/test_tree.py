@@ -31,7 +31,9 @@ _OF_AN_INDEX = tuple(
         ("registry-1", "docker", "io"),
     )
 )
-_PINNED = [f"constraints{use}.txt" for use in ("", "-test", "-fuzz", "-bench", "-oscal", "-lint")]
+_PEERS = ("ansible", "pyinfra", "parallel-ssh", "asyncssh")
+_USES = ("", "-test", "-fuzz", "-bench", *(f"-bench-{peer}" for peer in _PEERS), "-oscal", "-lint")
+_PINNED = [f"constraints{use}.txt" for use in _USES]
 _OPTIONS = tuple("--" + name for name in ("index-url", "extra-index-url", "find-links", "trusted-host"))
 
 
@@ -78,6 +80,8 @@ def test_all_that_is_declared_is_pinned(root: Path) -> None:
     assert _names(groups["test"]) <= set(_pins(root, "constraints-test.txt"))
     assert _names(groups["fuzz"]) <= set(_pins(root, "constraints-fuzz.txt"))
     assert _names(groups["bench"]) <= set(_pins(root, "constraints-bench.txt"))
+    for peer in _PEERS:
+        assert _names(groups[f"bench-{peer}"]) <= set(_pins(root, f"constraints-bench-{peer}.txt"))
     assert _names(groups["oscal"]) <= set(_pins(root, "constraints-oscal.txt"))
     assert _names(groups["lint"]) <= set(_pins(root, "constraints-lint.txt"))
 

@@ -1,8 +1,10 @@
-"""Processor time of all that runs on a lab host, to the microsecond: a control group of its own."""
+"""Processor time of groups of processes, to the microsecond: what runs on lab hosts, or what a command starts."""
 
 import contextlib
+import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,11 @@ class Meter:
 
     group: Path
 
+    @property
+    def members(self) -> Path:
+        """The file that a process joins the group by."""
+        return self.group / "cgroup.procs"
+
     def seconds(self) -> float:
         """Return the processor seconds of every process that is or was in the group."""
         usage = self.group / "cpuacct.usage"
@@ -27,18 +34,32 @@ class Meter:
         said = dict(line.split() for line in (self.group / "cpu.stat").read_text().splitlines())
         return int(said["usage_usec"]) / 1e6
 
+    def pids(self) -> list[int]:
+        """Return the processes that are in the group now."""
+        return [int(pid) for pid in self.members.read_text().split()]
+
+    def kill(self) -> None:
+        """End what is left in the group, and wait until it has ended."""
+        end = time.monotonic() + 10
+        while (left := self.pids()) and time.monotonic() < end:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
 
 @contextlib.contextmanager
-def metered(host: Host) -> Iterator[Meter]:
-    """Put all that runs on a host, and so all that it starts, into a control group; put it back afterwards."""
+def metering(name: str, pids: Iterable[int] = ()) -> Iterator[Meter]:
+    """Make a control group and put processes, and so all that they start, into it; put them back afterwards."""
     root = _V1 if (_V1 / "cpuacct.usage").exists() else _V2
-    group = root / _NAME
+    group = root / name
     group.mkdir(exist_ok=True)
+    meter = Meter(group=group)
     try:
-        _move(host.pids(), group)
-        yield Meter(group=group)
+        _move(pids, group)
+        yield meter
     finally:
-        _move([int(pid) for pid in (group / "cgroup.procs").read_text().split()], root)
+        _move(meter.pids(), root)
         for _ in range(50):  # what ends at this moment is still counted to it
             with contextlib.suppress(OSError):
                 group.rmdir()
@@ -46,7 +67,24 @@ def metered(host: Host) -> Iterator[Meter]:
             time.sleep(0.1)
 
 
-def _move(pids: list[int], group: Path) -> None:
+@contextlib.contextmanager
+def metered(*hosts: Host) -> Iterator[Meter]:
+    """Meter all that runs on hosts."""
+    with metering(_NAME, _pids_of(hosts)) as meter:
+        yield meter
+
+
+def _pids_of(hosts: Sequence[Host]) -> Iterator[int]:
+    """Yield every process in the hosts' network namespaces, in one walk however many hosts there are."""
+    spaces = {Path(f"/run/netns/{host.namespace}").stat().st_ino for host in hosts}
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                if (process / "ns" / "net").stat().st_ino in spaces:
+                    yield int(process.name)
+
+
+def _move(pids: Iterable[int], group: Path) -> None:
     for pid in pids:
         with contextlib.suppress(OSError):  # it ended meanwhile, or is the kernel's
             (group / "cgroup.procs").write_text(str(pid))

@@ -71,13 +71,13 @@ def hosts(count: int, sections: Sequence[Sequence[Section]]) -> Iterator[Seen]:
         yield Seen(name=f"host-{number:06d}", sections=[of_its_own(section, number) for section in mine])
 
 
-def judged(count: int, folder: Path) -> Cost:
-    """Measure the judging of so many hosts in a store of its own."""
+def judged(count: int, folder: Path, formats: str = "json") -> Cost:
+    """Measure the judging of so many hosts in a store of its own, with reports in these formats."""
     with contextlib.redirect_stdout(io.StringIO()):
         sections = recorded(folder)
     evidence = make_set(folder / "set", hosts(count, sections))
     environment = os.environ | {"AUDITOR_STORE": str(folder / "store.sqlite"), "HOME": str(folder)}
-    words = ["assess", str(evidence), "-o", str(folder / "out"), "--format", "json", "-q"]
+    words = ["assess", str(evidence), "-o", str(folder / "out"), "--format", formats, "-q"]
     return measure([sys.executable, "-m", "auditor.cli.main", *words], environment)
 
 

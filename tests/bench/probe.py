@@ -11,12 +11,10 @@ collection community.general is fetched (`constraints-bench.txt`).
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -32,6 +30,7 @@ from auditor.model.host import OsFamily
 from auditor.model.probe import ProbeCall, ProbeLimits
 from auditor.transport.choose import Transports
 from tests.bench.cgroup import Meter, metered
+from tests.bench.peers.environments import community_general
 from tests.lab.fleet.fleet import down, up
 from tests.lab.fleet.lock import holding
 from tests.lab.fleet.places import Lab, lab_here
@@ -40,8 +39,6 @@ _REFERENCE_SESSION, _GOAL = 23.4, 60.0
 _GOAL_SESSIONS = _GOAL / _REFERENCE_SESSION
 _GOAL_OF_ANSIBLE = 20.0
 _DEADLINE, _OUTPUT_LIMIT = 120.0, 100_000_000
-_PINNED = Path(__file__).parents[2] / "constraints-bench.txt"
-_COLLECTION = "ansible_collections/community/general/"
 _PLAY = """
 - hosts: all
   gather_facts: false
@@ -142,7 +139,7 @@ def _ansible(lab: Lab, place: Path) -> Callable[[], None]:
     playbook = Path(sys.executable).with_name("ansible-playbook")
     if not playbook.exists():
         raise SystemExit("ansible-core is not installed here: make .venv/test.stamp, or --no-ansible")
-    _fetch(lab.home / "collections")
+    community_general(lab.home / "collections")
     (place / "play.yml").write_text(_PLAY)
     environment = {
         "PATH": os.environ["PATH"],
@@ -162,20 +159,6 @@ def _ansible(lab: Lab, place: Path) -> Callable[[], None]:
             raise SystemExit(f"Ansible failed: {(done.stdout + done.stderr)[-600:]}")
 
     return act
-
-
-def _fetch(folder: Path) -> None:
-    """Take community.general out of the pinned wheel of `ansible`, once."""
-    if (folder / _COLLECTION).exists():
-        return
-    with tempfile.TemporaryDirectory(prefix="auditor-bench-") as place:
-        words = ("download", "--quiet", "--no-deps", "--require-hashes", "-r", str(_PINNED), "--dest", place)
-        subprocess.run([sys.executable, "-m", "pip", *words], check=True)
-        with zipfile.ZipFile(next(Path(place).glob("ansible-*.whl"))) as wheel:
-            names = [name for name in wheel.namelist() if name.startswith(_COLLECTION) and "/tests/" not in name]
-            wheel.extractall(folder.with_suffix(".new"), names)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".new").rename(folder)
 
 
 def _report(rounds: Rounds, options: argparse.Namespace) -> int:

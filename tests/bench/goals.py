@@ -1,0 +1,167 @@
+"""What was to be shown, beside what was measured: each figure with its spread, met or not."""
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Results = Mapping[str, Any]
+"""What was measured, by part."""
+
+OURS = "auditor"
+_FASTER = {"ansible-tuned": 30.0, "ansible-default": 33.0, "pyinfra": 1.3, "xargs": 2.0, "xargs-curve25519": 1.0}
+_NO_SLOWER = {"asyncssh": 1.15, "parallel-ssh": 1.15}
+_OF_THE_LIMIT = 1.3
+_ASK_MS, _ALL_MS = 5.5, 16.0
+_ROUND_TRIPS = 11.0
+_WITHIN = 1.1
+_MEMORY = 600e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Several measurements of one thing."""
+
+    median: float
+    """The middle one."""
+    low: float
+    """The smallest."""
+    high: float
+    """The largest."""
+    runs: int
+    """How many."""
+
+    def text(self, digits: int = 2) -> str:
+        """Say it: the median, and from where to where."""
+        if self.runs == 1:
+            return f"{self.median:,.{digits}f} (1 run)"
+        return f"{self.median:,.{digits}f} [{self.low:,.{digits}f}-{self.high:,.{digits}f}]"
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Take measurements together."""
+    all_of_them = list(values)
+    return Spread(
+        median=statistics.median(all_of_them), low=min(all_of_them), high=max(all_of_them), runs=len(all_of_them)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """One figure that was to be reached."""
+
+    name: str
+    """What it is."""
+    figure: Spread
+    """What was measured."""
+    goal: float
+    """What it is to be."""
+    at_most: bool
+    """Whether it is a ceiling; else a floor."""
+
+    @property
+    def is_met(self) -> bool:
+        """Compare the median."""
+        return self.figure.median <= self.goal if self.at_most else self.figure.median >= self.goal
+
+    @property
+    def wanted(self) -> str:
+        """Say what is wanted."""
+        return f"{'≤' if self.at_most else '≥'} {self.goal:,g}"
+
+    @property
+    def line(self) -> str:
+        """Say it in a line."""
+        return f"{self.name:72} {self.figure.text():28} {self.wanted:10} {'met' if self.is_met else 'NOT MET'}"
+
+
+def goals(results: Results) -> list[Goal]:
+    """Hold what was measured to what was to be shown; what was not measured is left out."""
+    return [
+        *(_of_peers(results["peers"]) if "peers" in results else ()),
+        *(_of_stages(results["stages"]["rows"]) if "stages" in results else ()),
+        *(_of_round_trips(results["round-trips"]["rows"]) if "round-trips" in results else ()),
+        *(_of_recorded(results["recorded"]["rows"]) if "recorded" in results else ()),
+    ]
+
+
+def _of_peers(part: Mapping[str, Any]) -> Iterator[Goal]:
+    """Compare run by run: what ran side by side met the same machine."""
+    rows = part["rows"]
+    ours = [run["wall"] for run in rows[OURS]]
+    for peer, goal in _FASTER.items():
+        if peer in rows:
+            ratio = spread(run["wall"] / mine for run, mine in zip(rows[peer], ours, strict=True))
+            yield Goal(name=f"times faster than {peer} (wall)", figure=ratio, goal=goal, at_most=False)
+    for peer, goal in _NO_SLOWER.items():
+        if peer in rows:
+            ratio = spread(mine / run["wall"] for run, mine in zip(rows[peer], ours, strict=True))
+            yield Goal(name=f"times the wall time of {peer}", figure=ratio, goal=goal, at_most=True)
+    cores = float(part["machine"]["processors"].split()[0])
+    yield Goal(
+        name="times the limit: processor time of hosts and kernel over the cores (wall)",
+        figure=spread(run["wall"] / limit(run, cores) for run in rows[OURS]),
+        goal=_OF_THE_LIMIT,
+        at_most=True,
+    )
+
+
+def limit(run: Mapping[str, float], cores: float) -> float:
+    """Return the seconds that a run would take if asking cost nothing: hosts and kernel alone on all cores."""
+    return (run["hosts"] + run["kernel"]) / cores
+
+
+def each(stage: Mapping[str, Sequence[Mapping[str, float]]], count: int) -> Spread:
+    """Return the processor time of one host in ms, start-up taken off: run by run what more hosts cost more."""
+    pairs = zip(stage[str(count)], stage["1"], strict=True)
+    return spread(1000 * (many["cpu"] - one["cpu"]) / (count - 1) for many, one in pairs)
+
+
+def sizes(stage: Mapping[str, object]) -> list[int]:
+    """Return the numbers of hosts that a stage was measured with, the single one apart."""
+    return sorted(int(count) for count in stage if count != "1")
+
+
+def _of_stages(rows: Mapping[str, Any]) -> Iterator[Goal]:
+    counts = sizes(rows["ask"])
+    most = counts[-1]
+    for name, says, goal in (("ask", "asking", _ASK_MS), ("audit", "all stages with reports", _ALL_MS)):
+        figure = each(rows[name], most)
+        yield Goal(
+            name=f"ms of processor time a host, {says}, {most} hosts, start-up apart",
+            figure=figure,
+            goal=goal,
+            at_most=True,
+        )
+        if len(counts) > 1:
+            fewer = each(rows[name], counts[0]).median
+            ratio = Spread(
+                median=figure.median / fewer, low=figure.low / fewer, high=figure.high / fewer, runs=figure.runs
+            )
+            of = f"times the processor time a host of {counts[0]} hosts with {most}, {says}"
+            yield Goal(name=of, figure=ratio, goal=_WITHIN, at_most=True)
+
+
+def _of_round_trips(rows: Mapping[str, Sequence[float]]) -> Iterator[Goal]:
+    for name in ("auditor", "audit"):
+        if name in rows:
+            yield Goal(name=f"round trips a host, {name}", figure=spread(rows[name]), goal=_ROUND_TRIPS, at_most=True)
+
+
+def _of_recorded(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> Iterator[Goal]:
+    counts = sorted(int(count) for count in rows)
+    fewest, most = rows[str(counts[0])], rows[str(counts[-1])]
+    yield Goal(
+        name=f"MB of memory, {counts[-1]:,} recorded hosts judged and reported",
+        figure=spread(run["memory"] / 1e6 for run in most),
+        goal=_MEMORY / 1e6,
+        at_most=True,
+    )
+    if len(counts) > 1:
+        fewer = statistics.median(run["cpu"] for run in fewest) / counts[0]
+        yield Goal(
+            name=f"times the processor time a host of {counts[0]:,} recorded hosts with {counts[-1]:,}",
+            figure=spread(run["cpu"] / counts[-1] / fewer for run in most),
+            goal=_WITHIN,
+            at_most=True,
+        )
