@@ -70,7 +70,7 @@ docs: $(VENV)/test.stamp ## Write the generated parts of the docs anew
 	$(BIN)/cog -r $(GENERATED_DOCS)
 
 .PHONY: bench
-bench: $(VENV)/test.stamp ## Measure hosts a second, CPU a host and memory on the lab fleet (as root)
+bench: $(VENV)/test.stamp ## Measure the auditor beside its peers, and its stages by number of hosts (as root)
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
 .PHONY: probe-bench

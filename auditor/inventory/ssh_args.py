@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 # Options of ssh(1) that take a value, and the configuration keyword each stands for.
 _LETTERS = {"F": "configfile", "J": "proxyjump", "i": "identityfile", "l": "user", "p": "port"}
@@ -60,6 +61,8 @@ class SshArguments:
     """Options that are passed over and might make a difference in ssh, as they stand."""
 
 
+# The hosts of an inventory have few different ones, and to read one takes as long as all else of a host.
+@lru_cache(maxsize=1024)
 def read_ssh_arguments(text: str) -> SshArguments:
     """Read ssh's arguments: ``-o Key=Value``, ``-oKey=Value``, ``-o "Key Value"`` and the letters ``-J -i -l -p -F``.
 

@@ -205,7 +205,12 @@ class KnownHosts:
         yield from (entry for entry in self._patterns if entry.matches(name))
 
     def _is_known(self, name: str, key: HostKey) -> bool:
-        """Look the key up first: a hashed name then costs one hash, not one for each line of the file."""
+        """Look the key up first: a hashed name then costs one hash, not one for each line of the file.
+
+        Before that the name: whole fleets that were made of one image have one key.
+        """
+        if any(entry.key.blob == key.blob for entry in self._exact.get(name, ())):
+            return True
         return any(entry.matches(name) for entry in self._by_key.get(key.blob, ()))
 
     def _unknown(self, name: str, host: str, key: HostKey) -> HostError:

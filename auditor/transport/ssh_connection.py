@@ -145,7 +145,11 @@ class SshConnection(paramiko.Transport):
     @property
     def preferred_keys(self) -> tuple[str, ...]:
         """Return the host key types to ask for; paramiko's own adds certificates, which nobody has asked for."""
-        return self._filter_algorithm("keys")  # type: ignore[attr-defined,no-any-return] # paramiko's stubs lack it
+        return self._filter_algorithm("keys")
+
+    def _filter_algorithm(self, type_: str) -> tuple[str, ...]:
+        """Return what is offered of a kind: paramiko asks sixteen times a connection, and nothing is switched off."""
+        return tuple(getattr(self, f"_preferred_{type_}"))
 
     @property
     def agreed_on(self) -> str:

@@ -10,6 +10,7 @@ from auditor.model.host import OsFamily
 
 _HOME = "~/"
 _WIDTH = 100
+_PLAIN = re.compile(r"[^a-z0-9_/-]")
 _TOP = frozenset(("", "/etc", "/opt", "/usr", "/usr/local", "/var", "/var/lib", "/Library", "/Applications"))
 """Folders that nobody closes."""
 
@@ -25,8 +26,7 @@ def pattern(names: tuple[str, ...]) -> str:
     """Return the expression that takes these names of keys, in lower case, and no other."""
     if not names:
         return "^$"
-    parts = ("".join(".*" if sign == "*" else re.sub(r"[^a-z0-9_/-]", "[\\g<0>]", sign) for sign in name.lower())
-             for name in names)  # fmt: skip
+    parts = (_PLAIN.sub(r"[\g<0>]", name.lower()).replace("[*]", ".*") for name in names)
     return f"^({'|'.join(parts)})$"
 
 

@@ -18,13 +18,13 @@ from auditor.errors import HostError
 from auditor.inventory.read import read_inventory
 from auditor.model.host import Host
 from auditor.model.pacing import Pacing
-from auditor.model.probe import RawOutput
-from auditor.run.audit import Limits
+from auditor.model.probe import ProbeLimits, RawOutput
 from auditor.run.fanout import Course, fan_out
 from auditor.run.pacing import Turn
 from auditor.store.record import HostRecord
 from auditor.transport.choose import Transports
 
+_DEADLINE, _OUTPUT_LIMIT = 60.0, 32 * 1024 * 1024
 SECTIONS = ("software.dpkg", "sockets.ss", "firewall.nft")
 """What the questions of the others are called here."""
 
@@ -46,11 +46,11 @@ def main() -> int:
 
 
 def _asking(transports: Transports, script: str) -> Callable[[Host], RawOutput]:
-    limits = Limits()
+    limits = ProbeLimits()
 
     def ask(host: Host) -> RawOutput:
         call = sh_call(
-            limits=limits.probe, deadline=limits.deadline, output_limit=limits.output_bytes,
+            limits=limits, deadline=_DEADLINE, output_limit=_OUTPUT_LIMIT,
             become=host.credentials.become, become_password=None, script=script,
         )  # fmt: skip
         answer = transports.collect(host, call)

@@ -37,7 +37,7 @@ def _all(order: dict[str, Any]) -> None:
     rulesets = get_facts(state, Command, (_RULESET,))
     for host in state.inventory:
         answer = {"packages": packages[host], "listeners": listeners[host], "ruleset": rulesets[host]}
-        Path(order["answers"], host.name).write_text(json.dumps(answer))
+        Path(order["answers"], host.name).write_text(json.dumps(answer, default=sorted))
 
 
 if __name__ == "__main__":
