@@ -1,184 +1,62 @@
-"""``auditor ingest``: take evidence that was brought as files."""
+"""``auditor ingest``: take what was brought as files: answers of the probe, flow records, events."""
 
-import os
-import secrets
-import tempfile
+import importlib
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
-from auditor.catalogue.entry import catalogue_text
-from auditor.catalogue.load import load_catalogue
-from auditor.cli.audit import check_writable, operator_name
+from auditor.cli import ingest_events, ingest_flows
 from auditor.cli.command import Command
-from auditor.cli.evidence import write_evidence
-from auditor.cli.files import read_text
-from auditor.cli.inventory import add_vault_options, hosts_of, kept_vault
-from auditor.cli.terminal import say
-from auditor.errors import HostError, Reason, UsageError
-from auditor.inventory.scope import fix_scope
-from auditor.located import did_you_mean
-from auditor.model.evidence import Delivery
-from auditor.model.host import ConnectionKind, Host, host_facts
-from auditor.model.past import History
-from auditor.model.probe import RawOutput
-from auditor.policy.load import parse_policy
-from auditor.policy.locate import bundled
-from auditor.run.audit import Limits, Sealed, new_run
-from auditor.run.pipeline import Answered, Rules
-from auditor.run.reader import ReadJob
-from auditor.run.readers import Readers
-from auditor.store.store import Store
+from auditor.cli.inventory import add_vault_options
 
-_MAGIC = b"auditor-probe 1 "
-_KINDS = ("envelope",)
-_NO_EVIDENCE = 3
-_BESIDE = ".stderr"
-_STDERR_LIMIT = 65_536
+_KINDS = ("envelope", "flows", "events")
 
 
 def _options(parser: ArgumentParser) -> None:
-    parser.add_argument("kind", choices=_KINDS, help="envelope: what the probe printed on a host")
+    parser.add_argument("kind", choices=_KINDS, help="what the files hold")
     parser.add_argument(
         "files",
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="one file a host, named after it: web1.envelope; standard error beside it as web1.envelope.stderr",
+        help="envelope: one file a host, named after it: web1.envelope; standard error beside it as "
+        "web1.envelope.stderr. flows, events: records of any number of devices",
     )
     parser.add_argument(
-        "--host", metavar="NAME", help="the host that the one file is of, where its name does not say so"
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="envelope: the host that the one file is of, where its name does not say so. flows, events: what concerns "
+        "this host only; may be repeated",
     )
-    parser.add_argument("-i", "--inventory", metavar="FILE", help="take groups, site and owner of the hosts from here")
+    parser.add_argument(
+        "-i",
+        "--inventory",
+        metavar="FILE",
+        help="hosts: their groups, sites and owners; flows, events: and which address is whose",
+    )
     add_vault_options(parser)
-    parser.add_argument("-o", "--output", type=Path, default=Path("evidence"), metavar="DIR", help="where it goes")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="where it goes (default: evidence, flows or events)"
+    )
+    ingest_flows.add_options(parser)
+    ingest_events.add_options(parser)
 
 
 def _run(options: Namespace) -> int:
-    files = _named(options)
-    hosts = _hosts(options, files)
-    as_of = datetime.now(UTC).replace(microsecond=0)
-    check_writable(options.output)
-    name = f"{as_of:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}"
-    catalogue = load_catalogue()
-    policy_file = bundled("policy.yml")
-    text = read_text(policy_file)
-    policy = parse_policy(text, policy_file, products=[product.id for product in catalogue.products])
-    rules = Rules(policy=policy, exceptions=(), catalogue=catalogue, as_of=as_of)
-    sealed = Sealed(policy=text, exceptions=read_text(bundled("exceptions.yml")), catalogue=catalogue_text(catalogue))
-    scope = fix_scope(tuple(hosts.values()), [], None, "envelopes")
-    refused = 0
-    with (
-        tempfile.TemporaryDirectory(prefix="auditor-ingest-") as place,
-        closing(Readers(min(2, os.cpu_count() or 1), rules)) as readers,
-        closing(Store(str(Path(place) / "store.sqlite"))) as store,
-    ):
-        run = new_run(store, scope, rules, sealed, operator=operator_name(), options={}, name=name)
-        for host in scope.hosts:
-            record = readers.recorded(_job(host, files[host.name], as_of))
-            if record.head is None:
-                refused += 1
-                say(options, f"{files[host.name]}: no evidence of {host.name}: {record.reason}")
-            store.record(run.id, record)
-        write_evidence(store, run, options.output / name)
-    print(options.output / name)
-    say(
-        options,
-        f"evidence of {len(hosts) - refused} of {len(hosts)} hosts, dated by their own clocks; "
-        f"`auditor assess {options.output / name}` judges it",
-    )
-    return _NO_EVIDENCE if refused else 0
-
-
-def _named(options: Namespace) -> dict[str, Path]:
-    """Return each file by the host it is of; UsageError for two of one host."""
-    if options.host is not None and len(options.files) > 1:
-        raise UsageError(f"--host {options.host}: names the host of one file, and {len(options.files)} are given")
-    files: dict[str, Path] = {}
-    for file in options.files:
-        if file.name.endswith(_BESIDE):
-            answer = file.with_name(file.name.removesuffix(_BESIDE))
-            if answer not in options.files:
-                raise UsageError(f"{file}: is what was said beside {answer}: name that one, this is found by itself")
-            continue
-        name = options.host or file.name.removesuffix(".gz").rsplit(".", 1)[0]
-        if name in files:
-            raise UsageError(f"{file}: {files[name]} is of host {name} too: give one of them")
-        if not file.is_file():
-            raise UsageError(f"{file}: there is no such file")
-        files[name] = file
-    return files
-
-
-def _hosts(options: Namespace, files: Mapping[str, Path]) -> dict[str, Host]:
-    if options.inventory is None:
-        return {name: Host(name=name, address=name, connection=ConnectionKind.REPLAY) for name in files}
-    known = {host.name: host for host in hosts_of(options.inventory, kept_vault(options))}
-    strange = [name for name in files if name not in known]
-    if strange:
-        near = did_you_mean(strange[0], list(known))
-        raise UsageError(f"{files[strange[0]]}: {options.inventory} has no host {strange[0]!r}{near}")
-    return {name: known[name] for name in files}
-
-
-def _job(host: Host, file: Path, now: datetime) -> ReadJob:
-    """Give a file to a reader as if its bytes had just come, but dated by what it says itself."""
-    limits = Limits()
-    facts = host_facts(host)
-    try:
-        data = _read(file, limits.output_bytes)
-        token = _token(data, file)
-        beside = file.with_name(file.name + _BESIDE)
-        said, more = _begin(beside) if beside.is_file() else (b"", 0)
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
-    except HostError as error:
-        return ReadJob(host=facts, history=History(), error=error)
-    raw = RawOutput(
-        stdout=data, stderr=said, stderr_dropped=more, exit_status=None, started=now, finished=now, token=token
-    )
-    answered = Answered(
-        host=facts,
-        raw=raw,
-        token=token,
-        probe_sha256=None,
-        unpacked_limit=limits.unpacked_bytes,
-        delivered=Delivery.ENVELOPE,
-    )
-    return ReadJob(host=facts, history=History(), answered=answered)
-
-
-def _read(file: Path, limit: int) -> bytes:
-    with file.open("rb") as stream:
-        data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise HostError(Reason.OUTPUT_LIMIT, f"{file} is longer than {limit} bytes")
-    return data
-
-
-def _begin(file: Path) -> tuple[bytes, int]:
-    """Return what is kept of standard error, as of a host that is asked, and how many bytes are not."""
-    with file.open("rb") as stream:
-        said = stream.read(_STDERR_LIMIT)
-    return said, max(0, file.stat().st_size - len(said))
-
-
-def _token(data: bytes, file: Path) -> str:
-    start = data.find(_MAGIC)
-    words = data[start : start + 200].split(b"\n", 1)[0].split(b" ") if start >= 0 else []
-    if len(words) != len((_MAGIC, b"1", b"token", b"packing")):
-        raise HostError(Reason.MALFORMED, f"{file} is not what the probe prints")
-    return words[2].decode("ascii", "replace")
+    # Each is loaded when asked for: judging what hosts said takes much that reading records does not.
+    done: int = getattr(importlib.import_module(f"auditor.cli.ingest_{options.kind}"), options.kind)(options)
+    return done
 
 
 COMMAND = Command(
     help="take evidence that comes as files",
-    description="Take what the probe printed on hosts that nobody can log in to from here: brought by device "
-    "management, a scheduled job or by hand. docs/evidence-by-other-roads.md says how such a file is made. The "
-    "evidence is marked "
-    "as delivered by envelope, and dated by the host's own clock.",
+    description="Take evidence that comes as files.\n\n"
+    "envelope: what the probe printed on hosts that nobody can log in to from here: brought by device management, a "
+    "scheduled job or by hand. docs/evidence-by-other-roads.md says how such a file is made. The evidence is marked as "
+    "delivered by envelope, and dated by the host's own clock.\n\n"
+    "flows: what exporters, sensors and clouds wrote down of conversations (docs/flows.md).\n\n"
+    "events: what other tools wrote down of processes and connections.",
     options=_options,
     run=_run,
 )

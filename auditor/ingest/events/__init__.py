@@ -1,0 +1,1 @@
+"""Events that other tools recorded, one file per format."""

@@ -1,0 +1,1 @@
+"""Flow records, one file per format, and the conversations that they add up to."""
