@@ -7,6 +7,7 @@ from pathlib import Path
 from auditor.cli import ingest_events, ingest_flows
 from auditor.cli.command import Command
 from auditor.cli.inventory import add_vault_options
+from auditor.cli.stored import add_run_option, add_store_option
 
 _KINDS = ("envelope", "flows", "events")
 
@@ -39,6 +40,18 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="where it goes (default: evidence, flows or events)"
     )
+    parser.add_argument(
+        "-p",
+        "--policy",
+        type=Path,
+        metavar="FILE|PACK",
+        help="flows, events: what is approved (default: policies/policy.yml)",
+    )
+    parser.add_argument(
+        "--product", action="append", default=[], metavar="ID", help="flows, events: this product only; may be repeated"
+    )
+    add_run_option(parser)
+    add_store_option(parser)
     ingest_flows.add_options(parser)
     ingest_events.add_options(parser)
 

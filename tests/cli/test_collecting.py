@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from auditor.cli import ingest
+from auditor.cli import ingest_envelope
 from auditor.cli.main import main
 from auditor.collect.probe import sh_probe
 from auditor.model.evidence import Delivery
@@ -169,7 +169,9 @@ def test_an_envelope_that_breaks_its_reader_stops_no_other(
     # Far more than the limit: a reader may also use what whoever runs the tests had and gave back.
     rows = b"".join(b"installed\tname-%d\t1.0\tall\n" % number for number in range(1_500_000))
     (tmp_path / "pc-8.envelope").write_bytes(output(body_of({"software.dpkg": rows})).stdout)
-    monkeypatch.setattr(ingest, "Readers", partial(Readers, limits=ReaderLimits(memory_bytes=96 * 1024 * 1024)))
+    monkeypatch.setattr(
+        ingest_envelope, "Readers", partial(Readers, limits=ReaderLimits(memory_bytes=96 * 1024 * 1024))
+    )
     assert main(["ingest", "envelope", "pc-8.envelope", envelope.name]) == 3
     printed = capsys.readouterr()
     assert "no evidence of pc-8: reader_limit" in printed.err
