@@ -1,0 +1,114 @@
+"""Open a file of records: packed or not, hashed as it goes by, and told by its first bytes."""
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+
+from auditor.errors import UsageError
+from auditor.ingest.flows.record import Tally
+
+BLOCK = 1 << 20
+LONGEST = 1 << 20
+"""Bytes that one line, or one JSON record, may have."""
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_WINDOW = 1 << 27
+"""Memory that a zstd stream may ask for: 128 MiB, as ``zstd --long=27`` needs."""
+DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+"""What readers raise where what packs a file is damaged, or ends too early."""
+
+
+class _Hashed(io.RawIOBase):
+    """A file whose bytes are hashed as they are read."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        data = self._raw.read(len(buffer))
+        self.digest.update(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def rest(self) -> str:
+        """Read what nobody asked for, and return the SHA-256 of all bytes."""
+        while data := self._raw.read(BLOCK):
+            self.digest.update(data)
+        return self.digest.hexdigest()
+
+
+class Opened:
+    """An open file: its unpacked bytes, and its digest once it was read."""
+
+    def __init__(self, path: Path, raw: BinaryIO) -> None:
+        """Tell by its first bytes what packs it."""
+        self.path = path
+        self._hashed = _Hashed(raw)
+        below = io.BufferedReader(self._hashed, BLOCK)
+        start = below.peek(4)[:4]
+        self.packing = ""
+        stream: BinaryIO = below
+        if start.startswith(_GZIP):
+            self.packing, stream = "gzip", gzip.GzipFile(fileobj=below)  # type: ignore[assignment]
+        elif start.startswith(_ZSTD):
+            self.packing = "zstd"
+            reader = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+            stream = reader.stream_reader(below, read_across_frames=True)
+        self.stream = stream if stream is below else io.BufferedReader(stream, BLOCK)  # type: ignore[type-var]
+
+    def beginning(self) -> bytes:
+        """Return some of the first unpacked bytes, which stay to be read; nothing where they are damaged."""
+        try:
+            return self.stream.peek(65_536)[:65_536]
+        except DAMAGES:
+            return b""
+
+    def sha256(self) -> str:
+        """Return the digest of the file as it lies there."""
+        return self._hashed.rest()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Open a file; UsageError where that cannot be done."""
+    try:
+        with path.open("rb", buffering=0) as raw:
+            yield Opened(path, raw)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def lines_of(stream: BinaryIO, tally: Tally) -> Iterator[bytes]:
+    """Yield the lines of a stream without their ends; one that is too long is refused, and damage ends them."""
+    left, number, is_skipping = b"", 0, False
+    while True:
+        try:
+            block = stream.read(BLOCK)
+        except DAMAGES as error:
+            tally.cut(number, f"what packs the file is damaged, or the file is cut off: {error}")
+            break
+        if not block:
+            break
+        lines = (left + block).split(b"\n")
+        left = lines.pop()
+        if is_skipping and lines:
+            lines, is_skipping = lines[1:], False
+        number += len(lines)
+        yield from lines
+        if len(left) > LONGEST:
+            if not is_skipping:
+                number += 1
+                tally.refuse(number, f"is longer than {LONGEST} bytes")
+            left, is_skipping = b"", True
+    if left and not is_skipping:
+        yield left
