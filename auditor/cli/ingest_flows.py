@@ -1,15 +1,235 @@
 """``auditor ingest flows``: who talked to whom by which remote-access product, from flow records."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
+from auditor import __version__
+from auditor.catalogue.applications import applications
+from auditor.catalogue.load import load_catalogue
+from auditor.cli.audit import check_writable
+from auditor.cli.catalogue import find_product
+from auditor.cli.files import read_text, write_whole
+from auditor.cli.fleet import known_fleet
+from auditor.cli.terminal import say
 from auditor.errors import UsageError
+from auditor.ingest.document import sealed
+from auditor.ingest.flows.conversations import Conversation, Conversations
+from auditor.ingest.flows.layouts import named_columns
+from auditor.ingest.flows.reading import FlowFile, Ways
+from auditor.ingest.flows.record import LAST_PORT, Wanted
+from auditor.model.outside import Origin, OutsideRecord, bounded
+from auditor.policy.load import parse_policy
+from auditor.policy.locate import locate
+from auditor.report.conversations import conversations_csv, conversations_html
+from auditor.report.visible import visible
+from auditor.run.conversations import Known, row_of, sightings_of, uses_of
+
+_NOT_WHOLE = 3
+"""Exit code where records were refused, or a file is cut short: what was read is written all the same."""
 
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what only flows take."""
-    parser.add_argument_group("flows")
+    group = parser.add_argument_group("flows")
+    group.add_argument(
+        "--port", action="append", default=[], metavar="PORT", help="conversations on this port only; may be repeated"
+    )
+    group.add_argument(
+        "--network", action="append", default=[], metavar="CIDR", help="of this network only; may be repeated"
+    )
+    group.add_argument("--all", action="store_true", help="conversations of no product too")
+    group.add_argument(
+        "--inside",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="a network of ours beside the policy's trusted ones: what its devices use is put down as sightings "
+        "(default where none is named: private addresses)",
+    )
+    group.add_argument(
+        "--columns",
+        action="append",
+        default=[],
+        metavar="FIELD=NAME,…",
+        help="columns of a CSV of another make: source=srcaddr,source_port=srcport,…",
+    )
+    group.add_argument(
+        "--time-zone", metavar="NAME", help="where clocks stand that do not say it, such as nfdump's (default: UTC)"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filters:
+    """Which conversations are asked for."""
+
+    ports: frozenset[int]
+    products: frozenset[str]
+    hosts: tuple[str, ...]
+    networks: tuple[Any, ...]
+    everything: bool
+
+    def takes(self, one: Conversation, known: Known) -> bool:
+        """Tell whether a conversation is asked for."""
+        uses = {use.product for use in uses_of(one, known.applications)}
+        ends = (one.client, one.server)
+        named = {*ends, *(known.fleet.host(end) for end in ends)}
+        addresses = [ip_address(end) for end in ends]
+        return (
+            (bool(uses) or self.everything or one.port in self.ports)
+            and (not self.ports or one.port in self.ports)
+            and (not self.products or not self.products.isdisjoint(uses))
+            and (not self.hosts or not named.isdisjoint(self.hosts))
+            and (
+                not self.networks
+                or any(one.version == net.version and one in net for net in self.networks for one in addresses)
+            )
+        )
+
+    @property
+    def words(self) -> list[str]:
+        """Say what is asked for."""
+        return [
+            *(f"port {port}" for port in sorted(self.ports)),
+            *(f"product {product}" for product in sorted(self.products)),
+            *(f"host {host}" for host in self.hosts),
+            *(f"network {network}" for network in self.networks),
+        ]
 
 
 def flows(options: Namespace) -> int:
     """Read the files and write the conversations; return the exit code."""
-    raise UsageError(f"{options.files[0]}: flows are not read yet")
+    files = _files(options)
+    catalogue = load_catalogue()
+    file = locate("policy.yml", options.policy)
+    known = Known(
+        applications=applications(catalogue),
+        catalogue=catalogue,
+        policy=parse_policy(read_text(file), file, products=[product.id for product in catalogue.products]),
+        fleet=known_fleet(options),
+        inside=tuple(str(_network(text, "--inside")) for text in options.inside),
+    )
+    filters = _Filters(
+        ports=frozenset(map(_port, options.port)),
+        products=frozenset(find_product(catalogue, name).id for name in options.product),
+        hosts=tuple(options.host),
+        networks=tuple(_network(text, "--network") for text in options.network),
+        everything=options.all,
+    )
+    folder: Path = options.output or Path("flows")
+    check_writable(folder)
+    added = _added(files, known, filters)
+    for one in files:
+        for problem in one.tally.problems:
+            say(options, visible(f"{one.path}: {problem}"))
+        if one.tally.refused > len(one.tally.problems):
+            say(options, f"{visible(str(one.path))}: {one.tally.refused} records were refused in all")
+    return _written(
+        folder, [one for one in added.all() if filters.takes(one, known)], added, files, known, filters, options
+    )
+
+
+def _files(options: Namespace) -> list[FlowFile]:
+    """Return the files, each once, none read yet."""
+    try:
+        zone = UTC if options.time_zone is None else ZoneInfo(options.time_zone)
+    except (ValueError, OSError, KeyError) as error:
+        raise UsageError(f"--time-zone {options.time_zone}: a name such as Europe/Berlin is wanted") from error
+    ways = Ways(columns=named_columns(options.columns), zone=zone)
+    paths: dict[Path, None] = {}
+    for path in options.files:
+        if not path.is_file():
+            raise UsageError(f"{path}: there is no such file")
+        if path.resolve() in paths:
+            raise UsageError(f"{path}: is named twice: its records would count twice")
+        paths[path.resolve()] = None
+    return [FlowFile(path=path, ways=ways) for path in options.files]
+
+
+def _added(files: Sequence[FlowFile], known: Known, filters: _Filters) -> Conversations:
+    """Add all records up: names first, so that conversations that they name are wanted whatever their port."""
+    ports = known.applications.ports
+    telling = frozenset({*ports, *((number, port) for port in filters.ports for number in (6, 17))})
+    added = Conversations(telling=telling)
+    of_names = [one for one in files if one.is_of_names()]
+    for one in of_names:
+        for client, server, port, name, when in one.names():
+            if filters.everything or known.applications.named(name):
+                added.name(client, server, port, name, when)
+            else:
+                one.tally.passed_over += 1
+    wanted = Wanted(None if filters.everything else filters.ports or {port for _, port in ports})
+    wanted.named |= set(added.named)
+    for one in files:
+        if one not in of_names:
+            # A file may hold messages of several kinds: what it is called is known once it was read.
+            added.add(one.flows(wanted), one)
+    return added
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= LAST_PORT:
+        raise UsageError(f"--port {text}: a number from 1 to {LAST_PORT} is wanted")
+    return int(text)
+
+
+def _network(text: str, option: str) -> Any:  # noqa: ANN401 — one of two classes without a common one
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: a network such as 192.0.2.0/24 is wanted: {error}") from error
+
+
+def _written(
+    folder: Path,
+    found: list[Conversation],
+    added: Conversations,
+    files: Sequence[FlowFile],
+    known: Known,
+    filters: _Filters,
+    options: Namespace,
+) -> int:
+    rows = [row_of(one, known) for one in found]
+    sightings, left_out = bounded([sighting for one in found for sighting in sightings_of(one, known)])
+    told = sorted((one.told for one in files), key=lambda one: (one.sha256, one.name))
+    record = OutsideRecord(
+        origin=Origin.FLOW,
+        tool_version=__version__,
+        catalogue_sha256=known.catalogue.sha256,
+        files=tuple(told),
+        sightings=sightings,
+        left_out=left_out,
+    )
+    read, refused = sum(one.read for one in told), sum(one.refused for one in told)
+    notes = list(_notes(added, files, left_out))
+    head = {
+        "files": [asdict(one) for one in told], "read": read, "refused": refused, "filters": filters.words,
+        "notes": notes, "run": options.joined_run,
+    }  # fmt: skip
+    write_whole(folder / "conversations.csv", conversations_csv(rows))
+    write_whole(folder / "conversations.html", conversations_html(rows, head))
+    write_whole(folder / "sightings.json", sealed(record))
+    print(folder)
+    say(options, f"{read} records read, {refused} refused; {len(rows)} conversations, {len(sightings)} sightings")
+    for note in notes:
+        say(options, note)
+    return _NOT_WHOLE if refused or any(one.is_cut_short for one in told) else 0
+
+
+def _notes(added: Conversations, files: Sequence[FlowFile], left_out: int) -> list[str]:
+    """Say what was read and stands in no row."""
+    tallies = [one.tally for one in files]
+    counted = (
+        (sum(one.passed_over for one in tallies), "records concern no product and no filter"),
+        (sum(one.denied for one in tallies), "records are of packets that a filter let not through"),
+        (sum(one.empty for one in tallies), "records say that nothing was recorded"),
+        (added.beyond, f"records are of conversations beyond the {added.most} that are told apart: filter them"),
+        (left_out, "sightings are beyond what a file of them may hold: filter them"),
+        (sum(one.is_cut_short for one in tallies), "files are cut short: what came after is not known"),
+    )
+    return [f"{count} {words}." for count, words in counted if count]

@@ -22,7 +22,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     place.mkdir()
     pages, host_pages = page_names(rows.ledger), HostPages(rows, Remediation(rows))
     template = templates().get_template("host.html")
-    shared = shared_view(rows, {}, _style()) | {"control_pages": {}}
+    shared = shared_view(rows, {}, page_style()) | {"control_pages": {}}
     made = []
     for host in rows.hosts():
         file = place / pages[host["host"]]
@@ -31,7 +31,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     return made
 
 
-def _style() -> Row:
+def page_style() -> Row:
     """Return the styles, and what the page's own policy names them by: it lets no others in."""
     text = (files("auditor.report") / "assets" / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,8 +1,8 @@
 """Flow logs of Azure: of network security groups (versions 1 and 2) and of virtual networks (version 4).
 
 Each object is a minute of one network card, its records texts parted by commas (Microsoft's "NSG flow logs" and
-"Virtual network flow logs"). A conversation stands in several: begun (``B``), going on (``C``), ended (``E``), each with
-what passed since the one before; denied ones (``D``) had none.
+"Virtual network flow logs"). A conversation stands in several: begun (``B``), going on (``C``), ended (``E``), each
+with what passed since the one before; denied ones (``D``) had none.
 """
 
 from collections.abc import Iterator

@@ -61,8 +61,8 @@ def read_capture(stream: BinaryIO, messages: Messages) -> Iterator[Flow]:
         yield from messages.read(payload[1], payload[0])
     if strange and not messages.versions:
         tally.say(
-            f"none of {strange} packets is a message of NetFlow or IPFIX: `nfpcapd -r FILE -w DIR` makes flow records of "
-            "a capture of traffic"
+            f"none of {strange} packets is a message of NetFlow or IPFIX: `nfpcapd -r FILE -w DIR` makes flow records "
+            "of a capture of traffic"
         )
         tally.refused += strange
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from auditor.ingest.flows.record import Flow
 
@@ -43,6 +44,13 @@ class Conversation:
     """Names that the client asked the server for by TLS."""
 
 
+class Source(Protocol):
+    """A file that records are read from."""
+
+    format: str
+    """Its format, which may be known only once it was read."""
+
+
 @dataclass(slots=True)
 class Conversations:
     """Adds records up."""
@@ -54,11 +62,14 @@ class Conversations:
     beyond: int = 0
     """Records of conversations that were one too many."""
     _rows: dict[Key, list[float]] = field(default_factory=dict)
-    _sources: dict[str, set[Key]] = field(default_factory=dict)
+    _sources: list[tuple["Source", set[Key]]] = field(default_factory=list)
     _names: dict[tuple[str, str, int], dict[str, list[float]]] = field(default_factory=dict)
 
     def name(self, client: str, server: str, port: int, name: str, when: float) -> None:
         """Remember that a client asked a server for a name."""
+        if (client, server, port) not in self._names and len(self._names) >= self.most:
+            self.beyond += 1
+            return
         names = self._names.setdefault((client, server, port), {})
         told = names.setdefault(name.lower().rstrip("."), [when, when, 0])
         told[0], told[1], told[2] = min(told[0], when), max(told[1], when), told[2] + 1
@@ -68,9 +79,11 @@ class Conversations:
         """Return client, server and port of every conversation that a name is known of."""
         return self._names.keys()
 
-    def add(self, flows: Iterable[Flow], source: str) -> None:
-        """Add the records of one file, in its format ``source``."""
-        rows, rank, seen = self._rows, self._rank, self._sources.setdefault(source, set())
+    def add(self, flows: Iterable[Flow], file: "Source") -> None:
+        """Add the records of one file."""
+        seen: set[Key] = set()
+        self._sources.append((file, seen))
+        rows, rank = self._rows, self._rank
         for one, sport, other, dport, protocol, size, packets, first, last, is_directed in flows:
             key: Key
             mine, theirs = rank(sport, protocol), rank(dport, protocol)
@@ -113,7 +126,7 @@ class Conversations:
             client, client_port, server, port, protocol = key
             if client_port and str(row[_BEGAN]) != client:
                 client, server, port = server, client, client_port
-            sources = tuple(sorted(source for source, seen in self._sources.items() if key in seen))
+            sources = tuple(sorted({file.format for file, seen in self._sources if key in seen}))
             added.setdefault((client, server, port, protocol), []).append(
                 _conversation((client, server, port, protocol), row, sources)
             )

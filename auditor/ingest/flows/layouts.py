@@ -1,4 +1,4 @@
-"""Which format a table or a list of objects is in, told by its head; the names of columns are those of its maker's pages.
+"""Which format a table or a list of objects is in, told by its head; names of columns are those of the makers' pages.
 
 Sources: nfdump(1) of 1.7.1 and what it and 1.7.4 print; Zeek's manual, "conn.log" and "ssl.log"; Amazon's "Flow log
 records"; Google's "VPC Flow Logs records"; Microsoft's "NSG flow logs" and "Virtual network flow logs".
@@ -91,7 +91,7 @@ def table_layout(head: bytes, columns: Mapping[str, str], zone: tzinfo = UTC) ->
         return _layout("csv", separator, places, columns, zone)
     for name, preset in PRESETS.items():
         if all(preset[field] in places for field in NEEDED):
-            end = b"Summary" if name.startswith("nfdump") else None
+            end = (b"Summary", b"No match") if name.startswith("nfdump") else ()
             return _layout(name, separator, places, preset, zone, end=end)
     return None
 
@@ -123,7 +123,7 @@ def _layout(
     zone: tzinfo,
     *,
     is_directed: bool = False,
-    end: bytes | None = None,
+    end: tuple[bytes, ...] = (),
 ) -> Layout:
     return Layout(
         format=name,

@@ -105,8 +105,8 @@ class Messages:
                 message, 24 + 48 * place
             )
             values = {
-                "source4": source, "destination4": destination, "packets": packets, "bytes": size, "first_uptime": first,
-                "last_uptime": last, "source_port": sport, "destination_port": dport, "protocol": protocol,
+                "source4": source, "destination4": destination, "packets": packets, "bytes": size,
+                "first_uptime": first, "last_uptime": last, "source_port": sport, "destination_port": dport, "protocol": protocol,
             }  # fmt: skip
             flow = self._flow(values, boot)
             if flow is not None:
@@ -132,8 +132,6 @@ class Messages:
                     at += 2
                     if version == V9:
                         count = (count + more) // 4
-                if count > _MOST_FIELDS:
-                    raise ValueError(f"{count} fields")
                 parts, at = _parts(body, at, count, version)
                 if len(self._templates) >= _MOST_TEMPLATES:
                     self._templates.clear()
@@ -212,6 +210,8 @@ class Messages:
 
 def _parts(body: bytes, at: int, count: int, version: int) -> tuple[list[tuple[str | None, int]], int]:
     """Read the parts of a template; a part of an enterprise's own is none that is read."""
+    if count > _MOST_FIELDS:
+        raise ValueError(f"{count} fields")
     parts: list[tuple[str | None, int]] = []
     for _ in range(count):
         element, length = struct.unpack_from(">HH", body, at)

@@ -139,8 +139,8 @@ def _format(file: Opened, asked: FlowFile) -> str:
         found = None if layout is None else layout.format
     if found is None:
         raise UsageError(
-            f"{path}: is in no format that is known: NetFlow v5, v9 and IPFIX (captures, messages, files of nfcapd), nfdump's "
-            "CSV and JSON, Zeek's conn.log and ssl.log, flow logs of AWS, Azure and Google; any other table with "
+            f"{path}: is in no format that is known: NetFlow v5, v9 and IPFIX (captures, messages, files of nfcapd), "
+            "nfdump's CSV and JSON, Zeek's conn.log and ssl.log, flow logs of AWS, Azure and Google; any other table with "
             "`--columns source=NAME,source_port=NAME,destination=NAME,destination_port=NAME,first=NAME`"
         )
     return found

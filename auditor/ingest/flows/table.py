@@ -57,8 +57,8 @@ class Layout:
     """Whether the source is who began."""
     zone: tzinfo = UTC
     """Where its clock stands, for instants that do not say it."""
-    end: bytes | None = None
-    """First word of a line that ends the records."""
+    end: tuple[bytes, ...] = ()
+    """First words of lines that end the records."""
 
 
 def instant(text: str, zone: tzinfo) -> float:
@@ -119,7 +119,7 @@ class _Rows:
         line = line.rstrip(b"\r")
         if not line or line.startswith(b"#"):
             return None
-        if self._layout.end is not None and line.startswith(self._layout.end):
+        if line.startswith(self._layout.end):
             raise EOFError
         try:
             return self._read(self._cells(line))
@@ -141,9 +141,9 @@ class _Rows:
 
 
 def flow_of(values: Sequence[str], layout: Layout, wanted: Wanted, tally: Tally) -> Flow | None:
-    """Return the record that texts in the order of ``FIELDS`` make, where it is wanted; ValueError where they make none.
+    """Return the record that texts in the order of ``FIELDS`` make, where it is wanted.
 
-    What becomes of it is counted.
+    ValueError where they make none. What becomes of it is counted.
     """
     source, sport, destination, dport, protocol, size, packets, first, last, lasted, back, packets_back, action = values
     number = protocol_of(protocol) if protocol else 6
