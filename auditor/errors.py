@@ -99,6 +99,7 @@ class Reason(StrEnum):
     AUTH = "auth"
     CREDENTIAL_STOPPED = "credential_stopped"
     VARIABLES = "variables"
+    NOT_INVENTORIED = "not_inventoried"
     PRIVILEGE = "privilege"
     NO_SESSION = "no_session"
     TLS = "tls"

@@ -11,6 +11,7 @@ from auditor.cli.bundling import write_bundle
 from auditor.cli.command import Command
 from auditor.cli.judging import Given, Ruled, judge, judging_of, passing_store, rules_for
 from auditor.cli.report import chosen_formats
+from auditor.cli.sightings import add_sightings_option
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
@@ -50,6 +51,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--as-of", metavar="INSTANT", help="as of this instant, such as 2027-03-31T12:00:00Z")
     parser.add_argument("-o", "--output", type=Path, default=Path("reports"), metavar="DIR", help="where reports go")
     parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
+    add_sightings_option(parser)
     add_store_option(parser)
 
 
@@ -60,6 +62,7 @@ def _run(options: Namespace) -> int:
         exceptions=options.exceptions,
         people=options.people,
         as_of=None if options.as_of is None else _instant(options.as_of),
+        sightings=tuple(options.sightings),
     )
     check_writable(options.output)
     with tempfile.TemporaryDirectory(prefix="auditor-evidence-") as place:

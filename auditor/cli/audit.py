@@ -6,9 +6,9 @@ import os
 import socket
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from auditor.cli.notify import say_told, webhooks_of
 from auditor.cli.pacing import add_pacing_options, check_pacing, window_length
 from auditor.cli.population import add_population_option, chosen_population
 from auditor.cli.report import chosen_formats
+from auditor.cli.sightings import Outside, add_sightings_option, inventoried, with_strangers
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
@@ -79,6 +80,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--notify", type=Path, metavar="FILE", help="webhooks to tell what is new (see `auditor notify`)"
     )
+    add_sightings_option(parser)
     parser.set_defaults(can_resume=True)
     add_population_option(parser)
     add_store_option(parser)
@@ -199,19 +201,21 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
         if run.inputs["catalogue"] != catalogue.sha256:
             raise UsageError(f"run {run.id} rests on another catalogue than this auditor's; start a new run")
     rules = rules_of(files, catalogue, as_of)
-    scope, hosts = chosen_scope(options, run)
+    outside = Outside(options.sightings, None if run is None else run.inputs.get("sightings"), rules, store)
+    scope, hosts = chosen_scope(options, run, outside.strangers)
     check_engine(options, scope)
     for line in ignored_arguments(scope.hosts):
         say(options, line)
     return _Prepared(
         scope=scope,
-        rules=rules,
+        rules=replace(rules, outside=outside.by_host),
         sealed=Sealed(
             policy=files.policy.text,
             exceptions=files.exceptions.text,
             people=None if files.people is None else files.people.text,
             catalogue=catalogue_text(catalogue),
-            population=chosen_population(options, hosts, scope),
+            population=chosen_population(options, hosts, inventoried(scope)),
+            sightings=outside.text,
         ),
         formats=formats,
     )
@@ -230,8 +234,10 @@ def _sealed(store: Store, run: RunRecord) -> RuleFiles:
     return RuleFiles(policy=texts["policy"], exceptions=texts["exceptions"], people=texts.get("people"))
 
 
-def chosen_scope(options: Namespace, run: RunRecord | None) -> tuple[Scope, tuple[Host, ...]]:
-    """Return the scope and the whole inventory it is a part of."""
+def chosen_scope(
+    options: Namespace, run: RunRecord | None, strangers: Callable[[tuple[Host, ...]], tuple[Host, ...]] | None = None
+) -> tuple[Scope, tuple[Host, ...]]:
+    """Return the scope and the whole inventory it is a part of; ``strangers`` gives hosts that it lacks."""
     asked: dict[str, Any] = run.options if run is not None else kept_options(options)
     if asked["patterns"] == ["local"]:
         if asked["inventory"]:
@@ -243,6 +249,8 @@ def chosen_scope(options: Namespace, run: RunRecord | None) -> tuple[Scope, tupl
     else:
         hosts = hosts_of(asked["inventory"], asked)
         scope = fix_scope(hosts, asked["patterns"], asked["limit"], asked["inventory"])
+    if strangers is not None:
+        scope = with_strangers(scope, strangers(hosts))
     if run is not None and scope.sha256 != run.scope_sha256:
         raise UsageError(
             f"run {run.id} was fixed over {run.scope_count} hosts, and the inventory now gives {len(scope.hosts)} "
@@ -262,6 +270,8 @@ def _resumable(store: Store, options: Namespace) -> RunRecord:
         raise UsageError("--resume goes on with what the run was asked: leave patterns, -i, --limit and -p out")
     if options.population:
         raise UsageError("--resume goes on with the population that the run was begun with: leave --population out")
+    if options.sightings:
+        raise UsageError("--resume goes on with the sightings that the run was begun with: leave --sightings out")
     if options.window:
         raise UsageError("--resume goes on with the window that the run was begun with: leave --window out")
     return run

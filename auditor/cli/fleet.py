@@ -17,7 +17,7 @@ from auditor.store.store import Store, default_url
 def known_fleet(options: Namespace) -> Fleet:
     """Return whose addresses are: the inventory's word first, then that of hosts in a run.
 
-    That is the newest unless one is named. ``options.joined_run`` is set to the run that was asked, None where there is none.
+    That is the newest unless one is named. ``options.joined_run`` is set to the run that was asked, None for none.
     """
     inventory = () if options.inventory is None else hosts_of(options.inventory, kept_vault(options))
     addresses = inventory_addresses(inventory)

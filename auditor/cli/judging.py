@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,10 +14,14 @@ from auditor.catalogue.product import Catalogue
 from auditor.cli.files import read_text
 from auditor.controls.attack import attack_data, attack_of
 from auditor.errors import UsageError
+from auditor.ingest.document import parse_documents
+from auditor.model.host import Host
 from auditor.policy.locate import locate
 from auditor.run.audit import Population, Sealed
+from auditor.run.fleet_addresses import said_addresses
 from auditor.run.merge import merged, merged_history
 from auditor.run.open_bundle import Bundle
+from auditor.run.outside import by_host, read_outside, settled, strangers
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
 from auditor.run.reassess import Judging, begin_again, reassess
@@ -38,6 +42,8 @@ class Given:
     """People file."""
     as_of: datetime | None = None
     """Instant to judge at."""
+    sightings: tuple[Path, ...] = ()
+    """What records from outside show; none leaves a judged run its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +56,8 @@ class Ruled:
     """Their texts."""
     own: Bundle | None
     """The one judged run that its own rules are taken from; None where evidence is judged anew."""
+    strangers: tuple[Host, ...] = ()
+    """Devices that records from outside show, and that are no host of the evidence."""
     again: bool
     """Whether nothing is given anew, so that its verdicts must come out as they were."""
 
@@ -64,8 +72,13 @@ def rules_for(bundles: Sequence[Bundle], given: Given) -> Ruled:
         people=_people(given.people, own),
     )
     latest = max(bundle.as_of for bundle in bundles)
+    rules = rules_of(files, catalogue, given.as_of or latest)
+    sightings = _sightings(given, bundles, own)
+    records = None if sightings is None else parse_documents(sightings, "the sightings")
+    names = [name for bundle in bundles for name in bundle.facts]
     return Ruled(
-        rules=rules_of(files, catalogue, given.as_of or latest),
+        rules=rules if records is None else replace(rules, outside=by_host(records)),
+        strangers=() if records is None else strangers(records, rules, names),
         sealed=Sealed(
             policy=files.policy.text,
             exceptions=files.exceptions.text,
@@ -73,6 +86,7 @@ def rules_for(bundles: Sequence[Bundle], given: Given) -> Ruled:
             catalogue=catalogue_text(catalogue),
             attack=_attack(own),
             population=None if own is None else _population(own),
+            sightings=sightings,
         ),
         own=own,
         again=own is not None and given == Given(),
@@ -117,6 +131,22 @@ def _attack(own: Bundle | None) -> str:
     return text
 
 
+def _sightings(given: Given, bundles: Sequence[Bundle], own: Bundle | None) -> str | None:
+    """Return the sightings: those that are given, their hosts told by what the evidence says, else the bundle's own."""
+    if not given.sightings:
+        return None if own is None else own.text("sightings")
+    addresses: dict[str, str | None] = {}
+    names = {name for bundle in bundles for name in bundle.facts}
+    for bundle in bundles:
+        for answer in bundle.answers():
+            evidence = bundle.evidence(answer)
+            for address in () if evidence is None else said_addresses(evidence):
+                host = answer.facts.name
+                addresses[address] = host if addresses.get(address, host) == host else None
+    known = {address: host for address, host in addresses.items() if host is not None}
+    return settled(read_outside(given.sightings), known, names)
+
+
 def _population(own: Bundle) -> Population | None:
     text, comparison = own.text("population"), own.text("population_comparison")
     return None if text is None or comparison is None else Population(text=text, comparison=comparison)
@@ -126,7 +156,13 @@ def judging_of(bundles: Sequence[Bundle], by: Ruled, known: str) -> Judging:
     """Choose what is judged; ``known`` is what the store knows of the hosts, where they are judged anew."""
     own = None if by.own is None else by.own.text("history")
     history = merged_history(known, bundles) if own is None else own
-    return Judging(bundles=tuple(bundles), hosts=tuple(merged(bundles)), history=history, again=by.again)
+    return Judging(
+        bundles=tuple(bundles),
+        hosts=tuple(merged(bundles)),
+        strangers=by.strangers,
+        history=history,
+        again=by.again,
+    )
 
 
 def judge(store: Store, judging: Judging, by: Ruled, operator: str) -> RunRecord:

@@ -31,7 +31,7 @@ _PAUSE = 30.0
 """Seconds until it is tried again whether another audit of the same hosts has ended."""
 _GRAVITY = (0, 1, 3, 2, 130, 70)
 _MISSED = 3
-_NOT_RESUMED = ("patterns", "inventory", "limit", "policy", "exceptions", "people", "population", "window")
+_NOT_RESUMED = ("patterns", "inventory", "limit", "policy", "exceptions", "people", "population", "window", "sightings")
 _LISTED = ("vault_password_file", "vault_id")
 
 

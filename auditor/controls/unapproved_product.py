@@ -38,6 +38,7 @@ it knows of and does not read, the verdict is unknown.
 
 from auditor.controls.approved import LIMITS, PRODUCTS, needs_approval, subject_of, unread_sources
 from auditor.controls.control import Control
+from auditor.controls.seen_outside import quotes_of
 from auditor.model.case import Case
 from auditor.model.facts.software import Software
 from auditor.model.host import OsFamily
@@ -73,7 +74,7 @@ def _violation(use: ProductUse, case: Case) -> Violation:
     return Violation(
         subject=subject_of(seen),
         reason=f"{seen.name} {state}{'' if seen.version is None else f' (version {seen.version})'}. {objection}",
-        proof=seen.proof,
+        proof=(*seen.proof, *quotes_of(case, seen.product)),
         remediation=(
             f"Ask the owner of the host whether {seen.name} is needed, and by whom.",
             *stop,

@@ -28,6 +28,8 @@ from auditor.model.outside import (
 LARGEST = 64 * 1024 * 1024
 """Bytes that a document may have."""
 _MOST_FILES = 10_000
+_BEGIN = '{"head":'
+"""Begins a document: within one, every quote of a text has a backslash before it."""
 _LAST_PORT = 65535
 _HEX = 64
 _TEXTS = ("source", "device", "product", "proof")
@@ -83,6 +85,14 @@ def parse_document(data: bytes, name: str) -> OutsideRecord:
             f"{name}: is no sealed sightings of this version ({error}): `auditor ingest flows` and `auditor ingest "
             "events` write them"
         ) from error
+
+
+def parse_documents(text: str, name: str) -> tuple[OutsideRecord, ...]:
+    """Read documents that stand one after the other, as they are sealed into a run."""
+    parts = [_BEGIN + part for part in text.split(_BEGIN)[1:]]
+    if "".join(parts) != text:
+        raise UsageError(f"{name}: is not what a run seals")
+    return tuple(parse_document(part.encode(), name) for part in parts)
 
 
 def _record(data: bytes) -> OutsideRecord:

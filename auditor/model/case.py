@@ -7,6 +7,7 @@ from datetime import datetime
 from auditor.model.evidence import EvidenceHead
 from auditor.model.filtering import Filtering
 from auditor.model.host import HostFacts
+from auditor.model.outside import OutsideUse
 from auditor.model.past import History
 from auditor.model.policy import Approval, Networks, Settings
 from auditor.model.reading import Reading
@@ -55,6 +56,8 @@ class Case:
     """What the host's packet filters do with remote access, whether or not something listens."""
     known_ports: Mapping[tuple[str, int], KnownPort] = field(default_factory=dict)
     """Ports of remote access by protocol and number."""
+    outside: tuple[OutsideUse, ...] | None = None
+    """What records from outside the audit show of it; None where none were brought to the run."""
     history: History
     """What earlier runs saw."""
     as_of: datetime

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from auditor.errors import Reason
+
 
 class OsFamily(StrEnum):
     """The three kinds of operating system that are audited."""
@@ -136,6 +138,8 @@ class Host:
     """Recorded probe output, for the ``replay`` connection."""
     unusable: str | None = None
     """Why it cannot even be tried with what the inventory says of it (ledger: ``variables``); None when it can."""
+    unusable_reason: Reason = Reason.VARIABLES
+    """The ledger's word for that."""
 
     @property
     def key(self) -> str:

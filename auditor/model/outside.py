@@ -158,6 +158,30 @@ class OutsideRecord:
     """Sightings beyond ``MOST_SIGHTINGS``."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideUse:
+    """A sighting from outside as a control weighs it: with the policy's word on it, and the host's own."""
+
+    sighting: OutsideSighting
+    """What records show."""
+    name: str
+    """Product name for people."""
+    approval: str | None = None
+    """Id of an approval that names the product for the host; None where none does."""
+    on_host: str | None = None
+    """Catalogue id under which the host's own evidence shows it; None where it does not."""
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody should look at it: not approved, not suppressed, and not told by the host already."""
+        return self.approval is None and self.sighting.suppressed_by is None and self.on_host is None
+
+    @property
+    def section(self) -> str:
+        """Return what its proof is quoted from."""
+        return f"outside.{self.sighting.origin}"
+
+
 def sighting_order(one: OutsideSighting) -> tuple[str | int, ...]:
     """Return what sightings are sorted by: what they are about first, so that the same records give the same order."""
     return (

@@ -94,6 +94,19 @@ def unassessed(control: Control, reason: str) -> Judgement:
     return Judgement(control=control.id, verdict=Verdict.UNKNOWN, limits=control.limits, gaps=(gap,))
 
 
+def unlooked(control: Control, violations: Iterable[Violation], excuse: Excuse, reason: str) -> Judgement:
+    """Return the verdict on a host that gave no evidence, and of which records from outside show a violation.
+
+    It fails where no exception covers what they show; all else about it is unknown.
+    """
+    found = _excused(control.id, violations, excuse)
+    unknown = unassessed(control, reason)
+    if not found:
+        return unknown
+    is_open = any(violation.exception is None for violation in found)
+    return replace(unknown, verdict=Verdict.FAIL if is_open else Verdict.UNKNOWN, violations=found)
+
+
 def _gap(section: SectionReading) -> Gap:
     return Gap(
         section=section.id,

@@ -73,8 +73,7 @@ class Observation:
 
 def observe(result: HostResult) -> Observation:
     """Reduce a host's result to what findings depend on."""
-    if result.ledger.outcome is HostOutcome.UNREACHABLE:
-        return Observation(host=result.host.name, host_key=result.host.key, owner=result.host.owner)
+    is_silent = result.ledger.outcome is HostOutcome.UNREACHABLE
     return Observation(
         host=result.host.name,
         host_key=result.host.key,
@@ -88,7 +87,7 @@ def observe(result: HostResult) -> Observation:
         settled={
             judgement.control: frozenset(violation.subject for violation in judgement.suspected)
             for judgement in result.judgements
-            if _is_settled(judgement)
+            if not is_silent and _is_settled(judgement)
         },
     )
 

@@ -178,6 +178,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Login not tried",
         "Correct the credential: it failed so often elsewhere that it was not tried here, to lock nobody out.",
     ),
+    Reason.NOT_INVENTORIED: (
+        "Seen from outside, not inventoried",
+        "Find the machine by its address or name, put it into the inventory, and audit it.",
+    ),
     Reason.VARIABLES: ("Inventory incomplete", "Correct the host's variables in the inventory."),
     Reason.PRIVILEGE: ("Rights not gained", "Allow the auditing account to run the probe through sudo."),
     Reason.NO_SESSION: ("No session", "Give the auditing account a shell that may run commands."),

@@ -88,6 +88,8 @@ class Sealed:
     """The ATT&CK data; this version's own, unless a bundle brings what it was judged with."""
     population: Population | None = None
     """Who should be there, where an export says so."""
+    sightings: str | None = None
+    """What records from outside show, where any were brought: hosts filled in, as ``settled`` writes it."""
 
     def inputs(self, history: str) -> dict[str, str]:
         """Return each input's digest."""
@@ -104,7 +106,7 @@ class Sealed:
         texts = {} if self.people is None else {"people": self.people}
         if self.population is not None:
             texts |= {"population": self.population.text, "population_comparison": self.population.comparison}
-        return texts
+        return texts if self.sightings is None else texts | {"sightings": self.sightings}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +212,13 @@ def run_audit(
             return readers.read(replace(job, parcel=answer))
         return readers.read(replace(job, answered=answered_by(turn.host, answer, limits)))
 
-    put: Callable[[Host], RawOutput | Parcel] = elsewhere or asking(ask, limits)
+    asked: Callable[[Host], RawOutput | Parcel] = elsewhere or asking(ask, limits)
+
+    def put(host: Host) -> RawOutput | Parcel:
+        if host.unusable is not None and host.unusable_reason is Reason.NOT_INVENTORIED:
+            raise HostError(host.unusable_reason, host.unusable)
+        return asked(host)
+
     for outcome in fan_out(waiting, put, read, course):
         store.record(run.id, outcome.record)
         yield outcome.record
@@ -225,7 +233,7 @@ def asking(ask: Ask, limits: Limits) -> Callable[[Host], RawOutput]:
 
     def put(host: Host) -> RawOutput:
         if host.unusable is not None:
-            raise HostError(Reason.VARIABLES, host.unusable)
+            raise HostError(host.unusable_reason, host.unusable)
         host = known_secrets.filled(host)
         call = _call(host, limits)
         answer = ask(host, call)

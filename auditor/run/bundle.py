@@ -26,6 +26,7 @@ INPUT_FILES: Mapping[str, str] = {
     "attack": "attack.yml",
     "history": "history.json",
     "population": "population.txt",
+    "sightings": "sightings.json",
     "population_comparison": "population.json",
 }
 """Input of a run to its file in ``inputs/``."""

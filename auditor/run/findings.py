@@ -42,7 +42,8 @@ def following(rules: Rules, hosts: Mapping[str, HostFacts]) -> Following:
 def observation_from_row(row: Row, host_key: str) -> Observation:
     """Reduce a host's stored row to what findings depend on."""
     if row["reason"] is not None:
-        return Observation(host=row["host"], host_key=host_key, owner=row["owner"])
+        # Nothing is settled on a host that gave no evidence; what records from outside show of it stands all the same.
+        return Observation(host=row["host"], host_key=host_key, owner=row["owner"], violations=tuple(_violations(row)))
     return Observation(
         host=row["host"],
         host_key=host_key,

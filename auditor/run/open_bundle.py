@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from auditor.collect.seal import evidence_digest, head_from_record, head_record, section_digest
 from auditor.errors import Reason, UsageError
+from auditor.ingest.document import parse_documents
 from auditor.inventory.scope import scope_digest
 from auditor.model.evidence import Evidence, Section
 from auditor.model.host import ConnectionKind, HostFacts
@@ -138,6 +139,8 @@ class Bundle:
             text = data.decode()
             if name == "history":
                 check_history(strict_json(data))
+            if name == "sightings":
+                parse_documents(text, str(file))
             if name == "population_comparison":
                 check_population(strict_json(data))
         return text

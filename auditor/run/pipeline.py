@@ -1,6 +1,6 @@
 """One host through every stage: bytes in, verdicts out; a pure function of the answer and the rules."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -14,6 +14,8 @@ from auditor.collect.read import read
 from auditor.collect.seal import seal
 from auditor.controls.control import Control
 from auditor.controls.registry import controls, retired_controls
+from auditor.controls.seen_outside import CONTROL as SEEN_OUTSIDE
+from auditor.controls.seen_outside import unlooked
 from auditor.controls.sessions import told_sessions
 from auditor.errors import HostError, Reason
 from auditor.model.case import Case
@@ -23,6 +25,7 @@ from auditor.model.facts.software import InstallState, Software
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import ConnectionKind, HostFacts, OsFamily
 from auditor.model.ledger import HostOutcome, LedgerRow
+from auditor.model.outside import OutsideSighting, OutsideUse
 from auditor.model.past import History
 from auditor.model.policy import Policy
 from auditor.model.probe import RawOutput
@@ -35,13 +38,15 @@ from auditor.model.verdict import Judgement, Verdict, Violation
 from auditor.policy.applies import applies_to
 from auditor.policy.approvals import Cover, approval_for, listener_approval
 from auditor.policy.exceptions import exception_for
-from auditor.policy.judge import judge, unassessed
+from auditor.policy.judge import judge
+from auditor.policy.judge import unlooked as unlooked_verdict
 from auditor.policy.limits import accept_limits
 from auditor.policy.succession import Succession
 from auditor.run.exposures import Approve, exposures
 from auditor.run.filtering import filtering_of
 from auditor.run.filters import filters_of
 from auditor.run.known_ports import known_ports
+from auditor.run.outside_uses import Weighing, weighed
 from auditor.run.read_settings import read_settings
 
 _INSTALLED, _STATE = InstallState.INSTALLED, attrgetter("state")
@@ -67,6 +72,15 @@ class Rules:
     """What remote-access software looks like."""
     as_of: datetime
     """The one instant the run judges at, UTC."""
+    outside: Mapping[str, tuple[OutsideSighting, ...]] | None = None
+    """What records from outside show, by host; None where none were brought."""
+
+    @property
+    def weighing(self) -> Weighing:
+        """Return by what sightings from outside are weighed."""
+        return Weighing(
+            policy=self.policy, catalogue=self.catalogue, replaced=self.succession.products, as_of=self.as_of
+        )
 
     @property
     def succession(self) -> Succession:
@@ -156,6 +170,7 @@ def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) 
         networks=rules.policy.networks,
         filtering=filtering_of(filters, rules.catalogue, rules.policy.networks),
         known_ports=known_ports(rules.catalogue),
+        outside=None if rules.outside is None else _outside(host, sightings, rules),
         history=rules.succession.history(history),
         as_of=rules.as_of,
     )
@@ -163,8 +178,13 @@ def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) 
     return _result(evidence, case, judgements)
 
 
-def unreached(host: HostFacts, error: HostError) -> HostResult:
-    """Return the result of a host that gave no evidence: its reason, and nothing but unknown verdicts."""
+def unreached(host: HostFacts, error: HostError, rules: Rules) -> HostResult:
+    """Return the result of a host that gave no evidence: its reason, and nothing but unknown verdicts.
+
+    What records from outside show of it all the same fails one control.
+    """
+    reason = f"not assessed: {error.detail}"
+    shown = unlooked(_outside(host, None, rules), is_inventoried=error.reason is not Reason.NOT_INVENTORIED)
     return HostResult(
         host=host,
         ledger=LedgerRow(
@@ -176,7 +196,10 @@ def unreached(host: HostFacts, error: HostError) -> HostResult:
             owner=host.owner,
             site=host.site,
         ),
-        judgements=tuple(unassessed(control, f"not assessed: {error.detail}") for control in controls().values()),
+        judgements=tuple(
+            unlooked_verdict(control, shown if control is SEEN_OUTSIDE else (), _excuser(host, rules), reason)
+            for control in controls().values()
+        ),
     )
 
 
@@ -192,6 +215,12 @@ def _use(sighting: Sighting, host: HostFacts, rules: Rules) -> ProductUse:
     )
 
 
+def _outside(host: HostFacts, seen: Sequence[Sighting] | None, rules: Rules) -> tuple[OutsideUse, ...]:
+    """Return what records from outside show of a host; ``seen`` is what it shows itself, None where it gave nothing."""
+    found = () if rules.outside is None else rules.outside.get(host.name, ())
+    return weighed(host, found, seen, rules.weighing) if found else ()
+
+
 def _approver(host: HostFacts, rules: Rules) -> Approve:
     """Return the function that says which approval lets a product listen where it does."""
 
@@ -202,13 +231,20 @@ def _approver(host: HostFacts, rules: Rules) -> Approve:
     return approve
 
 
-def _judgements(case: Case, rules: Rules) -> tuple[Judgement, ...]:
+def _excuser(host: HostFacts, rules: Rules) -> Callable[[str, Violation], str | None]:
+    """Return the function that says which exception covers a violation of a control on a host."""
     today = rules.as_of.date()
     exceptions = rules.succession.exceptions(rules.exceptions)
 
     def excuse(control: str, violation: Violation) -> str | None:
-        record = exception_for(control, case.host, violation, exceptions, today)
+        record = exception_for(control, host, violation, exceptions, today)
         return None if record is None else record.id
+
+    return excuse
+
+
+def _judgements(case: Case, rules: Rules) -> tuple[Judgement, ...]:
+    excuse = _excuser(case.host, rules)
 
     def judged(control: Control) -> Judgement:
         return judge(control, case, excuse)

@@ -174,13 +174,13 @@ def record_of(job: ReadJob, sources: Sources) -> HostRecord:
         try:
             return _judged(open_parcel(job.parcel, job.host), job, rules)
         except HostError as error:
-            return host_record(_tried(unreached(job.host, error), job), None)
+            return host_record(_tried(unreached(job.host, error, rules), job), None)
     if job.answered is None:
-        return host_record(_tried(unreached(job.host, job.error or _nothing()), job), None)
+        return host_record(_tried(unreached(job.host, job.error or _nothing(), rules), job), None)
     try:
         evidence = to_evidence(job.answered)
     except HostError as error:
-        return host_record(_tried(unreached(job.host, error), job), None)
+        return host_record(_tried(unreached(job.host, error, rules), job), None)
     return _judged(evidence, job, rules)
 
 

@@ -1,12 +1,13 @@
 """Verdicts again from sealed evidence: of one bundle as it was judged, or of several merged, or by other rules."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from auditor.errors import HostError
 from auditor.inventory.scope import scope_digest
-from auditor.model.host import HostFacts
+from auditor.model.host import Host, HostFacts, host_facts
 from auditor.model.past import History
 from auditor.run.audit import Began, Sealed, begin_run, close_run
 from auditor.run.history import histories, told_by
@@ -36,10 +37,14 @@ class Judging:
     again: bool
     """Whether it is one bundle, judged again as it was: its own sequence, scope and sources are kept."""
 
+    strangers: tuple[Host, ...] = ()
+    """Devices that records from outside show and no set of evidence has, sorted by name."""
+
     @property
     def facts(self) -> list[HostFacts]:
-        """Return the merged scope."""
-        return [one.bundle.facts[one.name] for one in self.hosts]
+        """Return the merged scope, and the devices that are no host of it."""
+        known = [one.bundle.facts[one.name] for one in self.hosts]
+        return sorted([*known, *map(host_facts, self.strangers)], key=lambda one: one.name)
 
 
 def begin_again(store: Store, judging: Judging, rules: Rules, sealed: Sealed, operator: str) -> RunRecord:
@@ -93,7 +98,10 @@ def _in_order(jobs: Iterator[ReadJob], readers: Readers) -> Iterator[HostRecord]
 def _jobs(run: RunRecord, judging: Judging) -> Iterator[ReadJob]:
     known, nobody = histories(judging.history, told_by(run)), History()
     numbers = {bundle.id: number for number, bundle in enumerate(judging.bundles)}
+    strange = deque(judging.strangers)
     for one in judging.hosts:
+        while strange and strange[0].name < one.name:
+            yield _of_stranger(strange.popleft(), known)
         facts = one.bundle.facts[one.name]
         yield ReadJob(
             host=facts,
@@ -102,3 +110,12 @@ def _jobs(run: RunRecord, judging: Judging) -> Iterator[ReadJob]:
             passed_over=one.passed_over,
             conflicts=one.conflicts,
         )
+    for host in strange:
+        yield _of_stranger(host, known)
+
+
+def _of_stranger(host: Host, known: Mapping[str, History]) -> ReadJob:
+    """Return the job of a device that cannot be asked."""
+    facts = host_facts(host)
+    error = HostError(host.unusable_reason, host.unusable or "")
+    return ReadJob(host=facts, history=known.get(facts.key, History()), error=error)

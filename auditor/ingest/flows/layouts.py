@@ -88,11 +88,11 @@ def table_layout(head: bytes, columns: Mapping[str, str], zone: tzinfo = UTC) ->
             raise UsageError(
                 f"--columns: the head has no column {lacking[0]!r}{near}; it has {', '.join(places)[:300]}"
             )
-        return _layout("csv", separator, places, columns, zone)
+        return _layout("csv", separator, places, columns, zone, head=head)
     for name, preset in PRESETS.items():
         if all(preset[field] in places for field in NEEDED):
             end = (b"Summary", b"No match") if name.startswith("nfdump") else ()
-            return _layout(name, separator, places, preset, zone, end=end)
+            return _layout(name, separator, places, preset, zone, head=head, end=end)
     return None
 
 
@@ -123,6 +123,7 @@ def _layout(
     zone: tzinfo,
     *,
     is_directed: bool = False,
+    head: bytes | None = None,
     end: tuple[bytes, ...] = (),
 ) -> Layout:
     return Layout(
@@ -132,5 +133,6 @@ def _layout(
         width=len(places),
         is_directed=is_directed,
         zone=zone,
+        head=None if head is None else head.rstrip(b"\r"),
         end=end,
     )

@@ -8,13 +8,14 @@ records is read in one call. Templates are remembered by exporter and observatio
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from struct import Struct
 
 from auditor.ingest.flows.record import PORTLESS, Flow, Tally, Wanted, instant_of, packed_address
 
 V5, V9, IPFIX = 5, 9, 10
 NAMES = {V5: "netflow_v5", V9: "netflow_v9", IPFIX: "ipfix"}
 _HEADS = {V5: 24, V9: 20, IPFIX: 16}
-_V5_RECORD = struct.Struct(">4s4s8xIIIIHHxxBx8x")
+_V5_RECORD = Struct(">4s4s8xIIIIHHxxBx8x")
 _MOST_TEMPLATES, _MOST_FIELDS = 4096, 512
 _ENTERPRISE = 0x8000
 _VARIABLE = 65_535
@@ -37,10 +38,12 @@ _WIDTHS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 class _Template:
     """How the records of a set are read."""
 
-    struct: struct.Struct | None
+    struct: Struct | None
     """Reads one record; None where lengths vary, or it is of options."""
     names: tuple[str, ...]
     """What its parts are."""
+    ports: Struct = Struct("")  # noqa: RUF009 — it cannot be changed
+    """Reads the two ports of one record alone, where it has them."""
     variable: tuple[tuple[str | None, int], ...] = ()
     """Names and lengths of all parts, where lengths vary."""
     is_options: bool = False
@@ -57,9 +60,15 @@ class Messages:
     """What becomes of the records."""
     number: int = 0
     """Records that were met."""
+    keep: bytes = b""
+    """For each port whether it is wanted."""
     versions: set[int] = field(default_factory=set)
     """Versions that were met."""
     _templates: dict[tuple[bytes, int, int, int], _Template] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Note which ports are wanted."""
+        self.keep = self.wanted.numbers()
 
     def read(self, message: bytes, exporter: bytes) -> Iterator[Flow]:
         """Yield the wanted records of a message; what of it is wrong is refused, and what stood before it kept."""
@@ -106,7 +115,8 @@ class Messages:
             )
             values = {
                 "source4": source, "destination4": destination, "packets": packets, "bytes": size,
-                "first_uptime": first, "last_uptime": last, "source_port": sport, "destination_port": dport, "protocol": protocol,
+                "first_uptime": first, "last_uptime": last, "source_port": sport, "destination_port": dport,
+                "protocol": protocol,
             }  # fmt: skip
             flow = self._flow(values, boot)
             if flow is not None:
@@ -151,20 +161,18 @@ class Messages:
         if template.struct is None:
             yield from self._varying(body, template, boot)
             return
-        size, names = template.struct.size, template.names
-        keep = self.wanted.numbers() if not self.wanted.all else b""
+        size, names, read = template.struct.size, template.names, template.struct
         usable = len(body) - len(body) % size
-        try:
-            ports = names.index("source_port"), names.index("destination_port")
-        except ValueError:
-            ports = None
+        keep = self.keep
         passed_over = 0
-        for values in template.struct.iter_unpack(memoryview(body)[:usable]):
-            if keep and ports is not None and not (keep[values[ports[0]]] or keep[values[ports[1]]]):
+        # Of most records the ports alone are read; a template without them wants to be read whole.
+        pairs = template.ports.iter_unpack(memoryview(body)[:usable])
+        for at, ports in zip(range(0, usable, size), pairs, strict=True):
+            if len(ports) == 2 and not (keep[ports[0]] or keep[ports[1]]):  # noqa: PLR2004 — both
                 passed_over += 1
                 continue
             self.number += 1
-            flow = self._flow(dict(zip(names, values, strict=True)), boot)
+            flow = self._flow(dict(zip(names, read.unpack_from(body, at), strict=True)), boot)
             if flow is not None:
                 yield flow
         self.number += passed_over
@@ -229,27 +237,28 @@ def _template(parts: list[tuple[str | None, int]], *, is_options: bool) -> _Temp
     if any(length == _VARIABLE for _, length in parts):
         return _Template(struct=None, names=(), variable=tuple(parts))
     words: list[str] = [">"]
+    ports: list[str] = [">"]
     names: list[str] = []
     for name, length in parts:
+        is_port = name in ("source_port", "destination_port") and name not in names
+        ports.append("H" if is_port else f"{length}x")
         if name is None or name in names:
             words.append(f"{length}x")
-        elif name[-1] in "46":
+            continue
+        if name[-1] in "46":
             if length != (4 if name.endswith("4") else 16):
                 raise ValueError(f"an address of {length} bytes")
             words.append(f"{length}s")
-            names.append(name)
-        elif length in _WIDTHS:
-            if name in ("source_port", "destination_port") and length != 2:  # noqa: PLR2004 — what a port has
-                raise ValueError(f"a port of {length} bytes")
+        elif length in _WIDTHS and (length == 2 or not is_port):  # noqa: PLR2004 — what a port has
             words.append(_WIDTHS[length])
-            names.append(name)
         else:
             # Numbers may be shortened (RFC 7011, 6.2) to lengths that no machine has.
             return _Template(struct=None, names=(), variable=tuple(parts))
-    reader = struct.Struct("".join(words))
+        names.append(name)
+    reader = Struct("".join(words))
     if not reader.size:
         raise ValueError("a record of no bytes")
-    return _Template(struct=reader, names=tuple(names))
+    return _Template(struct=reader, names=tuple(names), ports=Struct("".join(ports)))
 
 
 def _flow(values: Mapping[str, int | bytes], boot: float) -> Flow:

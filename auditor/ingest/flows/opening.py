@@ -90,7 +90,13 @@ def opened(path: Path) -> Iterator[Opened]:
 
 def lines_of(stream: BinaryIO, tally: Tally) -> Iterator[bytes]:
     """Yield the lines of a stream without their ends; one that is too long is refused, and damage ends them."""
-    left, number, is_skipping = b"", 0, False
+    for lines, _ in blocks_of(stream, tally):
+        yield from lines
+
+
+def blocks_of(stream: BinaryIO, tally: Tally) -> Iterator[tuple[list[bytes], bool]]:
+    """Yield the same, as many at a time as are read at once, with whether there may be a quote in one of them."""
+    left, number, is_skipping, is_quoted = b"", 0, False, False
     while True:
         try:
             block = stream.read(BLOCK)
@@ -104,11 +110,12 @@ def lines_of(stream: BinaryIO, tally: Tally) -> Iterator[bytes]:
         if is_skipping and lines:
             lines, is_skipping = lines[1:], False
         number += len(lines)
-        yield from lines
+        yield lines, is_quoted or b'"' in block
+        is_quoted = b'"' in left
         if len(left) > LONGEST:
             if not is_skipping:
                 number += 1
                 tally.refuse(number, f"is longer than {LONGEST} bytes")
             left, is_skipping = b"", True
     if left and not is_skipping:
-        yield left
+        yield [left], is_quoted

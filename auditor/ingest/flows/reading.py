@@ -13,7 +13,7 @@ from auditor.ingest.flows.layouts import headless_layout, table_layout
 from auditor.ingest.flows.messages import NAMES, Messages
 from auditor.ingest.flows.nfdump import MAGIC, printed
 from auditor.ingest.flows.objects import object_format, objects_of, read_objects
-from auditor.ingest.flows.opening import Opened, lines_of, opened
+from auditor.ingest.flows.opening import Opened, blocks_of, opened
 from auditor.ingest.flows.record import Flow, Tally, Wanted
 from auditor.ingest.flows.table import read_table
 from auditor.ingest.flows.zeek import Named, read_conn, read_ssl, zeek_fields, zeek_format
@@ -89,24 +89,22 @@ class FlowFile:
             if file.packing:
                 raise UsageError(f"{self.path}: a file of nfcapd within {file.packing}: unpack it first")
             with printed(self.path, tally) as out:
-                lines = lines_of(out, tally)
-                layout = table_layout(next(lines, b""), {})
+                blocks = blocks_of(out, tally)
+                lines, is_quoted = next(blocks, ([b""], False))
+                layout = table_layout(lines[0], {})
                 if layout is None:
                     tally.cut(0, "nfdump prints columns that this version does not know")
                 else:
-                    yield from read_table(lines, layout, wanted, tally, 1)
+                    yield from read_table(chain(((lines, is_quoted),), blocks), layout, wanted, tally)
         elif self.format == "zeek_conn" and (fields := zeek_fields(start)) is not None:
             yield from read_conn(file.stream, fields, wanted, tally)
         elif _is_json(start):
             yield from read_objects(self.format, file.stream, wanted, tally, self.ways.zone)
         else:
-            lines = lines_of(file.stream, tally)
-            head = next(lines, b"")
-            layout = table_layout(head, self.ways.columns, self.ways.zone)
+            head = start.partition(b"\n")[0]
+            layout = table_layout(head, self.ways.columns, self.ways.zone) or headless_layout(head)
             if layout is not None:
-                yield from read_table(lines, layout, wanted, tally, 1)
-            elif (layout := headless_layout(head)) is not None:
-                yield from read_table(chain((head,), lines), layout, wanted, tally)
+                yield from read_table(blocks_of(file.stream, tally), layout, wanted, tally)
 
 
 def _is_json(start: bytes) -> bool:
@@ -140,8 +138,8 @@ def _format(file: Opened, asked: FlowFile) -> str:
     if found is None:
         raise UsageError(
             f"{path}: is in no format that is known: NetFlow v5, v9 and IPFIX (captures, messages, files of nfcapd), "
-            "nfdump's CSV and JSON, Zeek's conn.log and ssl.log, flow logs of AWS, Azure and Google; any other table with "
-            "`--columns source=NAME,source_port=NAME,destination=NAME,destination_port=NAME,first=NAME`"
+            "nfdump's CSV and JSON, Zeek's conn.log and ssl.log, flow logs of AWS, Azure and Google; any other table "
+            "with `--columns source=NAME,source_port=NAME,destination=NAME,destination_port=NAME,first=NAME`"
         )
     return found
 

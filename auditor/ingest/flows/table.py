@@ -57,6 +57,8 @@ class Layout:
     """Whether the source is who began."""
     zone: tzinfo = UTC
     """Where its clock stands, for instants that do not say it."""
+    head: bytes | None = None
+    """The line that names the columns."""
     end: tuple[bytes, ...] = ()
     """First words of lines that end the records."""
 
@@ -75,34 +77,40 @@ def instant(text: str, zone: tzinfo) -> float:
     return instant_of(number)
 
 
-def read_table(lines: Iterable[bytes], layout: Layout, wanted: Wanted, tally: Tally, begun: int = 0) -> Iterator[Flow]:
-    """Yield the wanted records of rows; ``begun`` lines stood before them.
+Blocks = Iterable[tuple[list[bytes], bool]]
+"""Lines, as many at a time as are read at once, with whether there may be a quote in one of them."""
+
+
+def read_table(blocks: Blocks, layout: Layout, wanted: Wanted, tally: Tally) -> Iterator[Flow]:
+    """Yield the wanted records of rows; lines that are none, such as the head, begin with ``#`` or are ``layout.head``.
 
     The loop is tight: of a record that nothing asks for, only its form and its ports are looked at.
     """
-    keep, separator, width = wanted.texts(), layout.separator, layout.width
+    keep, separator, separators = wanted.texts(), layout.separator, layout.width - 1
     source_port, destination_port = layout.columns["source_port"], layout.columns["destination_port"]
+    # What stands behind the ports is counted, not cut up.
+    most = max(source_port, destination_port) + 1
     rows = _Rows(layout, wanted, tally)
-    number, passed_over = begun, 0
-    for line in lines:
-        number += 1
-        cells = line.split(separator)
-        try:
-            if (
-                not (keep[cells[source_port]] or keep[cells[destination_port]])
-                and len(cells) == width
-                and b'"' not in line
-            ):
-                passed_over += 1
-                continue
-        except (KeyError, IndexError):
-            pass
-        try:
-            flow = rows.flow(line, number)
-        except EOFError:
-            break
-        if flow is not None:
-            yield flow
+    number = passed_over = 0
+    try:
+        for lines, is_quoted in blocks:
+            for number, line in enumerate(lines, number + 1):  # noqa: B020 — goes on counting
+                cells = line.split(separator, most)
+                try:
+                    if (
+                        not (keep[cells[source_port]] or keep[cells[destination_port]])
+                        and line.count(separator) == separators
+                        and not is_quoted
+                    ):
+                        passed_over += 1
+                        continue
+                except (KeyError, IndexError):
+                    pass
+                flow = rows.flow(line, number)
+                if flow is not None:
+                    yield flow
+    except EOFError:
+        pass
     tally.read += passed_over
     tally.passed_over += passed_over
 
@@ -117,7 +125,7 @@ class _Rows:
     def flow(self, line: bytes, number: int) -> Flow | None:
         """Return the record of a row where it is wanted; EOFError where the table ends."""
         line = line.rstrip(b"\r")
-        if not line or line.startswith(b"#"):
+        if not line or line.startswith(b"#") or line == self._layout.head:
             return None
         if line.startswith(self._layout.end):
             raise EOFError

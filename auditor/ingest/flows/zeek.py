@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from auditor.ingest.flows.layouts import zeek_layout
 from auditor.ingest.flows.objects import objects_of
-from auditor.ingest.flows.opening import lines_of
+from auditor.ingest.flows.opening import blocks_of, lines_of
 from auditor.ingest.flows.record import Flow, Tally, Wanted, address_of, port_of
 from auditor.ingest.flows.table import instant, read_table
 
@@ -40,7 +40,7 @@ def read_conn(stream: BinaryIO, fields: list[str], wanted: Wanted, tally: Tally)
     if layout is None:
         tally.cut(0, "its fields lack addresses, ports, instants or the protocol")
         return
-    yield from read_table(lines_of(stream, tally), layout, wanted, tally)
+    yield from read_table(blocks_of(stream, tally), layout, wanted, tally)
 
 
 def read_ssl(stream: BinaryIO, fields: list[str] | None, tally: Tally) -> Iterator[Named]:
