@@ -6,6 +6,7 @@ import shutil
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, TextIO
 
 import tabulate
@@ -29,6 +30,8 @@ _COLOURS = {
 _CELL = 60
 _WIDTH, _NARROWEST, _GAP = 120, 80, 2
 """Characters of a line where no terminal says, of the narrowest table, and between two columns."""
+_BLOCK = 500
+"""Rows of a table that are held until their widths are known."""
 FORMATS = ("table", "json", "csv")
 
 
@@ -47,6 +50,27 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], options: Namespace) 
         write_rows(sys.stdout, list(rows[0]) if rows else list(columns), rows)
     elif rows:
         print(table(rows, columns, coloured=has_colour(options, sys.stdout)))
+
+
+def print_stream(rows: Iterable[Row], names: Sequence[str], columns: Sequence[str], options: Namespace) -> None:
+    """Print rows as they come, however many; ``names`` are the members of each, ``columns`` those of the table.
+
+    A table is printed a block at a time, each with its own head and as wide as what is in it.
+    """
+    if options.format == "json":
+        separator = "[\n"
+        for row in rows:
+            print(f"{separator} {json.dumps(row, ensure_ascii=True)}", end="")
+            separator = ",\n"
+        print("[]" if separator == "[\n" else "\n]")
+    elif options.format == "csv":
+        from auditor.report.csv_tables import write_rows  # noqa: PLC0415 — only when asked for
+
+        write_rows(sys.stdout, names, rows)
+    else:
+        coloured, left = has_colour(options, sys.stdout), iter(rows)
+        while block := list(islice(left, _BLOCK)):
+            print(table(block, columns, coloured=coloured))
 
 
 def table(rows: Iterable[Row], columns: Sequence[str], *, coloured: bool = False, cell: int = _CELL) -> str:

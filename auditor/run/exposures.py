@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from auditor.catalogue.belonging import Belongings, Owned
-from auditor.catalogue.match import owners
+from auditor.catalogue.belonging import Owned
 from auditor.firewall.reach import Decision, Door, Filters, is_loopback
 from auditor.model.facts.network import Listener
 from auditor.model.facts.processes import Process
@@ -11,6 +10,7 @@ from auditor.model.reading import Found, Reading
 from auditor.model.sighting import Confidence, Exposure, Sighting
 from auditor.policy.approvals import Cover
 from auditor.run.holders import Holders
+from auditor.run.socket_products import SocketProducts
 
 Approve = Callable[[Sighting, int, bool], Cover]
 """Given a product, a port and whether it is bound to loopback: what the policy says of the socket."""
@@ -21,25 +21,13 @@ def exposures(
 ) -> tuple[Exposure, ...]:
     """Return the listening sockets, sorted by port, protocol, family, address, namespace and process id."""
     processes = {process.pid: process for process in reading.of(Process)}
-    products = owners(sightings)
-    # A product with two tenants is two sightings: the process tells which one a socket is.
-    holders = {
-        pid: sighting for sighting in sightings for pid in sighting.pids if products.get(pid) == sighting.product
-    }
-    # Where a port alone speaks, its holder may serve much else: the suspicion is of the socket, not of the process.
-    by_port = {place: sighting for sighting in sightings for place in sighting.sockets}
-    belongings = Belongings(reading)
+    whose = SocketProducts(reading, sightings)
     held = Holders(reading)
     made = []
     for found in reading.found(Listener):
-        pids = [owner.pid for owner in found.fact.owners]
-        pid = next((pid for pid in pids if pid in holders), pids[0] if pids else None)
-        # A port that a proxy holds for a container is what listens in there.
-        behind = next((holders[one] for one in sorted(belongings.behind(found.fact)) if one in holders), None)
-        known = None if pid is None else holders.get(pid)
-        sighting = known or behind or by_port.get((found.section, found.line))
+        pid, sighting = whose.of(found)
         process = None if pid is None else processes.get(pid)
-        owned = belongings.of(found.fact, pid)
+        owned = whose.belongings.of(found.fact, pid)
         made.append(
             _exposure(reading, found, _decide(filters, held, found.fact), pid, process, sighting, owned, approve)
         )

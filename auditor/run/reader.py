@@ -28,6 +28,7 @@ from auditor.model.past import History
 from auditor.model.result import HostResult
 from auditor.report.gist import gist_of
 from auditor.report.rows import compact, host_row
+from auditor.run.connections import ConnectionsJob, pack_connections, read_connections
 from auditor.run.exchange import Parcel
 from auditor.run.open_bundle import Answer, Bundle
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
@@ -59,7 +60,7 @@ class ReaderLimits:
     scrub_times: int = 3
     """How many times as much scrubbing an answer may take: it is read before and after."""
 
-    def times(self, job: "ReadJob | ScrubJob") -> int:
+    def times(self, job: "Job") -> int:
         """Return how many times the limits of reading a job may take."""
         return self.scrub_times if isinstance(job, ScrubJob) else 1
 
@@ -104,6 +105,10 @@ class ReadJob:
     """What the sets disagree on about who it is."""
 
 
+Job = ReadJob | ScrubJob | ConnectionsJob
+"""What a reader can be asked to do with one host's bytes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What a reader judges by and from."""
@@ -136,7 +141,7 @@ def serve(channel: socket.socket, sources: Sources, limits: ReaderLimits) -> Non
         if data is None:
             return
         # Jobs come from our own parent over a private socket pair.
-        job: ReadJob | ScrubJob = pickle.loads(data)  # noqa: S301
+        job: Job = pickle.loads(data)  # noqa: S301
         _limit_cpu(limits.cpu_seconds * limits.times(job))
         send(channel, _answer(job, sources))
         served += 1
@@ -144,8 +149,10 @@ def serve(channel: socket.socket, sources: Sources, limits: ReaderLimits) -> Non
             gc.collect(0)
 
 
-def _answer(job: ReadJob | ScrubJob, sources: Sources) -> bytes:
+def _answer(job: Job, sources: Sources) -> bytes:
     try:
+        if isinstance(job, ConnectionsJob):
+            return pack_connections(read_connections(job, sources.rules.catalogue))
         return _scrub(job, sources.rules) if isinstance(job, ScrubJob) else pack(record_of(job, sources))
     except UsageError as error:
         return refusal(str(error))

@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from auditor.errors import HostError, Reason, UsageError
+from auditor.run.connections import ConnectionsJob, HostConnections, unpack_connections
 from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
-from auditor.run.reader import ReaderLimits, ReadJob, Sources, receive, send, serve, told, unpack, warm_up
+from auditor.run.reader import Job, ReaderLimits, ReadJob, Sources, receive, send, serve, told, unpack, warm_up
 from auditor.run.scrubbing import Scrubbed, ScrubJob, unpack_scrubbed
 from auditor.store.record import HostRecord
 
@@ -67,7 +68,11 @@ class Readers:
         """Have one answer scrubbed; waits for a free reader. Raises HostError when it breaks, or the answer is none."""
         return self._have(job, unpack_scrubbed)
 
-    def _have(self, job: ReadJob | ScrubJob, unpacked: Callable[[bytes], T]) -> T:
+    def connections(self, job: ConnectionsJob) -> HostConnections:
+        """Have one host's connections read; waits for a free reader. Raises HostError when the reader breaks."""
+        return self._have(job, unpack_connections)
+
+    def _have(self, job: Job, unpacked: Callable[[bytes], T]) -> T:
         pid, channel = self._next()
         try:
             message = self._ask(job, channel)
@@ -131,7 +136,7 @@ class Readers:
             self._free.put(None)
             raise
 
-    def _ask(self, job: ReadJob | ScrubJob, channel: socket.socket) -> bytes | None:
+    def _ask(self, job: Job, channel: socket.socket) -> bytes | None:
         import pickle  # noqa: PLC0415 — only ever towards our own child
 
         seconds = self._limits.wall_seconds * self._limits.times(job)
