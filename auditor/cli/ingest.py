@@ -8,6 +8,7 @@ from auditor.cli import ingest_events, ingest_flows
 from auditor.cli.command import Command
 from auditor.cli.inventory import add_vault_options
 from auditor.cli.stored import add_run_option, add_store_option
+from auditor.cli.terminal import add_format_option
 
 _KINDS = ("envelope", "flows", "events")
 
@@ -52,6 +53,7 @@ def _options(parser: ArgumentParser) -> None:
     )
     add_run_option(parser)
     add_store_option(parser)
+    add_format_option(parser)
     ingest_flows.add_options(parser)
     ingest_events.add_options(parser)
 
@@ -69,7 +71,8 @@ COMMAND = Command(
     "scheduled job or by hand. docs/evidence-by-other-roads.md says how such a file is made. The evidence is marked as "
     "delivered by envelope, and dated by the host's own clock.\n\n"
     "flows: what exporters, sensors and clouds wrote down of conversations (docs/flows.md).\n\n"
-    "events: what other tools wrote down of processes and connections.",
+    "events: what other tools wrote down of programs and connections: Sysmon, Windows' own logs, Microsoft Defender, "
+    "auditd and the journal (docs/events.md). Exit code 3 where a record could not be read: the others are kept.",
     options=_options,
     run=_run,
 )

@@ -18,7 +18,9 @@ from auditor.policy.faults import document_of, entries, read_text
 from auditor.policy.load import parse_policy
 from auditor.policy.load_exceptions import Known, parse_exceptions
 from auditor.policy.load_people import parse_people
+from auditor.policy.load_suppressions import parse_suppressions
 from auditor.policy.standing import weigh, weigh_limits
+from auditor.report.visible import visible
 from auditor.trust.people import People
 
 
@@ -30,6 +32,7 @@ def check_files(options: Namespace, files: Sequence[Path]) -> None:
         "": checked.policy,
         "people": checked.persons,
         "exceptions": checked.exceptions,
+        "suppressions": checked.suppressions,
     }
     problems: list[Problem] = []
     # Exceptions come last: how long they may hold, and who signed them, the others say.
@@ -88,6 +91,13 @@ class _Checked:
         verified = sum(1 for one in weighed if one.standing is Standing.VERIFIED)
         return f"{len(records)} exceptions, {verified} of them signed by both people"
 
+    def suppressions(self, text: str, file: Path) -> str:
+        """Check a suppressions file, and return what is said of it."""
+        found = parse_suppressions(text, file, self.products)
+        ended = [one.id for one in found if one.is_ended(self.day)]
+        said = f", ended: {', '.join(map(visible, ended))}" if ended else ""
+        return f"{len(found)} suppressions{said}"
+
     def _settings(self) -> Settings:
         """Return the settings of the policy that was named before the file, else of the first one named."""
         before = [place for place in self.policies if place < self.place]
@@ -118,4 +128,6 @@ def _kind(text: str, file: Path) -> str:
     """Tell by its keys what a file is; whatever is none of the others is taken for a policy."""
     document = read_document(text.removeprefix("\ufeff"), file)
     data = {} if isinstance(document, Problem) else document.data
-    return next((kind for kind in ("people", "exceptions") if isinstance(data, dict) and kind in data), "")
+    return next(
+        (kind for kind in ("people", "exceptions", "suppressions") if isinstance(data, dict) and kind in data), ""
+    )
