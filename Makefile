@@ -126,7 +126,7 @@ sample: $(VENV)/audit.stamp ## Make reports/sample anew from the recorded fleet
 pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, with their hashes
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --group build -o constraints.txt
-	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --extra celery --extra postgresql --group test -c constraints.txt -o constraints-test.txt
+	$(BIN)/uv pip compile $(PIN_OPTIONS) --extra ansible --extra celery --extra postgresql --extra events --group test -c constraints.txt -o constraints-test.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group fuzz -o constraints-fuzz.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --no-deps --group bench -o constraints-bench.txt
 	for peer in ansible pyinfra parallel-ssh asyncssh; do \

@@ -15,6 +15,7 @@ _DOORS = {
     "celery": ("run/celery.py",),
     "cryptography": ("trust/",),
     "kombu": ("run/celery.py",),
+    "evtx": ("ingest/events/evtx_file.py",),
     "jinja2": ("report/",),
     "keyring": ("inventory/references.py",),
     "jsonschema": ("",),
@@ -30,6 +31,7 @@ _DOORS = {
     "spnego": ("transport/winrm",),
     "urllib3": ("transport/winrm",),
     "yaml": ("",),
+    "zstandard": ("ingest/",),
 }
 _DISTRIBUTIONS = {
     "celery": "celery[redis]",

@@ -2,14 +2,18 @@
 
 import json
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import UsageError
+from auditor.ingest.events.opened import Damaged
 from auditor.model.device_event import RefusedRecord
 
 MAGIC = b"ElfFile\0"
+_HEAD, _LAST_CHUNK_AT, _FIRST_CHUNK, _CHUNK = 128, 16, 4096, 65536
+"""Bytes of the head that say something, where it names the last chunk, where chunks begin, and how long one is."""
 
 
 def evtx_records(file: Path) -> Iterator[tuple[int, dict[str, Any] | RefusedRecord]]:
@@ -38,7 +42,7 @@ def evtx_records(file: Path) -> Iterator[tuple[int, dict[str, Any] | RefusedReco
             yield number, RefusedRecord(number=number, reason=_one_line(error))
             continue
         if record is None:
-            return
+            break
         if isinstance(record, Exception):
             yield number, RefusedRecord(number=number, reason=_one_line(record))
             continue
@@ -47,6 +51,19 @@ def evtx_records(file: Path) -> Iterator[tuple[int, dict[str, Any] | RefusedReco
             yield number, json.loads(record["data"])
         except (ValueError, RecursionError) as error:
             yield number, RefusedRecord(number=number, reason=f"not JSON: {error}")
+    if is_cut_short(file):
+        raise Damaged("it ends before its last chunk does")
+
+
+def is_cut_short(file: Path) -> bool:
+    """Tell whether a file ends before the last chunk that its head tells of: the library says nothing of that."""
+    with file.open("rb") as stream:
+        head = stream.read(_HEAD)
+    if len(head) < _HEAD:
+        return True
+    (last,) = struct.unpack_from("<Q", head, _LAST_CHUNK_AT)
+    size = file.stat().st_size
+    return size < _FIRST_CHUNK + (last + 1) * _CHUNK or (size - _FIRST_CHUNK) % _CHUNK != 0
 
 
 def _one_line(error: Exception) -> str:

@@ -147,7 +147,7 @@ def _user(data: Data) -> str:
 
 
 def _system(image: str) -> OsFamily:
-    return OsFamily.LINUX if image.startswith("/") else OsFamily.WINDOWS
+    return OsFamily.LINUX if "/" in image and "\\" not in image else OsFamily.WINDOWS
 
 
 def _started(data: Data, computer: str, at: Any) -> DeviceEvent:  # noqa: ANN401 — whatever JSON holds

@@ -84,7 +84,9 @@ class _Chunk:
         content = bytes(self.data[_HEAD:])
         head = bytearray(_HEAD)
         first_last = (self.first, self.last, self.first, self.last)
-        struct.pack_into("<8sQQQQIIII", head, 0, b"ElfChnk\0", *first_last, 128, self.last_offset, free, zlib.crc32(content))
+        struct.pack_into(
+            "<8sQQQQIIII", head, 0, b"ElfChnk\0", *first_last, 128, self.last_offset, free, zlib.crc32(content)
+        )
         struct.pack_into("<I", head, 124, zlib.crc32(bytes(head[:120]) + bytes(head[128:])))
         return bytes(head) + content + bytes(_CHUNK - free)
 
