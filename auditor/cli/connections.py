@@ -5,11 +5,22 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from auditor.catalogue.entry import catalogue_of
+from auditor.catalogue.product import Catalogue
+from auditor.cli.far_end import (
+    FAR_COLUMNS,
+    FAR_SHOWN,
+    add_far_end_options,
+    check_far_end_options,
+    far_ends,
+    with_far_end,
+)
 from auditor.cli.terminal import print_stream, say
-from auditor.errors import UsageError
+from auditor.errors import PolicyError, UsageError
+from auditor.policy.load import parse_policy
 from auditor.report.visible import visible
 from auditor.run.connections import CONNECTION_COLUMNS, HostConnections
 from auditor.run.fleet_connections import connection_rules, fleet_connections
@@ -38,13 +49,17 @@ def add_connection_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--all-states", action="store_true", help="with --connections: those too that are begun, ending or over"
     )
+    add_far_end_options(parser)
 
 
 def check_connection_options(options: Namespace) -> None:
     """Read the networks; UsageError for what is none, and for an option that says nothing of listening ports."""
-    for given, name in ((options.remote, "--remote"), (options.all_states, "--all-states")):
+    given_of = {"--remote": options.remote, "--all-states": options.all_states, "--far-end": options.far_end}
+    given_of["--far-end-data"] = options.far_end_data
+    for name, given in given_of.items():
         if given and not options.connections:
             raise UsageError(f"{name} is of connections: add --connections")
+    check_far_end_options(options)
     try:
         options.remote = [ipaddress.ip_network(text) for text in options.remote]
     except ValueError as error:
@@ -57,13 +72,31 @@ def list_connections(options: Namespace, store: Store, run: RunRecord, wanted: C
     gaps: list[tuple[str, str]] = []
     with closing(Readers(min(2, os.cpu_count() or 1), connection_rules(run, catalogue))) as readers:
         found = fleet_connections(store, run, readers, wanted)
-        print_stream(_rows(found, options, gaps), CONNECTION_COLUMNS, _COLUMNS, options)
+        with far_ends(options, _trusted(options, store, run, catalogue)) as asking:
+            rows = with_far_end(_rows(found, options, gaps), "remote_address", asking)
+            more, shown = ((), []) if asking is None else (FAR_COLUMNS, FAR_SHOWN)
+            print_stream(rows, [*CONNECTION_COLUMNS, *more], [*_COLUMNS, *shown], options)
     hosts = dict(gaps)
     for host, gap in list(hosts.items())[:_TOLD]:
         say(options, f"{visible(host)}: not all is seen: {visible(gap)}")
     if len(hosts) > _TOLD:
         say(options, f"and {len(hosts) - _TOLD} hosts more of which not all is seen")
     return 0
+
+
+def _trusted(options: Namespace, store: Store, run: RunRecord, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the networks of the run's policy, about which nobody is asked; where it cannot be read, nobody is."""
+    if not options.far_end:
+        return ()
+    products = [product.id for product in catalogue.products]
+    try:
+        policy = parse_policy(store.text(run.inputs["policy"]), Path("policy.yml"), products=products)
+    except PolicyError as error:
+        raise UsageError(
+            f"the policy of run {run.id} cannot be read by this version, so which networks are yours is not known: "
+            "leave --far-end out, or audit again"
+        ) from error
+    return policy.networks.trusted
 
 
 def _rows(found: Iterable[HostConnections], options: Namespace, gaps: list[tuple[str, str]]) -> Iterator[Row]:

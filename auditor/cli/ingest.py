@@ -6,6 +6,7 @@ from pathlib import Path
 
 from auditor.cli import ingest_events, ingest_flows
 from auditor.cli.command import Command
+from auditor.cli.far_end import add_far_end_options
 from auditor.cli.inventory import add_vault_options
 from auditor.cli.stored import add_run_option, add_store_option
 from auditor.cli.terminal import add_format_option
@@ -54,6 +55,7 @@ def _options(parser: ArgumentParser) -> None:
     add_run_option(parser)
     add_store_option(parser)
     add_format_option(parser)
+    add_far_end_options(parser)
     ingest_flows.add_options(parser)
     ingest_events.add_options(parser)
 

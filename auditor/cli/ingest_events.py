@@ -10,6 +10,7 @@ from typing import Any
 from auditor.catalogue.load import load_catalogue
 from auditor.cli.catalogue import find_product
 from auditor.cli.event_files import write_events
+from auditor.cli.far_end import FAR_COLUMNS, FAR_SHOWN, check_far_end_options, far_ends, with_far_end
 from auditor.cli.files import read_text
 from auditor.cli.inventory import hosts_of, kept_vault
 from auditor.cli.terminal import print_stream, say
@@ -67,6 +68,7 @@ def add_options(parser: ArgumentParser) -> None:
 def events(options: Namespace) -> int:
     """Read the files and write what they show; return the exit code."""
     day = _day(options.as_of)
+    check_far_end_options(options)
     catalogue = load_catalogue()
     known = [product.id for product in catalogue.products]
     file = locate("policy.yml", options.policy)
@@ -88,6 +90,9 @@ def events(options: Namespace) -> int:
         _tell_file(reading, options)
     sightings, left_out = found.sightings()
     rows = [_row(one, suppressions, _approver(policy.approvals, hosts)) for one in sightings]
+    with far_ends(options, policy.networks.trusted) as asking:
+        rows = list(with_far_end(rows, "destination", asking))
+    more, shown = ((), []) if asking is None else (FAR_COLUMNS, FAR_SHOWN)
     place = write_events(
         options.output or Path("events"),
         rows,
@@ -97,7 +102,7 @@ def events(options: Namespace) -> int:
         rules_sha256=digest(text) if suppressions else None,
         left_out=left_out,
     )
-    print_stream(rows, EVENT_COLUMNS, _COLUMNS, options)
+    print_stream(rows, [*EVENT_COLUMNS, *more], [*_COLUMNS, *shown], options)
     _tell_suppressions(suppressions, found, day, options)
     if left_out or found.left_out:
         say(options, f"{left_out} rows and {found.left_out} events beyond what is kept are left out, the weakest first")
