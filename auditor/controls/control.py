@@ -43,8 +43,13 @@ class Control:
     proof: Proof = Proof.LAB
     """How well the control itself is proven."""
 
+    limits_by_os: Mapping[OsFamily, tuple[Limit, ...]] = field(init=False, repr=False, compare=False)
+    """Those limits that each operating system has."""
+
     def __post_init__(self) -> None:
         """Refuse a control that says of one system both what it needs there and that it is not judged there."""
+        by_os = {os: tuple(limit for limit in self.limits if os in limit.systems) for os in OsFamily}
+        object.__setattr__(self, "limits_by_os", by_os)
         both = sorted(set(self.not_on) & set(self.needs))
         if both or not all(self.not_on.values()):
             message = f"control {self.id!r}: a system has needs or a reason why it is not judged there: {both}"
@@ -63,12 +68,7 @@ def unasked(control: Control, case: Case) -> tuple[str, ...]:
 
 def limits_on(control: Control, os: OsFamily) -> tuple[Limit, ...]:
     """Return what the control never sees on hosts of an operating system."""
-    return _limits_on(control.limits, os) if control.limits else ()
-
-
-@lru_cache(maxsize=256)
-def _limits_on(limits: tuple[Limit, ...], os: OsFamily) -> tuple[Limit, ...]:
-    return tuple(limit for limit in limits if os in limit.systems)
+    return control.limits_by_os[os]
 
 
 def _on(control: Control, case: Case) -> tuple[tuple[str, ...], tuple[str, ...]]:

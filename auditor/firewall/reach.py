@@ -85,6 +85,7 @@ def _bound(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.ip_address(address.partition("%")[0])
 
 
+@lru_cache(maxsize=256)
 def is_loopback(address: str) -> bool:
     """Tell whether an address is this machine's own; an IPv4 address mapped into IPv6 counts as IPv4."""
     plain = _bound(address)
@@ -134,8 +135,8 @@ class Filters:
     def _reach_loopback(self, door: Door) -> Decision:
         """Decide who reaches a socket on loopback: this host alone, unless rules lead others to it."""
         decided = Decision(reachability=Reachability.LOOPBACK_ONLY, rule="bound to loopback")
-        bound = _bound(door.address)
-        if self.program is None or door.namespace is not None or not bound.is_loopback:
+        bound, leads_in = _bound(door.address), self.program is not None and self.program.loaded.leads_in
+        if not leads_in or door.namespace is not None or not bound.is_loopback:
             return decided
         family = _families(door)[0]
         parts = list(self._led(replace(door, device=None), family, (int(bound),)))
@@ -439,9 +440,8 @@ def _decision(accesses: tuple[Access, ...]) -> Decision:
         word, rule = Reachability.FROM_ANYWHERE, first.sources.accepting
     elif any(one.unknown for one in found):
         word, rule = Reachability.UNDECIDED, next(one.doubt for one in found if one.unknown)
-        return Decision(
-            reachability=word, rule=f"a rule cannot be told: {rule}", sources=networks, accesses=accesses
-        )  # fmt: skip
+        told = f"a rule cannot be told: {rule}"
+        return Decision(reachability=word, rule=told, sources=networks, accesses=accesses)
     elif any(one.allowed for one in found):
         word, rule = Reachability.FROM_NETWORKS, next(_both_rules(one) for one in found if one.allowed)
     else:

@@ -7,7 +7,7 @@ from auditor.controls.control import Control, limits_on, needed_sections, unaske
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.reading import SectionReading
-from auditor.model.verdict import Demand, Gap, Inapplicable, Judgement, Limit, Verdict, Violation
+from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Judgement, Limit, Verdict, Violation
 
 Excuse = Callable[[str, Violation], str | None]
 """Given a control id and a violation, the id of the valid exception that covers it."""
@@ -58,17 +58,9 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
     suspected = _excused(control.id, found.suspected, excuse)
     seen = tuple(name for name in needed if name not in reading.gaps) if missing else needed
     remarkable = () if reading.remarkable.isdisjoint(seen) else [reading.sections[name] for name in seen]
-    claim = Claim(
-        forbids=control.demand is Demand.FORBIDS,
-        inapplicable=found.inapplicable is not None,
-        open_violations=_open(violations),
-        excepted_violations=len(violations) + len(suspected) - _open(violations) - _open(suspected),
-        suspected=_open(suspected),
-        gaps=len(gaps),
-    )
     return Judgement(
         control=control.id,
-        verdict=verdict(claim),
+        verdict=_verdict(control, found, violations, suspected, len(gaps)),
         rests_on=seen,
         documented=tuple(section.id for section in remarkable if section.is_only_documented),
         limits=_with(limits_on(control, case.head.os), remarkable),
@@ -77,6 +69,29 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
         gaps=gaps,
         inapplicable=found.inapplicable,
     )
+
+
+def _verdict(
+    control: Control, found: Assessment, violations: tuple[Violation, ...], suspected: tuple[Violation, ...], gaps: int
+) -> Verdict:
+    if not violations and not suspected and not gaps and found.inapplicable is None:
+        return _OF_NOTHING
+    still_open, in_doubt = _open(violations), _open(suspected)
+    return verdict(
+        Claim(
+            forbids=control.demand is Demand.FORBIDS,
+            inapplicable=found.inapplicable is not None,
+            open_violations=still_open,
+            excepted_violations=len(violations) + len(suspected) - still_open - in_doubt,
+            suspected=in_doubt,
+            gaps=gaps,
+        )
+    )
+
+
+_NOTHING = Claim(forbids=True, inapplicable=False, open_violations=0, excepted_violations=0, suspected=0, gaps=0)
+_OF_NOTHING = verdict(_NOTHING)
+"""The verdict where nothing was found and nothing is missing; whether it forbids or requires makes no difference."""
 
 
 def _with(limits: tuple[Limit, ...], sections: Iterable[SectionReading]) -> tuple[Limit, ...]:

@@ -90,7 +90,15 @@ class Rules:
 
 def succession_of(catalogue: Catalogue) -> Succession:
     """Return what carries on by the controls of this version and the products of a catalogue."""
-    return Succession(controls=retired_controls(), products=last_successors(catalogue.replaced_by))
+    known = _SUCCESSIONS.get(catalogue.sha256)
+    if known is None:
+        made = Succession(controls=retired_controls(), products=last_successors(catalogue.replaced_by))
+        known = _SUCCESSIONS[catalogue.sha256] = made
+    return known
+
+
+_SUCCESSIONS: dict[str, Succession] = {}
+"""By the digest of the catalogue: what it holds does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
