@@ -236,7 +236,7 @@ def test_a_vino_that_runs_is_stopped_for_all_accounts_and_removed(
     open_doors = {"5900 ip4": True, "5900 ip6": True}
     assert host.doors(5900) == open_doors
     desk.audit()
-    plays = desk.plan("--control", "remote_access_at_boot", "--control", "unapproved_product")
+    plays = desk.plan("--product", "vino", "--control", "remote_access_at_boot", "--control", "unapproved_product")
     assert set(plays) == {"stop_service", "remove_product"}
     assert [one["packages"][0]["name"] for one in plays["remove_product"]] == ["vino"]
     assert ("vino-server.service", "systemd_user") in {

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -34,7 +34,7 @@ doors = json.loads(sys.argv[1])
 with ThreadPoolExecutor(len(doors)) as pool:
     print(json.dumps(list(pool.map(is_open, doors))))
 """
-_TOOLS = ("debootstrap", "ip", "nsenter", "ssh", "ssh-keygen", "systemd-nspawn")
+_TOOLS = ("debootstrap", "ip", "nsenter", "setpriv", "ssh", "ssh-keygen", "systemd-nspawn")
 
 
 def why_not() -> str:
@@ -97,7 +97,8 @@ class Host:
         with (HOME / f"{self.name}.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [
-                    *("systemd-nspawn", "-q", "-D", str(self.root), "--boot"),
+                    # A session that is killed takes its hosts with it.
+                    *("setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "-q", "-D", str(self.root), "--boot"),
                     *(
                         "--register=no",
                         "--keep-unit",
@@ -228,12 +229,32 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _clean(number: int) -> None:
+    _end_left(number)
     _remove_network(number)
     folder = HOME / "hosts" / str(number)
     for mount in (folder / "root", folder):
         if os.path.ismount(mount):
             subprocess.run(["umount", "-l", str(mount)], check=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_left(number: int) -> None:
+    """End a host of this number that a session has left which was killed: two of one name disturb each other."""
+    for process in Path("/proc").iterdir():
+        words = _words(process) if process.name.isdecimal() else []
+        if words[:1] == ["systemd-nspawn"] and f"playhost{number}" in words:
+            with suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGKILL)
+            while any(_words(process)):
+                time.sleep(0.1)
+
+
+def _words(process: Path) -> list[str]:
+    """Return the arguments of a process; none where it has ended."""
+    try:
+        return (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 def _mount_root(number: int) -> None:
