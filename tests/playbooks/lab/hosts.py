@@ -20,6 +20,10 @@ WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """Which of the workers of a session that run side by side this process is: each has hosts of its own."""
 FIRST = 1 + 40 * WORKER
 """Number of the first of them."""
+# Without a systemd around it nspawn makes its group of processes in the one that it is started in. In one that hosts
+# shared, each one's systemd would take the others' services and sessions for its own: wait for them to end, end them.
+_ENTER = 'while [ "$1" != -- ]; do mkdir -p "$1" && echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+_TREES = tuple(Path("/sys/fs/cgroup", name) for name in ("systemd", "unified", ""))
 # As long as a second SYN takes, which is sent after one second, and an answer to it on a busy machine.
 _CONNECT = """
 import json, socket, sys
@@ -97,6 +101,7 @@ class Host:
         with (HOME / f"{self.name}.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [
+                    *("sh", "-c", _ENTER, "sh", *map(str, _groups(self.number)), "--"),
                     # A session that is killed takes its hosts with it.
                     *("setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "-q", "-D", str(self.root), "--boot"),
                     *(
@@ -230,12 +235,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _clean(number: int) -> None:
     _end_left(number)
+    for group in _groups(number):
+        for folder in sorted((group, *group.rglob("*/")), reverse=True):
+            with suppress(OSError):  # files, which are no folders, and what still ends
+                folder.rmdir()
     _remove_network(number)
     folder = HOME / "hosts" / str(number)
     for mount in (folder / "root", folder):
         if os.path.ismount(mount):
             subprocess.run(["umount", "-l", str(mount)], check=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _groups(number: int) -> list[Path]:
+    """Return the control groups of a host, in each tree that systemd uses (cgroups(7))."""
+    return [tree / f"playhost{number}" for tree in _TREES if (tree / "cgroup.procs").is_file()]
 
 
 def _end_left(number: int) -> None:
