@@ -98,7 +98,7 @@ firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against i
 	$(BIN)/python -m tests.bench.firewall
 
 .PHONY: change-tests
-change-tests: $(VENV)/test.stamp ## Change real hosts by playbooks and plans, and undo it: many minutes (as root)
+change-tests: $(VENV)/test.stamp ## Change real hosts by playbooks and plans, and undo it; budget 40 minutes (as root)
 	@sh tests/install_debian_packages.sh
 	@$(call timed,change-steps,2400)
 
