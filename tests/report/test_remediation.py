@@ -111,7 +111,7 @@ def test_the_fleet_page_says_what_became_of_plans(pages: dict[str, str], sentenc
         pytest.param("by run 2026-10-20T063000Z-1b2c plan 3f3f3f3f3f3f after 19.0 days", id="closed-by"),
         pytest.param("came back 1 time", id="came-back"),
         pytest.param("High · Only approved remote-access software is on the host · 99f194afad4d 2026-10-17", id="old"),
-        pytest.param("2026-10-01 not there on 2026-09-01 2026-11-20 Not shown to be gone", id="product-came"),
+        pytest.param("2026-10-01 not there on 2026-09-01 2026-11-20 Seen in this run", id="product-came"),
         pytest.param("Gone since 2026-11-02 came back on 2026-11-01, after it had been gone on", id="product-went"),
         pytest.param("203.0.113.9:51034 came in to 10.1.0.9:5900 tcp Outside of the networks", id="session-outside"),
         pytest.param("state not told: it may be over Not told the policy names no network", id="session-not-told"),
