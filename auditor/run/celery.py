@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import Celery
 from celery.exceptions import Ignore
@@ -89,7 +90,10 @@ def _tls(broker: Broker) -> dict[str, Any]:
     files = {"ca_certs": broker.authorities, "certfile": broker.certificate, "keyfile": broker.certificate_key}
     said: dict[str, Any] = {name: str(file) for name, file in files.items() if file is not None}
     said["cert_reqs"] = ssl.CERT_REQUIRED
-    return {f"ssl_{name}": value for name, value in said.items()} if broker.url.startswith("redis") else said
+    if broker.url.startswith("redis"):
+        return {f"ssl_{name}": value for name, value in said.items()}
+    # Unless it is told the name, the library below takes the certificate of any server that an authority vouches for.
+    return said | {"server_hostname": urlsplit(broker.url).hostname}
 
 
 def _queue(name: str) -> Queue:
