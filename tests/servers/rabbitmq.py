@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 class RabbitMQ:
     """A server that is started and stopped; it listens for TLS on this machine alone."""
 
-    def __init__(self, folder: Path, *, settings: str, definitions: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, *, settings: str, definitions: Mapping[str, Any]) -> None:
         """Write its files; it is not running yet. ``settings`` say where its certificate is, and nothing of ports."""
         self.folder, self.port = folder, free_port()
         self._names, self._nodes = free_port(), free_port()
@@ -36,6 +37,8 @@ class RabbitMQ:
             "LC_ALL": "C.UTF-8",
             "ERL_EPMD_PORT": str(self._names),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
+            # One scheduler that sleeps when there is nothing to do: others need the processors.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
             "RABBITMQ_NODENAME": f"auditor{self._nodes}@localhost",
             "RABBITMQ_DIST_PORT": str(self._nodes),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
