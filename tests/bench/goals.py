@@ -16,6 +16,8 @@ _ASK_MS, _ALL_MS = 5.5, 16.0
 _ROUND_TRIPS = 11.0
 _WITHIN = 1.1
 _MEMORY = 600e6
+BUSY = 0.1
+"""Share of the cores that others may take before wall times say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,9 @@ class Goal:
 
     @property
     def is_met(self) -> bool:
-        """Compare the median."""
+        """Compare the median; what is not above 0 in every run is noise, and meets nothing."""
+        if self.figure.low <= 0:
+            return False
         return self.figure.median <= self.goal if self.at_most else self.figure.median >= self.goal
 
     @property
@@ -73,6 +77,20 @@ class Goal:
     def line(self) -> str:
         """Say it in a line."""
         return f"{self.name:72} {self.figure.text():28} {self.wanted:10} {'met' if self.is_met else 'NOT MET'}"
+
+
+def busy(part: Mapping[str, Any]) -> float | None:
+    """Return which share of the cores others took while a part was measured; None where that was not measured."""
+    rows = part["rows"].values()
+    runs = [run for one in rows for many in (one.values() if isinstance(one, Mapping) else [one]) for run in many]
+    if not runs or not all(isinstance(run, Mapping) and "others" in run for run in runs):
+        return None
+    return statistics.median(float(run["others"]) / float(run["wall"]) for run in runs) / cores(part)
+
+
+def cores(part: Mapping[str, Any]) -> float:
+    """Return how many processors a part was measured on."""
+    return float(part["machine"]["processors"].split()[0])
 
 
 def goals(results: Results) -> list[Goal]:
@@ -97,18 +115,17 @@ def _of_peers(part: Mapping[str, Any]) -> Iterator[Goal]:
         if peer in rows:
             ratio = spread(mine / run["wall"] for run, mine in zip(rows[peer], ours, strict=True))
             yield Goal(name=f"times the wall time of {peer}", figure=ratio, goal=goal, at_most=True)
-    cores = float(part["machine"]["processors"].split()[0])
     yield Goal(
         name="times the limit: processor time of hosts and kernel over the cores (wall)",
-        figure=spread(run["wall"] / limit(run, cores) for run in rows[OURS]),
+        figure=spread(run["wall"] / limit(run, cores(part)) for run in rows[OURS]),
         goal=_OF_THE_LIMIT,
         at_most=True,
     )
 
 
-def limit(run: Mapping[str, float], cores: float) -> float:
+def limit(run: Mapping[str, float], processors: float) -> float:
     """Return the seconds that a run would take if asking cost nothing: hosts and kernel alone on all cores."""
-    return (run["hosts"] + run["kernel"]) / cores
+    return (run["hosts"] + run["kernel"]) / processors
 
 
 def each(stage: Mapping[str, Sequence[Mapping[str, float]]], count: int) -> Spread:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.bench.compare import DELAY
-from tests.bench.goals import OURS, Goal, Results, each, limit, sizes, spread
+from tests.bench.goals import BUSY, OURS, Goal, Results, busy, cores, each, limit, sizes, spread
 from tests.bench.peers.all_peers import PEERS
 
 _HEAD = """\
@@ -14,7 +14,7 @@ Written by `make bench ARGS=--write`; not edited by hand. Each figure is the med
 run in brackets, of runs that took turns with those of the others. Every run was checked: every host answered in whole.
 
 Clients and the SSH servers of all hosts share one machine, so **wall time is bound by what the servers need**. \
-Processor time is read from control groups: the client's with all that it starts, and that of everything on the hosts. \
+Processor time is read from control groups: the client's with all that it starts, and that of everything on the hosts.
 """
 _TITLES = {
     "peers": "Peers, the same work",
@@ -51,16 +51,23 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _machine(part: Mapping[str, Any]) -> str:
-    told = part["machine"]
+    told, share = part["machine"], busy(part)
+    load = ""
+    if share is not None:
+        quiet = (
+            "wall times mean what they say"
+            if share <= BUSY
+            else "**wall times are void, and processor time is too high**"
+        )
+        load = f" Other work took {100 * share:.0f} % of the cores meanwhile: {quiet}."
     return (
         f"On {told['day']}: {told['processors']}, {told['memory']}, {told['kernel']}, {told['system']}, "
-        f"Python {told['Python']}, {told['OpenSSH']} on both sides.\n"
+        f"Python {told['Python']}, {told['OpenSSH']} on both sides.{load}\n"
     )
 
 
 def _peers(part: Mapping[str, Any]) -> str:
     hosts, rows = part["hosts"], part["rows"]
-    cores = float(part["machine"]["processors"].split()[0])
     work = (
         f"{hosts} hosts of the lab's profile `server` are asked for their installed packages, their listening sockets "
         "with processes, and their nftables ruleset. The auditor does it by its transport and fan-out with a probe of "
@@ -71,7 +78,7 @@ def _peers(part: Mapping[str, Any]) -> str:
     head = ("client", "version", "wall, s", "times the limit", "client CPU, ms a host", "hosts' CPU, ms a host",
             "client memory, MB", "others, share of the cores")  # fmt: skip
     known = [peer for peer in PEERS if peer.id in rows]
-    floor = spread(limit(run, cores) for run in rows[OURS]).median
+    floor = spread(limit(run, cores(part)) for run in rows[OURS]).median
 
     def row(peer_id: str, title: str) -> Sequence[str]:
         runs = rows[peer_id]
@@ -83,7 +90,7 @@ def _peers(part: Mapping[str, Any]) -> str:
             spread(1000 * run["cpu"] / hosts for run in runs).text(1),
             spread(1000 * run["hosts"] / hosts for run in runs).text(1),
             spread(run["memory"] / 1e6 for run in runs).text(0),
-            spread(run["others"] / run["wall"] / cores for run in runs).text(),
+            spread(run["others"] / run["wall"] / cores(part) for run in runs).text(),
         )
 
     notes = (

@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.bench import page
 from tests.bench.compare import compare, round_trips
-from tests.bench.goals import goals
+from tests.bench.goals import BUSY, busy, goals
 from tests.bench.machine import machine
 from tests.bench.peers.all_peers import PEERS
 from tests.bench.peers.environments import cache
@@ -61,6 +61,10 @@ def main() -> int:
     judged = goals(results)
     for goal in judged:
         print(goal.line)
+    for name, part in results.items():
+        share = busy(part)
+        if share is not None and share > BUSY:
+            print(f"{name}: others took {100 * share:.0f} % of the cores: wall times are void, measure again alone")
     if options.write:
         _PAGE.write_text(page.text(results, judged), encoding="utf-8")
         print(f"wrote docs/{_PAGE.name}")
