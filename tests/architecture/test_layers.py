@@ -24,6 +24,7 @@ _DOORS = {
     "sqlalchemy": ("store/",),
     "tabulate": ("cli/",),
     "xlsxwriter": ("report/xlsx.py",),
+    "zstandard": ("ingest/flows/opening.py",),
     "winrm": ("transport/winrm",),  # winrm.py and the files beside it that carry its name
     # What pywinrm stands on, held to our bounds.
     "requests": ("transport/winrm",),
