@@ -1,7 +1,7 @@
 """What flow records cost: records a second, processor time and memory, each format against the goal.
 
-Records are drawn by a fixed seed: of every hundred, two are of a product's port, all others of the web and of DNS, as on
-the edge of an office. ``python -m tests.bench.flows --records 10000000 --formats zeek_conn,ipfix``.
+Records are drawn by a fixed seed: of every hundred, two are of a product's port, all others of the web and of DNS, as
+on the edge of an office. ``python -m tests.bench.flows --records 10000000 --formats zeek_conn,ipfix``.
 """
 
 import argparse

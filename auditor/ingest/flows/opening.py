@@ -15,6 +15,7 @@ from auditor.errors import UsageError
 from auditor.ingest.flows.record import Tally
 
 BLOCK = 1 << 20
+_BITE = 2048
 LONGEST = 1 << 20
 """Bytes that one line, or one JSON record, may have."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -47,6 +48,39 @@ class _Hashed(io.RawIOBase):
         return self.digest.hexdigest()
 
 
+class _Zstd(io.RawIOBase):
+    """The frames of zstd in a stream; EOFError where it ends within one, which the library's own reader does not say.
+
+    It is fed in small bites: at worst one of them unpacks to some tens of megabytes.
+    """
+
+    def __init__(self, below: BinaryIO) -> None:
+        self._below, self._ready = below, memoryview(b"")
+        self._frame = self._begun()
+
+    def readable(self) -> bool:
+        return True
+
+    @staticmethod
+    def _begun() -> "zstandard.ZstdDecompressionObj":
+        return zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        while not self._ready:
+            bite = self._frame.unused_data or self._below.read(_BITE)
+            if self._frame.eof and bite:
+                self._frame = self._begun()
+            elif not bite:
+                if self._frame.eof:
+                    return 0
+                raise EOFError("it ends within a frame of zstd")
+            self._ready = memoryview(self._frame.decompress(bite))
+        length = min(len(buffer), len(self._ready))
+        buffer[:length] = self._ready[:length]
+        self._ready = self._ready[length:]
+        return length
+
+
 class Opened:
     """An open file: its unpacked bytes, and its digest once it was read."""
 
@@ -62,8 +96,7 @@ class Opened:
             self.packing, stream = "gzip", gzip.GzipFile(fileobj=below)  # type: ignore[assignment]
         elif start.startswith(_ZSTD):
             self.packing = "zstd"
-            reader = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-            stream = reader.stream_reader(below, read_across_frames=True)
+            stream = _Zstd(below)  # type: ignore[assignment]
         self.stream = stream if stream is below else io.BufferedReader(stream, BLOCK)  # type: ignore[type-var]
 
     def beginning(self) -> bytes:

@@ -113,7 +113,7 @@ def protocol_of(text: str) -> int:
     word = text.strip().lower()
     number = NUMBERS.get(word)
     if number is None:
-        number = int(word)
+        number = int(word) if word.isascii() and word.isdigit() and len(word) <= len("255") else -1
         if not 0 <= number <= 255:  # noqa: PLR2004 — one byte
             raise ValueError(f"protocol {text!r}")
     return number
@@ -127,7 +127,10 @@ def protocol_name(number: int) -> str:
 def number_of(text: str) -> int:
     """Return a count; ValueError for what is none, or could be none."""
     word = text.strip()
-    number = int(word) if word.isdigit() else int(float(word))
+    try:
+        number = int(word) if word.isdigit() else int(float(word))
+    except (ValueError, OverflowError):
+        number = -1
     if not 0 <= number <= _MOST:
         raise ValueError(f"count {text[:40]!r}")
     return number
@@ -135,7 +138,7 @@ def number_of(text: str) -> int:
 
 def port_of(text: str) -> int:
     """Return a port; ValueError for what is none."""
-    number = int(text)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len("65535") else -1
     if not 0 <= number <= LAST_PORT:
         raise ValueError(f"port {text[:40]!r}")
     return number

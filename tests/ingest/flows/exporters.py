@@ -58,7 +58,7 @@ def _until(what: str, is_so: Callable[[], bool]) -> None:
 
 
 def recorded(place: Path, version: int) -> None:
-    """Have conversations exported: ``export.pcap`` holds the messages, ``live`` nfcapd's files, ``traffic.pcap`` all."""
+    """Have them exported: ``export.pcap`` holds the messages, ``live`` nfcapd's files, ``traffic.pcap`` all."""
     one, other = f"fla{os.getpid()}", f"flb{os.getpid()}"
     running: list[subprocess.Popen[bytes]] = []
 
@@ -145,7 +145,7 @@ def _ports(payload: bytes) -> int:
 
 
 def counted(capture: Path) -> dict[tuple[str, int], int]:
-    """Count bytes of IP by server address and port in a capture of traffic: the truth, by a reader of the test's own."""
+    """Count bytes of IP by server address and port in a capture of traffic: the truth."""
     data, at, found = capture.read_bytes(), 24, {}
     while at + 16 <= len(data):
         length = struct.unpack_from("<I", data, at + 8)[0]
