@@ -93,6 +93,10 @@ fleet-page-bench: $(VENV)/test.stamp ## Measure how soon the fleet page of 10,00
 report-bench: $(VENV)/test.stamp ## Measure HTML, CSV and JSON of a stored run: seconds, memory and files of 1,000 and 10,000 hosts
 	$(BIN)/python -m tests.bench.reporting $(ARGS)
 
+.PHONY: flows-bench
+flows-bench: $(VENV)/test.stamp ## Measure ten million flow records of each format against the goal: 60 s of CPU, 500 MB
+	$(BIN)/python -m tests.bench.flows $(ARGS)
+
 .PHONY: firewall-bench
 firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against its goals: verdicts a second, reachability
 	$(BIN)/python -m tests.bench.firewall

@@ -1,3 +1,4 @@
+# ruff: noqa: T201 — a command prints
 """What flow records cost: records a second, processor time and memory, each format against the goal.
 
 Records are drawn by a fixed seed: of every hundred, two are of a product's port, all others of the web and of DNS, as
@@ -47,7 +48,29 @@ _NFDUMP_HEAD = (
     + ",".join(f"x{place}" for place in range(20)).encode()
     + b"\n"
 )
-_ZEEK_FIELDS = ["ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration", "orig_bytes", "resp_bytes", "conn_state", "local_orig", "local_resp", "missed_bytes", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "tunnel_parents"]
+_ZEEK_FIELDS = [
+    "ts",
+    "uid",
+    "id.orig_h",
+    "id.orig_p",
+    "id.resp_h",
+    "id.resp_p",
+    "proto",
+    "service",
+    "duration",
+    "orig_bytes",
+    "resp_bytes",
+    "conn_state",
+    "local_orig",
+    "local_resp",
+    "missed_bytes",
+    "history",
+    "orig_pkts",
+    "orig_ip_bytes",
+    "resp_pkts",
+    "resp_ip_bytes",
+    "tunnel_parents",
+]
 _ZEEK_HEAD = ("#separator \\x09\n#path\tconn\n#fields\t" + "\t".join(_ZEEK_FIELDS) + "\n").encode()
 
 

@@ -146,7 +146,8 @@ def _ports(payload: bytes) -> int:
 
 def counted(capture: Path) -> dict[tuple[str, int], int]:
     """Count bytes of IP by server address and port in a capture of traffic: the truth."""
-    data, at, found = capture.read_bytes(), 24, {}
+    data, at = capture.read_bytes(), 24
+    found: dict[tuple[str, int], int] = {}
     while at + 16 <= len(data):
         length = struct.unpack_from("<I", data, at + 8)[0]
         packet = data[at + 16 + 14 : at + 16 + length]

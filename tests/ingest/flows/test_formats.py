@@ -18,7 +18,29 @@ from auditor.ingest.flows.record import Wanted
 
 BEGAN = 1_795_800_000
 _PORTS = {5938, 7070, 5900}
-_ZEEK = ["ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration", "orig_bytes", "resp_bytes", "conn_state", "local_orig", "local_resp", "missed_bytes", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "tunnel_parents"]
+_ZEEK = [
+    "ts",
+    "uid",
+    "id.orig_h",
+    "id.orig_p",
+    "id.resp_h",
+    "id.resp_p",
+    "proto",
+    "service",
+    "duration",
+    "orig_bytes",
+    "resp_bytes",
+    "conn_state",
+    "local_orig",
+    "local_resp",
+    "missed_bytes",
+    "history",
+    "orig_pkts",
+    "orig_ip_bytes",
+    "resp_pkts",
+    "resp_ip_bytes",
+    "tunnel_parents",
+]
 _ZEEK_ROW = (
     f"{BEGAN}.000000\tCHhAvVGS1DHFjwGM9\t10.0.0.5\t50111\t203.0.113.5\t5938\ttcp\t-\t60.000000\t500\t600\tSF\tT\tF\t0\t"
     "ShADadfF\t10\t1000\t12\t1500\t-\n"
