@@ -1,5 +1,6 @@
 """Flow records brought to an audit: hosts that it reached, that it did not reach, and machines that nobody listed."""
 
+import csv
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 _FIELDS = [
     "ts",
     "uid",
@@ -179,3 +181,82 @@ def test_sightings_that_were_touched_are_refused(place: Path, audited: Path) -> 
     done = auditor("audit", "-i", "hosts.csv", "--sightings", "touched.json", home=place)
     assert done.returncode == 2
     assert "touched.json: is no sealed sightings" in done.stderr
+
+
+def conversations(folder: Path) -> list[dict[str, str]]:
+    with (folder / "conversations.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_conversations_are_joined_with_the_hosts_and_processes_of_a_run(place: Path, audited: Path) -> None:
+    assert audited.is_dir()
+    when = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    rows = [conn(when, "10.20.0.11", "10.20.0.12", 7070), conn(when, "10.20.0.77", "10.20.0.12", 7070)]
+    (place / "inner.log").write_text(zeek("conn", _FIELDS + _MORE, rows))
+    done = auditor("ingest", "flows", "inner.log", "-i", "hosts.csv", "-o", "joined", home=place)
+    assert done.returncode == 0, done.stderr
+    one, other = conversations(place / "joined")
+    assert (one["source_host"], one["destination_host"], one["product"]) == ("web-1", "db-1", "anydesk")
+    assert (one["destination_process"], one["destination_user"]) == ("anydesk", "root")
+    assert (one["approved"], other["source_host"]) == ("no", "")
+    page = (place / "joined" / "conversations.html").read_text()
+    assert "listening: anydesk (root)" in page
+    assert f"hosts and processes of run {audited.name}" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        pytest.param((), {"10.20.0.11", "10.20.0.12", "10.20.0.13", "10.20.0.99"}, id="products"),
+        pytest.param(("--product", "teamviewer"), {"10.20.0.11", "10.20.0.13"}, id="one product"),
+        pytest.param(("--port", "443"), {"10.20.0.98"}, id="a port of nobody"),
+        pytest.param(("--host", "db-1"), {"10.20.0.12"}, id="a host by its name"),
+        pytest.param(("--host", "10.20.0.99"), {"10.20.0.99"}, id="a host by its address"),
+        pytest.param(("--network", "10.20.0.12/31"), {"10.20.0.12", "10.20.0.13"}, id="a network"),
+        pytest.param(("--all", "--network", "203.0.113.80/32"), {"10.20.0.98"}, id="all of a network"),
+    ],
+)
+def test_conversations_are_narrowed_down(place: Path, words: tuple[str, ...], ends: set[str]) -> None:
+    done = auditor(
+        "ingest", "flows", "conn.log", "ssl.log", "-i", "hosts.csv", "-o", "some", "--store", "none.sqlite", *words,
+        home=place,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {row["source"] for row in conversations(place / "some")} == ends
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--port", "70000"), "--port 70000: a number from 1 to 65535 is wanted"),
+        (("--network", "10.0.0.1/8"), "--network 10.0.0.1/8: a network such as 192.0.2.0/24 is wanted"),
+        (("--product", "any-desk"), "did you mean 'anydesk'"),
+        (("--time-zone", "Mars"), "--time-zone Mars: a name such as Europe/Berlin is wanted"),
+        (("conn.log",), "conn.log: is named twice"),
+        (("nowhere.log",), "nowhere.log: there is no such file"),
+    ],
+)
+def test_wrong_words_are_named(place: Path, words: tuple[str, ...], said: str) -> None:
+    done = auditor("ingest", "flows", "conn.log", *words, "--store", "none.sqlite", home=place)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_hostile_names_act_nowhere_and_refused_records_are_told(place: Path) -> None:
+    evil = "<script>alert(1)</script>\x1b[31m.net.anydesk.com"
+    when = datetime.now(UTC).timestamp()
+    good = (f"{when:.6f}", "C1", "10.20.0.99", 50_000, "203.0.113.9", 6568, "TLSv12", evil)
+    bad = (f"{when:.6f}", "C1", "=cmd()", 50_000, "203.0.113.9", 6568, "TLSv12", "x")
+    (place / "evil.log").write_text(zeek("ssl", _SSL, [bad, good]))
+    done = auditor("ingest", "flows", "evil.log", "-o", "evil", "--store", "none.sqlite", home=place)
+    assert done.returncode == 3
+    assert "evil.log: record 7: '=cmd()' does not appear to be an IPv4 or IPv6 address" in done.stderr
+    page = (place / "evil" / "conversations.html").read_text()
+    assert "<script" not in page
+    assert "\x1b" not in page
+    (row,) = conversations(place / "evil")
+    assert row["product"] == "anydesk"
+    again = auditor("ingest", "flows", "evil.log", "-o", "twice", "--store", "none.sqlite", home=place)
+    assert again.returncode == 3
+    for name in ("conversations.csv", "conversations.html", "sightings.json"):
+        assert (place / "evil" / name).read_bytes() == (place / "twice" / name).read_bytes()

@@ -93,6 +93,8 @@ def a_case(
         networks=more.get("networks", Networks()),
         filtering=more.get("filtering", Filtering()),
         known_ports=more.get("known_ports", {}),
+        # Records from outside were brought, and show nothing of it.
+        outside=more.get("outside", ()),
         history=history
         or History(first_seen=NOW - timedelta(days=1), last_complete=NOW - timedelta(days=1), complete_runs=9),
         as_of=NOW,

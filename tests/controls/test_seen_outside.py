@@ -86,5 +86,5 @@ CASES: dict[Verdict, Callable[[], Case]] = {
     Verdict.FAIL: lambda: a_seen_host(a_use()),
     Verdict.PASS: a_seen_host,
     Verdict.UNKNOWN: lambda: a_seen_host(a_use(Certainty.SUSPECTED)),
-    Verdict.NOT_APPLICABLE: lambda: a_host({}),
+    Verdict.NOT_APPLICABLE: lambda: replace(a_host({}), outside=None),
 }

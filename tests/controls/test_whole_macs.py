@@ -175,7 +175,7 @@ def _verdicts(case: Case, facts: tuple[object, ...], settings: Settings, catalog
 
 
 def test_nothing_is_unknown_of_a_clean_mac(a_case: Make, catalogue: Catalogue) -> None:
-    found = _verdicts(a_case(history=History()), CLEAN, _ADMINS, catalogue)
+    found = _verdicts(a_case(history=History(), outside=None), CLEAN, _ADMINS, catalogue)
     assert {name: one.verdict for name, one in found.items()} == {
         "approval_review": Verdict.NOT_APPLICABLE,
         "approved_listener": Verdict.NOT_APPLICABLE,
@@ -194,6 +194,7 @@ def test_nothing_is_unknown_of_a_clean_mac(a_case: Make, catalogue: Catalogue) -
         "remote_desktop": Verdict.NOT_APPLICABLE,
         "renamed_product": Verdict.NOT_APPLICABLE,
         "screen_sharing": Verdict.NOT_APPLICABLE,
+        "seen_outside": Verdict.NOT_APPLICABLE,
         "session_peers": Verdict.PASS,
         "software_installers": Verdict.PASS,
         "unapproved_product": Verdict.PASS,
@@ -207,7 +208,7 @@ def test_nothing_is_unknown_of_a_clean_mac(a_case: Make, catalogue: Catalogue) -
 
 def test_a_dirty_mac_fails_by_each_of_them(a_case: Make, catalogue: Catalogue) -> None:
     settings = replace(_ADMINS, execution_control=ExecutionDemand.ALLOWLIST)
-    found = _verdicts(a_case(history=History()), DIRTY, settings, catalogue)
+    found = _verdicts(a_case(history=History(), outside=None), DIRTY, settings, catalogue)
     assert {name: sorted(one.subject for one in judged.violations) for name, judged in found.items()} == {
         "approval_review": [],
         "approved_listener": [],
@@ -231,6 +232,7 @@ def test_a_dirty_mac_fails_by_each_of_them(a_case: Make, catalogue: Catalogue) -
         "remote_desktop": [],
         "renamed_product": [],
         "screen_sharing": ["setting:VNCLegacyConnectionsEnabled", "users:apple-screen-sharing"],
+        "seen_outside": [],
         "session_peers": [],
         "software_installers": ["principal:bob"],
         "unapproved_product": [
