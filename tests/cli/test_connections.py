@@ -110,6 +110,18 @@ def test_tables_and_csv_say_the_same(capsys: Capture, audited: Audited) -> None:
     assert list(rows[0]) == list(listed(capsys, audited, "--product", "anydesk")[0])
 
 
+def test_nobody_is_asked_about_this_machine(
+    capsys: Capture, audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("somebody was asked for a name")
+
+    monkeypatch.setattr(socket, "getnameinfo", refuse)
+    (tmp_path / "n.csv").write_text("network,organisation,country\n0.0.0.0/0,All,de\n", encoding="utf-8")
+    rows = listed(capsys, audited, "--product", "anydesk", "--far-end", "--far-end-data", str(tmp_path / "n.csv"))
+    assert [(row["far_name"], row["far_organisation"]) for row in rows] == [(None, None)] * 2
+
+
 def test_listening_ports_are_narrowed_down_too(capsys: Capture, audited: Audited) -> None:
     words = ("--format", "json", "--port", str(audited.door))
     (row,) = json.loads(said(capsys, audited, *words, "--product", "anydesk"))

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from auditor.errors import UsageError
 from auditor.ingest.events.defender import defender_event, is_defender
@@ -31,6 +31,17 @@ _PACKED = (".gz", ".zst")
 _AUDITD = (b"type=", b"node=", b"----")
 _WHOLE_JSON = ("results", "Results", "value", "events")
 """Members that hold the records of a file which is one object."""
+
+
+class _Kind(NamedTuple):
+    """A kind of records."""
+
+    name: str
+    """What it is called."""
+    knows: Callable[[Mapping[str, Any]], bool]
+    """Tells whether a record is of it."""
+    read: Callable[[Mapping[str, Any]], DeviceEvent | None]
+    """Reads one."""
 
 
 @dataclass(slots=True)
@@ -105,32 +116,37 @@ class FileReading:
         sample = begin.decode("utf-16" if begin[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
         is_json = sample.lstrip("\ufeff \r\n\t").startswith(("{", "["))
         records = _unwrapped(json_records(text)) if is_json else csv_records(text)
-        read: Callable[[Mapping[str, Any]], DeviceEvent | None] | None = None
-        begun = "json" if is_json else "csv"
+        kinds = self._kinds()
+        names: dict[str, None] = {}
+        unknown: Mapping[str, Any] | None = None
         for number, record in records:
             if isinstance(record, RefusedRecord):
                 yield number, record
                 continue
-            if read is None:
-                name, read = self._reader(record)
-                self.format = f"{name} ({begun})"
-            yield number, _read(read, record, number)
+            at = next((place for place, kind in enumerate(kinds) if kind.knows(record)), None)
+            if at is None:
+                unknown = unknown or record
+                yield number, RefusedRecord(number=number, reason="is no event of a kind that is known here")
+                continue
+            # The next one is mostly of the same kind.
+            kinds.insert(0, kinds.pop(at))
+            names[kinds[0].name] = None
+            self.format = f"{' and '.join(names)} ({'json' if is_json else 'csv'})"
+            yield number, _read(kinds[0].read, record, number)
+        if not names and unknown is not None:
+            raise UsageError(
+                f"{self.file}: holds no events that are known here (its first record has "
+                f"{', '.join(list(map(str, unknown))[:6])[:120]}): docs/events.md says which exports are read"
+            )
 
-    def _reader(self, record: Mapping[str, Any]) -> tuple[str, Callable[[Mapping[str, Any]], DeviceEvent | None]]:
-        """Return what reads records such as this one, the first that was understood."""
-        if is_windows(record):
-            return "windows", windows_event
-        if is_defender(record):
-            return "defender", defender_event
-        if is_journal(record):
-            return "journald", lambda one: journal_event(one, self._device())
-        if is_ausearch(record):
-            return "ausearch", lambda one: ausearch_event(one, self._device())
-        names = ", ".join(list(map(str, record))[:6])
-        raise UsageError(
-            f"{self.file}: holds no events that are known here (its first record has {names[:120]}): docs/events.md "
-            "says which exports are read"
-        )
+    def _kinds(self) -> list[_Kind]:
+        """Return the kinds of records that are known, the surest to tell first."""
+        return [
+            _Kind("windows", is_windows, windows_event),
+            _Kind("defender", is_defender, defender_event),
+            _Kind("journald", is_journal, lambda one: journal_event(one, self._device())),
+            _Kind("ausearch", is_ausearch, lambda one: ausearch_event(one, self._device())),
+        ]
 
     def _device(self) -> str:
         if self.device is not None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from auditor.ingest.events.opened import Damaged
 from auditor.model.device_event import RefusedRecord
 
 Record = tuple[int, dict[str, Any] | RefusedRecord]
@@ -89,12 +90,17 @@ def _object(found: object, number: int) -> dict[str, Any] | RefusedRecord:
 
 
 def _from_stream(text: io.TextIOBase) -> Iterator[Record]:
-    """Yield the objects of an array, or that follow each other; after a bad one, go on where the next one begins."""
+    """Yield the objects of an array, or that follow each other; after a bad one, go on where the next one begins.
+
+    Raises Damaged where that is nowhere, or the array does not end.
+    """
     decoder = json.JSONDecoder()
     buffer, at, number, is_end = "", 0, 0, False
     indent: str | None = None
+    is_open = False
     while True:
         while at < len(buffer) and buffer[at] in f"{_BLANK}[],":
+            is_open = buffer[at] == "[" or (is_open and buffer[at] != "]")
             at += 1
         if at >= len(buffer) - 1 and not is_end:
             more = text.read(_BLOCK)
@@ -102,6 +108,8 @@ def _from_stream(text: io.TextIOBase) -> Iterator[Record]:
             buffer, at = buffer[at:] + more, 0
             continue
         if at >= len(buffer):
+            if is_open:
+                raise Damaged("it ends before its array does")
             return
         if indent is None:
             indent = buffer[buffer.rfind("\n", 0, at) + 1 : at] if "\n" in buffer[:at] else ""
@@ -119,11 +127,7 @@ def _from_stream(text: io.TextIOBase) -> Iterator[Record]:
             yield number, RefusedRecord(number=number, reason=f"not JSON: {error}")
             begins = re.compile(rf"\n{re.escape(indent)}\{{").search(buffer, at + 1)
             if begins is None:
-                buffer, at = "", 0
-                if not is_end:
-                    reason = "no further record begins where one is looked for: the rest is not read"
-                    yield number + 1, RefusedRecord(number=number + 1, reason=reason)
-                return
+                raise Damaged("no further record begins where one is looked for") from error
             at = begins.start()
             continue
         number += 1

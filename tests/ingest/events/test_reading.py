@@ -233,6 +233,27 @@ def test_an_array_goes_on_after_a_bad_element(tmp_path: Path) -> None:
     assert [one.number for one in reading.refused] == [2]
 
 
+def test_an_array_that_is_cut_short_says_so(tmp_path: Path) -> None:
+    text = json.dumps([exports.get_winevent(one) for one in exports.ALL], indent=4)
+    (tmp_path / "x.json").write_text(text[: text.rindex("\n    {")], encoding="utf-8")
+    found, reading = read(tmp_path / "x.json")
+    assert (len(found), reading.cut_short) == (len(exports.ALL) - 1, "it ends before its array does")
+    (tmp_path / "x.json").write_text(text[:-200], encoding="utf-8")
+    found, reading = read(tmp_path / "x.json")
+    assert (len(found), reading.refused_count) == (len(exports.ALL) - 1, 1)
+    assert reading.cut_short == "no further record begins where one is looked for"
+
+
+def test_records_of_several_kinds_may_stand_in_one_file(tmp_path: Path) -> None:
+    entry = {"__REALTIME_TIMESTAMP": "1795162530101000", "_HOSTNAME": "web1", "_EXE": "/usr/bin/rustdesk"}
+    rows = [{"metricset": "x"}, exports.winlogbeat(exports.STARTED), _DEFENDER_PROCESS, entry, {"x": 1}]
+    exports.write_lines(tmp_path / "x.jsonl", rows)
+    found, reading = read(tmp_path / "x.jsonl")
+    assert [one.source for one in found] == ["sysmon_1", "defender_process", "journald"]
+    assert reading.format == "windows and defender and journald (json)"
+    assert [one.number for one in reading.refused] == [1, 5]
+
+
 def test_values_without_names_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     row = exports.get_winevent(exports.CONNECTED)
     row["Properties"] = row["Properties"][:-1]
