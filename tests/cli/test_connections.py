@@ -129,6 +129,17 @@ def test_listening_ports_are_narrowed_down_too(capsys: Capture, audited: Audited
     assert json.loads(said(capsys, audited, *words, "--product", "teamviewer")) == []
 
 
+def test_a_host_that_gave_no_evidence_is_named(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "hosts.csv").write_text("host,address,port\ndead,127.0.0.1,1\n", encoding="utf-8")
+    ran = auditor("audit", "dead", "-i", "hosts.csv", "--format", "json", "--quiet", folder=tmp_path)
+    assert ran.returncode == 3, ran.stderr
+    store = tmp_path / ".local" / "state" / "auditor" / "store.sqlite"
+    assert main(["listeners", "--store", str(store), "--connections", "--format", "json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out) == []
+    assert "dead: not all is seen: it gave no evidence: `auditor hosts` says why" in told.err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -11,6 +11,7 @@ _COMMAND_LENGTH = 4096
 """Characters of a command line that are compared."""
 _LAST_PORT = 65535
 _NET_DATE = re.compile(r"/Date\((-?\d{1,15})\)/")
+_LONG_FRACTION = re.compile(r"(\.\d{6})\d{1,3}")
 _MILLISECONDS = 1000
 _SHAPES = (
     "%m/%d/%Y, %I:%M:%S.%f %p",
@@ -25,21 +26,26 @@ _SHAPES = (
 
 def value(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 — whatever JSON holds
     """Return what stands at a path with dots, nested or as one name; None where nothing does."""
-    if path in record:
-        return record[path]
-    head, dot, rest = path.partition(".")
+    found = record.get(path)
+    if found is not None or "." not in path:
+        return found
+    head, _, rest = path.partition(".")
     inner = record.get(head)
-    return value(inner, rest) if dot and isinstance(inner, Mapping) else None
+    return value(inner, rest) if isinstance(inner, dict) else None
 
 
 def text(record: Mapping[str, Any], *paths: str) -> str:
     """Return the first text that is there and not empty; ``-`` is how Windows writes that there is none."""
     for path in paths:
         found = value(record, path)
-        if isinstance(found, list) and found:
-            found = found[0]
-        if isinstance(found, (str, int, float)) and not isinstance(found, bool) and found not in ("", "-"):
-            return str(found).strip()[:_COMMAND_LENGTH]
+        if type(found) is not str:
+            if isinstance(found, list) and found:
+                found = found[0]
+            if isinstance(found, bool) or not isinstance(found, (str, int, float)):
+                continue
+            found = str(found)
+        if found not in ("", "-"):
+            return found.strip()[:_COMMAND_LENGTH]
     return ""
 
 
@@ -60,11 +66,11 @@ def port(found: str, what: str) -> int | None:
 
 def instant(found: Any, what: str) -> datetime:  # noqa: ANN401 — whatever JSON holds
     """Read an instant, UTC where it says no zone; ValueError for what is none."""
-    if isinstance(found, Mapping):
+    if isinstance(found, dict):
         found = found.get("value") or found.get("DateTime")
     said = str(found).strip() if isinstance(found, (str, int, float)) else ""
     try:
-        if net := _NET_DATE.fullmatch(said):
+        if said.startswith("/") and (net := _NET_DATE.fullmatch(said)):
             return datetime.fromtimestamp(int(net[1]) / _MILLISECONDS, UTC)
         if said.replace(".", "", 1).isdigit():
             return datetime.fromtimestamp(float(said), UTC)
@@ -78,7 +84,7 @@ def instant(found: Any, what: str) -> datetime:  # noqa: ANN401 — whatever JSO
 
 def _read(said: str) -> datetime:
     # Defender writes seven digits of a second, Python reads six.
-    trimmed = re.sub(r"(\.\d{6})\d{1,3}", r"\1", said)
+    trimmed = _LONG_FRACTION.sub(r"\1", said)
     try:
         return datetime.fromisoformat(trimmed)
     except ValueError:

@@ -73,7 +73,11 @@ def windows_event(record: Data) -> DeviceEvent | None:
 
 def is_windows(record: Data) -> bool:
     """Tell whether a record has the shape of one of Windows' events, of whatever kind."""
-    return _head_of(record) is not None
+    return (
+        any(name in record for name in ("winlog", "winlog.event_id", "EventCode", "EventID"))
+        or isinstance(record.get("Event"), dict)
+        or ("ProviderName" in record and "Id" in record)
+    )
 
 
 def _head(record: Data) -> tuple[str, int, str, Any, Data] | None:
@@ -91,11 +95,11 @@ def _head(record: Data) -> tuple[str, int, str, Any, Data] | None:
         if (provider, number) not in _PROPERTIES:
             return None
         data = _named(data, provider, number, text(record, "Message"))
-    return provider, number, computer, at, data if isinstance(data, Mapping) else {}
+    return provider, number, computer, at, data if isinstance(data, dict) else {}
 
 
 def _head_of(record: Data) -> tuple[str, str, str, Any, Any] | None:
-    if isinstance(value(record, "Event.System"), Mapping):  # EVTX
+    if "Event" in record and isinstance(value(record, "Event.System"), dict):  # EVTX
         system = "Event.System"
         number = text(record, f"{system}.EventID", f"{system}.EventID.#text")
         computer, at = text(record, f"{system}.Computer"), value(record, f"{system}.TimeCreated.#attributes.SystemTime")
@@ -104,7 +108,7 @@ def _head_of(record: Data) -> tuple[str, str, str, Any, Any] | None:
     if value(record, "winlog.event_id") is not None:  # winlogbeat, ECS
         computer = text(record, "winlog.computer_name", "host.name", "agent.hostname")
         data = value(record, "winlog.event_data")
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             start = "winlog.event_data."
             data = {name.removeprefix(start): one for name, one in record.items() if name.startswith(start)}
         provider = text(record, "winlog.provider_name", "winlog.channel")
