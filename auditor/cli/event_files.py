@@ -2,15 +2,16 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from auditor import __version__
 from auditor.cli.files import write_whole
 from auditor.errors import OutputError
-from auditor.ingest.document import sealed
+from auditor.ingest.document import LARGEST, sealed
 from auditor.ingest.events.reading import FileReading
-from auditor.model.outside import Origin, OutsideRecord, OutsideSighting
+from auditor.model.outside import Origin, OutsideRecord, OutsideSighting, bounded
 from auditor.report.csv_tables import write_rows
 from auditor.report.events_page import events_page
 from auditor.report.visible import visible
@@ -39,6 +40,12 @@ def write_events(
         sightings=sightings,
         left_out=left_out,
     )
+    document = sealed(record)
+    while len(document) > LARGEST:
+        # Texts of a record may be escaped to six times their length: what no reader would take is not written.
+        kept, more = bounded(list(record.sightings), len(record.sightings) // 2)
+        record = replace(record, sightings=kept, left_out=record.left_out + more)
+        document = sealed(record)
     table = io.StringIO()
     names = list(rows[0]) if rows else ["host", "device", "product"]
     write_rows(table, names, rows)
@@ -48,5 +55,5 @@ def write_events(
         raise OutputError(f"{visible(str(folder))}: cannot be written: {error.strerror}") from error
     write_whole(folder / "events.csv", table.getvalue())
     write_whole(folder / "index.html", events_page(rows, read))
-    write_whole(folder / "sightings.json", sealed(record))
+    write_whole(folder / "sightings.json", document)
     return folder

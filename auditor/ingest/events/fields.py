@@ -75,11 +75,9 @@ def instant(found: Any, what: str) -> datetime:  # noqa: ANN401 — whatever JSO
         if said.replace(".", "", 1).isdigit():
             return datetime.fromtimestamp(float(said), UTC)
         read = _read(said.removesuffix(" UTC"))
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
-        read = None
-    if read is None:
-        raise ValueError(f"{what} {said[:40]!r} is no instant")
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        raise ValueError(f"{what} {said[:40]!r} is no instant") from None
 
 
 def _read(said: str) -> datetime:

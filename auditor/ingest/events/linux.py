@@ -18,7 +18,7 @@ from auditor.model.device_event import DeviceEvent, EventKind, RefusedRecord
 from auditor.model.host import OsFamily
 from auditor.model.outside import Side
 
-_LINE = re.compile(r"(?:node=(\S{1,256}) )?type=([A-Z_0-9]{1,40}) msg=audit\((\d{1,12})\.(\d{1,3}):(\d{1,20})\): ?(.*)")
+_LINE = re.compile(r"(?:node=(\S{1,256}) )?type=([A-Z_0-9]{1,40}) msg=audit\((\d{1,11})\.(\d{1,3}):(\d{1,20})\): ?(.*)")
 _FIELD = re.compile(r'([A-Za-z0-9_]{1,40})=("[^"]*"|\'[^\']*\'|\S*)')
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
 _BETWEEN = ("----", "time->")
