@@ -24,7 +24,7 @@ _DOORS = {
     "sqlalchemy": ("store/",),
     "tabulate": ("cli/",),
     "xlsxwriter": ("report/xlsx.py",),
-    "zstandard": ("ingest/flows/opening.py",),
+    "zstandard": ("ingest/opening.py",),
     "winrm": ("transport/winrm",),  # winrm.py and the files beside it that carry its name
     # What pywinrm stands on, held to our bounds.
     "requests": ("transport/winrm",),
@@ -32,7 +32,6 @@ _DOORS = {
     "spnego": ("transport/winrm",),
     "urllib3": ("transport/winrm",),
     "yaml": ("",),
-    "zstandard": ("ingest/",),
 }
 _DISTRIBUTIONS = {
     "celery": "celery[redis]",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import UsageError
-from auditor.ingest.events.opened import Damaged
+from auditor.ingest.opening import Damaged
 from auditor.model.device_event import RefusedRecord
 
 MAGIC = b"ElfFile\0"

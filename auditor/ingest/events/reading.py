@@ -18,9 +18,9 @@ from auditor.ingest.events.linux import (
     is_journal,
     journal_event,
 )
-from auditor.ingest.events.opened import Damaged, opened
 from auditor.ingest.events.records import Record, csv_records, json_records, lines_of, text_of
 from auditor.ingest.events.windows import is_windows, windows_event
+from auditor.ingest.opening import DAMAGES, Damaged, opened
 from auditor.model.device_event import DeviceEvent, RefusedRecord
 from auditor.model.outside import OutsideFile
 
@@ -71,13 +71,15 @@ class FileReading:
 
     def events(self) -> Iterator[DeviceEvent]:
         """Yield its events, once; UsageError for a file that is of none of the formats."""
-        with opened(self.file) as (stream, digested):
+        with opened(self.file) as file:
             try:
-                for _, found in self._told(stream):
+                for _, found in self._told(file.stream):
                     yield from self._counted(found)
             except Damaged as error:
                 self.cut_short = str(error)
-            self.sha256 = digested.rest()
+            except DAMAGES as error:
+                self.cut_short = f"its packing is damaged: {error}"
+            self.sha256 = file.sha256()
 
     def _counted(self, found: DeviceEvent | RefusedRecord | None) -> Iterator[DeviceEvent]:
         if isinstance(found, RefusedRecord):
@@ -102,7 +104,7 @@ class FileReading:
             is_cut_short=self.cut_short is not None,
         )
 
-    def _told(self, stream: io.BufferedReader) -> Iterator[Told]:
+    def _told(self, stream: "io.BufferedReader[Any]") -> Iterator[Told]:
         begin = stream.peek(_BEGIN)[:_BEGIN]
         if begin.startswith(MAGIC):
             self.format = "evtx"
@@ -156,7 +158,7 @@ class FileReading:
             name = name.removesuffix(ending)
         return name.rsplit(".", 1)[0]
 
-    def _evtx(self, stream: io.BufferedReader) -> Iterator[Record]:
+    def _evtx(self, stream: "io.BufferedReader[Any]") -> Iterator[Record]:
         """Give the library a file of its own where ours is packed: it moves about in it."""
         if not self.file.name.endswith(_PACKED) and _is_plain(self.file):
             yield from evtx_records(self.file)

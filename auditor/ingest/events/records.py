@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from auditor.ingest.events.opened import Damaged
+from auditor.ingest.opening import Damaged
 from auditor.model.device_event import RefusedRecord
 
 Record = tuple[int, dict[str, Any] | RefusedRecord]
@@ -19,7 +19,7 @@ _BLANK = " \t\r\n\ufeff"
 _HEAD = 65536
 
 
-def text_of(stream: io.BufferedReader) -> io.TextIOWrapper:
+def text_of(stream: "io.BufferedReader[Any]") -> io.TextIOWrapper:
     """Return a stream's text: UTF-8, or UTF-16 where it begins so (PowerShell's own redirection writes that)."""
     begin = stream.peek(2)[:2]
     encoding = "utf-16" if begin in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from auditor.ingest.flows.messages import IPFIX, V5, V9, Messages
-from auditor.ingest.flows.opening import DAMAGES
 from auditor.ingest.flows.record import Flow
+from auditor.ingest.opening import DAMAGES
 
 _ORDERS = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">"}
 PCAPNG = b"\x0a\x0d\x0d\x0a"

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 
 from auditor.ingest.flows.azure import azure_rows
 from auditor.ingest.flows.layouts import AWS, GCP, NFDUMP_JSON, ZEEK_CONN
-from auditor.ingest.flows.opening import BLOCK, DAMAGES
 from auditor.ingest.flows.record import PORTLESS, Flow, Tally, Wanted
 from auditor.ingest.flows.table import FIELDS, NEEDED, Layout, flow_of
+from auditor.ingest.opening import BLOCK, DAMAGES
 
 Object = dict[str, Any]
 Read = Callable[[Object], Iterator[Flow]]

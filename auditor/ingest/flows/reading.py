@@ -10,13 +10,14 @@ from pathlib import Path
 from auditor.errors import UsageError
 from auditor.ingest.flows.capture import PCAPNG, is_capture, is_messages, read_capture, read_messages
 from auditor.ingest.flows.layouts import headless_layout, table_layout
+from auditor.ingest.flows.lines import blocks_of
 from auditor.ingest.flows.messages import NAMES, Messages
 from auditor.ingest.flows.nfdump import MAGIC, printed
 from auditor.ingest.flows.objects import object_format, objects_of, read_objects
-from auditor.ingest.flows.opening import Opened, blocks_of, opened
 from auditor.ingest.flows.record import Flow, Tally, Wanted
 from auditor.ingest.flows.table import read_table
 from auditor.ingest.flows.zeek import Named, read_conn, read_ssl, zeek_fields, zeek_format
+from auditor.ingest.opening import Opened, opened
 from auditor.model.outside import TEXT_LENGTH, OutsideFile
 
 _BEGINNING = 65_536

@@ -5,8 +5,8 @@ from datetime import UTC
 from typing import BinaryIO
 
 from auditor.ingest.flows.layouts import zeek_layout
+from auditor.ingest.flows.lines import blocks_of, lines_of
 from auditor.ingest.flows.objects import objects_of
-from auditor.ingest.flows.opening import blocks_of, lines_of
 from auditor.ingest.flows.record import Flow, Tally, Wanted, address_of, port_of
 from auditor.ingest.flows.table import instant, read_table
 

@@ -12,17 +12,18 @@ from typing import BinaryIO
 import zstandard
 
 from auditor.errors import UsageError
-from auditor.ingest.flows.record import Tally
 
 BLOCK = 1 << 20
 _BITE = 2048
-LONGEST = 1 << 20
-"""Bytes that one line, or one JSON record, may have."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _WINDOW = 1 << 27
 """Memory that a zstd stream may ask for: 128 MiB, as ``zstd --long=27`` needs."""
 DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
 """What readers raise where what packs a file is damaged, or ends too early."""
+
+
+class Damaged(Exception):  # noqa: N818 — a state of the file, not of the program
+    """What holds the records is damaged, or ends too early: nothing that comes after is known."""
 
 
 class _Hashed(io.RawIOBase):
@@ -119,36 +120,3 @@ def opened(path: Path) -> Iterator[Opened]:
             yield Opened(path, raw)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def lines_of(stream: BinaryIO, tally: Tally) -> Iterator[bytes]:
-    """Yield the lines of a stream without their ends; one that is too long is refused, and damage ends them."""
-    for lines, _ in blocks_of(stream, tally):
-        yield from lines
-
-
-def blocks_of(stream: BinaryIO, tally: Tally) -> Iterator[tuple[list[bytes], bool]]:
-    """Yield the same, as many at a time as are read at once, with whether there may be a quote in one of them."""
-    left, number, is_skipping, is_quoted = b"", 0, False, False
-    while True:
-        try:
-            block = stream.read(BLOCK)
-        except DAMAGES as error:
-            tally.cut(number, f"what packs the file is damaged, or the file is cut off: {error}")
-            break
-        if not block:
-            break
-        lines = (left + block).split(b"\n")
-        left = lines.pop()
-        if is_skipping and lines:
-            lines, is_skipping = lines[1:], False
-        number += len(lines)
-        yield lines, is_quoted or b'"' in block
-        is_quoted = b'"' in left
-        if len(left) > LONGEST:
-            if not is_skipping:
-                number += 1
-                tally.refuse(number, f"is longer than {LONGEST} bytes")
-            left, is_skipping = b"", True
-    if left and not is_skipping:
-        yield [left], is_quoted
