@@ -49,6 +49,21 @@ class _Hashed(io.RawIOBase):
         return self.digest.hexdigest()
 
 
+class _Gzip(io.RawIOBase):
+    """The members of gzip in a stream, step by step: what comes before damage is given before it is said."""
+
+    def __init__(self, below: BinaryIO) -> None:
+        self._file = gzip.GzipFile(fileobj=below)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        data = self._file.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class _Zstd(io.RawIOBase):
     """The frames of zstd in a stream; EOFError where it ends within one, which the library's own reader does not say.
 
@@ -94,7 +109,7 @@ class Opened:
         self.packing = ""
         stream: BinaryIO = below
         if start.startswith(_GZIP):
-            self.packing, stream = "gzip", gzip.GzipFile(fileobj=below)  # type: ignore[assignment]
+            self.packing, stream = "gzip", _Gzip(below)  # type: ignore[assignment]
         elif start.startswith(_ZSTD):
             self.packing = "zstd"
             stream = _Zstd(below)  # type: ignore[assignment]

@@ -21,7 +21,7 @@ def blocks_of(stream: BinaryIO, tally: Tally) -> Iterator[tuple[list[bytes], boo
     left, number, is_skipping, is_quoted = b"", 0, False, False
     while True:
         try:
-            block = stream.read(BLOCK)
+            block = stream.read1(BLOCK)  # type: ignore[attr-defined]
         except DAMAGES as error:
             tally.cut(number, f"what packs the file is damaged, or the file is cut off: {error}")
             break

@@ -75,7 +75,7 @@ def _decoded(decoder: json.JSONDecoder, text: str, at: int, number: int) -> Iter
 
 def _block(stream: BinaryIO, number: int, tally: Tally) -> bytes:
     try:
-        return stream.read(BLOCK)
+        return stream.read1(BLOCK)  # type: ignore[attr-defined, no-any-return]
     except DAMAGES as error:
         tally.cut(number, f"what packs the file is damaged, or the file is cut off: {error}")
         return b""

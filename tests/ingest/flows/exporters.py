@@ -57,6 +57,18 @@ def _until(what: str, is_so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def _wired(one: str, other: str) -> None:
+    """Make two machines with a cable between them."""
+    for space in (one, other):
+        _run("ip", "netns", "add", space)
+    _run("ip", "link", "add", "eth0", "netns", one, "type", "veth", "peer", "name", "eth0", "netns", other)
+    for space, addresses in ((one, (CLIENT, CLIENT6)), (other, (SERVER, SERVER6))):
+        _run("ip", "-n", space, "addr", "add", f"{addresses[0]}/24", "dev", "eth0")
+        _run("ip", "-n", space, "-6", "addr", "add", f"{addresses[1]}/64", "dev", "eth0", "nodad")
+        for link in ("eth0", "lo"):
+            _run("ip", "-n", space, "link", "set", link, "up")
+
+
 def recorded(place: Path, version: int) -> None:
     """Have them exported: ``export.pcap`` holds the messages, ``live`` nfcapd's files, ``traffic.pcap`` all."""
     one, other = f"fla{os.getpid()}", f"flb{os.getpid()}"
@@ -74,14 +86,7 @@ def recorded(place: Path, version: int) -> None:
         return lambda: words in (place / log).read_text(errors="replace")
 
     try:
-        for space in (one, other):
-            _run("ip", "netns", "add", space)
-        _run("ip", "link", "add", "eth0", "netns", one, "type", "veth", "peer", "name", "eth0", "netns", other)
-        for space, addresses in ((one, (CLIENT, CLIENT6)), (other, (SERVER, SERVER6))):
-            _run("ip", "-n", space, "addr", "add", f"{addresses[0]}/24", "dev", "eth0")
-            _run("ip", "-n", space, "-6", "addr", "add", f"{addresses[1]}/64", "dev", "eth0", "nodad")
-            for link in ("eth0", "lo"):
-                _run("ip", "-n", space, "link", "set", link, "up")
+        _wired(one, other)
         (place / "live").mkdir()
         (place / "pmacctd.conf").write_text(
             "daemonize: false\npcap_interface: eth0\nplugins: nfprobe[x]\n"
