@@ -122,8 +122,7 @@ def store_of(count: int, known: Recorded, place: Path) -> Path:
             scope_sha256=hashlib.sha256(" ".join(names).encode()).hexdigest(),
             summary={},
         )
-        facts = [HostFacts(name=name, key=name) for name in names]
-        run = store.begin(record, [(fact, canonical(asdict(fact)).decode()) for fact in facts], known.texts)
+        run = store.begin(record, [_facts(name) for name in names], known.texts)
         for name, row, found in _hosts(names, known):
             outcomes[row["outcome"]] += 1
             complete += row["complete"]
@@ -148,6 +147,11 @@ def store_of(count: int, known: Recorded, place: Path) -> Path:
         store.keep_lives(run.id, [Lives(host_key=one["host"], findings=[one], past={}) for one in findings])
         store.finish(run.id, finished=known.run.finished or "", summary=summary)
     return place
+
+
+def _facts(name: str) -> tuple[HostFacts, str]:
+    facts = HostFacts(name=name, key=name)
+    return facts, canonical(asdict(facts)).decode()
 
 
 def _hosts(names: list[str], known: Recorded) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
