@@ -19,6 +19,10 @@ from auditor.policy.succession import Succession
 from auditor.policy.terms import due_of
 
 
+_NOT_ASKED = frozenset(("seen_outside",))
+"""Controls that do not apply where nobody brought what they look at: that closes nothing."""
+
+
 def _nothing_excuses(_host: str, _finding: Finding) -> str | None:
     return None
 
@@ -101,9 +105,14 @@ def stands(verdict: str, exception: str | None) -> bool:
     return exception is not None or verdict == Verdict.FAIL
 
 
-def is_settled(verdict: str, *, has_gaps: bool) -> bool:
-    """Tell whether a verdict rests on complete evidence, so that what it does not name is not there."""
-    return verdict == Verdict.NOT_APPLICABLE or not has_gaps
+def is_settled(verdict: str, *, has_gaps: bool, control: str = "") -> bool:
+    """Tell whether a verdict rests on complete evidence, so that what it does not name is not there.
+
+    A run that no records from outside were brought to says nothing of what they had shown.
+    """
+    if verdict == Verdict.NOT_APPLICABLE:
+        return control not in _NOT_ASKED
+    return not has_gaps
 
 
 def follow(previous: Iterable[Finding], observations: Iterable[Observation], by: Following) -> list[Finding]:
@@ -188,7 +197,7 @@ def _joined(one: Finding, other: Finding) -> Finding:
 
 
 def _is_settled(judgement: Judgement) -> bool:
-    return is_settled(judgement.verdict, has_gaps=bool(judgement.gaps))
+    return is_settled(judgement.verdict, has_gaps=bool(judgement.gaps), control=judgement.control)
 
 
 def _seen(control: str, violation: Violation) -> SeenViolation:

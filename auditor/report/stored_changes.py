@@ -78,7 +78,7 @@ def _told_by(answer: StoredAnswer) -> Told:
         gaps={
             verdict["control"]: verdict["gaps"][0]["reason"]
             for verdict in verdicts
-            if not is_settled(Verdict(verdict["verdict"]), has_gaps=bool(verdict["gaps"]))
+            if not is_settled(Verdict(verdict["verdict"]), has_gaps=bool(verdict["gaps"]), control=verdict["control"])
         },
         suspected={
             verdict["control"]: frozenset(one["subject"] for one in verdict["suspected"])

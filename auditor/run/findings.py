@@ -52,7 +52,7 @@ def observation_from_row(row: Row, host_key: str) -> Observation:
         settled={
             verdict["control"]: frozenset(one["subject"] for one in verdict["suspected"])
             for verdict in row["verdicts"]
-            if is_settled(verdict["verdict"], has_gaps=bool(verdict["gaps"]))
+            if is_settled(verdict["verdict"], has_gaps=bool(verdict["gaps"]), control=verdict["control"])
         },
     )
 

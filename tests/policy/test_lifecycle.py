@@ -13,7 +13,7 @@ from auditor.model.host import HostFacts
 from auditor.model.ledger import HostOutcome, LedgerRow
 from auditor.model.result import HostResult
 from auditor.model.verdict import Gap, Judgement, Severity, Verdict, Violation
-from auditor.policy.lifecycle import Following, Observation, SeenViolation, follow, observe
+from auditor.policy.lifecycle import Following, Observation, SeenViolation, follow, is_settled, observe
 from auditor.policy.succession import Succession
 
 _FIRST = datetime(2026, 10, 1, tzinfo=UTC)
@@ -317,3 +317,9 @@ def test_a_host_that_was_not_reached_settles_nothing() -> None:
     assert (observation.violations, observation.settled) == ((), {})
     (found,) = follow([a_finding()], [observation], at(_SECOND))
     assert found.state is FindingState.NOT_OBSERVABLE
+
+
+def test_a_run_without_records_from_outside_closes_nothing_that_they_showed() -> None:
+    assert is_settled("not_applicable", has_gaps=False, control="audit_interval")
+    assert not is_settled("not_applicable", has_gaps=False, control="seen_outside")
+    assert is_settled("pass", has_gaps=False, control="seen_outside")
