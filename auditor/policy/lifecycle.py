@@ -18,7 +18,6 @@ from auditor.model.verdict import Judgement, Severity, Verdict, Violation
 from auditor.policy.succession import Succession
 from auditor.policy.terms import due_of
 
-
 _NOT_ASKED = frozenset(("seen_outside",))
 """Controls that do not apply where nobody brought what they look at: that closes nothing."""
 

@@ -18,6 +18,8 @@ from auditor.store.store import Store
 _OF_THE_MOMENT = ("host", "clock", "collected_at", "probe_sha256", "tool_version")
 """What the head of evidence says beside the host's own words: two answers that differ in nothing else say the same."""
 
+_NOTHING_BROUGHT = "no records from outside were brought to this run"
+
 
 def changes_of(store: Store, before: RunRecord, after: RunRecord) -> Changes:
     """Compare two finished runs of a store, the second with the first; UsageError for one that is not finished."""
@@ -76,7 +78,7 @@ def _told_by(answer: StoredAnswer) -> Told:
         content=_content(answer),
         judged=frozenset(verdict["control"] for verdict in verdicts),
         gaps={
-            verdict["control"]: verdict["gaps"][0]["reason"]
+            verdict["control"]: verdict["gaps"][0]["reason"] if verdict["gaps"] else _NOTHING_BROUGHT
             for verdict in verdicts
             if not is_settled(Verdict(verdict["verdict"]), has_gaps=bool(verdict["gaps"]), control=verdict["control"])
         },
