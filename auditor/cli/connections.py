@@ -73,7 +73,7 @@ def list_connections(options: Namespace, store: Store, run: RunRecord, wanted: C
     with closing(Readers(min(2, os.cpu_count() or 1), connection_rules(run, catalogue))) as readers:
         found = fleet_connections(store, run, readers, wanted)
         with far_ends(options, _trusted(options, store, run, catalogue)) as asking:
-            rows = with_far_end(_rows(found, options, gaps), "remote_address", asking)
+            rows = with_far_end(_rows(found, options, gaps), ("remote_address",), asking)
             more, shown = ((), []) if asking is None else (FAR_COLUMNS, FAR_SHOWN)
             print_stream(rows, [*CONNECTION_COLUMNS, *more], [*_COLUMNS, *shown], options)
     hosts = dict(gaps)

@@ -85,14 +85,15 @@ def far_ends(options: Namespace, trusted: Sequence[str]) -> Iterator[Asking | No
         kept.save()
 
 
-def with_far_end(rows: Iterable[Row], member: str, asking: Asking | None) -> Iterator[Row]:
-    """Yield rows with what is said of the address that stands in one of their members."""
+def with_far_end(rows: Iterable[Row], members: Sequence[str], asking: Asking | None) -> Iterator[Row]:
+    """Yield rows with what is said of the first address that is asked about, of those in some of their members."""
     for row in rows:
-        yield row if asking is None else row | _said(row[member], asking)
+        yield row if asking is None else row | _said([row[member] for member in members], asking)
 
 
-def _said(address: str | None, asking: Asking) -> Row:
-    told = None if address is None else asking.about(address)
+def _said(addresses: Iterable[str | None], asking: Asking) -> Row:
+    asked = (asking.about(address) for address in addresses if address is not None)
+    told = next((one for one in asked if one is not None), None)
     if told is None:
         return dict.fromkeys(FAR_COLUMNS)
     found = told.registered

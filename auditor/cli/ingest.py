@@ -10,6 +10,7 @@ from auditor.cli.far_end import add_far_end_options
 from auditor.cli.inventory import add_vault_options
 from auditor.cli.stored import add_run_option, add_store_option
 from auditor.cli.terminal import add_format_option
+from auditor.errors import UsageError
 
 _KINDS = ("envelope", "flows", "events")
 
@@ -60,7 +61,27 @@ def _options(parser: ArgumentParser) -> None:
     ingest_events.add_options(parser)
 
 
+_FLOWS, _EVENTS, _BOTH = ("flows",), ("events",), ("flows", "events")
+_OF_SOME = {
+    **dict.fromkeys(("port", "network", "all", "inside", "columns", "time_zone"), _FLOWS),
+    **dict.fromkeys(("suppressions", "device", "as_of"), _EVENTS),
+    **dict.fromkeys(("policy", "product", "run", "far_end", "far_end_data", "rdap_bootstrap"), _BOTH),
+}
+"""Options that some kinds of files take, with which."""
+
+
+def _check_kind(options: Namespace) -> None:
+    """Refuse an option that a kind of files has no use for; UsageError names those that have."""
+    for name, kinds in _OF_SOME.items():
+        if options.kind not in kinds and getattr(options, name) not in (None, False, []):
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} is for {' and '.join(kinds)}: it says nothing to `auditor ingest {options.kind}`"
+            )
+
+
 def _run(options: Namespace) -> int:
+    _check_kind(options)
     # Each is loaded when asked for: judging what hosts said takes much that reading records does not.
     done: int = getattr(importlib.import_module(f"auditor.cli.ingest_{options.kind}"), options.kind)(options)
     return done

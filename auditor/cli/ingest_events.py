@@ -91,7 +91,7 @@ def events(options: Namespace) -> int:
     sightings, left_out = found.sightings()
     rows = [_row(one, suppressions, _approver(policy.approvals, hosts)) for one in sightings]
     with far_ends(options, policy.networks.trusted) as asking:
-        rows = list(with_far_end(rows, "destination", asking))
+        rows = list(with_far_end(rows, ("destination",), asking))
     more, shown = ((), []) if asking is None else (FAR_COLUMNS, FAR_SHOWN)
     place = write_events(
         options.output or Path("events"),

@@ -14,9 +14,10 @@ from auditor.catalogue.applications import applications
 from auditor.catalogue.load import load_catalogue
 from auditor.cli.audit import check_writable
 from auditor.cli.catalogue import find_product
+from auditor.cli.far_end import FAR_SHOWN, check_far_end_options, far_ends, with_far_end
 from auditor.cli.files import read_text, write_whole
 from auditor.cli.fleet import known_fleet
-from auditor.cli.terminal import say
+from auditor.cli.terminal import print_stream, say
 from auditor.errors import UsageError
 from auditor.ingest.document import sealed
 from auditor.ingest.flows.conversations import Conversation, Conversations
@@ -26,10 +27,14 @@ from auditor.ingest.flows.record import LAST_PORT, Wanted
 from auditor.model.outside import Origin, OutsideRecord, bounded
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import locate
-from auditor.report.conversations import conversations_csv, conversations_html
+from auditor.report.conversations import COLUMNS, conversations_csv, conversations_html, flat
 from auditor.report.visible import visible
 from auditor.run.conversations import Known, row_of, sightings_of, uses_of
 
+_SHOWN = [
+    "source", "source_host", "destination", "destination_host", "destination_port", "product", "confidence", "approved",
+    "bytes", "first_seen", "last_seen",
+]  # fmt: skip
 _NOT_WHOLE = 3
 """Exit code where records were refused, or a file is cut short: what was read is written all the same."""
 
@@ -121,6 +126,7 @@ def flows(options: Namespace) -> int:
         networks=tuple(_network(text, "--network") for text in options.network),
         everything=options.all,
     )
+    check_far_end_options(options)
     folder: Path = options.output or Path("flows")
     check_writable(folder)
     added = _added(files, known, filters)
@@ -194,7 +200,8 @@ def _written(
     filters: _Filters,
     options: Namespace,
 ) -> int:
-    rows = [row_of(one, known) for one in found]
+    with far_ends(options, known.policy.networks.trusted) as asking:
+        rows = list(with_far_end((row_of(one, known) for one in found), ("destination", "source"), asking))
     sightings, left_out = bounded([sighting for one in found for sighting in sightings_of(one, known)])
     told = sorted((one.told for one in files), key=lambda one: (one.sha256, one.name))
     record = OutsideRecord(
@@ -214,8 +221,10 @@ def _written(
     write_whole(folder / "conversations.csv", conversations_csv(rows))
     write_whole(folder / "conversations.html", conversations_html(rows, head))
     write_whole(folder / "sightings.json", sealed(record))
-    print(folder)
+    shown = _SHOWN if asking is None else [*_SHOWN, *FAR_SHOWN]
+    print_stream(map(flat, rows), COLUMNS, shown, options)
     say(options, f"{read} records read, {refused} refused; {len(rows)} conversations, {len(sightings)} sightings")
+    say(options, f"{visible(str(folder))} has them as table, page and sealed sightings")
     for note in notes:
         say(options, note)
     return _NOT_WHOLE if refused or any(one.is_cut_short for one in told) else 0

@@ -12,7 +12,8 @@ COLUMNS = (
     "source", "source_host", "destination", "destination_host", "destination_port", "protocol", "product",
     "product_name", "confidence", "signs", "server_names", "approved", "approval", "bytes", "packets", "records",
     "first_seen", "last_seen", "source_process", "source_executable", "source_user", "destination_process",
-    "destination_executable", "destination_user", "formats",
+    "destination_executable", "destination_user", "formats", "far_name", "far_organisation", "far_network",
+    "far_country", "far_source", "far_problem",
 )  # fmt: skip
 """Columns of the table, for ever: scripts rely on them."""
 SHOWN = 5_000
@@ -22,12 +23,13 @@ SHOWN = 5_000
 def conversations_csv(rows: Iterable[Row]) -> str:
     """Return the table, every cell disarmed."""
     stream = io.StringIO()
-    write_rows(stream, COLUMNS, ({name: _flat(value) for name, value in row.items()} for row in rows))
+    write_rows(stream, COLUMNS, map(flat, rows))
     return stream.getvalue()
 
 
-def _flat(value: object) -> object:
-    return "; ".join(map(str, value)) if isinstance(value, list) else value
+def flat(row: Row) -> Row:
+    """Return a row as tables have it: what there may be several of as one text."""
+    return {name: "; ".join(map(str, value)) if isinstance(value, list) else value for name, value in row.items()}
 
 
 def conversations_html(rows: Sequence[Row], head: Row) -> str:
