@@ -96,8 +96,8 @@ def _package_claims(found: Found[Software], named: tuple[Hit, ...], index: Index
 def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[Claim]:
     for found in facts:
         fact = found.fact
-        if "not-found" in fact.state.split():
-            # systemd names units that others ask for although no file defines them.
+        if "not-found" in fact.state.split() or (not fact.is_defined and not fact.is_running):
+            # systemd names units that others ask for, or that somebody masked, although no file defines them.
             state = SightingState.RESIDUAL
         else:
             state = SightingState.RUNNING if fact.is_running else SightingState.INSTALLED

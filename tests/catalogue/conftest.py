@@ -89,6 +89,7 @@ def _service(row: Case) -> Service:
         command=row.get("command"),
         pid=row.get("pid"),
         ports=tuple(row.get("ports", ())),
+        is_defined=row.get("defined", True),
     )
 
 

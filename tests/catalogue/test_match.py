@@ -136,6 +136,23 @@ def _made_of(values: dict[IndicatorKind, str], os: str = "linux") -> Catalogue:
     return make_catalogue([read_product(product)])
 
 
+@pytest.mark.parametrize(
+    ("row", "state"),
+    [
+        # What a removed package leaves where somebody has masked its unit: the mask alone.
+        ({"start": "masked", "defined": False}, SightingState.RESIDUAL),
+        # A mask above a unit that is there, and one put while the server went on.
+        ({"start": "masked"}, SightingState.INSTALLED),
+        ({"start": "masked", "defined": False, "running": True}, SightingState.RUNNING),
+    ],
+)
+def test_a_mask_is_no_service(
+    row: dict[str, Any], state: SightingState, make_reading: Callable[[dict[str, Any]], Reading], catalogue: Catalogue
+) -> None:
+    reading = make_reading({"os": "linux", "service": [{"name": "vino-server.service", **row}]})
+    assert [(one.product, one.state) for one in match(reading, catalogue)] == [("vino", state)]
+
+
 def test_a_mode_of_a_program_confirms_only_beside_its_own_name(
     make_reading: Callable[[dict[str, Any]], Reading],
 ) -> None:

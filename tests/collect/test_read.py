@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from auditor.collect.read import read
+from auditor.collect.services.units import parse_units
 from auditor.model.evidence import Evidence, EvidenceHead, Outcome, Rights, Section
 from auditor.model.facts.software import Software
 from auditor.model.host import OsFamily
@@ -50,3 +51,15 @@ def test_a_limit_makes_partial_and_may_be_accepted_only_alone(
     assert [limit.id for limit in section.limits] == limits
     assert "left out" in (section.reason or "") or outcome is Outcome.FAILED
     assert len(reading.of(Software)) == text.count("\t/home/ada")
+
+
+def test_a_mask_defines_nothing_unless_it_hides_a_unit() -> None:
+    unit = "{}\t{}\t\t\t\t\t"
+    lines = [
+        unit.format("masked", "/etc/systemd/system/x11vnc.service"),
+        unit.format("masked", "/etc/systemd/system/vino-server.service"),
+        unit.format("unit", "/usr/lib/systemd/system/x11vnc.service"),
+        "running",
+    ]
+    facts = parse_units("".join(f"{line}\n" for line in lines)).facts
+    assert {fact.name: fact.is_defined for _, fact in facts} == {"x11vnc.service": True, "vino-server.service": False}

@@ -31,6 +31,8 @@ class Unit:
     user: str | None = None
     aliases: tuple[str, ...] = ()
     has_install: bool = False
+    hides_another: bool = False
+    """Whether it is a mask that hides a file which defines the unit."""
     listens: tuple[str, ...] = ()
     """What a socket unit listens on; ``-`` first where a drop-in takes the unit's own away."""
     starts: str = ""
@@ -145,7 +147,8 @@ class Listing:
             self.drop_ins.append((folder.rpartition("/")[2].removesuffix(".d"), unit, "r" in flags))
         elif name.endswith(TYPES):
             # Folders come in the order of precedence: the first file of a name is the one that counts.
-            self.units.setdefault(name, unit)
+            first = self.units.setdefault(name, unit)
+            first.hides_another = first.hides_another or (first.kind == "masked" and kind != "masked")
         else:
             message = "not a unit of a kind that was asked for"
             raise ValueError(message)
@@ -228,6 +231,7 @@ def service_of(unit: Unit, name: str, start: StartMode, row: Row | None = None, 
         user=unit.user,
         ports=unit.ports,
         starts=unit.starts or None,
+        is_defined=unit.kind != "masked" or unit.hides_another,
     )
 
 

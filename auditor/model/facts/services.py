@@ -73,6 +73,8 @@ class Service:
     """Ports that its manager listens on for it, as ``5900/tcp``."""
     starts: str | None = None
     """Unit that a connection to these ports starts, where it is another one."""
+    is_defined: bool = True
+    """Whether a file defines it: of a unit that is only masked (systemd) none does, and nothing need be there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
