@@ -86,5 +86,22 @@ def test_the_tests_that_remediation_rests_on_are_there(root: Path) -> None:
     assert missing == []
 
 
+def test_the_tests_that_the_threat_model_rests_on_are_there(root: Path) -> None:
+    """Each row of its tables names at least one test, as pytest takes it: file and function."""
+    text = (root / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    claims = [row for row in rows if not row.endswith("| shown by |")]
+    assert len(claims) >= 80
+    assert [row for row in claims if "::test_" not in row.split("|")[-2]] == []
+    named = {word for word in text.split("`")[1::2] if word.startswith("tests/") and "::" in word}
+    missing = []
+    for word in sorted(named):
+        name, _, function = word.partition("::")
+        file = root / name
+        if not file.is_file() or not any(line.startswith(f"def {function}(") for line in _tests_of(file)):
+            missing.append(word)
+    assert missing == []
+
+
 def _tests_of(file: Path) -> list[str]:
     return [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("def test_")]

@@ -82,6 +82,20 @@ def test_the_command_shows_and_adds_nothing(tmp_path: Path, capsys: pytest.Captu
     assert "1 known, 0 collision, 1 refused. Nothing was added" in told.err
 
 
+def test_nothing_that_a_list_says_acts_on_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    acts = "\x1b]0;owned\x07\u202e\x9b2J"
+    file = tmp_path / "list.json"
+    tools = [
+        _tool(f"One{acts}", Details=_programs(f"one{acts}.exe")),
+        _tool("Two", Details=_programs(f"one{acts}.exe")),
+    ]
+    file.write_text(json.dumps(tools), "utf-8")
+    assert main(["catalogue", "import", str(file)]) == 0
+    told = capsys.readouterr()
+    assert "One" in told.out
+    assert not set(acts) - set("]0;owned2J") & set(told.out + told.err)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [pytest.param("- [", "not YAML", id="not-yaml"), pytest.param("a: 1", "tool 1 has no 'Name'", id="other-shape")],

@@ -205,14 +205,20 @@ def test_an_unknown_host_is_refused(sshd: Any, make_call: MakeCall, tmp_path: Pa
     assert not (tmp_path / ".ssh").exists()
 
 
-def test_a_changed_key_is_refused_before_any_credential(sshd: Any, make_call: MakeCall, tmp_path: Path) -> None:
+def test_a_changed_key_is_refused_before_any_credential(start_sshd: Any, make_call: MakeCall, tmp_path: Path) -> None:
+    server = start_sshd("LogLevel DEBUG1")
     known = tmp_path / "known"
-    known.write_text(line(f"[127.0.0.1]:{sshd.port}", A))
-    host = sshd.host(ssh=SshSettings(known_hosts=(known,)))
+    known.write_text(line(f"[127.0.0.1]:{server.port}", A))
+    host = server.host(ssh=SshSettings(known_hosts=(known,)))
     error = failure(host, make_call(":"), tmp_path)
     assert error.reason is Reason.HOST_KEY_CHANGED
-    assert shown(sshd).fingerprint in error.detail
+    assert shown(server).fingerprint in error.detail
     assert A.fingerprint in error.detail
+    # What a log-in says first of all. It does not come, until the key is the one that is known.
+    log = server.folder / "log"
+    assert "userauth-request for user" not in log.read_text()
+    SshTransport(home=tmp_path, agent_socket="").collect(server.host(), make_call(":"))
+    assert "userauth-request for user root" in log.read_text()
 
 
 def test_the_users_own_file_is_the_default(sshd: Any, make_call: MakeCall, tmp_path: Path) -> None:
