@@ -12,6 +12,9 @@ JOBS ?= 2
 ARGS ?=
 # The first Python that is new enough; `make audit PYTHON=python3.13` takes another one.
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("yes")' 2>/dev/null),$(name))))
+# What is made to be handed out, and the environment of what lists its parts.
+DIST := dist
+SBOM_VENV := build/sbom
 OUR_YAML := $(wildcard auditor policies playbooks .yamllint.yml)
 GENERATED_DOCS := $(wildcard README.md CONTRIBUTING.md docs/*.md playbooks/README.md)
 
@@ -126,6 +129,14 @@ firewall-mutants: $(VENV)/test.stamp ## Break the evaluator of firewalls in ever
 sample: $(VENV)/audit.stamp ## Make reports/sample anew from the recorded fleet
 	$(BIN)/auditor demo -o reports/sample
 
+.PHONY: sbom
+sbom: $(SBOM_VENV)/stamp ## Write what an installation is made of to dist/auditor.cdx.json (CycloneDX)
+	@mkdir -p $(DIST)
+	@sed "s/^dynamic = .*/version = \"$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' auditor/__init__.py)\"/" pyproject.toml >$(SBOM_VENV)/pyproject.toml
+	@env -u SOURCE_DATE_EPOCH PYTHONWARNINGS=ignore $(SBOM_VENV)/bin/cyclonedx-py requirements --pyproject $(SBOM_VENV)/pyproject.toml \
+		--sv 1.6 --of JSON --output-reproducible --validate -o $(DIST)/auditor.cdx.json constraints.txt
+	@printf '%s\n' '$(DIST)/auditor.cdx.json'
+
 .PHONY: pins
 pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, with their hashes
 	$(BIN)/python -m pip install --quiet uv
@@ -138,6 +149,7 @@ pins: $(VENV)/test.stamp ## Pin the newest versions that pyproject.toml allows, 
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group oscal -o constraints-oscal.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group sigma -o constraints-sigma.txt
 	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group lint -o constraints-lint.txt
+	$(BIN)/uv pip compile $(filter-out pyproject.toml,$(PIN_OPTIONS)) --group sbom -o constraints-sbom.txt
 
 # One version for every Python that is supported; no index, host or path of this machine in the file.
 PIN_OPTIONS := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
@@ -201,6 +213,12 @@ $(VENV)/test.stamp: constraints-test.txt $(INSTALLED_FROM) | $(BIN)/pip
 $(VENV)/fuzz.stamp: constraints-fuzz.txt $(VENV)/test.stamp
 	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r constraints-fuzz.txt || \
 		printf 'atheris has no wheel for this Python and machine: mutations are drawn by chance.\n'
+	@touch $@
+
+# Apart from ours: none of its packages is one of the list that it writes.
+$(SBOM_VENV)/stamp: constraints-sbom.txt | $(BIN)/pip
+	@$(BIN)/python -m venv --clear $(SBOM_VENV)
+	@$(SBOM_VENV)/bin/python -m pip install --quiet --require-hashes -r constraints-sbom.txt
 	@touch $@
 
 # Debian and Ubuntu keep what fills an environment in a package of its own: root gets it, others are told.

@@ -32,7 +32,7 @@ _OF_AN_INDEX = tuple(
     )
 )
 _PEERS = ("ansible", "pyinfra", "parallel-ssh", "asyncssh")
-_USES = ("", "-test", "-fuzz", "-bench", *(f"-bench-{peer}" for peer in _PEERS), "-oscal", "-lint")
+_USES = ("", "-test", "-fuzz", "-bench", *(f"-bench-{peer}" for peer in _PEERS), "-oscal", "-sigma", "-lint", "-sbom")
 _PINNED = [f"constraints{use}.txt" for use in _USES]
 _OPTIONS = tuple("--" + name for name in ("index-url", "extra-index-url", "find-links", "trusted-host"))
 
@@ -83,6 +83,8 @@ def test_all_that_is_declared_is_pinned(root: Path) -> None:
     for peer in _PEERS:
         assert _names(groups[f"bench-{peer}"]) <= set(_pins(root, f"constraints-bench-{peer}.txt"))
     assert _names(groups["oscal"]) <= set(_pins(root, "constraints-oscal.txt"))
+    assert _names(groups["sigma"]) <= set(_pins(root, "constraints-sigma.txt"))
+    assert _names(groups["sbom"]) <= set(_pins(root, "constraints-sbom.txt"))
     assert _names(groups["lint"]) <= set(_pins(root, "constraints-lint.txt"))
 
 
