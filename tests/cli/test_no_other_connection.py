@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,27 +13,41 @@ import pytest
 import yaml
 
 from tests.cli.watched import Watched, auditor, python
+from tests.winrm.fleet import FLEET
+from tests.winrm.running import row_of, serve_answer
+from tests.winrm.server import PASSWORD, user_file
 
 pytestmark = pytest.mark.slow
 
 _CANARY = "canary-5d1b0c"
 _DEMO = Path(__file__).parents[2] / "auditor" / "demo"
+_ASKED_OF_ITSELF = ("socket.bind", repr(("::1", 0)))
+"""How urllib3 finds out whether this machine has IPv6, when it is loaded: nothing is sent, nobody can connect."""
 _POLICIES = Path(__file__).parents[2] / "policies"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audited:
-    """One audit of a real sshd, under watch."""
+    """One audit of a real sshd and of a WS-Man host, under watch."""
 
     watched: Watched
     folder: Path
-    port: int
+    ports: tuple[int, int]
     key: Path
 
 
 @pytest.fixture(scope="module")
-def audited(start_sshd: Any, tmp_path_factory: pytest.TempPathFactory) -> Audited:
-    """Audit one host by a key whose passphrase stands in the environment, as an operator would."""
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Serve a Windows host, and describe it as an inventory does."""
+    folder = tmp_path_factory.mktemp("windows")
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setenv("NTLM_USER_FILE", str(user_file(folder)))
+        yield row_of("win-1", serve_answer(stack, folder / "win-1", FLEET[0].answer()))
+
+
+@pytest.fixture(scope="module")
+def audited(start_sshd: Any, windows: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    """Audit a host by a key with a passphrase, and one by a password; both secrets stand in the environment."""
     server = start_sshd()
     folder = tmp_path_factory.mktemp("watched")
     secrets = tmp_path_factory.mktemp("secrets")
@@ -49,19 +65,19 @@ def audited(start_sshd: Any, tmp_path_factory: pytest.TempPathFactory) -> Audite
         "passphrase": "env:AUDITOR_TEST_WORD",
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={server.known_hosts} -o IdentitiesOnly=yes",
     }
-    (folder / "hosts.yml").write_text(yaml.safe_dump([row]))
+    (folder / "hosts.yml").write_text(yaml.safe_dump([row, windows]))
     words = ["audit", "-i", "hosts.yml", "-o", "reports", "--format", "json,csv,html"]
-    watched = auditor(folder, words, AUDITOR_TEST_WORD=_CANARY)
+    watched = auditor(folder, words, AUDITOR_TEST_WORD=_CANARY, WINDOWS_PASSWORD=PASSWORD)
     assert watched.done.returncode == 0, watched.done.stderr
     assert json.loads(watched.done.stdout.splitlines()[-1])[0] in (0, 1, 3), watched.done.stderr
     (results,) = folder.glob("reports/*/results.json")
-    assert [row["reason"] for row in json.loads(results.read_text())["ledger"]] == [None]
-    return Audited(watched=watched, folder=folder, port=server.port, key=key)
+    assert [row["reason"] for row in json.loads(results.read_text())["ledger"]] == [None, None]
+    return Audited(watched=watched, folder=folder, ports=(server.port, windows["port"]), key=key)
 
 
-def test_an_audit_connects_to_its_host_and_to_nothing_else(audited: Audited) -> None:
-    assert audited.watched.outside() == {
-        ("socket.connect", repr(("127.0.0.1", audited.port))),
+def test_an_audit_connects_to_its_hosts_and_to_nothing_else(audited: Audited) -> None:
+    assert audited.watched.outside() - {_ASKED_OF_ITSELF} == {
+        *(("socket.connect", repr(("127.0.0.1", port))) for port in audited.ports),
         # An address and no name: nobody is asked for it.
         ("socket.getaddrinfo", repr("127.0.0.1")),
     }
@@ -76,7 +92,7 @@ def test_no_secret_of_a_log_in_is_left_anywhere(audited: Audited) -> None:
     files = [file for file in audited.folder.rglob("*") if file.is_file()]
     kinds = {file.suffix for file in files}
     assert {".sqlite", ".pack", ".html", ".csv", ".json"} <= kinds
-    for secret in (_CANARY, body):
+    for secret in (_CANARY, body, PASSWORD):
         assert secret not in said
         assert [file for file in files if secret.encode() in file.read_bytes()] == []
 
