@@ -13,6 +13,7 @@ from auditor import __version__
 from auditor.cli.command import Command
 from auditor.errors import HostError, OperatorError
 from auditor.located import did_you_mean
+from auditor.run.cores import forbid_cores
 
 OPERATOR_FAULT = 2
 OUR_FAULT = 70
@@ -126,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(name: str, words: list[str]) -> int:
+    forbid_cores()
     # Loading a command makes thousands of objects that all stay: there is nothing to collect meanwhile.
     gc.disable()
     try:

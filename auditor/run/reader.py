@@ -29,6 +29,7 @@ from auditor.model.result import HostResult
 from auditor.report.gist import gist_of
 from auditor.report.rows import compact, host_row
 from auditor.run.connections import ConnectionsJob, pack_connections, read_connections
+from auditor.run.cores import forbid_cores
 from auditor.run.exchange import Parcel
 from auditor.run.open_bundle import Answer, Bundle
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
@@ -376,7 +377,7 @@ def _limit_cpu(seconds: int) -> None:
 
 def _limit_memory(limits: ReaderLimits) -> None:
     # What a host sent must not get to a disk as the core of a reader that was killed.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    forbid_cores()
     try:
         with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 — one read, no Path needed
             pages = int(statm.read().split()[0])
