@@ -1,4 +1,8 @@
-"""``auditor demo``: a recorded fleet through the whole chain, no host touched."""
+"""``auditor demo``: a recorded fleet through the whole chain, no host touched.
+
+Its Linux hosts were recorded; its Windows and macOS hosts are simulated from documentation, and all that is written
+says so.
+"""
 
 import os
 import tempfile
@@ -48,11 +52,18 @@ def _options(parser: ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recorded:
-    """The recorded fleet: its hosts, those that did not answer, and when that was."""
+    """The recorded fleet: its hosts, those that did not answer, those that never were, and when that was."""
 
     hosts: tuple[Host, ...]
     silent: dict[str, HostError]
+    simulated: tuple[str, ...]
     when: datetime
+
+    @property
+    def about_simulated(self) -> str:
+        """Say which hosts nobody recorded."""
+        names = f"{', '.join(self.simulated[:-1])} and {self.simulated[-1]}"
+        return f"{names} are simulated from their makers' documentation, not recorded"
 
 
 def _recorded(folder: Path) -> _Recorded:
@@ -65,7 +76,7 @@ def _recorded(folder: Path) -> _Recorded:
             groups=tuple(sorted(entry["groups"])),
             site=entry["site"],
             owner=entry["owner"],
-            replay=folder / f"{entry['host']}.probe",
+            replay=folder / ("simulated" if "simulated" in entry else "") / f"{entry['host']}.probe",
         )
         for entry in fleet["hosts"]
     )
@@ -74,7 +85,9 @@ def _recorded(folder: Path) -> _Recorded:
         for entry in fleet["hosts"]
         if "reason" in entry
     }
-    return _Recorded(hosts=hosts, silent=silent, when=datetime.fromisoformat(fleet["recorded"]))
+    simulated = tuple(entry["host"] for entry in fleet["hosts"] if "simulated" in entry)
+    when = datetime.fromisoformat(fleet["recorded"])
+    return _Recorded(hosts=hosts, silent=silent, simulated=simulated, when=when)
 
 
 def _file(file: Path) -> RuleFile:
@@ -112,7 +125,7 @@ def _audit(
     options: Namespace,
     formats: tuple[str, ...],
 ) -> None:
-    scope = fix_scope(recorded.hosts, [], None, _SOURCE)
+    scope = fix_scope(recorded.hosts, [], None, f"{_SOURCE}; {recorded.about_simulated}")
     transports = Transports()
 
     def ask(host: Host, call: ProbeCall) -> RawOutput:
@@ -131,12 +144,14 @@ def _audit(
     made = write_bundle(store, closed, rows, options.output, formats)
     print_summary(rows, made, options)
     say(options, "this was a recorded fleet: no host was touched")
+    say(options, recorded.about_simulated)
 
 
 COMMAND = Command(
     help="audit a recorded fleet, without touching a host",
     description="Take a recorded fleet through the whole chain, from what its hosts answered to the report. No host is "
-    "touched and nothing is kept but the report. The same version writes the same bytes.",
+    "touched and nothing is kept but the report. The same version writes the same bytes. Its Linux hosts were "
+    "recorded; its Windows and macOS hosts, in the group simulated, are written from their makers' documentation.",
     options=_options,
     run=_run,
 )

@@ -80,18 +80,19 @@ class Work:
 
 def work_of(owner: Owner, problems: Mapping[tuple[str, str], Problem]) -> list[Work]:
     """Return what an owner has to do, each thing once, in the order in which their findings are due."""
-    found: dict[tuple[str, str], Work] = {}
+    found: dict[tuple[str, str, str | None], Work] = {}
     for finding in owner.due:
-        key = (finding["control"], finding["subject"])
+        # Another product on the same port is another thing to do.
+        key = (finding["control"], finding["subject"], finding["product"])
         work = found.get(key)
         if work is None:
-            problem = problems.get(key)
+            problem = problems.get(key[:2])
             work = found[key] = Work(
                 control=finding["control"],
                 subject=finding["subject"],
                 severity=finding["severity"],
                 reason=finding["reason"],
-                remediation=() if problem is None else problem.remediation,
+                remediation=() if problem is None else problem.steps_of(finding["product"]),
                 due=finding["due"],
             )
         if _RANK.get(finding["severity"], len(_RANK)) < _RANK.get(work.severity, len(_RANK)):

@@ -64,6 +64,17 @@ class Problem:
     """Hosts on which it stands open."""
     excepted: Group = field(default_factory=Group)
     """Hosts on which an exception covers it."""
+    said: dict[str | None, tuple[str, list[str]]] = field(default_factory=dict)
+    """Reason and steps by product, as said of the first host of each: many products listen on one port."""
+
+    @property
+    def other_reasons(self) -> list[str]:
+        """Return what is wrong where it is another product's."""
+        return [reason for reason, _ in self.said.values()][1:]
+
+    def steps_of(self, product: str | None) -> list[str]:
+        """Return the steps for a product; none where no host of this run has that."""
+        return self.said.get(product, ("", []))[1]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -254,6 +265,7 @@ class Summary:
                 reason=violation["reason"],
                 remediation=violation["remediation"],
             )
+        problem.said.setdefault(violation["product"], (violation["reason"], violation["remediation"]))
         if _rank(violation["severity"]) < _rank(problem.severity):
             problem.severity = violation["severity"]
         (problem.hosts if violation["exception"] is None else problem.excepted).add(host, page)

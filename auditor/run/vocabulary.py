@@ -43,7 +43,8 @@ def _own_words() -> tuple[frozenset[str], frozenset[str]]:
             elif file.name.endswith(".sh"):
                 ours |= _words(file.read_text(encoding="utf-8"))
     public: set[str] = set()
-    for file in _below(package / "demo"):
+    # Only what a real host said is public: simulated hosts, in a folder of their own, have invented people's names.
+    for file in (package / "demo").iterdir():
         if file.name.endswith(".probe"):
             public |= _words(zlib.decompress(file.read_bytes().partition(b"\n")[2], wbits=31).decode())
     return frozenset(ours), frozenset(public)

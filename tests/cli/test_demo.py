@@ -1,7 +1,11 @@
 """The demo needs nothing but itself, writes the same bytes every time, and is what reports/sample shows."""
 
+import html
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from auditor.cli.main import main
 
@@ -26,9 +30,62 @@ def test_the_sample_is_what_the_demo_writes(tmp_path: Path) -> None:
     assert [name for name, data in made.items() if data != kept[name]] == []
 
 
-def test_it_shows_every_verdict_a_linux_host_can_have(tmp_path: Path) -> None:
-    assert main(["demo", "-q", "-o", str(tmp_path), "--format", "json"]) == 0
-    results = json.loads((tmp_path / "results.json").read_text())
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("demo")
+    assert main(["demo", "-q", "-o", str(folder), "--format", "json"]) == 0
+    return json.loads((folder / "results.json").read_text())  # type: ignore[no-any-return]
+
+
+def test_it_shows_every_verdict_and_every_outcome(results: dict[str, Any]) -> None:
     verdicts = {row["verdict"] for host in results["hosts"] for row in host["verdicts"]}
     assert verdicts == {"pass", "fail", "unknown", "excepted", "not_applicable"}
     assert {row["outcome"] for row in results["ledger"]} == {"compliant", "noncompliant", "partial", "unreachable"}
+
+
+def test_of_each_system_one_host_is_clean_and_one_is_not(results: dict[str, Any]) -> None:
+    outcomes = {(host["os"]["family"], host["outcome"]) for host in results["hosts"] if host["os"]}
+    assert outcomes >= {
+        (family, outcome) for family in ("linux", "windows", "macos") for outcome in ("compliant", "noncompliant")
+    }
+
+
+def test_findings_of_the_windows_and_macos_hosts_are_those_planted(results: dict[str, Any]) -> None:
+    failed = {
+        host["host"]: {row["control"] for row in host["verdicts"] if row["verdict"] == "fail"}
+        for host in results["hosts"]
+        if "simulated" in host["groups"]
+    }
+    assert failed == {
+        "app-1": set(),
+        "desk-22": {"exposed_listener", "remote_access_at_boot", "remote_desktop", "unapproved_product"},
+        "mac-3": set(),
+        "mac-7": {
+            "exposed_listener",
+            "per_user_copy",
+            "remote_access_at_boot",
+            "screen_sharing",
+            "session_peers",
+            "software_installers",
+            "unapproved_product",
+            "writable_program_path",
+        },
+    }
+    (approved,) = next(host for host in results["hosts"] if host["host"] == "app-1")["sightings"]
+    assert approved["product"] == "microsoft-rdp"
+
+
+def test_what_is_simulated_is_said_to_be(
+    results: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hosts = [host for host in results["hosts"] if host["os"]]
+    simulated = {host["host"] for host in hosts if host["os"]["family"] != "linux"}
+    assert {host["host"] for host in hosts if "simulated" in host["groups"]} == simulated
+    for host in hosts:
+        if host["host"] in simulated:
+            # No pass rests on what a real host was seen to say.
+            assert {row["proven"] for row in host["verdicts"] if row["verdict"] == "pass"} == {False}
+    assert main(["demo", "-o", str(tmp_path)]) == 0
+    said = "app-1, desk-22, mac-3 and mac-7 are simulated from their makers' documentation, not recorded"
+    assert said in capsys.readouterr().err
+    assert said in html.unescape((tmp_path / "html" / "index.html").read_text())

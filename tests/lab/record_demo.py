@@ -1,14 +1,12 @@
 # ruff: noqa: T201 — a command prints
 """Record the fleet of `auditor demo` from lab hosts anew: `python -m tests.lab.record_demo`, as root.
 
-What the lab's hosts answer is written as it came. Names, owners and sites are an invented company's.
+What the lab's hosts answer is written as it came. Names, owners and sites are an invented company's. Windows and macOS
+hosts of the fleet are simulated, at the same instant: ``tests/simulated/record_demo.py``.
 """
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from auditor.collect.probe import sh_call
 from auditor.model.host import Credentials, SshSettings
@@ -20,8 +18,7 @@ from tests.lab.fleet.host import Host
 from tests.lab.fleet.lock import holding
 from tests.lab.fleet.places import Lab, lab_here
 from tests.lab.fleet.roles import ROLES
-
-DEMO = Path(__file__).parents[2] / "auditor" / "demo"
+from tests.simulated.record_demo import DEMO, record_simulated, write_fleet
 
 # Name in the report, role in the lab, owner, site, groups, account that logs in.
 _FLEET = (
@@ -58,12 +55,8 @@ def main() -> None:
         finally:
             down(lab)
     recorded = datetime.now(tz=UTC).replace(microsecond=0).isoformat()
-    fleet = {"recorded": recorded, "hosts": sorted([*entries, _SILENT], key=lambda entry: entry["host"])}
-    text = yaml.safe_dump(fleet, sort_keys=False)
-    (DEMO / "fleet.yml").write_text(
-        f"# What `auditor demo` audits: recorded in the lab by tests/lab/record_demo.py.\n{text}"
-    )
-    print(f"{len(entries)} hosts recorded in {DEMO.name}/")
+    write_fleet(recorded, [*entries, _SILENT])
+    print(f"{len(entries)} hosts recorded in {DEMO.name}/, {record_simulated()} simulated")
 
 
 def _record(lab: Lab, hosts: list[Host], entry: tuple[str, str, str, str, list[str], str]) -> dict[str, Any]:

@@ -318,7 +318,7 @@ def _rename_accounts(place: Path) -> None:
         )
 
 
-def make_mac(base: Path, place: Path, host: Path, sudoers: Mapping[str, str] | None = None) -> FakeMac:
+def make_mac(base: Path, place: Path, host: Path, sudoers: Mapping[str, str] | None = None, name: str = "") -> FakeMac:
     """Make the Mac that a host's folder describes; ``sudoers`` names who becomes root, and by what password."""
     subprocess.run(["cp", "-al", "--", str(base), str(place)], check=True)
     about = tomllib.loads((host / "case.toml").read_text(encoding="utf-8"))
@@ -338,7 +338,7 @@ def make_mac(base: Path, place: Path, host: Path, sudoers: Mapping[str, str] | N
     calls = calls_of(host)
     write_stubs(place, calls)
     version = str(about["version"]).partition(".")[0]
-    name = about.get("hostname", f"mac-{host.name.partition('-')[2]}-{version}")
+    name = name or f"mac-{host.name.partition('-')[2]}-{version}"
     (place / ".mac/uname").write_text(f"-s Darwin\n-r {_KERNELS[version]}\n-n {name}\n-m arm64\n-p arm\n")
     (place / ".mac/is-root").write_text("")
     (place / ".mac/is-root").chmod(0o600)

@@ -16,7 +16,7 @@ from tests.winrm.host_sections import SECTIONS
 TERMSERVICE = 1200
 """Process of Remote Desktop's service."""
 MACHINE, USERS = "HKEY_LOCAL_MACHINE\\", "HKEY_USERS\\"
-_RULE = "v2.31|Action={action}|Active=TRUE|Dir=In|Protocol={protocol}|LPort={port}|{more}Name=planted|"
+_RULE = "v2.31|Action={action}|Active=TRUE|Dir=In|Protocol={protocol}|LPort={port}|{more}Name={title}|"
 _STARTED = "2026-11-26T08:05:11.1234567Z"
 
 
@@ -83,9 +83,18 @@ class Windows:
         else:
             self.add("sockets.windows", "udp", address, port, pid)
 
-    def rule(self, name: str, port: int, *, protocol: int = 6, action: str = "Allow", more: str = "") -> None:
+    def rule(
+        self,
+        name: str,
+        port: int,
+        *,
+        protocol: int = 6,
+        action: str = "Allow",
+        more: str = "",
+        title: str = "planted",
+    ) -> None:
         """Let the firewall open a port, or block it; ``more`` limits it (``RA4=10.0.0.0/8|``)."""
-        text = _RULE.format(action=action, protocol=protocol, port=port, more=more)
+        text = _RULE.format(action=action, protocol=protocol, port=port, more=more, title=title)
         rows = self.rows["firewall.windows"]
         at = next(number for number, row in enumerate(rows) if row.startswith("store\tlocal\t"))
         rows.insert(at, f"rule\tlocal\t{name}\t{plain(text)}")

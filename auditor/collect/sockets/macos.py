@@ -108,6 +108,7 @@ class _File:
     """One open file of lsof while it is read."""
 
     line: int
+    """Line that it is quoted by: its first, until its name is read."""
     family: Family | None = None
     protocol: Protocol | None = None
     name: str = ""
@@ -187,6 +188,8 @@ class _Listing:
             message = "a field without a file"
             raise ValueError(message)
         else:
+            if letter == "n":
+                self.file.line = number
             self.file.take(letter, text)
 
     def end(self) -> None:
