@@ -89,3 +89,24 @@ def test_what_is_simulated_is_said_to_be(
     said = "app-1, desk-22, mac-3 and mac-7 are simulated from their makers' documentation, not recorded"
     assert said in capsys.readouterr().err
     assert said in html.unescape((tmp_path / "html" / "index.html").read_text())
+
+
+def test_whoever_shares_a_port_with_another_product_is_told_of_his_own(tmp_path: Path) -> None:
+    """Screen Sharing of a Mac and x11vnc of a Linux host listen on one port."""
+    assert main(["demo", "-q", "-o", str(tmp_path), "--format", "html"]) == 0
+    (page,) = (tmp_path / "html" / "owners").glob("*-web-team.html")
+    text = page.read_text()
+    assert "Bind x11vnc to 127.0.0.1" in text
+    assert "Screen Sharing" not in text
+    fleet = (tmp_path / "html" / "index.html").read_text()
+    assert "Elsewhere: x11vnc listens on 0.0.0.0:5900/tcp" in fleet
+
+
+def test_a_socket_of_a_mac_is_quoted_by_its_name(results: dict[str, Any]) -> None:
+    mac = next(host for host in results["hosts"] if host["host"] == "mac-7")
+    (row,) = [row for row in mac["verdicts"] if row["control"] == "exposed_listener"]
+    quotes = {
+        violation["subject"]: {proof["quote"] for proof in violation["proof"] if proof["section"] == "sockets.macos"}
+        for violation in row["violations"]
+    }
+    assert quotes["listener:tcp/7070"] == {"n*:7070"}

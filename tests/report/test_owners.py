@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from auditor.report.html import FORMAT, owner_pages
-from auditor.report.owners import owner_names, owners_of
+from auditor.report.owners import Owner, owner_names, owners_of, work_of
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
+from auditor.report.summary import Problem
 
 
 def a_line(host: str, owner: str | None, outcome: str = "compliant", fail: int = 0) -> Row:
@@ -83,3 +84,31 @@ def test_every_host_and_every_open_finding_stands_on_the_page_of_its_owner(sampl
     assert [row["fingerprint"] for row in due if row["due"][:10] not in texts[row["owner"]]] == []
     index = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
     assert [page for page in pages.values() if f'href="owners/{page}"' not in index] == []
+
+
+def test_two_products_on_one_port_are_two_things_to_do_each_with_its_own_steps() -> None:
+    listening = {"control": "exposed_listener", "subject": "listener:tcp/5900", "reason": "it listens"}
+    screen, vnc, gone = (
+        a_finding(host, "Web", None) | listening | {"product": product}
+        for host, product in (("a", "apple-screen-sharing"), ("b", "x11vnc"), ("c", "tightvnc"))
+    )
+    owner = Owner(name="Web", page="web.html", due=[screen, vnc, {**vnc, "host": "d"}, gone])
+    problem = Problem(
+        control="exposed_listener",
+        subject="listener:tcp/5900",
+        severity="high",
+        reason="Screen Sharing listens",
+        remediation=["switch it off"],
+        said={
+            "apple-screen-sharing": ("Screen Sharing listens", ["switch it off"]),
+            "x11vnc": ("x11vnc listens", ["bind it to loopback"]),
+        },
+    )
+    work = work_of(owner, {("exposed_listener", "listener:tcp/5900"): problem})
+    # Of what no host showed in this run no steps are known: another product's are none of it.
+    assert [(one.hosts, list(one.remediation)) for one in work] == [
+        (["a"], ["switch it off"]),
+        (["b", "d"], ["bind it to loopback"]),
+        (["c"], []),
+    ]
+    assert problem.other_reasons == ["x11vnc listens"]
