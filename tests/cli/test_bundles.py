@@ -184,7 +184,7 @@ def test_other_rules_are_named(bundle: Path, tmp_path: Path) -> None:
     run = results(only(tmp_path / "o"))["run"]
     assert (run["policy"]["name"], run["as_of"]) == ("Nothing at all", "2027-06-30T10:00:00Z")
     (source,) = run["sources"]
-    assert (source["run"], source["hosts"], source["judged"]) == ("demo", 13, 13)
+    assert (source["run"], source["hosts"], source["judged"]) == ("demo", 17, 17)
     verified = auditor("verify", only(tmp_path / "o"), "--recompute", home=tmp_path)
     assert verified.returncode == 0, verified.stdout
 
@@ -248,7 +248,7 @@ def test_evidence_counts_more_than_none_and_the_newer_more_than_the_older(bundle
     run = results(only(tmp_path / "o"))
     (row,) = [row for row in run["ledger"] if row["host"] == name]
     assert (row["reason"], row["origin"]) == (None, "second")
-    assert [(one["run"], one["judged"]) for one in run["run"]["sources"]] == [("first", 12), ("second", 1)]
+    assert [(one["run"], one["judged"]) for one in run["run"]["sources"]] == [("first", 16), ("second", 1)]
 
 
 def test_one_name_for_two_hosts_is_refused(bundle: Path, tmp_path: Path) -> None:

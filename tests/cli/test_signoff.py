@@ -130,10 +130,10 @@ def test_a_signed_bundle_that_is_signed_off_holds_by_its_people(bundle: Path) ->
 
 
 def test_the_workpaper_holds_what_the_hosts_said(bundle: Path) -> None:
-    assert signed_off(bundle, "sample", "--size", "13", "--seed", "all") == 0
+    assert signed_off(bundle, "sample", "--size", "17", "--seed", "all") == 0
     folder, sample = bundle / "signoff", sample_of(bundle)
     manifest = json.loads((bundle / "manifest.json").read_text())
-    assert sample["population"] == {"count": 13, "sha256": manifest["scope"]["sha256"]}
+    assert sample["population"] == {"count": 17, "sha256": manifest["scope"]["sha256"]}
     assert hashlib.sha256((folder / "population.txt").read_bytes()).hexdigest() == manifest["scope"]["sha256"]
     for entry in sample["files"]:
         assert hashlib.sha256((folder / entry["path"]).read_bytes()).hexdigest() == entry["sha256"]
@@ -334,7 +334,7 @@ def test_a_forged_review_of_the_same_person_is_void(reviewed: Path, capsys: pyte
         (("sign", "--as", "preparer", "--key", "eve"), "is a key of nobody in people.yml"),
         (("sign", "--as", "preparer", "--unsigned", "Eve"), "Eve: is nobody in people.yml"),
         (("sample",), "how many hosts?"),
-        (("sample", "--size", "14"), "the population has 13 hosts"),
+        (("sample", "--size", "18"), "the population has 17 hosts"),
     ],
 )
 def test_wrong_words_leave_nothing_behind(
