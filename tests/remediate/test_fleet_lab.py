@@ -64,9 +64,9 @@ def test_a_plan_for_several_hosts_stops_is_resumed_and_undone(
     assert "2 of 3 hosts tried have failed, more than 30%" in str([event.data for event in desk.events()])
     assert _open(desk) == everywhere | {"a": False}
 
-    # One is mended, another one changes: its server is at another port since. Over IPv6 it would stay at the old one.
+    # One is mended, another one changes: its server is at another port since, over IPv6 too.
     desk.hosts["b"].run("systemctl enable -q ufw")
-    moved = "sed -i 's/-rfbport 5900/-rfbport 5905 -no6/' /etc/systemd/system/x11vnc.service"
+    moved = "sed -i 's/-rfbport 5900/-rfbport 5905 -rfbportv6 5905/' /etc/systemd/system/x11vnc.service"
     desk.hosts["c"].run(f"systemctl enable -q ufw; {moved}")
     desk.hosts["c"].run("systemctl daemon-reload; systemctl restart x11vnc; ufw allow 5905/tcp")
     desk.hosts["c"].wait_for("ss -ltn | grep -q ':5905 '")
