@@ -26,7 +26,7 @@ def add_sightings_option(parser: ArgumentParser) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="what records from outside show, as `auditor ingest flows` and `events` write it; may be repeated",
+        help="what records from outside show, as `auditor ingest flows FILE` and `events` write it; may be repeated",
     )
 
 

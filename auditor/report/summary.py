@@ -11,6 +11,8 @@ from auditor.report.words import SEVERITIES, STATES, VERDICTS, reason_words
 
 NAMED = 6
 """Hosts that are named where a line speaks of many; the rest is counted."""
+_REASONS = 4
+"""Ways of saying what is wrong that are shown of one violation."""
 LISTED = 200
 """Hosts that are listed one by one as not reached; the host table holds all."""
 RANKED = 15
@@ -66,11 +68,18 @@ class Problem:
     """Hosts on which an exception covers it."""
     said: dict[str | None, tuple[str, list[str]]] = field(default_factory=dict)
     """Reason and steps by product, as said of the first host of each: many products listen on one port."""
+    reasons: dict[str, None] = field(default_factory=dict)
+    """What is wrong in the words of each host, as far as it is kept: one more than is shown."""
 
     @property
     def other_reasons(self) -> list[str]:
-        """Return what is wrong where it is another product's."""
-        return [reason for reason, _ in self.said.values()][1:]
+        """Return what is wrong where other words say it: of another product, or by another rule."""
+        return [reason for reason in self.reasons if reason != self.reason][: _REASONS - 1]
+
+    @property
+    def has_more_reasons(self) -> bool:
+        """Tell whether there are more words than these."""
+        return len(self.reasons) > _REASONS
 
     def steps_of(self, product: str | None) -> list[str]:
         """Return the steps for a product; none where no host of this run has that."""
@@ -266,6 +275,8 @@ class Summary:
                 remediation=violation["remediation"],
             )
         problem.said.setdefault(violation["product"], (violation["reason"], violation["remediation"]))
+        if len(problem.reasons) <= _REASONS:
+            problem.reasons.setdefault(violation["reason"])
         if _rank(violation["severity"]) < _rank(problem.severity):
             problem.severity = violation["severity"]
         (problem.hosts if violation["exception"] is None else problem.excepted).add(host, page)

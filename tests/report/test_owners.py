@@ -111,4 +111,10 @@ def test_two_products_on_one_port_are_two_things_to_do_each_with_its_own_steps()
         (["b", "d"], ["bind it to loopback"]),
         (["c"], []),
     ]
+    problem.reasons |= dict.fromkeys(["Screen Sharing listens", "x11vnc listens"])
     assert problem.other_reasons == ["x11vnc listens"]
+    problem.reasons |= dict.fromkeys(["by rule 2", "by rule 3"])
+    assert not problem.has_more_reasons
+    problem.reasons["by rule 4"] = None
+    assert problem.other_reasons == ["x11vnc listens", "by rule 2", "by rule 3"]
+    assert problem.has_more_reasons
