@@ -14,6 +14,7 @@ from auditor.policy.load import load_policy, parse_policy
 from auditor.policy.load_exceptions import Known, parse_exceptions
 from auditor.policy.load_people import parse_people
 from auditor.policy.locate import bundled, locate
+from auditor.trust.people import Duty
 
 _PRODUCTS = ("anydesk", "teamviewer", "tigervnc")
 _CONTROLS = ("complete_inventory", "exposed_listener", "unapproved_product")
@@ -76,7 +77,7 @@ def uncommented(name: str, keys: tuple[str, ...]) -> str:
     """Put a bundled file's examples into force."""
     text = bundled(name).read_text(encoding="utf-8")
     for key in keys:
-        text = text.replace(f"\n{key}: []\n# {key}:\n", f"\n{key}:\n")
+        text = text.replace(f"\n{key}: []\n# {key}:\n", f"\n# {key}:\n").replace(f"\n# {key}:\n", f"\n{key}:\n")
     return text.replace("\n#   ", "\n  ")
 
 
@@ -88,7 +89,8 @@ def test_the_examples_in_the_bundled_files_are_right() -> None:
     known = Known(controls=_CONTROLS, products=_PRODUCTS, settings=policy.settings)
     records = parse_exceptions(uncommented("exceptions.yml", ("exceptions",)), _FILE, known)
     assert [record.id for record in records] == ["EX-2027-001"]
-    people = parse_people(uncommented("people.yml", ("people",)), _FILE)
+    people = parse_people(uncommented("people.yml", ("people", "duties")), _FILE)
+    assert set(people.duties) == {Duty.APPROVE_EXCEPTIONS, Duty.APPROVE_PLANS, Duty.REVIEW}
     # The examples belong together.
     limit = policy.accepted_limits[0]
     for name in (records[0].requested_by, records[0].approved_by, limit.owner, limit.approved_by):
