@@ -375,6 +375,7 @@ def test_the_command_tells_the_truth_of_a_host() -> None:
         "idle_product": "not_applicable",
         "new_product": "not_applicable",
         "reinstalled_product": "not_applicable",
+        "seen_outside": "not_applicable",
         "windows_installer_policy": "not_applicable",
         "screen_sharing": "not_applicable",
         "server_security": "pass",

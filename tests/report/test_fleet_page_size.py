@@ -57,8 +57,9 @@ def test_no_other_page_grows_with_the_fleet_but_the_list_of_all(folder: Path) ->
 @pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="needs playwright")
 def test_a_browser_lays_out_one_page_of_it_and_finds_every_host(folder: Path, browser: "Browser") -> None:
     page = browser.new_page()
-    page.goto((folder / "index.html").as_uri() + "#hosts?q=web-3-09996")
-    assert page.locator("#fleet tbody th").all_inner_texts() == ["web-3-09996"]
+    page.goto((folder / "index.html").as_uri() + "#hosts?q=-09996")
+    (found,) = page.locator("#fleet tbody th").all_inner_texts()
+    assert found.endswith("-09996")
     page.get_by_role("searchbox").fill("")
     assert page.get_by_role("status").inner_text() == "10,000 hosts, 1 to 50 shown"
     assert page.locator("#fleet tbody tr").count() == STATIC

@@ -139,6 +139,7 @@ def _verdicts(role: Role, listeners: list[dict[str, Any]], loaded: Filter) -> di
         "idle_product": _verdict("not_applicable"),
         "new_product": _verdict("not_applicable"),
         "reinstalled_product": _verdict("not_applicable"),
+        "seen_outside": _verdict("not_applicable"),
         "windows_installer_policy": _verdict("not_applicable"),
         "screen_sharing": _verdict("not_applicable"),
         "server_security": _of_servers(role, listeners),
