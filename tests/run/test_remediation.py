@@ -105,6 +105,16 @@ def test_a_play_that_cannot_be_run_changes_nothing(fleet: Fleet) -> None:
     assert [name for host, name, _ in fleet.played if host == "a1"] == ["stop_service"]
 
 
+def test_a_host_that_failed_and_was_mended_by_others_is_closed(fleet: Fleet) -> None:
+    fleet.faults["a1", "stop_service"] = "sudo: a password is required"
+    orders = fleet.orders(max_failures=1.0)
+    assert apply(orders, fleet.tools())["a1"].stands is Stands.FAILED
+    fleet.running["a1"] = False
+    hosts = apply(orders, fleet.tools())
+    assert hosts["a1"].stands is Stands.CLOSED
+    assert hosts["a1"].why == ""
+
+
 def test_without_a_capsule_nothing_is_changed(fleet: Fleet) -> None:
     fleet.faults["a1", "capture"] = "no"
     assert apply(fleet.orders(max_failures=1.0), fleet.tools())["a1"].stands is Stands.FAILED
