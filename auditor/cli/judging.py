@@ -18,7 +18,7 @@ from auditor.ingest.document import parse_documents
 from auditor.model.host import Host
 from auditor.policy.locate import locate
 from auditor.run.audit import Population, Sealed
-from auditor.run.fleet_addresses import said_addresses
+from auditor.run.fleet_addresses import agreed
 from auditor.run.merge import merged, merged_history
 from auditor.run.open_bundle import Bundle
 from auditor.run.outside import by_host, read_outside, settled, strangers
@@ -135,16 +135,14 @@ def _sightings(given: Given, bundles: Sequence[Bundle], own: Bundle | None) -> s
     """Return the sightings: those that are given, their hosts told by what the evidence says, else the bundle's own."""
     if not given.sightings:
         return None if own is None else own.text("sightings")
-    addresses: dict[str, str | None] = {}
     names = {name for bundle in bundles for name in bundle.facts}
-    for bundle in bundles:
-        for answer in bundle.answers():
-            evidence = bundle.evidence(answer)
-            for address in () if evidence is None else said_addresses(evidence):
-                host = answer.facts.name
-                addresses[address] = host if addresses.get(address, host) == host else None
-    known = {address: host for address, host in addresses.items() if host is not None}
-    return settled(read_outside(given.sightings), known, names)
+    told = (
+        (answer.facts.name, evidence)
+        for bundle in bundles
+        for answer in bundle.answers()
+        if (evidence := bundle.evidence(answer)) is not None
+    )
+    return settled(read_outside(given.sightings), agreed(told), names)
 
 
 def _population(own: Bundle) -> Population | None:

@@ -40,6 +40,8 @@ class Control:
     """Pure assessment of one host."""
     manual: str
     """Its manual page: the docstring of its file."""
+    looks_at_what_is_brought: bool = False
+    """Whether it looks at what somebody brings to a run: that it does not apply without that closes nothing."""
     proof: Proof = Proof.LAB
     """How well the control itself is proven."""
 

@@ -110,6 +110,7 @@ CONTROL = Control(
         "NIST SP 800-53 Rev. 5": ("CM-8", "CM-8(3)", "SI-4"),
         "CIS Controls v8.1": ("1.1", "13.6"),
     },
+    looks_at_what_is_brought=True,
     demand=Demand.FORBIDS,
     needs=dict.fromkeys(OsFamily, ("system.*",)),
     assess=_assess,

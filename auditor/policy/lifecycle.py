@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from auditor.controls.registry import controls
 from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState, fingerprint
 from auditor.model.ledger import HostOutcome
 from auditor.model.result import HostResult
 from auditor.model.verdict import Judgement, Severity, Verdict, Violation
 from auditor.policy.succession import Succession
 from auditor.policy.terms import due_of
-
-_NOT_ASKED = frozenset(("seen_outside",))
-"""Controls that do not apply where nobody brought what they look at: that closes nothing."""
 
 
 def _nothing_excuses(_host: str, _finding: Finding) -> str | None:
@@ -110,7 +108,8 @@ def is_settled(verdict: str, *, has_gaps: bool, control: str = "") -> bool:
     A run that no records from outside were brought to says nothing of what they had shown.
     """
     if verdict == Verdict.NOT_APPLICABLE:
-        return control not in _NOT_ASKED
+        known = controls().get(control)
+        return known is None or not known.looks_at_what_is_brought
     return not has_gaps
 
 

@@ -47,13 +47,23 @@ def said_addresses(evidence: Evidence) -> Iterator[str]:
 
 def run_addresses(store: Store, run: RunRecord) -> dict[str, str]:
     """Return the hosts of a run by the addresses that they said they have; one that two claim is nobody's."""
-    found: dict[str, str | None] = {}
+    return agreed(_told(store, run))
+
+
+def _told(store: Store, run: RunRecord) -> Iterator[tuple[str, Evidence]]:
     for row in store.scope(run.id):
         host = str(row["name"])
         try:
-            evidence = stored_evidence(store, run, host)
+            yield host, stored_evidence(store, run, host)
         except UsageError:
+            # It gave none, and has no address that it said.
             continue
+
+
+def agreed(told: Iterable[tuple[str, Evidence]]) -> dict[str, str]:
+    """Return hosts by the addresses that they said they have; one that two claim is nobody's."""
+    found: dict[str, str | None] = {}
+    for host, evidence in told:
         for address in said_addresses(evidence):
             found[address] = host if found.get(address, host) == host else None
     return {address: host for address, host in found.items() if host is not None}

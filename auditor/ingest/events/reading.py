@@ -106,6 +106,8 @@ class FileReading:
 
     def _told(self, stream: "io.BufferedReader[Any]") -> Iterator[Told]:
         begin = stream.peek(_BEGIN)[:_BEGIN]
+        if not begin:
+            raise UsageError(f"{self.file}: is empty: no events were looked at")
         if begin.startswith(MAGIC):
             self.format = "evtx"
             yield from _mapped(self._evtx(stream), windows_event)

@@ -306,3 +306,10 @@ def test_kinds_that_are_not_read_are_counted(tmp_path: Path) -> None:
     exports.write_lines(tmp_path / "x", [exports.winlogbeat(replace(exports.STARTED, number=5))])
     found, reading = read(tmp_path / "x")
     assert (found, reading.read, reading.others) == ([], 1, 1)
+
+
+@pytest.mark.parametrize("packed", [b"", gzip.compress(b"")])
+def test_an_empty_file_is_no_file_without_events(tmp_path: Path, packed: bytes) -> None:
+    (tmp_path / "x.jsonl").write_bytes(packed)
+    with pytest.raises(UsageError, match="is empty"):
+        list(FileReading(file=tmp_path / "x.jsonl").events())
