@@ -224,10 +224,13 @@ def _output(folder: Path) -> Check:
 
 
 def _room(here: Here) -> Check:
-    places = {here.output.absolute()}
+    places = [here.output.absolute()]
     if "://" not in here.store:
-        places.add(Path(here.store).expanduser().absolute())
-    free, where = min((shutil.disk_usage(_nearest(place)).free, _nearest(place)) for place in places)
+        places.append(Path(here.store).expanduser().absolute())
+    file_systems: dict[int, Path] = {}
+    for place in map(_nearest, places):
+        file_systems.setdefault(place.stat().st_dev, place)
+    free, where = min((shutil.disk_usage(place).free, place) for place in file_systems.values())
     detail = f"{free // _MEGABYTE} MB free in {where}"
     if free >= _TIGHT:
         return _check("disk", detail)

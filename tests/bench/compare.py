@@ -71,7 +71,7 @@ def checked(lab: Lab, hosts: Sequence[Host], peer: Peer, client: Meter, on_hosts
         order = Order(lab=lab, hosts=tuple(hosts), folder=Path(place))
         spent = spend(peer.command(order), client, on_hosts)
         seen = peer.seen(order)
-        missing = [host.name for host in hosts if host.name not in seen or not seen[host.name].is_whole]
+        missing = [host.name for host in hosts if host.name not in seen or not seen[host.name].is_whole(host)]
         if missing:
             said = (order.folder / "stderr").read_text(errors="replace")[-600:]
             first = seen.get(missing[0])

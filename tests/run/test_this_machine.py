@@ -60,6 +60,14 @@ def test_what_is_missing_here_is_said_with_what_to_do(tmp_path: Path, monkeypatc
     assert rows["ansible"]["state"] == "note"
 
 
+def test_room_is_told_once_for_one_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = iter(range(9_000_000_000, 0, -1_000_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": next(free)}))
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "s.sqlite").write_bytes(b"")
+    assert this_machine._room(here(tmp_path)).detail == f"9000 MB free in {tmp_path / 'reports'}"
+
+
 def test_a_clock_before_the_newest_run_cannot_be_right() -> None:
     assert this_machine._clock("2999-01-01T00:00:00Z").state == "missing"
     assert this_machine._clock("2001-01-01T00:00:00Z").state == "ok"
