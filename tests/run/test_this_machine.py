@@ -61,7 +61,7 @@ def test_what_is_missing_here_is_said_with_what_to_do(tmp_path: Path, monkeypatc
 
 
 def test_room_is_told_once_for_one_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    free = iter(range(9_000_000_000, 0, -1_000_000_000))
+    free = iter(range(9000 * 2**20, 0, -(2**20)))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": next(free)}))
     (tmp_path / "reports").mkdir()
     (tmp_path / "s.sqlite").write_bytes(b"")
