@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.bench.cgroup import Meter, metered, metering
 from tests.bench.peers.peer import Order, Peer
-from tests.bench.spent import Spent, spend
+from tests.bench.spent import Spent, settle, spend
 from tests.lab.fleet import delays
 from tests.lab.fleet.host import Host
 from tests.lab.fleet.places import Lab
@@ -26,12 +26,16 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def compare(lab: Lab, hosts: Sequence[Host], peers: Iterable[Peer], runs: int) -> Rows:
-    """Have every peer ask all hosts so many times, in turn; a first round fills caches and is not counted."""
+    """Have every peer ask all hosts so many times, in turn; a first round fills caches and is not counted.
+
+    Each round begins with another peer: none comes always after the one that leaves most behind.
+    """
     rows: Rows = defaultdict(list)
     chosen = list(peers)
     with metering(CLIENT) as client, metered(*hosts) as on_hosts:
         for number in range(runs + 1):
-            for peer in chosen:
+            first = number % len(chosen)
+            for peer in (*chosen[first:], *chosen[:first]):
                 if number == 0 and peer.id == "ansible-default":
                     continue  # the hosts' caches are filled by the tuned one
                 spent = checked(lab, hosts, peer, client, on_hosts)
@@ -69,6 +73,7 @@ def checked(lab: Lab, hosts: Sequence[Host], peer: Peer, client: Meter, on_hosts
     """Run a peer once in a folder of its own; end the bench where it missed a host: that is no run."""
     with tempfile.TemporaryDirectory(prefix="auditor-bench-") as place:
         order = Order(lab=lab, hosts=tuple(hosts), folder=Path(place))
+        settle()
         spent = spend(peer.command(order), client, on_hosts)
         seen = peer.seen(order)
         missing = [host.name for host in hosts if host.name not in seen or not seen[host.name].is_whole(host)]

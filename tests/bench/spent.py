@@ -18,6 +18,8 @@ _IDLE, _IOWAIT = 3, 4
 """Columns of the first line of proc(5), ``stat``."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _LIMIT = 1800.0
+_IDLE_SHARE, _IDLE_SECONDS, _PATIENCE = 0.05, 0.5, 20.0
+"""When a machine is at rest: so little of its cores taken for so long; and how long that is waited for."""
 _JOIN = 'echo $$ >"$0" && exec "$@"'
 
 
@@ -51,6 +53,17 @@ class Spent:
     """Processor seconds of everything else on this machine: the more, the less the wall time says."""
     status: int
     """Exit status."""
+
+
+def settle() -> None:
+    """Wait until what a run before left behind has ended: sessions that close on hosts are none of the next one's."""
+    end = time.monotonic() + _PATIENCE
+    cores = os.cpu_count() or 1
+    share = 1.0
+    while share > _IDLE_SHARE and time.monotonic() < end:
+        before = _busy()
+        time.sleep(_IDLE_SECONDS)
+        share = (_busy() - before) / _IDLE_SECONDS / cores
 
 
 def spend(command: Command, client: Meter, hosts: Meter | None) -> Spent:
@@ -110,11 +123,21 @@ class _Clock:
 
     @classmethod
     def now(cls, client: Meter, hosts: Meter | None) -> "_Clock":
-        columns = [int(word) / _TICKS for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        columns = _columns()
         return cls(
             wall=time.monotonic(),
             client=client.seconds(),
             hosts=0.0 if hosts is None else hosts.seconds(),
             kernel=columns[_IRQ] + columns[_SOFTIRQ],
-            busy=sum(columns) - columns[_IDLE] - columns[_IOWAIT],
+            busy=_busy(columns),
         )
+
+
+def _columns() -> list[float]:
+    return [int(word) / _TICKS for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+
+
+def _busy(columns: Sequence[float] | None = None) -> float:
+    """Return the seconds in which the cores did anything at all."""
+    each = columns or _columns()
+    return sum(each) - each[_IDLE] - each[_IOWAIT]

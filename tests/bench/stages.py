@@ -17,7 +17,7 @@ from tests.bench.cgroup import Meter, metered, metering
 from tests.bench.compare import CLIENT, line
 from tests.bench.peers import auditor
 from tests.bench.peers.peer import Order
-from tests.bench.spent import Command, Spent, spend
+from tests.bench.spent import Command, Spent, settle, spend
 from tests.lab.fleet.host import Host
 from tests.lab.fleet.places import Lab
 
@@ -53,6 +53,7 @@ def _run(lab: Lab, hosts: Sequence[Host], command: Callable[[Order], Command], c
     with tempfile.TemporaryDirectory(prefix="auditor-bench-") as place:
         order = Order(lab=lab, hosts=tuple(hosts), folder=Path(place))
         made = command(order)
+        settle()
         spent = spend(made, client, on_hosts)
         said = (order.folder / "stderr").read_text(errors="replace")[-600:]
         # The command that only asks fails for a host that did not answer; the others leave a bundle.
