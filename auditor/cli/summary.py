@@ -1,5 +1,6 @@
 """What ``auditor audit`` prints at its end: verdicts, software, ports, gaps, and which file to open."""
 
+import re
 import shutil
 import sys
 import textwrap
@@ -22,6 +23,7 @@ _SOFTWARE = ("name", "version", "state", "confidence", "approval", "breaches")
 _LISTENERS = ("protocol", "port", "process", "reachability", "namespace", "address", "user", "product", "container")
 _MOST = 20
 _REASONS = 5
+_OR_SUDO = " or with sudo"
 
 
 def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
@@ -184,19 +186,42 @@ def _gap_list(gaps: Counter[tuple[str, str]], options: Namespace, *, single: boo
     """Print each gap with the way to close it, folded to the terminal; the same way is said once."""
     if not gaps:
         return
-    by_advice: dict[str, list[tuple[str, int]]] = {}
+    ways: dict[str, _Way] = {}
     for (reason, advice), count in sorted(gaps.items(), key=lambda item: (-item[1], item[0])):
-        by_advice.setdefault(advice, []).append((reason, count))
+        ways.setdefault(_to_do(advice).removesuffix(_OR_SUDO), _Way()).add(reason, advice, count)
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     lines: list[str] = []
-    for advice, reasons in list(by_advice.items())[:_MOST]:
-        for reason, count in reasons[:_REASONS]:
+    for way in list(ways.values())[:_MOST]:
+        for reason, count in list(way.reasons.items())[:_REASONS]:
             hosts = "" if single else f" ({count} host{'' if count == 1 else 's'})"
             lines += textwrap.wrap(f"- {visible(reason)}{hosts}", width, subsequent_indent="  ")
-        if len(reasons) > _REASONS:
-            lines.append(f"  … and {len(reasons) - _REASONS} more of this kind, in the report")
-        lines += textwrap.wrap(f"  → {visible(advice)}", width, subsequent_indent="    ")
+        if len(way.reasons) > _REASONS:
+            lines.append(f"  … and {len(way.reasons) - _REASONS} more of this kind, in the report")
+        lines += textwrap.wrap(f"  → {visible(way.advice)}", width, subsequent_indent="    ")
     _print("What could not be seen, and how to see it", "\n".join(lines), options)
+
+
+class _Way:
+    """One thing to do, and what it would let be seen; what each of these needs beside it, the report tells."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, int] = {}
+        self._advice: set[str] = set()
+
+    def add(self, reason: str, advice: str, count: int) -> None:
+        self.reasons.setdefault(reason, count)  # the most widespread of the same words comes first
+        self._advice.add(advice)
+
+    @property
+    def advice(self) -> str:
+        if len(self._advice) == 1:
+            return next(iter(self._advice))
+        return f"{max(map(_to_do, self._advice), key=len)}; the report says what each needs beside it."
+
+
+def _to_do(advice: str) -> str:
+    """Return what a piece of advice says is to be done, without why or what beside it."""
+    return re.split("[:;,.]", advice, maxsplit=1)[0]
 
 
 def _not_assessed(rows: RunRows, options: Namespace) -> None:
