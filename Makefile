@@ -114,8 +114,8 @@ soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more exam
 	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=soak -m 'not lab and not browser and not change'
 
 .PHONY: fuzz
-fuzz: $(VENV)/fuzz.stamp ## Search for answers that the reader falls over, ARGS='--minutes 10 --seed x'
-	$(BIN)/python -m tests.collect.fuzz_envelope $(ARGS)
+fuzz: $(VENV)/fuzz.stamp ## Search for input that a reader falls over, ARGS='nft pf --seconds 600' (default: all, 60 s each)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: firewall-fuzz
 firewall-fuzz: $(VENV)/test.stamp ## Try the firewall's verdicts against this kernel, ARGS='--seed x --minutes 10' (as root)

@@ -1,20 +1,10 @@
-"""Look for bytes that the reader of answers falls over: `python -m tests.collect.fuzz_envelope --minutes 10 --seed x`.
+"""A whole answer of a host: taken apart, sealed, read and judged, and its row written, as an audit does.
 
-The target takes an answer apart, seals, reads and judges it, and writes its row, as an audit does. A host's bytes may
-make it say no (HostError); anything else that is raised is a finding: its bytes are written to `fuzz-finding-…`, and
-go into `fuzz_findings/` once it is mended. Seeds are recorded answers, one section each.
-
-Where atheris is there (`make fuzz` installs it where it has a wheel), it drives the target by what code the bytes
-reach. Elsewhere mutations are drawn by a seeded generator of chance, which needs nothing and sees nothing.
+Seeds are recorded answers, one section each, and chance keeps most of what it does to them an answer.
 """
 
-import argparse
 import importlib
-import importlib.util
 import random
-import sys
-import tempfile
-import time
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 TOKEN = "ab" * 16
-FINDINGS = Path(__file__).parent / "fuzz_findings"
 _HERE = Path(__file__).parents[2]
 _OPENING = f"auditor-probe 1 {TOKEN} plain\n".encode()
 _NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -52,25 +41,19 @@ def _chain() -> Any:
     infos = importlib.import_module("auditor.controls.registry").control_infos()
     history = importlib.import_module("auditor.model.case").History()
 
-    def judge(data: bytes) -> None:
+    def judged(data: bytes) -> None:
         opened = envelope.open_envelope(stdout=_OPENING + data, stderr=data[:2000], token=TOKEN, limit=_LIMIT)
         evidence = seal.seal(
             opened, host="h", user=None, collected_at=_NOW, probe_sha256="0", tool_version="0", host_key=None
         )
         rows.compact(rows.host_row(pipeline.assess(evidence, host, history, rules), infos))
 
-    return judge
+    return judged
 
 
-def target(data: bytes) -> bool:
-    """Read one answer and tell whether it was one; nothing but HostError may be raised on the way."""
-    from auditor.errors import HostError  # noqa: PLC0415 — as above
-
-    try:
-        _chain()(data)
-    except HostError:
-        return False
-    return True
+def judge(data: bytes) -> None:
+    """Read one answer, from what follows its first line to the row of a report."""
+    _chain()(data)
 
 
 def seeds() -> list[bytes]:
@@ -127,57 +110,3 @@ def _mutate(lines: list[bytes], chance: random.Random, other: list[bytes]) -> No
         if digits:
             spot = chance.choice(digits)
             lines[at] = line[:spot] + b"9" * chance.choice((1, 12, 21, 400, 5000)) + line[spot + 1 :]
-
-
-def _by_coverage(atheris: Any, minutes: float, seed: int) -> None:
-    """Let libFuzzer search; it ends the process itself, with a status other than 0 for a finding."""
-    with atheris.instrument_imports(include=["auditor"]):
-        target(seeds()[0])  # what is found in folders is imported when it is first asked for
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        corpus = Path(folder, "corpus")
-        corpus.mkdir()
-        for number, data in enumerate(seeds()):
-            (corpus / f"{number:04}").write_bytes(data)
-        words = Path(folder, "dictionary")
-        entries = (item[:60] for item in DICTIONARY)
-        words.write_text("".join('"' + "".join(f"\\x{byte:02x}" for byte in item) + '"\n' for item in entries))
-        options = {
-            "max_total_time": int(minutes * 60), "seed": seed, "max_len": _LONGEST, "dict": words,
-            "artifact_prefix": "fuzz-finding-", "timeout": 30, "rss_limit_mb": 2048, "print_final_stats": 1,
-        }  # fmt: skip
-        atheris.Setup([sys.argv[0], *(f"-{name}={value}" for name, value in options.items()), str(corpus)], target)
-        atheris.Fuzz()
-
-
-def _by_chance(minutes: float, seed: str) -> int:
-    end, tried, read_through = time.monotonic() + minutes * 60, 0, 0
-    for data in mutants(random.Random(seed), seeds()):  # noqa: S311 — to be repeated, not to be secret
-        if time.monotonic() > end:
-            break
-        try:
-            read_through += target(data)
-        except Exception:
-            file = Path(f"fuzz-finding-{zlib.crc32(data):08x}")
-            file.write_bytes(data)
-            sys.stderr.write(f"after {tried} answers: written to {file}\n")
-            raise
-        tried += 1
-    sys.stdout.write(f"{tried} answers, {read_through} of them read to the end, none that it falls over\n")
-    return 0
-
-
-def main() -> int:
-    """Search until the time is up; a status other than 0 tells of a finding."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long (default: 10)")
-    parser.add_argument("--seed", default="envelope", help="of the generator of chance")
-    parser.add_argument("--by-chance", action="store_true", help="as if atheris were not there")
-    options = parser.parse_args()
-    if options.by_chance or not importlib.util.find_spec("atheris"):
-        return _by_chance(options.minutes, options.seed)
-    _by_coverage(importlib.import_module("atheris"), options.minutes, zlib.crc32(options.seed.encode()) or 1)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
