@@ -10,6 +10,7 @@ from auditor.collect.collector import Collector
 from auditor.collect.registry import collectors
 from auditor.errors import HostError, Reason
 from auditor.model.host import BecomeMethod, OsFamily
+from auditor.model.mark import marked
 from auditor.model.probe import SUDO_ASKS, ProbeCall, ProbeLimits, sudo_password_problem
 
 INSTALLED = "/usr/local/libexec/auditor-probe"
@@ -164,10 +165,12 @@ def sh_call(
     become_password: str | None,
     method: BecomeMethod = BecomeMethod.SUDO,
     script: str | None = None,
+    run: str = "",
 ) -> ProbeCall:
     """Make one call to one POSIX host, with a fresh token; the script is this version's unless another is given.
 
-    A password is sent for sudo only. Raises HostError ``variables`` for a sudo password that cannot travel with it.
+    A password is sent for sudo only; ``run`` is named behind the launcher, where it changes nothing. Raises HostError
+    ``variables`` for a sudo password that cannot travel with it.
     """
     token = secrets.token_hex(16)
     problem = sudo_password_problem(become_password or "")
@@ -186,11 +189,12 @@ def sh_call(
     stdin = f"{script}@@p:{parameters}@@w:"
     return ProbeCall(
         token=token,
-        launcher=LAUNCHER,
+        launcher=marked(LAUNCHER, run),
         script=script,
         script_sha256=_sha256(script),
         stdin=stdin.encode(),
         secret=(become_password or "").encode(errors="surrogateescape") if method is BecomeMethod.SUDO else b"",
         deadline=deadline,
         output_limit=output_limit,
+        run=run,
     )

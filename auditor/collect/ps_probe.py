@@ -58,7 +58,7 @@ def ps_probe_sha256() -> str:
     return hashlib.sha256(ps_probe().encode("ascii")).hexdigest()
 
 
-def ps_call(*, limits: ProbeLimits, deadline: float, output_limit: int) -> ProbeCall:
+def ps_call(*, limits: ProbeLimits, deadline: float, output_limit: int, run: str = "") -> ProbeCall:
     """Make one call to one Windows host, with a fresh token."""
     token = secrets.token_hex(16)
     parameters = f"{token} {limits.section_seconds} {limits.section_bytes} {limits.total_seconds} none"
@@ -70,4 +70,5 @@ def ps_call(*, limits: ProbeLimits, deadline: float, output_limit: int) -> Probe
         stdin=f"{ps_probe()}@@p:{parameters}@@w:".encode("ascii"),
         deadline=deadline,
         output_limit=output_limit,
+        run=run,
     )

@@ -12,6 +12,7 @@ from auditor.collect.registry import collectors
 from auditor.errors import HostError, Reason
 from auditor.model.evidence import Delivery, Evidence, EvidenceHead, Rights, Section
 from auditor.model.host import OsFamily
+from auditor.model.own_connection import OwnConnection, own_text
 
 _FAMILIES = {"Linux": OsFamily.LINUX, "Darwin": OsFamily.MACOS, "Windows_NT": OsFamily.WINDOWS}
 _NOTE_LIMIT = 300
@@ -36,8 +37,8 @@ def section_digest(*, section_id: str, outcome: str, reason: str | None, stderr:
 
 
 def head_record(head: EvidenceHead) -> dict[str, str | int | None]:
-    """Return the head as it is hashed and stored."""
-    return {
+    """Return the head as it is hashed and stored; what older evidence did not have stands in it only where it is."""
+    record: dict[str, str | int | None] = {
         "host": head.host,
         "os": head.os,
         "rights": head.rights,
@@ -53,6 +54,7 @@ def head_record(head: EvidenceHead) -> dict[str, str | int | None]:
         "host_key": head.host_key,
         "privilege_note": head.privilege_note,
     }
+    return record if head.own_connections is None else {**record, "own_connections": head.own_connections}
 
 
 def head_from_record(record: dict[str, Any]) -> EvidenceHead:
@@ -72,6 +74,7 @@ def head_from_record(record: dict[str, Any]) -> EvidenceHead:
         delivered=Delivery(record["delivered"]),
         host_key=record["host_key"],
         privilege_note=record["privilege_note"],
+        own_connections=record.get("own_connections"),
     )
 
 
@@ -90,6 +93,7 @@ def seal(  # noqa: PLR0913 — keyword-only
     tool_version: str,
     host_key: str | None,
     withheld: str | None = None,
+    own_connections: tuple[OwnConnection, ...] = (),
     delivered: Delivery = Delivery.LIVE,
 ) -> Evidence:
     """Redact and seal one answer; ``withheld`` says why sudo's password was not sent.
@@ -117,6 +121,7 @@ def seal(  # noqa: PLR0913 — keyword-only
         delivered=delivered,
         host_key=host_key,
         privilege_note=withheld or _privilege_note(envelope),
+        own_connections=own_text(own_connections),
     )
     sections = tuple(_section(answer) for answer in envelope.answers)
     return Evidence(head=head, sections=sections, sha256=evidence_digest(head, sections))

@@ -15,9 +15,10 @@ A connection whose state the host does not tell (netstat of an old Windows) may 
 Loopback and the host's own addresses, those of its containers included, are no peers. A private address is a peer like
 any other: who moves from one host of the network to the next has one. What a viewer connects to is not judged.
 
-The session in which the audit itself comes is left out: SSH and WinRM are no products of the catalogue, so that no
-session of theirs is judged. An audit that comes through one of its products (Teleport, a mesh VPN) is a session of that
-product like others.
+The session in which the audit itself comes is left out. It is told by both ends of the auditor's own socket, which are
+sealed with the evidence, and by nothing that the host says: where anything in between rewrites an end (NAT, a jump
+host, a proxy, a mesh VPN), nothing is left out, and an audit that comes through a product of the catalogue is a session
+of that product like others. The report of the host says what was left out.
 
 How it stands beside its neighbours: `exposed_listener` says who could come, this control who is there; `product_egress`
 says which ports are open to the outside, this control who goes out now.

@@ -1,13 +1,14 @@
 """Connections of remote-access software that stood at the moment of the audit: whose they are, and who began them."""
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.model.case import Case
-from auditor.model.facts.network import Connection, InterfaceAddress, NetworkSpace
+from auditor.model.facts.network import Connection, InterfaceAddress, NetworkSpace, Protocol
 from auditor.model.facts.processes import Process
+from auditor.model.own_connection import OwnConnection, own_from_text
 from auditor.model.result import ProductUse
 from auditor.model.session import Peer, Session
 from auditor.model.sighting import Confidence, Exposure, Quote, Role
@@ -47,9 +48,10 @@ def sessions_of(case: Case) -> Iterator[SeenSession]:
         # Of several listeners of one port, one that is a product's and not approved speaks for it.
         if place not in doors or (exposure.product is not None and exposure.approval is None):
             doors[place] = exposure
+    own = own_from_text(case.head.own_connections)
     for found in case.reading.found(Connection):
         one = found.fact
-        if one.state not in (ESTABLISHED, _UNTOLD):
+        if one.state not in (ESTABLISHED, _UNTOLD) or _is_audits(one, own):
             continue
         door = doors.get((one.protocol, one.local_port, one.namespace))
         held = next((by_pid[owner.pid] for owner in one.owners if owner.pid in by_pid), None)
@@ -59,6 +61,37 @@ def sessions_of(case: Case) -> Iterator[SeenSession]:
         is_inbound = door is not None or _is_servers(use, one, case)
         quote = case.reading.quote(found)
         yield SeenSession(connection=one, quote=quote, use=use, exposure=door, is_inbound=is_inbound)
+
+
+def _is_audits(connection: Connection, own: Collection[OwnConnection]) -> bool:
+    """Tell whether a connection is one by which the audit came: both its ends are those of a socket of ours.
+
+    Ends that anything in between rewrote (NAT, a jump host, a proxy) are not ours, and nothing is left out for them.
+    """
+    if connection.protocol is not Protocol.TCP:
+        return False
+    return (
+        OwnConnection(
+            address=connection.remote_address,
+            port=connection.remote_port,
+            host_address=connection.local_address,
+            host_port=connection.local_port,
+        )
+        in own
+    )
+
+
+def audits_connections(case: Case) -> tuple[OwnConnection, ...]:
+    """Return the audit's own connections that the host shows and that are left out, sorted; see ``_is_audits``."""
+    own = own_from_text(case.head.own_connections)
+    if not own:
+        return ()
+    seen = {
+        (one.remote_address, one.remote_port, one.local_address, one.local_port)
+        for one in case.reading.of(Connection)
+        if _is_audits(one, own)
+    }
+    return tuple(one for one in own if (one.address, one.port, one.host_address, one.host_port) in seen)
 
 
 def _by_pid(uses: Sequence[ProductUse]) -> dict[int, ProductUse]:

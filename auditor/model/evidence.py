@@ -133,6 +133,8 @@ class EvidenceHead:
     """Fingerprint of the host's SSH key."""
     privilege_note: str | None = None
     """Why sudo was not gained although it was asked for; None when nothing is amiss."""
+    own_connections: str | None = None
+    """The connections by which we came, as our own sockets knew them; see ``own_connection``. None where not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

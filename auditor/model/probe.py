@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from auditor.model.own_connection import OwnConnection
+
 SUDO_ASKS = "auditor-asks"
 """What stands on a host's standard error when its sudo asks for a password."""
 
@@ -53,6 +55,8 @@ class ProbeCall:
     """Bytes of standard output at most; one more is an ``output_limit`` failure."""
     stderr_limit: int = 65536
     """Bytes of standard error kept; the rest is read and dropped, and counted."""
+    run: str = ""
+    """Run that the host is asked for, which our sessions there are marked with; empty where it is asked for none."""
 
     @property
     def input(self) -> bytes:
@@ -85,6 +89,8 @@ class RawOutput:
     """Token of a recorded answer; None when it is the call's own."""
     withheld: str | None = None
     """Why the sudo password was not sent although the host was to be asked with one; None when nothing is amiss."""
+    own_connections: tuple[OwnConnection, ...] = ()
+    """The connections that the call went over; none where they are not ours alone (a jump host) or there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from auditor.model.facts.logons import RemoteLogon
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import HostFacts
 from auditor.model.ledger import LedgerRow
+from auditor.model.own_connection import OwnConnection
 from auditor.model.read_setting import ReadSetting
 from auditor.model.reading import SectionReading
 from auditor.model.session import Session
@@ -81,6 +82,8 @@ class HostResult:
     """Connections of remote-access software that stood at the moment of the audit, as many as reports keep."""
     session_count: int = 0
     """How many stood, those that reports do not keep included."""
+    own_connections: tuple[OwnConnection, ...] = ()
+    """Connections of the audit itself that the host showed, and that were left out of what is judged and reported."""
     settings: tuple[ReadSetting, ...] = ()
     """Settings that controls look at, as many as reports keep."""
     setting_count: int = 0

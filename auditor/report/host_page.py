@@ -106,6 +106,7 @@ def _sorted_row(host: Row) -> dict[str, Any]:
         "listeners": sorted(host["listeners"], key=lambda one: one["product"] is None)[:_LISTENERS],
         "connections": host.get("connections", [])[:_CONNECTIONS],
         "connection_count": host.get("connection_count"),
+        "left_out_connections": host.get("left_out_connections", []),
         "settings": [(one, _broken_by(one, host["verdicts"])) for one in host.get("settings", [])[:_SETTINGS]],
         "setting_count": host.get("setting_count"),
         "logons": host.get("logons", [])[:_LOGONS],

@@ -14,6 +14,7 @@ from auditor.model.facts.logons import RemoteLogon
 from auditor.model.finding import Finding, fingerprint
 from auditor.model.holdings import Holdings
 from auditor.model.ledger import LedgerRow, PassedOver
+from auditor.model.own_connection import OwnConnection
 from auditor.model.policy import Approval
 from auditor.model.read_setting import ReadSetting
 from auditor.model.result import HostResult, ProductUse
@@ -105,6 +106,7 @@ def host_row(result: HostResult, controls: Mapping[str, ControlInfo]) -> Row:
         "listeners": [_listener_row(exposure) for exposure in result.listeners],
         "connections": [_connection_row(session) for session in result.sessions],
         "connection_count": result.session_count,
+        **({"left_out_connections": list(map(_own_row, result.own_connections))} if result.own_connections else {}),
         "settings": [_setting_row(setting) for setting in result.settings],
         "setting_count": result.setting_count,
         "logons": [_logon_row(logon) for logon in result.logons],
@@ -334,6 +336,16 @@ def _listener_row(exposure: Exposure) -> Row:
         "breach": None if exposure.breach is None else _breach_row(exposure.breach),
         "suspected": exposure.is_suspected,
         "proof": [] if exposure.proof is None else _quotes((exposure.proof,)),
+    }
+
+
+def _own_row(own: OwnConnection) -> Row:
+    """Write a connection of the audit itself as the host sees it."""
+    return {
+        "local_address": own.host_address,
+        "local_port": own.host_port,
+        "remote_address": own.address,
+        "remote_port": own.port,
     }
 
 

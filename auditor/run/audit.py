@@ -212,7 +212,7 @@ def run_audit(
             return readers.read(replace(job, parcel=answer))
         return readers.read(replace(job, answered=answered_by(turn.host, answer, limits)))
 
-    asked: Callable[[Host], RawOutput | Parcel] = elsewhere or asking(ask, limits)
+    asked: Callable[[Host], RawOutput | Parcel] = elsewhere or asking(ask, limits, run.id)
 
     def put(host: Host) -> RawOutput | Parcel:
         if host.unusable is not None and host.unusable_reason is Reason.NOT_INVENTORIED:
@@ -224,18 +224,24 @@ def run_audit(
         yield outcome.record
 
 
-def asking(ask: Ask, limits: Limits) -> Callable[[Host], RawOutput]:
-    """Return what puts the probe to a host: its secrets looked up, its call made, its answer told by its token."""
+def asking(ask: Ask, limits: Limits, run: str = "") -> Callable[[Host], RawOutput]:
+    """Return what puts the probe to a host for one run; see ``asking_for``."""
+    put = asking_for(ask, limits)
+    return lambda host: put(host, run)
+
+
+def asking_for(ask: Ask, limits: Limits) -> Callable[[Host, str], RawOutput]:
+    """Return what puts the probe to a host for a run: secrets looked up, call made, answer told by its token."""
     known_secrets = Secrets(os.environ)
     # Made here, once, and kept: threads that all begin with it would each make it.
     sh_probe_sha256()
     ps_probe_sha256()
 
-    def put(host: Host) -> RawOutput:
+    def put(host: Host, run: str) -> RawOutput:
         if host.unusable is not None:
             raise HostError(host.unusable_reason, host.unusable)
         host = known_secrets.filled(host)
-        call = _call(host, limits)
+        call = _call(host, limits, run)
         answer = ask(host, call)
         return answer if answer.token is not None else replace(answer, token=call.token)
 
@@ -322,10 +328,10 @@ def exit_code(run: RunRecord) -> int:
     return 1 if summary["violating_hosts"] else 0
 
 
-def _call(host: Host, limits: Limits) -> ProbeCall:
+def _call(host: Host, limits: Limits, run: str) -> ProbeCall:
     deadline = host.deadline or limits.deadline
     if host.connection is ConnectionKind.WINRM:
-        return ps_call(limits=limits.probe, deadline=deadline, output_limit=limits.output_bytes)
+        return ps_call(limits=limits.probe, deadline=deadline, output_limit=limits.output_bytes, run=run)
     return sh_call(
         limits=limits.probe,
         deadline=deadline,
@@ -333,6 +339,7 @@ def _call(host: Host, limits: Limits) -> ProbeCall:
         become=host.credentials.become,
         method=host.credentials.become_method,
         become_password=host.credentials.become_password,
+        run=run,
     )
 
 

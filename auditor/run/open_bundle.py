@@ -20,6 +20,7 @@ from auditor.inventory.scope import scope_digest
 from auditor.model.evidence import Evidence, Section
 from auditor.model.host import ConnectionKind, HostFacts
 from auditor.model.ledger import PassedOver
+from auditor.model.own_connection import own_from_text
 from auditor.report.visible import visible
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.manifest import (
@@ -324,6 +325,7 @@ def check_head(record: Mapping[str, Any]) -> None:
         wanted = int if name == "redaction" else str
         if not isinstance(value, wanted) and not (value is None and name in _MAY_BE_NULL):
             raise ValueError(f"the head of evidence says {name} as {value!r}")
+    own_from_text(head.own_connections)
     if head.clock.tzinfo is None or head.collected_at.tzinfo is None:
         raise ValueError("the head of evidence holds an instant without its offset from UTC")
 

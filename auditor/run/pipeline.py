@@ -16,7 +16,7 @@ from auditor.controls.control import Control
 from auditor.controls.registry import controls, retired_controls
 from auditor.controls.seen_outside import CONTROL as SEEN_OUTSIDE
 from auditor.controls.seen_outside import unlooked
-from auditor.controls.sessions import told_sessions
+from auditor.controls.sessions import audits_connections, told_sessions
 from auditor.errors import HostError, Reason
 from auditor.model.case import Case
 from auditor.model.evidence import Delivery, Evidence
@@ -137,6 +137,7 @@ def to_evidence(answered: Answered) -> Evidence:
         tool_version=__version__,
         host_key=raw.host_key,
         withheld=raw.withheld,
+        own_connections=raw.own_connections,
         delivered=answered.delivered,
     )
     _refuse_another_system(answered, evidence.head.os)
@@ -292,6 +293,7 @@ def _result(evidence: Evidence, case: Case, judgements: tuple[Judgement, ...]) -
         products=case.products,
         listeners=case.exposures,
         sessions=sessions[:_SESSIONS],
+        own_connections=audits_connections(case),
         session_count=len(sessions),
         settings=settings[:_SETTINGS],
         setting_count=len(settings),

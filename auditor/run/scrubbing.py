@@ -105,7 +105,7 @@ def scrubbed(job: ScrubJob, rules: Rules) -> Scrubbed:
     )
     token = secrets.token_hex(16)
     stdout, stderr = write_envelope(scrubber.envelope(envelope), token)
-    raw = replace(answered.raw, stdout=stdout, stderr=stderr, token=token)
+    raw = replace(answered.raw, stdout=stdout, stderr=stderr, token=token, own_connections=())
     after = to_evidence(replace(answered, raw=raw, token=token, unpacked_limit=2 * answered.unpacked_limit))
     again = read(after)
     products, shown = _products(reading, rules), _products(again, rules)

@@ -8,7 +8,7 @@ from typing import Any
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host, host_facts
 from auditor.model.past import History
-from auditor.run.audit import Ask, Limits, answered_by, asking, probe_of
+from auditor.run.audit import Ask, Limits, answered_by, asking_for, probe_of
 from auditor.run.exchange import Said, Task, result_message, text_digest
 from auditor.run.parcel import parcel_text
 from auditor.run.reader import ReadJob
@@ -47,7 +47,7 @@ class Site:
         self.name = name
         self._hosts = {host.key: host for host in hosts if host.site == name}
         self._means = means
-        self._put = asking(means.ask, means.limits)
+        self._put = asking_for(means.ask, means.limits)
 
     def __len__(self) -> int:
         """Return how many hosts it has."""
@@ -78,7 +78,7 @@ class Site:
                 f"the worker of site {self.name} has no probe {task.probe[:12]}: it is of another version than the "
                 "controller, or asks this host in another way",
             )
-        answer = self._put(host)
+        answer = self._put(host, task.run)
         answered = answered_by(host, answer, self._means.limits)
         return self._means.readers.read(ReadJob(host=host_facts(host), history=History(), answered=answered))
 

@@ -25,6 +25,7 @@ from auditor.transport.connect import await_banner, bare, open_connection
 from auditor.transport.credential_gate import LONGEST_TURN, Attempt, CredentialGate
 from auditor.transport.deadline import Deadline
 from auditor.transport.known_hosts import DEFAULT_PORT, HostKey, KnownHosts, read_known_hosts
+from auditor.transport.own_ends import ends_of
 from auditor.transport.ssh_connection import FLOOD, FOREVER, SshConnection
 from auditor.transport.ssh_jump import Jumps
 from auditor.transport.ssh_login import Keyring, log_in
@@ -140,13 +141,16 @@ class SshTransport:
         """Put the call to the host; see ``Transport``. A jump host's connection stays until ``close``."""
         started = datetime.now(tz=UTC)
         deadline = Deadline.after(call.deadline)
-        with self._connected(host, deadline, self._algorithms(host), call.output_limit + FLOOD) as connection:
+        with self._connected(
+            host, deadline, self._algorithms(host), call.output_limit + FLOOD, run=call.run
+        ) as connection:
             key, deadline = self._let_in(connection, host, deadline)
             with self._sudo_turn(connection, host, call, deadline) as turn:
                 session = open_session(connection, turn.deadline)
                 self._climbed(host.name, Rung.SESSION, "a channel for a command is open")
                 answer, exit_status = converse(connection, session, turn.call, turn.deadline, turn.hear)
                 turn.end(answer)
+            own = ends_of([connection.stream])
         self._climbed(host.name, Rung.ANSWER, f"{len(answer.stdout)} bytes")
         return RawOutput(
             stdout=answer.stdout,
@@ -158,6 +162,7 @@ class SshTransport:
             host_key=key.fingerprint,
             user=host.credentials.user or self._operator,
             withheld=turn.withheld,
+            own_connections=own,
         )
 
     def close(self) -> None:
@@ -239,14 +244,21 @@ class SshTransport:
 
     @contextmanager
     def _connected(
-        self, host: Host, deadline: Deadline, algorithms: Sequence[str], allowance: int, *, others: bool = True
+        self,
+        host: Host,
+        deadline: Deadline,
+        algorithms: Sequence[str],
+        allowance: int,
+        *,
+        others: bool = True,
+        run: str = "",
     ) -> Iterator[SshConnection]:
         """Connect and agree on keys; whatever happens inside, nothing of the connection is left afterwards."""
         way = None
         if host.ssh.jumps:
             patience = deadline.sooner(self._patience.whole)
             way = self._jumps.through(host.ssh.jumps, bare(host.address), host.port or DEFAULT_PORT, patience)
-        connection = self._agreed(host, way, deadline, algorithms, allowance, others=others)
+        connection = self._agreed(host, way, deadline, algorithms, allowance, others=others, run=run)
         try:
             yield connection
         finally:
@@ -261,6 +273,7 @@ class SshTransport:
         allowance: int,
         *,
         others: bool = True,
+        run: str = "",
     ) -> SshConnection:
         """Agree on keys with a host, over a stream or a connection of its own; on failure nothing is left."""
         patience = self._patience
@@ -270,7 +283,7 @@ class SshTransport:
             self._climbed(host.name, Rung.CONNECT, _far_end(host, stream))
             banner = await_banner(stream, deadline.sooner(patience.banner))
             self._climbed(host.name, Rung.BANNER, banner)
-            connection = SshConnection(stream, allowance)
+            connection = SshConnection(stream, allowance, run)
             try:
                 connection.agree(algorithms, deadline.sooner(patience.handshake), others=others)
             except BaseException:

@@ -14,6 +14,7 @@ from paramiko.message import Message
 from paramiko.packet import Packetizer
 
 from auditor.errors import HostError, Reason
+from auditor.model.mark import ssh_identification
 from auditor.transport.deadline import Deadline
 from auditor.transport.known_hosts import HostKey
 from auditor.transport.quote import quoted
@@ -106,9 +107,11 @@ class SshConnection(paramiko.Transport):
     # value, costs CPU on every host that is waited for; `end` wakes the thread by itself.
     _active_check_timeout = 0.5
 
-    def __init__(self, connection: Stream, allowance: int) -> None:
-        """Take a connected socket; nothing is sent before ``agree``."""
+    def __init__(self, connection: Stream, allowance: int, run: str = "") -> None:
+        """Take a connected socket, and the run that it is for; nothing is sent before ``agree``."""
         super().__init__(connection, packetizer_class=BoundedPacketizer)  # type: ignore[arg-type] # as above
+        # Who we are stands in the open, before any key: the hosts' defenders are to know us (docs/defenders.md).
+        self.local_version = ssh_identification(run)
         self._connection = connection
         self._allowance = allowance
         self._until = Deadline(at=float("inf"))
@@ -134,6 +137,11 @@ class SshConnection(paramiko.Transport):
         agreed.wait(deadline.remaining + 1)
         if not self.is_active() or not agreed.is_set():
             raise self.failure(Reason.HANDSHAKE, "in the key exchange")
+
+    @property
+    def stream(self) -> Stream:
+        """Return what it runs over."""
+        return self._connection
 
     def allow_until(self, deadline: Deadline) -> None:
         """Let the connection live until then and no longer."""

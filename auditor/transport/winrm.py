@@ -17,12 +17,14 @@ from winrm.protocol import Protocol
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host, WinRmLogin, WinRmSettings
+from auditor.model.mark import user_agent
 from auditor.model.probe import UNCHECKED, ProbeCall, RawOutput
 from auditor.model.rung import Climbed, Rung, nobody_watches
 from auditor.transport.capture import Capture
 from auditor.transport.connect import bare
 from auditor.transport.credential_gate import Attempt, CredentialGate
 from auditor.transport.deadline import Deadline
+from auditor.transport.own_ends import ends_of
 from auditor.transport.winrm_faults import LIBRARY, host_error
 from auditor.transport.winrm_http import BoundedAdapter, BoundNtlmAuth, Bounds, system_authorities
 
@@ -67,11 +69,12 @@ class WinRmTransport:
             # The wait for one's turn with a password is not the host's.
             bounds = Bounds(Deadline.after(call.deadline), self._connect, call.output_limit * _OVERHEAD + _SOAP)
             try:
-                with _speaking(host, bounds) as protocol:
+                with _speaking(host, bounds, call.run) as protocol:
                     shell = self._enter(host, protocol, bounds)
                     attempt.outcome = True
                     turn.close()
                     capture, exit_status = self._ask(host, protocol, bounds, shell, call)
+                    own = ends_of(bounds.sockets)
             except HostError as error:
                 if attempt.outcome is None:
                     attempt.is_spent = error.at_login = bounds.was_asked_in
@@ -87,6 +90,7 @@ class WinRmTransport:
             finished=datetime.now(tz=UTC),
             host_key=_shown(host, bounds),
             user=host.credentials.user,
+            own_connections=own,
         )
 
     def _turn(self, host: Host, turn: ExitStack) -> Attempt:
@@ -111,15 +115,15 @@ class WinRmTransport:
         try:
             return capture, _Talk(protocol, shell, bounds, capture).hold(call)
         finally:
-            self._leave(host, protocol, bounds, shell)
+            self._leave(host, protocol, bounds, shell, call.run)
 
-    def _leave(self, host: Host, protocol: Protocol, bounds: Bounds, shell: "_Shell") -> None:
+    def _leave(self, host: Host, protocol: Protocol, bounds: Bounds, shell: "_Shell", run: str) -> None:
         """Close a shell whatever happened in it, over a connection that still serves, else over a new one."""
         if not shell.is_lost and not bounds.deadline.passed and _close(protocol, shell):
             return
         # A sealed connection cannot be taken up again (pywinrm seals with the old keys): a whole new log-in.
         parting = Bounds(Deadline.after(_PARTING), self._connect, _SOAP)
-        with suppress(HostError), _speaking(host, parting) as another:
+        with suppress(HostError), _speaking(host, parting, run) as another:
             _close(another, shell)
 
 
@@ -217,7 +221,7 @@ def _refuse(host: Host, call: ProbeCall) -> None:
 
 
 @contextmanager
-def _speaking(host: Host, bounds: Bounds) -> Iterator[Protocol]:
+def _speaking(host: Host, bounds: Bounds, run: str) -> Iterator[Protocol]:
     """Make a Protocol for one host in one thread, with nothing taken from the environment; end its connection."""
     settings = host.winrm
     with bounds.watched():
@@ -238,14 +242,14 @@ def _speaking(host: Host, bounds: Bounds) -> Iterator[Protocol]:
                 read_timeout_sec=_OPERATION + 15,
                 proxy=None,
             )
-        _harden(protocol, settings, bounds)
+        _harden(protocol, settings, bounds, run)
         try:
             yield protocol
         finally:
             protocol.transport.close_session()
 
 
-def _harden(protocol: Protocol, settings: WinRmSettings, bounds: Bounds) -> None:
+def _harden(protocol: Protocol, settings: WinRmSettings, bounds: Bounds, run: str) -> None:
     """Put our own adapter below, before the first byte: pywinrm makes its session when first asked."""
     transport: Any = protocol.transport
     is_sealed = not settings.is_https
@@ -256,6 +260,7 @@ def _harden(protocol: Protocol, settings: WinRmSettings, bounds: Bounds) -> None
     del transport.setup_encryption
     if settings.login is WinRmLogin.NTLM:
         session.auth = BoundNtlmAuth(protocol.username, protocol.password, bounds)
+    session.headers["User-Agent"] = user_agent(run)
     session.trust_env = False
     session.proxies = {}
     session.mount("https://", adapter)

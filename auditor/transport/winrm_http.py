@@ -75,6 +75,11 @@ class Bounds:
                     one.shutdown(SHUT_RDWR)
 
     @property
+    def sockets(self) -> tuple[socket, ...]:
+        """Return the connections that were opened."""
+        return tuple(self._sockets)
+
+    @property
     def certificate(self) -> str | None:
         """Return the fingerprint of the host's certificate, written as SSH's are; None without TLS."""
         if self.shown is None:

@@ -81,7 +81,7 @@ class _Server(paramiko.ServerInterface):
         return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        if command.decode() != LAUNCHER:
+        if command.decode().partition(" run=")[0] != LAUNCHER:
             return False
         self._fleet.answers.submit(self._fleet.answer, self._host, channel)
         return True

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from auditor import __version__
 from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.match import match
 from auditor.collect.ps_probe import ps_call, ps_probe
@@ -20,6 +21,23 @@ _HOST = WindowsHost(
     rows={"accounts.administrators": ()},
     outcomes={"accounts.administrators": "absent a domain controller"},
 )
+
+
+def test_every_request_says_whose_it_is_and_for_which_run(
+    serve: Any, describe: Callable[..., Host], powershell: Path
+) -> None:
+    agents: list[str | None] = []
+
+    def note(request: Any) -> bool:
+        agents.append(request.headers.get("User-Agent"))
+        return False
+
+    powershell.with_name("powershell.exe.answer").write_bytes(_HOST.body())
+    call = ps_call(limits=ProbeLimits(), deadline=20, output_limit=10**7, run="2026-11-28T012233Z-ab12")
+    host = describe(serve(before=note))
+    raw = WinRmTransport().collect(host, call)
+    assert set(agents) == {f"auditor/{__version__} (run=2026-11-28T012233Z-ab12)"}
+    assert {(one.host_address, one.host_port) for one in raw.own_connections} == {("127.0.0.1", host.port)}
 
 
 def test_a_windows_host_is_asked_and_read(serve: Any, describe: Callable[..., Host], powershell: Path) -> None:
