@@ -6,10 +6,7 @@ A mark is no proof: anybody can set the same. What proves a session is the bundl
 
 import re
 
-from auditor import __version__
-
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_VERSION = __version__.replace("-", "_").replace(" ", "_")
 
 
 def run_mark(run: str) -> str:
@@ -17,15 +14,16 @@ def run_mark(run: str) -> str:
     return f"run={run}" if _PLAIN.fullmatch(run) else ""
 
 
-def ssh_identification(run: str) -> str:
+def ssh_identification(version: str, run: str) -> str:
     """Return what we call ourselves before keys are agreed on: software, and the run as a comment (RFC 4253, 4.2)."""
-    return f"SSH-2.0-auditor_{_VERSION} {run_mark(run)}".rstrip()
+    plain = version.replace("-", "_").replace(" ", "_")
+    return f"SSH-2.0-auditor_{plain} {run_mark(run)}".rstrip()
 
 
-def user_agent(run: str) -> str:
+def user_agent(version: str, run: str) -> str:
     """Return what we call ourselves in HTTP (RFC 9110, 10.1.5): product, and the run as a comment."""
     mark = run_mark(run)
-    return f"auditor/{__version__} ({mark})" if mark else f"auditor/{__version__}"
+    return f"auditor/{version} ({mark})" if mark else f"auditor/{version}"
 
 
 def marked(launcher: str, run: str) -> str:

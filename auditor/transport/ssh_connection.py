@@ -13,6 +13,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
+from auditor import __version__
 from auditor.errors import HostError, Reason
 from auditor.model.mark import ssh_identification
 from auditor.transport.deadline import Deadline
@@ -111,7 +112,7 @@ class SshConnection(paramiko.Transport):
         """Take a connected socket, and the run that it is for; nothing is sent before ``agree``."""
         super().__init__(connection, packetizer_class=BoundedPacketizer)  # type: ignore[arg-type] # as above
         # Who we are stands in the open, before any key: the hosts' defenders are to know us (docs/defenders.md).
-        self.local_version = ssh_identification(run)
+        self.local_version = ssh_identification(__version__, run)
         self._connection = connection
         self._allowance = allowance
         self._until = Deadline(at=float("inf"))

@@ -15,6 +15,7 @@ from typing import Any
 from winrm.exceptions import WinRMOperationTimeoutError
 from winrm.protocol import Protocol
 
+from auditor import __version__
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host, WinRmLogin, WinRmSettings
 from auditor.model.mark import user_agent
@@ -260,7 +261,7 @@ def _harden(protocol: Protocol, settings: WinRmSettings, bounds: Bounds, run: st
     del transport.setup_encryption
     if settings.login is WinRmLogin.NTLM:
         session.auth = BoundNtlmAuth(protocol.username, protocol.password, bounds)
-    session.headers["User-Agent"] = user_agent(run)
+    session.headers["User-Agent"] = user_agent(__version__, run)
     session.trust_env = False
     session.proxies = {}
     session.mount("https://", adapter)

@@ -11,11 +11,12 @@ import argparse
 import importlib
 import importlib.util
 import os
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,16 @@ def _corpus(name: str) -> Path:
     return Path(cache, "auditor-fuzz", name)
 
 
+def _instrumented(atheris: Any, names: list[str]) -> None:
+    """Import all that is to be seen once, under the eyes of atheris: it takes half a minute."""
+    with atheris.instrument_imports(include=["auditor"]):
+        for name in names:
+            _target(name).takes(_target(name).seeds()[0])  # what is found in folders is imported when first asked for
+
+
 def _by_coverage(atheris: Any, name: str, seconds: float, seed: int) -> None:
     """Let libFuzzer search; it ends the process itself, with a status other than 0 for a finding."""
-    with atheris.instrument_imports(include=["auditor"]):
-        target = _target(name)
-        target.takes(target.seeds()[0])  # what is found in folders is imported when it is first asked for
-    corpus = _corpus(name)
+    target, corpus = _target(name), _corpus(name)
     corpus.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         seeds = Path(folder, "seeds")
@@ -43,8 +48,8 @@ def _by_coverage(atheris: Any, name: str, seconds: float, seed: int) -> None:
         for number, data in enumerate(target.seeds()):
             (seeds / f"{number:04}").write_bytes(data)
         options = {
-            "max_total_time": int(seconds), "seed": seed, "max_len": target.most, "timeout": 30, "rss_limit_mb": 2048,
-            "artifact_prefix": f"fuzz-finding-{name}-", "print_final_stats": 1, "verbosity": 1,
+            "max_total_time": int(seconds), "seed": seed, "max_len": target.most, "timeout": 60, "rss_limit_mb": 2048,
+            "artifact_prefix": f"fuzz-finding-{name}-", "print_final_stats": 1,
         }  # fmt: skip
         if target.words:
             words = Path(folder, "words")
@@ -53,9 +58,8 @@ def _by_coverage(atheris: Any, name: str, seconds: float, seed: int) -> None:
             options["dict"] = words
         # What is new is written to the first folder; the others are only read.
         places = [corpus, seeds, *([FINDINGS / name] if (FINDINGS / name).is_dir() else [])]
-        atheris.Setup(
-            [sys.argv[0], *(f"-{key}={value}" for key, value in options.items()), *map(str, places)], target.takes
-        )
+        arguments = [f"-{key}={value}" for key, value in options.items()]
+        atheris.Setup([sys.argv[0], *arguments, *map(str, places)], target.takes)
         atheris.Fuzz()
 
 
@@ -82,16 +86,23 @@ def _target(name: str) -> Target:
     return found
 
 
-def _each(options: argparse.Namespace, names: list[str]) -> int:
+def _each(names: list[str], search: Callable[[str], None]) -> int:
     """Search one target after the other, each in a process of its own, and tell which fell over."""
-    fell = []
+    fell = 0
     for name in names:
-        words = ["--alone", name, "--seconds", str(options.seconds), "--seed", options.seed]
-        words += ["--by-chance"] if options.by_chance else []
-        done = subprocess.run([sys.executable, "-m", "tests.fuzz", *words], check=False)
-        sys.stdout.write(f"{name}: {'nothing found' if done.returncode == 0 else 'a finding, or it was ended'}\n")
         sys.stdout.flush()
-        fell += [name] if done.returncode else []
+        child = os.fork()
+        if not child:
+            try:
+                search(name)
+            except BaseException:  # noqa: BLE001 — what a target raises is what is looked for
+                traceback.print_exc()
+                os._exit(1)
+            sys.stdout.flush()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{name}: {'nothing found' if status == 0 else 'a finding, or it was ended'}\n")
+        fell += status != 0
     return 1 if fell else 0
 
 
@@ -102,20 +113,23 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each (default: 60)")
     parser.add_argument("--seed", default="x", help="of the generator of chance")
     parser.add_argument("--by-chance", action="store_true", help="as if atheris were not there")
-    parser.add_argument("--alone", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.alone is None:
+    atheris: Any = None
+    if not options.by_chance and importlib.util.find_spec("atheris"):
+        atheris = importlib.import_module("atheris")
+        with atheris.instrument_imports(include=["auditor"]):
+            known = list(importlib.import_module("tests.fuzz.targets").targets())
+    else:
         known = list(importlib.import_module("tests.fuzz.targets").targets())
-        unknown = [name for name in options.targets if name not in known]
-        if unknown:
-            parser.error(f"{', '.join(unknown)}: no target; there are {', '.join(known)}")
-        return _each(options, options.targets or known)
-    if options.by_chance or not importlib.util.find_spec("atheris"):
-        _by_chance(options.alone, options.seconds, options.seed)
-        return 0
-    atheris = importlib.import_module("atheris")
-    _by_coverage(atheris, options.alone, options.seconds, zlib.crc32(options.seed.encode()) or 1)
-    return 0
+    unknown = [name for name in options.targets if name not in known]
+    if unknown:
+        parser.error(f"{', '.join(unknown)}: no target; there are {', '.join(known)}")
+    names = options.targets or known
+    if atheris is None:
+        return _each(names, lambda name: _by_chance(name, options.seconds, options.seed))
+    _instrumented(atheris, names)
+    number = zlib.crc32(options.seed.encode()) or 1
+    return _each(names, lambda name: _by_coverage(atheris, name, options.seconds, number))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,11 @@ def _whole_answer(data: bytes) -> None:
 @cache
 def targets() -> dict[str, Target]:
     """Return every target by its name."""
+    return {**_of_hosts(), **_of_logs(), **_of_ours()}
+
+
+def _of_hosts() -> dict[str, Target]:
+    """Return the readers of what hosts answer."""
     return {
         "envelope": Target(
             reads="a host's answer, from its bytes to the row of a report: sealed, redacted, parsed, judged",
@@ -68,6 +73,12 @@ def targets() -> dict[str, Target]:
             seeds=answers.certificate_seeds,
             words=(b"ssh-rsa", b"ssh-ed25519"),
         ),
+    }
+
+
+def _of_logs() -> dict[str, Target]:
+    """Return the readers of events and flows."""
+    return {
         "evtx": Target(
             reads="EVTX",
             read=brought.events,
@@ -105,6 +116,12 @@ def targets() -> dict[str, Target]:
             seeds=brought.flow_tables,
             words=words.TABLES,
         ),
+    }
+
+
+def _of_ours() -> dict[str, Target]:
+    """Return the readers of what we sealed, what workers and others send, and what operators write."""
+    return {
         "sightings": Target(
             reads="sealed sightings",
             read=brought.sightings,

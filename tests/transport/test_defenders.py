@@ -44,7 +44,7 @@ def test_the_query_of_kql_takes_the_run_out_of_it() -> None:
 
 
 def test_what_is_said_of_names_is_what_is_sent() -> None:
-    assert re.fullmatch(r"SSH-2\.0-auditor_\S+ run=RUN", ssh_identification("RUN"))
+    assert re.fullmatch(r"SSH-2\.0-auditor_\S+ run=RUN", ssh_identification("1.0-rc1", "RUN"))
     assert "`SSH-2.0-auditor_VERSION run=RUN`" in _PAGE
-    assert re.fullmatch(r"auditor/\S+ \(run=RUN\)", user_agent("RUN"))
+    assert re.fullmatch(r"auditor/\S+ \(run=RUN\)", user_agent("1.0", "RUN"))
     assert "`User-Agent: auditor/VERSION (run=RUN)`" in _PAGE

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from auditor import __version__
 from auditor.collect.probe import LAUNCHER, assemble, sh_call
 from auditor.collect.registry import collectors
 from auditor.errors import HostError
@@ -33,12 +34,12 @@ def transport(tmp_path: Path) -> SshTransport:
 def test_a_name_that_could_act_is_no_mark(run: str) -> None:
     assert run_mark(run) == ""
     assert marked(LAUNCHER, run) == LAUNCHER
-    assert ssh_identification(run).count(" ") == user_agent(run).count(" ") == 0
+    assert ssh_identification("1", run).count(" ") == user_agent("1", run).count(" ") == 0
 
 
 def test_what_we_call_ourselves_has_its_form() -> None:
     """RFC 4253, 4.2: printable, no minus sign in the version, 255 characters with the line's end."""
-    said = ssh_identification("a" * 64)
+    said = ssh_identification("1.0-rc1", "a" * 64)
     protocol, software = said.split(" ")[0].rsplit("-", 1)
     assert protocol == "SSH-2.0"
     assert software.startswith("auditor_")
@@ -58,7 +59,7 @@ def test_a_server_is_told_before_any_key(
 
     with pytest.raises(HostError):
         transport.collect(fake_server(listen), replace(make_call(""), run=RUN))
-    assert heard[0].startswith(f"{ssh_identification(RUN)}\r\n".encode())
+    assert heard[0].startswith(f"{ssh_identification(__version__, RUN)}\r\n".encode())
 
 
 @needs_sshd
