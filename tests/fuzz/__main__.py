@@ -59,8 +59,19 @@ def _by_coverage(atheris: Any, name: str, seconds: float, seed: int) -> None:
         # What is new is written to the first folder; the others are only read.
         places = [corpus, seeds, *([FINDINGS / name] if (FINDINGS / name).is_dir() else [])]
         arguments = [f"-{key}={value}" for key, value in options.items()]
-        atheris.Setup([sys.argv[0], *arguments, *map(str, places)], target.takes)
+        atheris.Setup([sys.argv[0], *arguments, *map(str, places)], lambda data: _noted(name, target, data))
         atheris.Fuzz()
+
+
+def _noted(name: str, target: Target, data: bytes) -> bool:
+    """Try one input; what raises what it may not is written down first."""
+    try:
+        return target.takes(data)
+    except BaseException:
+        file = Path(f"fuzz-finding-{name}-{zlib.crc32(data):08x}")
+        file.write_bytes(data)
+        sys.stderr.write(f"written to {file}\n")
+        raise
 
 
 def _by_chance(name: str, seconds: float, seed: str) -> None:
@@ -69,13 +80,7 @@ def _by_chance(name: str, seconds: float, seed: str) -> None:
     for data in target.by_chance(seed):
         if time.monotonic() > end:
             break
-        try:
-            taken += target.takes(data)
-        except BaseException:
-            file = Path(f"fuzz-finding-{name}-{zlib.crc32(data):08x}")
-            file.write_bytes(data)
-            sys.stderr.write(f"after {tried} inputs: written to {file}\n")
-            raise
+        taken += _noted(name, target, data)
         tried += 1
     sys.stdout.write(f"{name}: {tried} inputs, {taken} of them read to the end, none that it falls over\n")
 

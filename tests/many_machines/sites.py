@@ -31,6 +31,8 @@ USERS = (
         for site in SITES
     ),
 )
+WATCHER = "user watcher on >watcher resetchannels +monitor"
+"""Somebody of the tests' who sees all that is said to the broker; nobody else may."""
 
 
 def _run(*words: str) -> None:
@@ -68,6 +70,22 @@ class Sites:
     def said(self, worker: str) -> str:
         """Return what a worker has said."""
         return (self.folder / f"{worker}.log").read_text()
+
+    def watch(self) -> None:
+        """Write down all that is said to the broker, from now until it ends."""
+        words = ["redis-cli", "-s", str(self.broker.socket), "--user", "watcher", "--pass", "watcher", "MONITOR"]
+        with (self.folder / "monitored").open("ab") as written:
+            before = written.tell()
+            watcher = subprocess.Popen(words, stdout=written, stderr=subprocess.DEVNULL)
+        self.stack.enter_context(watcher)
+        self.stack.callback(watcher.kill)
+        until(lambda: (self.folder / "monitored").stat().st_size > before, "the broker is watched")
+
+    def secrets(self) -> list[bytes]:
+        """Return a line of every private key that a site or the controller has."""
+        keys = [self.folder / name for name in ("controller", *WORKERS)]
+        keys += [self.folder / site / "client" for site in SITES]
+        return [key.read_bytes().splitlines()[2] for key in keys]
 
     def work(self, name: str) -> None:
         """Start a worker, and come back when it has said what it is."""
@@ -119,7 +137,7 @@ def _environment() -> dict[str, str]:
 def running_sites(folder: Path, server: Server) -> Iterator[Sites]:
     """Give both sites with their hosts and the broker; workers are started by who uses them."""
     with ExitStack() as stack:
-        broker = Redis(folder / "redis", users=USERS)
+        broker = Redis(folder / "redis", users=(*USERS, WATCHER))
         stack.callback(broker.kill)
         broker.start()
         sites = Sites(folder=folder, stack=stack, broker=broker, store=server.new_database())

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from celery import Celery
 from kombu import Exchange, Queue
+from sqlalchemy import MetaData, select
 
 from auditor.run.celery import result_queue, site_queue
 from auditor.store.store import Store
+from tests.many_machines.opened import opened
 from tests.many_machines.sites import HOSTS, SITES, Sites, running_sites, until
 from tests.servers.postgresql import Server
 
@@ -47,6 +49,7 @@ def test_what_is_killed_in_mid_run_loses_no_host_and_counts_none_twice(sites: Si
         assert refused.startswith("NOPERM")
         assert sites.broker.say("LRANGE", result_queue("x"), "0", "-1", user=site).startswith("NOPERM")
     forge(sites, "b", "b-00000")
+    sites.watch()
     for name in ("a1", "a2", "b1"):
         sites.work(name)
     until(lambda: "a task was refused: it is not signed" in sites.said("b1"), "the forged task is refused")
@@ -58,6 +61,7 @@ def test_what_is_killed_in_mid_run_loses_no_host_and_counts_none_twice(sites: Si
     until(lambda: len(sites.asked("b")) >= 3, "hosts of b are asked")
     sites.broker.kill()
     sites.broker.start()
+    sites.watch()
     until(lambda: len(set(sites.asked("a"))) >= 6, "hosts of a are asked by the worker that is left")
     postgresql.kill()
     postgresql.start()
@@ -82,3 +86,28 @@ def test_what_is_killed_in_mid_run_loses_no_host_and_counts_none_twice(sites: Si
     assert {site: set(sites.asked(site)) for site in SITES} == {
         site: {host for host in expected if host.startswith(site)} for site in SITES
     }
+    _no_secret_was_said_or_kept(sites, run_record.id)
+
+
+def _no_secret_was_said_or_kept(sites: Sites, run: str) -> None:
+    """Look through every message of the broker and every row of the database, unpacked, for every private key."""
+    # redis-cli writes each sign that is not printable as an escape; messages of Celery have none.
+    messages = {part for line in (sites.folder / "monitored").read_bytes().splitlines() for part in opened(line)}
+    with closing(Store(sites.store)) as store:
+        engine = store._database.engine
+        tables = MetaData()
+        tables.reflect(engine)
+        with engine.connect() as connection:
+            cells = [
+                cell for table in tables.sorted_tables for row in connection.execute(select(table)) for cell in row
+            ]
+    rows = {part for cell in cells for part in opened(cell if isinstance(cell, bytes) else str(cell).encode())}
+    logs = {(sites.folder / f"{name}.log").read_bytes() for name in sites.workers}
+    # That it is seen what is there: the run in both, what hosts said, and what a worker says of itself.
+    for place, known in ((messages, run.encode()), (messages, b"own_connections"), (rows, run.encode())):
+        assert any(known in part for part in place)
+    assert all(b"signing with" in log for log in logs)
+    secrets = sites.secrets()
+    assert len(secrets) == len({*secrets}) == 6
+    for secret in secrets:
+        assert not [part[:80] for part in (*messages, *rows, *logs) if secret in part]

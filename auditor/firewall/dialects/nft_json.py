@@ -122,6 +122,8 @@ def _devices(listing: str) -> dict[tuple[str, str, str], list[str]]:
     for line in _lines(listing):
         words = line.split()
         table = _begun(words) or table
+        if words == ["chain"]:
+            raise ValueError("the text of nft has a chain without a name")
         if words[:1] == ["chain"]:
             chain = words[1]
         elif words[:1] == ["type"] and words[4:5] in (["device"], ["devices"]):
