@@ -73,13 +73,13 @@ def _finding(options: Namespace) -> None:
             raise UsageError(f"{many} of run {run.id} with a fingerprint that begins {options.what!r}")
         finding = named(found[0], run=run.id, as_of=run.as_of)
         host = next(row for row in rows.hosts() if row["host"] == finding["host"])
-    print(heading(f"{finding['host']}: {visible(finding['reason'])}", options))
+    print(heading(visible(f"{finding['host']}: {finding['reason']}"), options))
     for name in _LIFE:
         print(f"  {name.replace('_', ' '):14}{visible(_said(finding, name))}")
     for violation in _violations(host, finding["fingerprint"]):
         print("\nEvidence")
         for quote in violation["proof"]:
-            print(f"  {quote['section']:22}{visible(quote['quote'])}")
+            print(f"  {visible(quote['section']):22}{visible(quote['quote'])}")
         print("\nWhat to do")
         for number, step in enumerate(violation["remediation"], 1):
             print(f"  {number}. {visible(step)}")

@@ -1,5 +1,6 @@
 """A short search, the same one each time, for input that a reader falls over; `make fuzz` goes on where this ends."""
 
+import re
 import subprocess
 import sys
 from itertools import islice
@@ -55,3 +56,9 @@ def test_the_search_is_led_by_the_code_that_is_reached(tmp_path: Path) -> None:
     assert "NEW    cov:" in done.stderr
     assert [place.name for place in tmp_path.iterdir()] == ["cache"]
     assert len(list((tmp_path / "cache" / "auditor-fuzz" / "sightings").iterdir())) > 1
+
+
+def test_the_page_about_security_lists_every_target() -> None:
+    page = (_ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.*?) \| [0-9,]+ \| ", page, re.MULTILINE)
+    assert dict(rows) == {name: target.reads for name, target in targets().items()}
