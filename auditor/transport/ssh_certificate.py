@@ -36,6 +36,26 @@ CERTIFIED = tuple(f"{kind}{SUFFIX}" for kind in _KEY_FIELDS)
 """Types of certificates that can be read."""
 
 
+_LONGEST_NUMBER = 16_384 // 8 + 1
+"""Bytes of the longest number that OpenSSH takes (SSHBUF_MAX_BIGNUM), with the zero that may stand before it."""
+_inflate_long = paramiko.util.inflate_long
+
+
+def _bounded_number(s: bytes | bytearray, always_positive: bool = False) -> int:  # noqa: FBT001, FBT002 — paramiko's
+    """Read a number in SSH's wire form; SSHException for one that no key or key exchange has.
+
+    Paramiko takes any length that is claimed, up to a mebibyte, makes up what is missing, and needs minutes for that:
+    a hostile host would take them from the others, before anybody asks whether it is trusted.
+    """
+    if len(s) > _LONGEST_NUMBER:
+        message = f"a number of {len(s)} bytes"
+        raise paramiko.SSHException(message)
+    return _inflate_long(s, always_positive)
+
+
+paramiko.util.inflate_long = _bounded_number
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """A certificate as it stands: nothing of it is verified before ``host_objection`` has none."""

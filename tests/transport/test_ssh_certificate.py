@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -239,3 +240,14 @@ def test_what_a_certificate_says_is_read(authority: Path, keygen: Keygen, tmp_pa
 def test_no_bytes_break_the_reader(blob: bytes) -> None:
     with pytest.raises(ValueError, match="certificate"):
         parse_certificate(blob)
+
+
+def test_a_number_that_no_key_has_is_refused_before_it_is_read() -> None:
+    """Paramiko makes up what is missing of a length that is claimed, and takes minutes: it must not get there."""
+    claimed = (1 << 20) - 1
+    blob = paramiko.Message()
+    blob.add_string("ssh-rsa")
+    data = blob.asbytes() + claimed.to_bytes(4, "big") + b"\x01"
+    with pytest.raises(paramiko.SSHException, match="a number of 1048575 bytes"):
+        paramiko.RSAKey(data=data)
+    assert paramiko.util.inflate_long(b"\0" + b"\xff" * 2048) == (1 << 16_384) - 1
