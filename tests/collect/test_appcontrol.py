@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from auditor.collect.accounts.doas_grammar import parse_doas
+from auditor.collect.registry import collectors
 from auditor.model.facts.accounts import DoasRule, InstallerPolicy, PolkitGrant
 from auditor.model.facts.appcontrol import BlockedProgram, ExecutionControl, WritableProgramPath
 
@@ -189,3 +190,13 @@ def test_doas_agrees_on_what_is_a_rule(text: str, is_valid: bool, tmp_path: Path
     parsed = parse_doas(f"file\t/etc/doas.conf\n{numbered}")
     assert (checked.returncode == 0, parsed.unread == ()) == (is_valid, is_valid)
     assert all(isinstance(fact, DoasRule) for _, fact in parsed.facts)
+
+
+def test_a_file_that_something_else_breaks_off_was_not_read_to_its_end() -> None:
+    text = (
+        "santa\tcom.northpolesec.santa\nruns\nfile\t/Library/a.plist\nplist\tinteger\t2\tClientMode\n"
+        "file\t/Library/b.plist\nplist\tend\nasked\n"
+    )
+    parsed = collectors()["appcontrol.macos"].parse(text)
+    assert "/Library/a.plist was not read to its end" in (parsed.partial or "")
+    assert "/Library/b.plist" not in (parsed.partial or "")

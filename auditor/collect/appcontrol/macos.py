@@ -85,6 +85,7 @@ class _Answer:
             self._take_key(line)
             return
         kind, rest = row_of(line, _KINDS)
+        self._break_off()
         if kind == "asked":
             self.is_whole = True
         elif kind in ("gatekeeper", "sip"):
@@ -101,6 +102,12 @@ class _Answer:
         else:
             self.file = rest[0]
             self.santas[-1].files[self.file] = {}
+
+    def _break_off(self) -> None:
+        """Note a file that has no end before something else is told."""
+        if self.file:
+            self.missing.append(f"{self.file} was not read to its end")
+            self.file = ""
 
     def _take_key(self, line: str) -> None:
         if not self.file:
@@ -119,8 +126,7 @@ class _Answer:
         found = [self._gatekeeper(), self._protection(), *map(self._santa, santas)]
         if not self.is_whole:
             self.missing.append(ENDS_EARLY)
-        if self.file:
-            self.missing.append(f"{self.file} was not read to its end")
+        self._break_off()
         return [one for one in found if one is not None]
 
     def _gatekeeper(self) -> tuple[int, ExecutionControl] | None:
