@@ -2,6 +2,7 @@
 
 import ast
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ _SHOWN = {
     "notify": "tests/notify/test_schedule_messages.py::"
     "test_each_time_has_a_message_of_its_own_and_what_acts_is_written_out",
     "schedule": "tests/cli/test_schedule.py::test_nobody_audits_the_same_hosts_beside_it",
-    "firewall": "tests/cli/test_firewall_explain.py::X",
+    "firewall": "tests/report/test_hostile_commands.py::test_what_is_said_around_a_port_acts_on_nothing",
     "worker": "tests/many_machines/test_many_machines.py::"
     "test_what_is_killed_in_mid_run_loses_no_host_and_counts_none_twice",
     "signoff": "tests/cli/test_signoff.py::test_whoever_prepared_it_does_not_review_it",
@@ -73,3 +74,24 @@ def test_a_finding_that_is_explained_acts_on_nothing(
         acting = {char for char in told.out + told.err if not char.isprintable()} - {"\n"}
         assert acting == set()
     assert explained
+
+
+@pytest.mark.slow
+def test_what_is_said_around_a_port_acts_on_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answer of a demo's host, in which the program that listens has a name that acts."""
+    opening, _, packed = (_ROOT / "auditor" / "demo" / "db-1.probe").read_bytes().partition(b"\n")
+    body = zlib.decompress(packed, 31).replace(b"sshd", b"s\x1b[2J\xe2\x80\xaed")
+    (tmp_path / "db.probe").write_bytes(b" ".join([*opening.split(b" ")[:3], b"plain"]) + b"\n" + body)
+    hosts = [{"host": "db", "connection": "replay", "replay": "db.probe"}]
+    (tmp_path / "hosts.yml").write_text(json.dumps(hosts))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUDITOR_STORE", str(tmp_path / "store.sqlite"))
+    assert auditor(["audit", "-i", "hosts.yml", "-q", "--format", "json"]) in (1, 3)
+    capsys.readouterr()
+    assert auditor(["firewall", "explain", "db", "--to", "22/tcp"]) == 0
+    told = capsys.readouterr()
+    assert "listens on" in told.out
+    assert "⟨U+" in told.out
+    assert {char for char in told.out + told.err if not char.isprintable()} == {"\n"}
