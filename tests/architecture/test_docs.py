@@ -89,7 +89,9 @@ def test_the_tests_that_remediation_rests_on_are_there(root: Path) -> None:
 def test_the_tests_that_the_threat_model_rests_on_are_there(root: Path) -> None:
     """Each row of its tables names at least one test, as pytest takes it: file and function."""
     text = (root / "docs" / "security.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    # The table of fuzzers is held to them by a test of theirs, which stands above it.
+    before, _, fuzzers = text.partition("## Bad inputs")
+    rows = [line for line in (before + fuzzers.partition("\n## ")[2]).splitlines() if line.startswith("| ")]
     claims = [row for row in rows if not row.endswith("| shown by |")]
     assert len(claims) >= 80
     assert [row for row in claims if "::test_" not in row.split("|")[-2]] == []
