@@ -1,6 +1,8 @@
 """What hosts answer: their packet filters, every section of their evidence, WS-Man, and host certificates."""
 
 import hashlib
+import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +112,7 @@ class _Played(HTTPAdapter):
         self._status = int(status) if status in ("200", "400", "401", "500") else 200
         self._left = 30
 
-    def send(self, request: requests.PreparedRequest, **_more: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_: Any, **_more: Any) -> requests.Response:
         self._left -= 1
         if self._left < 0:
             raise requests.ConnectionError("it has said enough")
@@ -146,7 +148,7 @@ def ws_man(data: bytes) -> None:
 
 def ws_man_seeds() -> list[bytes]:
     """Give answers of a stock host, one that holds all that is looked for first."""
-    asked = soap.Message(action="create", id="uuid:1", timeout=20, shell="S", command="C", body=soap.ET.Element("x"))  # noqa: S604 — WinRM's
+    asked = soap.Message(action="create", id="uuid:1", timeout=20, shell="S", command="C", body=ET.Element("x"))  # noqa: S604 — WinRM's
     id_ = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
     parts = [
         soap.created(asked, id_),
@@ -161,7 +163,7 @@ def ws_man_seeds() -> list[bytes]:
     whole = head + b"<s:Body>" + every + b"</s:Body>" + tail.partition(b"</s:Body>")[2]
     bodies = [whole.replace(b'C"', f'{id_}"'.encode()), *parts]
     # The library gives each message an id of chance: seeds are always the same.
-    fixed = [soap.re.sub(rb"uuid:[0-9A-F-]{36}", b"uuid:0", body) for body in bodies]
+    fixed = [re.sub(rb"uuid:[0-9A-F-]{36}", b"uuid:0", body) for body in bodies]
     kind = b" application/soap+xml;charset=UTF-8\n"
     return [*(b"200" + kind + body for body in fixed), b"500" + kind + fixed[-1], b"401 text/html\n<html>no", b"500 \n"]
 
