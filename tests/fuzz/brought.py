@@ -312,6 +312,13 @@ def _signature() -> bytes:
 
 
 _PRODUCTS = frozenset({"anydesk", "teamviewer", "xrdp", "tigervnc", "microsoft-rdp"})
+
+
+@cache
+def _known() -> Known:
+    return Known(controls=frozenset(control_infos()), products=_PRODUCTS, settings=Settings())
+
+
 _OF_OPERATORS: dict[str, Callable[[str], object]] = {
     "policy": lambda text: parse_policy(text, _FILE, products=_PRODUCTS),
     "exceptions": lambda text: parse_exceptions(text, _FILE, _known()),
@@ -325,11 +332,6 @@ _OF_OPERATORS: dict[str, Callable[[str], object]] = {
     "list": lambda text: is_list(text) and read_yaml_list(text, _FILE),
     "population": lambda text: read_population(text, _FILE),
 }
-
-
-@cache
-def _known() -> Known:
-    return Known(controls=frozenset(control_infos()), products=_PRODUCTS, settings=Settings())
 
 
 def operator_files(data: bytes) -> None:
