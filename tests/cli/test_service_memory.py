@@ -98,7 +98,8 @@ def _await_its_end(url: str) -> None:
             fires = store.schedules.fires(_KNOWN)
             if fires and fires[0].ended is not None:
                 (run,) = store.runs()
-                assert run.summary["coverage"]["reached"] == 1
+                summary: dict[str, Any] = run.summary
+                assert summary["coverage"]["reached"] == 1
                 return
         time.sleep(0.2)
     raise AssertionError("the audit did not come to its end")
