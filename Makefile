@@ -100,6 +100,10 @@ report-bench: $(VENV)/test.stamp ## Measure HTML, CSV and JSON of a stored run: 
 flows-bench: $(VENV)/test.stamp ## Measure ten million flow records of each format against the goal: 60 s of CPU, 500 MB
 	$(BIN)/python -m tests.bench.flows $(ARGS)
 
+.PHONY: events-bench
+events-bench: $(VENV)/test.stamp ## Measure a million events of each format against the goal: 40 µs of CPU a record, 300 MB
+	$(BIN)/python -m tests.bench.events $(ARGS)
+
 .PHONY: firewall-bench
 firewall-bench: $(VENV)/test.stamp ## Measure the firewall's evaluator against its goals: verdicts a second, reachability
 	$(BIN)/python -m tests.bench.firewall

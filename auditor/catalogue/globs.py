@@ -29,6 +29,8 @@ def glob_matches(parts: tuple[str, ...], text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pattern(Generic[T]):
+    literal: str
+    """The longest of its parts: where that is not, the pattern is not either."""
     parts: tuple[str, ...]
     excluding: tuple[tuple[str, ...], ...]
     value: T
@@ -38,13 +40,15 @@ class _Pattern(Generic[T]):
 class Table(Generic[T]):
     """Values by exact name or pattern; a look-up costs a few dictionary accesses, however many patterns there are.
 
-    Patterns are filed under the literal text before their first star, by its length.
+    Patterns are filed under the literal text before their first star, by its length; those that begin with a star
+    under that after their last one. What begins and ends with one is compared where its longest literal text is there.
     """
 
     fold: bool
     """Whether upper and lower case are the same."""
     _exact: dict[str, list[T]] = field(default_factory=dict)
     _by_prefix: dict[int, dict[str, list[_Pattern[T]]]] = field(default_factory=dict)
+    _by_suffix: dict[int, dict[str, list[_Pattern[T]]]] = field(default_factory=dict)
     _anywhere: list[_Pattern[T]] = field(default_factory=list)
     _known: dict[str, tuple[T, ...]] = field(default_factory=dict)
 
@@ -57,10 +61,12 @@ class Table(Generic[T]):
             self._exact.setdefault(name, []).append(value)
             return
         others = tuple(tuple(self._fold(other).split("*")) for other in excluding)
-        pattern = _Pattern(parts=parts, excluding=others, value=value)
-        prefix = parts[0]
+        pattern = _Pattern(literal=max(parts, key=len), parts=parts, excluding=others, value=value)
+        prefix, suffix = parts[0], parts[-1]
         if prefix:
             self._by_prefix.setdefault(len(prefix), {}).setdefault(prefix, []).append(pattern)
+        elif suffix:
+            self._by_suffix.setdefault(len(suffix), {}).setdefault(suffix, []).append(pattern)
         else:
             self._anywhere.append(pattern)
 
@@ -78,12 +84,13 @@ class Table(Generic[T]):
 
     def _search(self, text: str) -> list[T]:
         found = list(self._exact.get(text, ()))
+        near = list(self._anywhere)
         for length, patterns in self._by_prefix.items():
-            near = patterns.get(text[:length])
-            if near is not None:
-                found.extend(pattern.value for pattern in near if _matches(pattern, text))
-        if self._anywhere:
-            found.extend(pattern.value for pattern in self._anywhere if _matches(pattern, text))
+            near += patterns.get(text[:length], ())
+        for length, patterns in self._by_suffix.items():
+            near += patterns.get(text[-length:], ())
+        # Most are ruled out by one search in C.
+        found += [pattern.value for pattern in near if pattern.literal in text and _matches(pattern, text)]
         return found
 
     def _fold(self, text: str) -> str:

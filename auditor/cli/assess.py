@@ -70,6 +70,8 @@ def _run(options: Namespace) -> int:
         bundles = in_order(named)
         _refuse(problem for bundle in bundles for problem in bundle.problems_of_inputs())
         by = rules_for(bundles, given)
+        for note in by.notes:
+            say(options, visible(note))
         if by.own is not None:
             judging = judging_of(bundles, by, "")
             with passing_store() as store:

@@ -203,6 +203,8 @@ def _prepare(options: Namespace, formats: tuple[str, ...], run: RunRecord | None
     rules = rules_of(files, catalogue, as_of)
     outside = Outside(options.sightings, None if run is None else run.inputs.get("sightings"), rules, store)
     scope, hosts = chosen_scope(options, run, outside.strangers)
+    for note in outside.notes:
+        say(options, visible(note))
     check_engine(options, scope)
     for line in ignored_arguments(scope.hosts):
         say(options, line)

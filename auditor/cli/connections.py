@@ -5,6 +5,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +68,29 @@ def check_connection_options(options: Namespace) -> None:
 
 
 def list_connections(options: Namespace, store: Store, run: RunRecord, wanted: Callable[[str], bool]) -> int:
+    """Print the connections that a run found on the hosts that are wanted, and what could not be seen."""
+    rules = connection_rules(datetime.fromisoformat(run.as_of), catalogue_of(store.text(run.inputs["catalogue"])))
+    with closing(Readers(min(2, os.cpu_count() or 1), rules)) as readers:
+        show_connections(options, store, run, wanted, readers)
+    return 0
+
+
+def show_connections(
+    options: Namespace, store: Store, run: RunRecord, wanted: Callable[[str], bool], readers: Readers
+) -> None:
     """Print the connections of the hosts that are wanted, and what could not be seen."""
     catalogue = catalogue_of(store.text(run.inputs["catalogue"]))
     gaps: list[tuple[str, str]] = []
-    with closing(Readers(min(2, os.cpu_count() or 1), connection_rules(run, catalogue))) as readers:
-        found = fleet_connections(store, run, readers, wanted)
-        with far_ends(options, _trusted(options, store, run, catalogue)) as asking:
-            rows = with_far_end(_rows(found, options, gaps), ("remote_address",), asking)
-            more, shown = ((), []) if asking is None else (FAR_COLUMNS, FAR_SHOWN)
-            print_stream(rows, [*CONNECTION_COLUMNS, *more], [*_COLUMNS, *shown], options)
+    found = fleet_connections(store, run, readers, wanted)
+    with far_ends(options, _trusted(options, store, run, catalogue)) as asking:
+        rows = with_far_end(_rows(found, options, gaps), ("remote_address",), asking)
+        more, shown = ((), []) if asking is None else (FAR_COLUMNS, FAR_SHOWN)
+        print_stream(rows, [*CONNECTION_COLUMNS, *more], [*_COLUMNS, *shown], options)
     hosts = dict(gaps)
     for host, gap in list(hosts.items())[:_TOLD]:
         say(options, f"{visible(host)}: not all is seen: {visible(gap)}")
     if len(hosts) > _TOLD:
         say(options, f"and {len(hosts) - _TOLD} hosts more of which not all is seen")
-    return 0
 
 
 def _trusted(options: Namespace, store: Store, run: RunRecord, catalogue: Catalogue) -> tuple[str, ...]:

@@ -3,10 +3,13 @@
 from argparse import Namespace
 from pathlib import Path
 
+from auditor.catalogue.product import Catalogue
 from auditor.cli.inventory import hosts_of, kept_vault
 from auditor.cli.stored import open_store
+from auditor.cli.terminal import say
 from auditor.model.host import host_facts
 from auditor.report.stored_run import stored_run
+from auditor.report.visible import visible
 from auditor.run.conversations import Fleet, held_sockets
 from auditor.run.fleet_addresses import inventory_addresses, run_addresses
 from auditor.run.open_bundle import facts_of
@@ -14,7 +17,7 @@ from auditor.store.record import RunRecord
 from auditor.store.store import Store, default_url
 
 
-def known_fleet(options: Namespace) -> Fleet:
+def known_fleet(options: Namespace, catalogue: Catalogue) -> Fleet:
     """Return whose addresses are: the inventory's word first, then that of hosts in a run.
 
     That is the newest unless one is named. ``options.joined_run`` is set to the run that was asked, None for none.
@@ -30,7 +33,10 @@ def known_fleet(options: Namespace) -> Fleet:
         if run is None:
             return Fleet(hosts=addresses, facts=facts)
         options.joined_run = run.id
-        addresses = run_addresses(store, run) | addresses
+        said, notes = run_addresses(store, run, catalogue)
+        for note in notes:
+            say(options, visible(note))
+        addresses = said | addresses
         facts = {row["name"]: facts_of(row) for row in store.facts(run.id)} | facts
         listeners, connections = held_sockets(stored_run(store, run).hosts())
     return Fleet(hosts=addresses, facts=facts, listeners=listeners, connections=connections)

@@ -1,12 +1,13 @@
 """``auditor ingest events``: what other tools recorded of remote-access products."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from auditor import __version__
 from auditor.catalogue.load import load_catalogue
 from auditor.cli.catalogue import find_product
 from auditor.cli.event_files import write_events
@@ -16,7 +17,7 @@ from auditor.cli.inventory import hosts_of, kept_vault
 from auditor.cli.terminal import print_stream, say
 from auditor.errors import UsageError
 from auditor.hunt.matching import Matcher
-from auditor.ingest.events.reading import FileReading
+from auditor.ingest.document import sealed
 from auditor.model.host import Host, host_facts
 from auditor.model.outside import OutsideSighting
 from auditor.model.policy import Approval
@@ -28,6 +29,7 @@ from auditor.policy.locate import locate
 from auditor.policy.suppress import coverer
 from auditor.report.rows import instant
 from auditor.report.visible import visible
+from auditor.run.event_reading import EventFile, read_events
 from auditor.run.event_sightings import EventSightings
 from auditor.store.store import digest
 
@@ -83,31 +85,25 @@ def events(options: Namespace) -> int:
         host_of=host_finder(hosts),
         wanted=_asked_for(options.host),
     )
-    files = [FileReading(file=one, device=options.device) for one in _named(options.files)]
-    for reading in files:
-        for event in reading.events():
-            found.add(event)
-        _tell_file(reading, options)
-    sightings, left_out = found.sightings()
-    rows = [_row(one, suppressions, _approver(policy.approvals, hosts)) for one in sightings]
+    files = _named(options.files)
+    made_by = (__version__, catalogue.sha256, digest(text) if suppressions else None)
+    read = read_events(files, options.device, found, made_by)
+    for file, told in zip(files, read.files, strict=True):
+        _tell_file(file, told, options)
+    rows = [_row(one, suppressions, _approver(policy.approvals, hosts)) for one in read.record.sightings]
     with far_ends(options, policy.networks.trusted) as asking:
         rows = list(with_far_end(rows, ("destination",), asking))
     more, shown = ((), []) if asking is None else (FAR_COLUMNS, FAR_SHOWN)
-    place = write_events(
-        options.output or Path("events"),
-        rows,
-        sightings,
-        files,
-        catalogue_sha256=catalogue.sha256,
-        rules_sha256=digest(text) if suppressions else None,
-        left_out=left_out,
-    )
+    place = write_events(options.output or Path("events"), rows, read.record, sealed(read.record))
     print_stream(rows, [*EVENT_COLUMNS, *more], [*_COLUMNS, *shown], options)
-    _tell_suppressions(suppressions, found, day, options)
-    if left_out or found.left_out:
-        say(options, f"{left_out} rows and {found.left_out} events beyond what is kept are left out, the weakest first")
+    _tell_suppressions(suppressions, read.used, day, options)
+    if read.record.left_out or read.beyond:
+        say(
+            options,
+            f"{read.record.left_out} rows and {read.beyond} events beyond what is kept are left out, the weakest first",
+        )
     say(options, f"{len(rows)} rows; {visible(str(place))} has them as table, page and sealed sightings")
-    return _DAMAGED if any(one.refused_count or one.cut_short for one in files) else 0
+    return _DAMAGED if any(one.told.refused or one.cut_short for one in read.files) else 0
 
 
 def _day(text: str | None) -> date:
@@ -200,26 +196,26 @@ def _row(
     }
 
 
-def _tell_file(reading: FileReading, options: Namespace) -> None:
+def _tell_file(file: Path, read: EventFile, options: Namespace) -> None:
     """Say what became of a file's records, and of each bad one what is wrong, as far as that is kept."""
-    name = visible(str(reading.file))
-    for one in reading.refused:
+    name, told = visible(str(file)), read.told
+    for one in read.refused:
         say(options, f"{name}: record {one.number}: {visible(one.reason)}")
-    more = reading.refused_count - len(reading.refused)
+    more = told.refused - len(read.refused)
     if more > 0:
         say(options, f"{name}: and {more} further records that could not be read")
-    if reading.cut_short is not None:
-        say(options, f"{name}: the rest is not known: {visible(reading.cut_short)}")
-    counts = f"{reading.read} records read, {reading.others} of them of kinds that are not looked at"
-    say(options, f"{name}: {visible(reading.format)}: {counts}; {reading.refused_count} refused")
+    if read.cut_short is not None:
+        say(options, f"{name}: the rest is not known: {visible(read.cut_short)}")
+    counts = f"{told.read} records read, {read.others} of them of kinds that are not looked at"
+    say(options, f"{name}: {visible(told.format)}: {counts}; {told.refused} refused")
 
 
 def _tell_suppressions(
-    suppressions: Sequence[Suppression], found: EventSightings, day: date, options: Namespace
+    suppressions: Sequence[Suppression], used: Mapping[str, int], day: date, options: Namespace
 ) -> None:
     """Say of each suppression what it covered, that it has ended, or that it covers nothing."""
     for one in suppressions:
-        name, count = visible(one.id), found.used[one.id]
+        name, count = visible(one.id), used.get(one.id, 0)
         if one.is_ended(day):
             say(options, f"suppression {name} ended on {one.end} and covers nothing any more")
         elif count:

@@ -2,9 +2,9 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,16 +20,17 @@ from auditor.cli.fleet import known_fleet
 from auditor.cli.terminal import print_stream, say
 from auditor.errors import UsageError
 from auditor.ingest.document import sealed
-from auditor.ingest.flows.conversations import Conversation, Conversations
+from auditor.ingest.flows.conversations import MOST
 from auditor.ingest.flows.layouts import named_columns
 from auditor.ingest.flows.reading import FlowFile, Ways
-from auditor.ingest.flows.record import LAST_PORT, Wanted
+from auditor.ingest.flows.record import LAST_PORT
 from auditor.model.outside import Origin, OutsideRecord, bounded
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import locate
 from auditor.report.conversations import COLUMNS, conversations_csv, conversations_html, flat
 from auditor.report.visible import visible
-from auditor.run.conversations import Known, row_of, sightings_of, uses_of
+from auditor.run.conversations import Known, row_of, sightings_of
+from auditor.run.flow_reading import Filters, FlowsRead, read_flows
 
 _SHOWN = [
     "source", "source_host", "destination", "destination_host", "destination_port", "product", "confidence", "approved",
@@ -69,44 +70,6 @@ def add_options(parser: ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Filters:
-    """Which conversations are asked for."""
-
-    ports: frozenset[int]
-    products: frozenset[str]
-    hosts: tuple[str, ...]
-    networks: tuple[Any, ...]
-    everything: bool
-
-    def takes(self, one: Conversation, known: Known) -> bool:
-        """Tell whether a conversation is asked for."""
-        uses = {use.product for use in uses_of(one, known.applications)}
-        ends = (one.client, one.server)
-        named = {*ends, *(known.fleet.host(end) for end in ends)}
-        addresses = [ip_address(end) for end in ends]
-        return (
-            (bool(uses) or self.everything or one.port in self.ports)
-            and (not self.ports or one.port in self.ports)
-            and (not self.products or not self.products.isdisjoint(uses))
-            and (not self.hosts or not named.isdisjoint(self.hosts))
-            and (
-                not self.networks
-                or any(one.version == net.version and one in net for net in self.networks for one in addresses)
-            )
-        )
-
-    @property
-    def words(self) -> list[str]:
-        """Say what is asked for."""
-        return [
-            *(f"port {port}" for port in sorted(self.ports)),
-            *(f"product {product}" for product in sorted(self.products)),
-            *(f"host {host}" for host in self.hosts),
-            *(f"network {network}" for network in self.networks),
-        ]
-
-
 def flows(options: Namespace) -> int:
     """Read the files and write the conversations; return the exit code."""
     files = _files(options)
@@ -116,10 +79,10 @@ def flows(options: Namespace) -> int:
         applications=applications(catalogue),
         catalogue=catalogue,
         policy=parse_policy(read_text(file), file, products=[product.id for product in catalogue.products]),
-        fleet=known_fleet(options),
+        fleet=known_fleet(options, catalogue),
         inside=tuple(str(_network(text, "--inside")) for text in options.inside),
     )
-    filters = _Filters(
+    filters = Filters(
         ports=frozenset(map(_port, options.port)),
         products=frozenset(find_product(catalogue, name).id for name in options.product),
         hosts=tuple(options.host),
@@ -129,15 +92,13 @@ def flows(options: Namespace) -> int:
     check_far_end_options(options)
     folder: Path = options.output or Path("flows")
     check_writable(folder)
-    added = _added(files, known, filters)
+    read = read_flows(files, known, filters)
     for one in files:
         for problem in one.tally.problems:
             say(options, visible(f"{one.path}: {problem}"))
         if one.tally.refused > len(one.tally.problems):
             say(options, f"{visible(str(one.path))}: {one.tally.refused} records were refused in all")
-    return _written(
-        folder, [one for one in added.all() if filters.takes(one, known)], added, files, known, filters, options
-    )
+    return _written(folder, read, files, known, filters, options)
 
 
 def _files(options: Namespace) -> list[FlowFile]:
@@ -157,27 +118,6 @@ def _files(options: Namespace) -> list[FlowFile]:
     return [FlowFile(path=path, ways=ways) for path in options.files]
 
 
-def _added(files: Sequence[FlowFile], known: Known, filters: _Filters) -> Conversations:
-    """Add all records up: names first, so that conversations that they name are wanted whatever their port."""
-    ports = known.applications.ports
-    telling = frozenset({*ports, *((number, port) for port in filters.ports for number in (6, 17))})
-    added = Conversations(telling=telling)
-    of_names = [one for one in files if one.is_of_names()]
-    for one in of_names:
-        for client, server, port, name, when in one.names():
-            if filters.everything or known.applications.named(name):
-                added.name(client, server, port, name, when)
-            else:
-                one.tally.passed_over += 1
-    wanted = Wanted(None if filters.everything else filters.ports or {port for _, port in ports})
-    wanted.named |= set(added.named)
-    for one in files:
-        if one not in of_names:
-            # A file may hold messages of several kinds: what it is called is known once it was read.
-            added.add(one.flows(wanted), one)
-    return added
-
-
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= LAST_PORT:
         raise UsageError(f"--port {text}: a number from 1 to {LAST_PORT} is wanted")
@@ -192,14 +132,9 @@ def _network(text: str, option: str) -> Any:  # noqa: ANN401 — one of two clas
 
 
 def _written(
-    folder: Path,
-    found: list[Conversation],
-    added: Conversations,
-    files: Sequence[FlowFile],
-    known: Known,
-    filters: _Filters,
-    options: Namespace,
+    folder: Path, made: FlowsRead, files: Sequence[FlowFile], known: Known, filters: Filters, options: Namespace
 ) -> int:
+    found = made.conversations
     with far_ends(options, known.policy.networks.trusted) as asking:
         rows = list(with_far_end((row_of(one, known) for one in found), ("destination", "source"), asking))
     sightings, left_out = bounded([sighting for one in found for sighting in sightings_of(one, known)])
@@ -213,7 +148,7 @@ def _written(
         left_out=left_out,
     )
     read, refused = sum(one.read for one in told), sum(one.refused for one in told)
-    notes = list(_notes(added, files, left_out))
+    notes = list(_notes(made, files, left_out))
     head = {
         "files": [asdict(one) for one in told], "read": read, "refused": refused, "filters": filters.words,
         "notes": notes, "run": options.joined_run,
@@ -230,15 +165,19 @@ def _written(
     return _NOT_WHOLE if refused or any(one.is_cut_short for one in told) else 0
 
 
-def _notes(added: Conversations, files: Sequence[FlowFile], left_out: int) -> list[str]:
+def _notes(made: FlowsRead, files: Sequence[FlowFile], left_out: int) -> list[str]:
     """Say what was read and stands in no row."""
     tallies = [one.tally for one in files]
     counted = (
         (sum(one.passed_over for one in tallies), "records concern no product and no filter"),
         (sum(one.denied for one in tallies), "records are of packets that a filter let not through"),
         (sum(one.empty for one in tallies), "records say that nothing was recorded"),
-        (added.beyond, f"records are of conversations beyond the {added.most} that are told apart: filter them"),
+        (made.beyond, f"records are of conversations beyond the {MOST} that are told apart: filter them"),
         (left_out, "sightings are beyond what a file of them may hold: filter them"),
+        (
+            sum(bool(one.sampled) for one in made.conversations),
+            "conversations are of sampled packets: their bytes and packets are those of the sample (column sampled)",
+        ),
         (sum(one.is_cut_short for one in tallies), "files are cut short: what came after is not known"),
     )
     return [f"{count} {words}." for count, words in counted if count]

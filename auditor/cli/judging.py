@@ -14,14 +14,13 @@ from auditor.catalogue.product import Catalogue
 from auditor.cli.files import read_text
 from auditor.controls.attack import attack_data, attack_of
 from auditor.errors import UsageError
-from auditor.ingest.document import parse_documents
 from auditor.model.host import Host
 from auditor.policy.locate import locate
 from auditor.run.audit import Population, Sealed
-from auditor.run.fleet_addresses import agreed
+from auditor.run.fleet_addresses import bundle_addresses
 from auditor.run.merge import merged, merged_history
 from auditor.run.open_bundle import Bundle
-from auditor.run.outside import by_host, read_outside, settled, strangers
+from auditor.run.outside import by_host, read_outside, sealed_outside, settled, strangers
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
 from auditor.run.reassess import Judging, begin_again, reassess
@@ -60,6 +59,8 @@ class Ruled:
     """Devices that records from outside show, and that are no host of the evidence."""
     again: bool
     """Whether nothing is given anew, so that its verdicts must come out as they were."""
+    notes: tuple[str, ...] = ()
+    """What of the evidence could not be read for the hosts of sightings."""
 
 
 def rules_for(bundles: Sequence[Bundle], given: Given) -> Ruled:
@@ -73,8 +74,8 @@ def rules_for(bundles: Sequence[Bundle], given: Given) -> Ruled:
     )
     latest = max(bundle.as_of for bundle in bundles)
     rules = rules_of(files, catalogue, given.as_of or latest)
-    sightings = _sightings(given, bundles, own)
-    records = None if sightings is None else parse_documents(sightings, "the sightings")
+    sightings, notes = _sightings(given, bundles, own, catalogue)
+    records = None if sightings is None else sealed_outside(sightings, "the sightings")
     names = [name for bundle in bundles for name in bundle.facts]
     return Ruled(
         rules=rules if records is None else replace(rules, outside=by_host(records)),
@@ -90,6 +91,7 @@ def rules_for(bundles: Sequence[Bundle], given: Given) -> Ruled:
         ),
         own=own,
         again=own is not None and given == Given(),
+        notes=notes,
     )
 
 
@@ -131,18 +133,19 @@ def _attack(own: Bundle | None) -> str:
     return text
 
 
-def _sightings(given: Given, bundles: Sequence[Bundle], own: Bundle | None) -> str | None:
-    """Return the sightings: those that are given, their hosts told by what the evidence says, else the bundle's own."""
+def _sightings(
+    given: Given, bundles: Sequence[Bundle], own: Bundle | None, catalogue: Catalogue
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the sightings: those that are given, their hosts told by what the evidence says, else the bundle's own.
+
+    Beside them, what of the evidence could not be read for it.
+    """
     if not given.sightings:
-        return None if own is None else own.text("sightings")
+        return None if own is None else own.text("sightings"), ()
     names = {name for bundle in bundles for name in bundle.facts}
-    told = (
-        (answer.facts.name, evidence)
-        for bundle in bundles
-        for answer in bundle.answers()
-        if (evidence := bundle.evidence(answer)) is not None
-    )
-    return settled(read_outside(given.sightings), agreed(told), names)
+    records = read_outside(given.sightings)
+    addresses, notes = bundle_addresses(bundles, catalogue)
+    return settled(records, addresses, names), notes
 
 
 def _population(own: Bundle) -> Population | None:

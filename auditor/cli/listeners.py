@@ -7,6 +7,7 @@ from auditor.catalogue.entry import catalogue_of
 from auditor.cli.catalogue import find_product
 from auditor.cli.command import Command
 from auditor.cli.connections import add_connection_options, check_connection_options, list_connections
+from auditor.cli.live_connections import add_live_options, check_live_options, list_live
 from auditor.cli.stored import add_run_option, add_store_option, open_store
 from auditor.cli.terminal import add_format_option, print_rows
 from auditor.errors import UsageError
@@ -31,6 +32,7 @@ def _options(parser: ArgumentParser) -> None:
         "--port", action="append", type=int, default=[], metavar="PORT", help="with this port only, at either end"
     )
     add_connection_options(parser)
+    add_live_options(parser)
     add_run_option(parser)
     add_format_option(parser)
     add_store_option(parser)
@@ -38,6 +40,9 @@ def _options(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> int:
     check_connection_options(options)
+    check_live_options(options)
+    if options.live:
+        return list_live(options, _is_wanted)
     with open_store(options) as store:
         run = store.run(options.run)
         _check_filters(options, store, run)
@@ -80,7 +85,9 @@ COMMAND = Command(
     description="List every listening socket seen in a run, whose it is and who can reach it.\n\n"
     "With --connections: every connection that stood when the host was audited, with the process behind it, its user "
     "and program, both ends and the product; read from the sealed evidence of the run. Those that were established, "
-    "unless --all-states is given. Of hosts whose sockets or processes could not all be seen it is said.",
+    "unless --all-states is given. Of hosts whose sockets or processes could not all be seen it is said.\n\n"
+    "With --live: hosts are asked now, as an audit asks them, and nothing is kept. Exit code 3 when hosts did not "
+    "answer: each is named with the reason.",
     options=_options,
     run=_run,
 )

@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from auditor.errors import Reason
-from auditor.ingest.document import parse_documents
 from auditor.inventory.scope import scope_digest
 from auditor.model.host import Host, Scope
 from auditor.model.outside import OutsideRecord, OutsideSighting
 from auditor.run.fleet_addresses import inventory_addresses, run_addresses
-from auditor.run.outside import by_host, read_outside, settled, strangers
+from auditor.run.outside import by_host, read_outside, sealed_outside, settled, strangers
 from auditor.run.pipeline import Rules
 from auditor.store.store import Store
 
@@ -35,11 +34,13 @@ class Outside:
 
     def __init__(self, files: Sequence[Path], sealed: str | None, rules: Rules, store: Store) -> None:
         """Read them; ``sealed`` is the digest of those that the run was begun with."""
+        self.notes: tuple[str, ...] = ()
+        """What could not be read of hosts' addresses."""
         self.text: str | None = None if sealed is None else store.text(sealed)
         self._records: tuple[OutsideRecord, ...] | None = read_outside(files) if files else None
         self._rules, self._store = rules, store
         if self.text is not None:
-            self._records = parse_documents(self.text, _SEALED)
+            self._records = sealed_outside(self.text, _SEALED)
 
     def strangers(self, hosts: tuple[Host, ...]) -> tuple[Host, ...]:
         """Settle whose the sightings are, and return the devices that no host of the inventory has."""
@@ -52,13 +53,16 @@ class Outside:
             self.text = settled(
                 self._records, {address: host for address, host in addresses.items() if host in known}, names
             )
-            self._records = parse_documents(self.text, _SEALED)
+            self._records = sealed_outside(self.text, _SEALED)
         return strangers(self._records, self._rules, names)
 
     def _said(self) -> dict[str, str]:
         """Return the addresses that hosts said they have in the newest run."""
         finished = [run for run in self._store.runs() if run.finished is not None]
-        return run_addresses(self._store, finished[0]) if finished else {}
+        if not finished:
+            return {}
+        addresses, self.notes = run_addresses(self._store, finished[0], self._rules.catalogue)
+        return addresses
 
     @property
     def by_host(self) -> Mapping[str, tuple[OutsideSighting, ...]] | None:

@@ -7,6 +7,7 @@ scheme and path; ``*.maker.example`` is ``maker.example`` too, as it is in KQL.
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from auditor.catalogue.globs import Table
 from auditor.catalogue.product import Catalogue, Indicator, IndicatorKind, Product, Strength, parse_port
@@ -49,6 +50,8 @@ _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@]*@)?\[?([^/:\]?#]*)", re.I
 _ENOUGH = 2
 _KEPT = 20_000
 _Compared = tuple[tuple[Trait, str], ...]
+_Program = tuple[str, str, str, str]
+_K = TypeVar("_K")
 _Numbers = dict[tuple[OsFamily, Term], int]
 
 
@@ -86,15 +89,28 @@ class _System:
     services: Table[_Way] = field(default_factory=lambda: Table(fold=True))
     ways: dict[int, list[_Way]] = field(default_factory=dict)
     known: dict[_Compared, frozenset[int]] = field(default_factory=dict)
+    programs: dict[_Program, frozenset[int]] = field(default_factory=dict)
+    far: dict[str, frozenset[int]] = field(default_factory=dict)
 
     def terms(self, compared: _Compared) -> frozenset[int]:
-        """Return the comparisons that hold of a program; devices have most programs in common."""
+        """Return the comparisons that hold of some texts; devices have most of them in common."""
         found = self.known.get(compared)
         if found is None:
             found = frozenset(number for trait, text in compared for number in self._find(trait, text))
-            if len(self.known) >= _KEPT:
-                self.known.clear()
-            self.known[compared] = found
+            _keep(self.known, compared, found)
+        return found
+
+    def program_terms(self, event: DeviceEvent) -> frozenset[int]:
+        """Return the comparisons that hold of a program; its command line alone is mostly a new one."""
+        program = (event.image, event.original, event.company, event.product_name)
+        found = self.programs.get(program)
+        if found is None:
+            found = frozenset(number for trait, text in _compared(event) for number in self._find(trait, text))
+            _keep(self.programs, program, found)
+        table = self.tables.get(Trait.COMMAND)
+        if event.command and table is not None:
+            by_command = table.find(event.command)
+            return found.union(by_command) if by_command else found
         return found
 
     def _find(self, trait: Trait, text: str) -> tuple[int, ...]:
@@ -103,8 +119,13 @@ class _System:
 
     def far_terms(self, event: DeviceEvent) -> Iterator[int]:
         """Yield the comparisons that hold of a far end."""
-        if event.domain and (host := _HOST.match(event.domain)):
-            yield from self._find(Trait.DOMAIN, host[1].rstrip("."))
+        if event.domain:
+            found = self.far.get(event.domain)
+            if found is None:
+                host = _HOST.match(event.domain)
+                found = frozenset(() if host is None else self._find(Trait.DOMAIN, host[1].rstrip(".")))
+                _keep(self.far, event.domain, found)
+            yield from found
         if event.port is not None:
             for protocol in (event.protocol,) if event.protocol else ("tcp", "udp"):
                 yield from self.ports.get((protocol, event.port), ())
@@ -150,6 +171,8 @@ class Matcher:
         """Return what an event shows, sorted by product; of a device whose system is not known, by any system's."""
         systems = self._systems.values() if event.system is None else (self._systems[event.system],)
         ways = [way for system in systems for way in _held(system, event)]
+        if not ways:
+            return ()
         by_product: dict[str, list[_Way]] = {}
         for way in ways:
             by_product.setdefault(way.product, []).append(way)
@@ -199,15 +222,17 @@ def _held(system: _System, event: DeviceEvent) -> Iterator[_Way]:
         program = program_of_windows_command(event.command)
         compared = tuple((Trait.PROGRAM, name) for name in program.names)
         compared += tuple((Trait.PATH, path) for path in program.paths)
-        hits = set(system.terms(compared))
+        hits = system.terms(compared)
     elif event.kind is EventKind.IMAGE:
-        hits = set(system.terms(((Trait.SIGNER, event.signer),)))
+        hits = system.terms(((Trait.SIGNER, event.signer),))
     elif event.kind is EventKind.QUESTION:
-        hits = set(system.far_terms(event))
+        hits = frozenset(system.far_terms(event))
     else:
-        hits = set(system.terms(_compared(event)))
+        hits = system.program_terms(event)
         if event.kind is EventKind.CONNECTION:
-            hits.update(system.far_terms(event))
+            hits = hits.union(system.far_terms(event))
+    if not hits:
+        return
     asked = _ASKED[event.kind]
     seen: set[int] = set()
     for number in hits:
@@ -217,13 +242,19 @@ def _held(system: _System, event: DeviceEvent) -> Iterator[_Way]:
                 yield way
 
 
+def _keep(known: dict[_K, frozenset[int]], key: _K, found: frozenset[int]) -> None:
+    """Remember what was found, within bounds."""
+    if len(known) >= _KEPT:
+        known.clear()
+    known[key] = found
+
+
 def _compared(event: DeviceEvent) -> _Compared:
     # The kernel of Windows names a volume where others name a drive: what is installed is on the first, mostly.
     path = _DEVICE.sub(r"C:\\", event.image, count=1) if event.image.startswith("\\") else event.image
     return (
         (Trait.PROGRAM, base(path)),
         (Trait.PATH, path),
-        (Trait.COMMAND, event.command),
         (Trait.ORIGINAL, event.original),
         (Trait.COMPANY, event.company),
         (Trait.NAME, event.product_name),

@@ -5,8 +5,8 @@ It is read back as bundles are: each value is held to its kind, whoever wrote it
 
 import hashlib
 import json
-from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from auditor.model.outside import (
     OutsideSighting,
     Side,
     Sign,
+    bounded,
     sighting_order,
 )
 
@@ -103,8 +104,6 @@ def _record(data: bytes) -> OutsideRecord:
     if head["schema"] != SCHEMA:
         raise ValueError(f"its schema is not {SCHEMA}")
     sightings, files = document["sightings"], head["files"]
-    if len(sightings) > MOST_SIGHTINGS or len(files) > _MOST_FILES:
-        raise ValueError("it holds more than a document may")
     rules = head["rules_sha256"]
     record = OutsideRecord(
         origin=Origin(head["origin"]),
@@ -118,11 +117,31 @@ def _record(data: bytes) -> OutsideRecord:
     # What is written again is what was read: no other way to write it is taken, and the seal is held to it too.
     if sealed(record).encode() != data:
         raise ValueError("its seal is not over what stands in it")
+    check_record(record)
+    return record
+
+
+def check_record(record: OutsideRecord) -> None:
+    """Hold a record to what a document may hold, whoever made it; ValueError says what of it is wrong."""
+    if len(record.sightings) > MOST_SIGHTINGS or len(record.files) > _MOST_FILES:
+        raise ValueError("it holds more than a document may")
+    for one in record.files:
+        check_file(one)
+    for sighting in record.sightings:
+        _check_sighting(sighting)
     if any(one.origin is not record.origin for one in record.sightings):
         raise ValueError("its sightings are of another origin than it says")
     if list(record.sightings) != sorted(record.sightings, key=sighting_order):
         raise ValueError("its sightings are not in order")
-    return record
+
+
+def check_file(one: OutsideFile) -> None:
+    """Hold what is told of a file to what a document may hold; ValueError says what of it is wrong."""
+    _text(one.name)
+    _digest(one.sha256)
+    _text(one.format)
+    _number(one.read)
+    _number(one.refused)
 
 
 def _file(row: dict[str, Any]) -> OutsideFile:
@@ -146,26 +165,46 @@ def _sighting(row: dict[str, Any]) -> OutsideSighting:
         values[name] = None if name not in row else _text(row[name])
     for name in _NUMBERS:
         values[name] = None if name not in row else _number(row[name])
-    signs = tuple(Sign(one) for one in row["signs"])
-    if not signs or signs != tuple(one for one in Sign if one in signs):
-        raise ValueError("signs are none, or not in order")
-    first, last = _instant(row["first_seen"]), _instant(row["last_seen"])
-    if last < first:
-        raise ValueError("last_seen is before first_seen")
-    port = None if "port" not in row else _number(row["port"])
-    if port is not None and port > _LAST_PORT:
-        raise ValueError("a port is none")
     values |= {
         "origin": Origin(row["origin"]),
-        "signs": signs,
+        "signs": tuple(Sign(one) for one in row["signs"]),
         "strength": Certainty(row["strength"]),
         "side": Side(row["side"]),
-        "port": port,
+        "port": None if "port" not in row else _number(row["port"]),
         "count": _number(row["count"]),
-        "first_seen": first,
-        "last_seen": last,
+        "first_seen": _instant(row["first_seen"]),
+        "last_seen": _instant(row["last_seen"]),
     }
     return OutsideSighting(**values)
+
+
+def _check_sighting(one: OutsideSighting) -> None:
+    for name in _TEXTS:
+        _text(getattr(one, name))
+    for name in _MAY_LACK:
+        _text(getattr(one, name) or "")
+    for name in _NUMBERS:
+        _number(getattr(one, name) or 0)
+    _number(one.count)
+    if not one.signs or one.signs != tuple(sign for sign in Sign if sign in one.signs):
+        raise ValueError("signs are none, or not in order")
+    if one.first_seen.utcoffset() != timedelta(0) or one.last_seen.utcoffset() != timedelta(0):
+        raise ValueError("an instant is not in UTC")
+    if one.last_seen < one.first_seen:
+        raise ValueError("last_seen is before first_seen")
+    if one.port is not None and not 0 <= one.port <= _LAST_PORT:
+        raise ValueError("a port is none")
+
+
+def fitting(record: OutsideRecord) -> tuple[OutsideRecord, str]:
+    """Return a record, with as many of its sightings as a document can hold, and its document."""
+    document = sealed(record)
+    while len(document) > LARGEST:
+        # Texts of a record may be escaped to six times their length: what no reader would take is not written.
+        kept, more = bounded(list(record.sightings), len(record.sightings) // 2)
+        record = replace(record, sightings=kept, left_out=record.left_out + more)
+        document = sealed(record)
+    return record, document
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,7 @@ COLUMNS = (
     "product_name", "confidence", "signs", "server_names", "approved", "approval", "bytes", "packets", "records",
     "first_seen", "last_seen", "source_process", "source_executable", "source_user", "destination_process",
     "destination_executable", "destination_user", "formats", "far_name", "far_organisation", "far_network",
-    "far_country", "far_source", "far_problem",
+    "far_country", "far_source", "far_problem", "sampled",
 )  # fmt: skip
 """Columns of the table, for ever: scripts rely on them."""
 SHOWN = 5_000

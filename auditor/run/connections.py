@@ -63,7 +63,7 @@ class HostConnections:
 def read_connections(job: ConnectionsJob, catalogue: Catalogue) -> HostConnections:
     """Read evidence for the connections that stood then, sorted by both ends."""
     head = head_from_record(json.loads(job.head))
-    kept = [_section(one) for one in job.sections if not one.id.startswith(_NOT_ASKED)]
+    kept = [stored_section(one) for one in job.sections if not one.id.startswith(_NOT_ASKED)]
     reading = read(Evidence(head=head, sections=tuple(kept), sha256=job.sha256))
     gaps = tuple(
         f"{section.id}: {section.reason or section.outcome}"
@@ -141,7 +141,8 @@ def _order(row: Row) -> tuple[str, int, str, int, str, str, int]:
     )
 
 
-def _section(record: SectionRecord) -> Section:
+def stored_section(record: SectionRecord) -> Section:
+    """Return a section as a store keeps it."""
     return Section(
         id=record.id,
         outcome=record.outcome,

@@ -172,7 +172,13 @@ def row_of(one: Conversation, known: Known) -> Row:
         "destination_executable": None if listening is None else listening.executable,
         "destination_user": None if listening is None else listening.user,
         "formats": list(one.sources),
+        "sampled": [sampling_word(rate) for rate in one.sampled],
     }
+
+
+def sampling_word(rate: int) -> str:
+    """Say a rate of sampling as people write it."""
+    return f"1:{rate}" if rate else "rate not said"
 
 
 def instant(seconds: float) -> datetime:
@@ -220,9 +226,10 @@ def sightings_of(one: Conversation, known: Known) -> Iterator[OutsideSighting]:
         other = one.client if use.side is Side.LISTENS else one.server
         first, last = instant(one.first), instant(one.last)
         names = f", TLS name {one.names[0]}" if one.names else ""
+        sampled = f" of packets sampled {' and '.join(map(sampling_word, one.sampled))}" if one.sampled else ""
         proof = (
             f"{one.client} -> {one.server}:{one.port}/{protocol_name(one.protocol)}{names}, {one.count} records, "
-            f"{one.bytes} bytes, {first:%F %T} to {last:%F %T} UTC"
+            f"{one.bytes} bytes{sampled}, {first:%F %T} to {last:%F %T} UTC"
         )
         yield OutsideSighting(
             origin=Origin.FLOW,

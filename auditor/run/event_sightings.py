@@ -112,14 +112,14 @@ class EventSightings:
 def _key(event: DeviceEvent, match: Match, suppressed_by: str | None) -> _Key:
     return (
         event.source,
-        event.device[:TEXT_LENGTH],
+        _kept(event.device),
         match.product,
         event.side,
-        (event.domain or event.address)[:TEXT_LENGTH] or None,
+        _kept(event.domain or event.address) or None,
         event.port,
-        event.protocol[:TEXT_LENGTH] or None,
-        (event.image or event.service)[:TEXT_LENGTH] or None,
-        event.user[:TEXT_LENGTH] or None,
+        _kept(event.protocol) or None,
+        _kept(event.image or event.service) or None,
+        _kept(event.user) or None,
         suppressed_by,
     )
 
@@ -143,4 +143,9 @@ def _proof(event: DeviceEvent) -> str:
         f"from {event.parent}" if event.parent else "",
         f"user {event.user}" if event.user else "",
     ]
-    return "; ".join(part for part in parts if part)[:TEXT_LENGTH]
+    return _kept("; ".join(part for part in parts if part))
+
+
+def _kept(text: str) -> str:
+    """Cut a hostile text to what a sighting may hold, without what UTF-8 cannot say."""
+    return text[:TEXT_LENGTH].encode("utf-8", "replace").decode()

@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 
 from auditor.collect.seal import evidence_digest, head_from_record, head_record, section_digest
 from auditor.errors import Reason, UsageError
-from auditor.ingest.document import parse_documents
 from auditor.inventory.scope import scope_digest
 from auditor.model.evidence import Evidence, Section
 from auditor.model.host import ConnectionKind, HostFacts
@@ -33,6 +32,7 @@ from auditor.run.manifest import (
     read_small,
     seal_of,
 )
+from auditor.run.outside import sealed_outside
 from auditor.run.sealed_rows import check_history, check_population, check_run, optional_text, passed_over_of, texts
 from auditor.run.section_index import SectionIndex, whole_lines
 from auditor.run.strict_json import strict_json
@@ -141,7 +141,7 @@ class Bundle:
             if name == "history":
                 check_history(strict_json(data))
             if name == "sightings":
-                parse_documents(text, str(file))
+                sealed_outside(text, str(file))
             if name == "population_comparison":
                 check_population(strict_json(data))
         return text

@@ -5,33 +5,73 @@ function of the sealed text alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from auditor.errors import Reason, UsageError
-from auditor.ingest.document import read_document, sealed
+from auditor.ingest.document import check_record, parse_documents, read_document, sealed
 from auditor.model.host import ConnectionKind, Host, HostFacts
 from auditor.model.outside import OutsideRecord, OutsideSighting, bounded
 from auditor.model.policy import Policy
+from auditor.run.apart import LIMITS, Begin, apart
 from auditor.run.conversations import PRIVATE
 from auditor.run.outside_uses import weighed
 from auditor.run.pipeline import Rules
 
+SEALED = replace(LIMITS, cpu_seconds=600)
+"""Limits of reading what a run seals: any number of documents, each within its bounds."""
 MOST_STRANGERS = 5_000
 """Devices without a host that one run may have: more than that is an inventory that is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideRecords:
+    """Several records, as a process hands them back."""
+
+    records: tuple[OutsideRecord, ...]
+    """The records."""
 
 
 def read_outside(files: Sequence[Path]) -> tuple[OutsideRecord, ...]:
     """Read the files of ``--sightings``; UsageError says what of one is wrong, or that it is named twice."""
     records: dict[str, OutsideRecord] = {}
     for file in files:
-        record = read_document(file)
+        record = _read(file)
         text = sealed(record)
         if text in records:
             raise UsageError(f"{file}: holds the same sightings as another file that is named")
         records[text] = record
     return tuple(records.values())
+
+
+def _read(file: Path) -> OutsideRecord:
+    """Read a file in a process with limits."""
+
+    def work(begin: Begin) -> OutsideRecord:
+        begin(file)
+        return read_document(file)
+
+    return _checked(apart(work, OutsideRecord, [file]))
+
+
+def sealed_outside(text: str, name: str) -> tuple[OutsideRecord, ...]:
+    """Read what a run or a bundle seals in a process with limits; ``name`` is what errors call it."""
+
+    def work(begin: Begin) -> OutsideRecords:
+        begin(Path(name))
+        return OutsideRecords(records=parse_documents(text, name))
+
+    read = apart(work, OutsideRecords, [], SEALED)
+    return tuple(map(_checked, read.records))
+
+
+def _checked(record: OutsideRecord) -> OutsideRecord:
+    try:
+        check_record(record)
+    except ValueError as error:
+        raise RuntimeError(f"what was read of sightings is not what it should be: {error}") from error
+    return record
 
 
 def settled(records: Iterable[OutsideRecord], addresses: Mapping[str, str], names: Iterable[str]) -> str:

@@ -3,14 +3,10 @@
 import gc
 import json
 import pickle
-import resource
 import signal
 import socket
-import struct
-import time
 import traceback
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -29,17 +25,15 @@ from auditor.model.result import HostResult
 from auditor.report.gist import gist_of
 from auditor.report.rows import compact, host_row
 from auditor.run.connections import ConnectionsJob, pack_connections, read_connections
-from auditor.run.cores import forbid_cores
 from auditor.run.exchange import Parcel
 from auditor.run.open_bundle import Answer, Bundle
 from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
+from auditor.run.process_limits import limit_cpu, limit_memory
+from auditor.run.said_addresses import AddressesJob, pack_addresses, read_addresses
 from auditor.run.scrubbing import ScrubJob, pack_scrubbed, scrubbed
-from auditor.run.wire import failure, joined, parted, refusal
+from auditor.run.wire import failure, joined, parted, receive, refusal, send
 from auditor.store.record import HostRecord, SectionRecord, packed
 
-_SIZE = struct.Struct("!I")
-# A record is far smaller; one that is not comes from a reader that a host has taken over.
-_MESSAGE_LIMIT = 256 * 1024 * 1024
 # What is longer is not kept: what one host sends must not take the memory that another's needs.
 _KEPT_LENGTH = 32_768
 _COLLECTED = 16
@@ -106,7 +100,7 @@ class ReadJob:
     """What the sets disagree on about who it is."""
 
 
-Job = ReadJob | ScrubJob | ConnectionsJob
+Job = ReadJob | ScrubJob | ConnectionsJob | AddressesJob
 """What a reader can be asked to do with one host's bytes."""
 
 
@@ -134,7 +128,7 @@ def warm_up(rules: Rules) -> None:
 def serve(channel: socket.socket, sources: Sources, limits: ReaderLimits) -> None:
     """Read jobs from a channel until it closes. The caller is a process made for this and nothing else."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit_memory(limits)
+    limit_memory(limits.memory_bytes)
     gc.disable()  # a job is short, and nearly everything it made goes with it
     served = 0
     while True:
@@ -143,7 +137,7 @@ def serve(channel: socket.socket, sources: Sources, limits: ReaderLimits) -> Non
             return
         # Jobs come from our own parent over a private socket pair.
         job: Job = pickle.loads(data)  # noqa: S301
-        _limit_cpu(limits.cpu_seconds * limits.times(job))
+        limit_cpu(limits.cpu_seconds * limits.times(job))
         send(channel, _answer(job, sources))
         served += 1
         if served % _COLLECTED == 0:
@@ -154,6 +148,8 @@ def _answer(job: Job, sources: Sources) -> bytes:
     try:
         if isinstance(job, ConnectionsJob):
             return pack_connections(read_connections(job, sources.rules.catalogue))
+        if isinstance(job, AddressesJob):
+            return pack_addresses(read_addresses(job, sources.bundles))
         return _scrub(job, sources.rules) if isinstance(job, ScrubJob) else pack(record_of(job, sources))
     except UsageError as error:
         return refusal(str(error))
@@ -338,53 +334,3 @@ def unpack(message: bytes) -> HostRecord:
             )
         )
     return HostRecord(**head, packed_row=rest[:row], packed_gist=rest[row : row + gist] or None, sections=tuple(parts))
-
-
-def send(channel: socket.socket, message: bytes) -> None:
-    """Send one message with its size before it."""
-    channel.sendall(_SIZE.pack(len(message)) + message)
-
-
-def receive(channel: socket.socket, deadline: float | None = None) -> bytes | None:
-    """Receive one message; None when the other end is gone. Raises TimeoutError after the monotonic deadline."""
-    size = _exactly(channel, _SIZE.size, deadline)
-    if size is None:
-        return None
-    (length,) = _SIZE.unpack(size)
-    return None if length > _MESSAGE_LIMIT else _exactly(channel, length, deadline)
-
-
-def _exactly(channel: socket.socket, length: int, deadline: float | None) -> bytes | None:
-    parts = bytearray()
-    while len(parts) < length:
-        if deadline is not None:
-            channel.settimeout(max(0.001, deadline - time.monotonic()))
-        try:
-            part = channel.recv(min(length - len(parts), 1 << 20))
-        except ConnectionError:
-            return None
-        if not part:
-            return None
-        parts += part
-    return bytes(parts)
-
-
-def _limit_cpu(seconds: int) -> None:
-    used = int(time.process_time()) + 1
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, hard))
-
-
-def _limit_memory(limits: ReaderLimits) -> None:
-    # What a host sent must not get to a disk as the core of a reader that was killed.
-    forbid_cores()
-    try:
-        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 — one read, no Path needed
-            pages = int(statm.read().split()[0])
-    except FileNotFoundError:
-        # macOS bounds no process's memory (setrlimit(2) there has RLIMIT_RSS only, as advice): time alone does.
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = pages * resource.getpagesize() + limits.memory_bytes
-    with suppress(ValueError):  # a lower hard limit is stricter still
-        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))

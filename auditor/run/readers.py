@@ -17,8 +17,10 @@ from auditor.errors import HostError, Reason, UsageError
 from auditor.run.connections import ConnectionsJob, HostConnections, unpack_connections
 from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
-from auditor.run.reader import Job, ReaderLimits, ReadJob, Sources, receive, send, serve, told, unpack, warm_up
+from auditor.run.reader import Job, ReaderLimits, ReadJob, Sources, serve, told, unpack, warm_up
+from auditor.run.said_addresses import AddressesJob, unpack_addresses
 from auditor.run.scrubbing import Scrubbed, ScrubJob, unpack_scrubbed
+from auditor.run.wire import receive, send
 from auditor.store.record import HostRecord
 
 T = TypeVar("T")
@@ -72,6 +74,10 @@ class Readers:
         """Have one host's connections read; waits for a free reader. Raises HostError when the reader breaks."""
         return self._have(job, unpack_connections)
 
+    def addresses(self, job: AddressesJob) -> tuple[str, ...]:
+        """Have one host's addresses read; waits for a free reader. Raises HostError when the reader breaks."""
+        return self._have(job, unpack_addresses)
+
     def _have(self, job: Job, unpacked: Callable[[bytes], T]) -> T:
         pid, channel = self._next()
         try:
@@ -94,7 +100,7 @@ class Readers:
             raise
         except UsageError as error:
             self._replace(pid, channel)
-            if isinstance(job, ReadJob) and job.sealed is not None:
+            if _is_of_bundle(job):
                 raise
             raise HostError(Reason.READER_FAILED, f"a fault of the auditor's own: {error}") from error
         self._free.put((pid, channel))
@@ -162,6 +168,13 @@ class Readers:
         if not descriptors:
             raise RuntimeError("no reader process could be started: what it said stands above")
         return int.from_bytes(message), socket.socket(fileno=descriptors[0])
+
+
+def _is_of_bundle(job: Job) -> bool:
+    """Tell whether a job names evidence of a bundle: what its seal does not hold is the operator's to know."""
+    return (isinstance(job, ReadJob) and job.sealed is not None) or (
+        isinstance(job, AddressesJob) and job.bundle is not None
+    )
 
 
 def _nursery(requests: socket.socket, sources: Sources, limits: ReaderLimits) -> None:

@@ -18,6 +18,7 @@ _MAY_CATCH_ALL = {
     "auditor/report/page_workers.py",
     "auditor/report/writing.py",
     "auditor/run/fanout.py",
+    "auditor/run/apart.py",
     "auditor/run/reader.py",
     "auditor/run/readers.py",
 }

@@ -13,6 +13,7 @@ import pytest
 from auditor.report.html import FORMAT
 from auditor.report.html_single import FORMAT as SINGLE
 from auditor.report.run_rows import RunRows
+from tests.report.brought_pages import write_brought_pages
 from tests.report.chromium import MARKS, Watched, axe
 
 if TYPE_CHECKING:
@@ -43,12 +44,16 @@ def recorded_rows() -> RunRows:
 
 @pytest.fixture(scope="module")
 def folder(remediated: RunRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with both reports of the sample fleet, and in ``recorded`` the pages of the recorded one."""
+    """Give a folder with both reports of the sample fleet and the pages of what was brought as files.
+
+    In ``recorded`` stand the pages of the recorded fleet.
+    """
     place = tmp_path_factory.mktemp("pages")
     (place / "recorded").mkdir()
     FORMAT.write(remediated, place)
     SINGLE.write(remediated, place)
     FORMAT.write(recorded_rows(), place / "recorded")
+    write_brought_pages(place)
     return place
 
 
@@ -70,7 +75,7 @@ def looked_at(folder: Path) -> Iterator[Path]:
 
 
 def test_every_kind_of_page_is_there(folder: Path) -> None:
-    assert {"html/index.html", "html/hosts", "html/owners", "html-single"} <= kinds(folder).keys()
+    assert {"html/index.html", "html/hosts", "html/owners", "html-single", "flows", "events"} <= kinds(folder).keys()
     assert len(list(looked_at(folder))) >= len(kinds(folder)) // 2
 
 

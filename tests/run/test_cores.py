@@ -12,7 +12,7 @@ _ROOT = Path(__file__).parents[2]
 # As bad as it gets: whoever starts us allows cores of any size.
 _ALLOW = "import os, resource\nresource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)\n"
 _COMMAND = "from auditor.cli.main import main\nassert main(['probe', 'show', 'sh']) == 0\n"
-_READER = "from auditor.run.reader import ReaderLimits, _limit_memory\n_limit_memory(ReaderLimits())\n"
+_READER = "from auditor.run.process_limits import limit_memory\nlimit_memory(1 << 29)\n"
 _DIE = "os.abort()\n"
 
 

@@ -189,12 +189,12 @@ def test_readers_that_cannot_get_ready_are_a_fault_of_ours(
 
 def test_reader_starts_where_the_kernel_does_not_tell_the_size_of_a_process() -> None:
     code = (
-        "import builtins, resource\nfrom auditor.run import reader\nold = builtins.open\n"
+        "import builtins, resource\nfrom auditor.run.process_limits import limit_memory\nold = builtins.open\n"
         "def no_proc(name, *rest, **named):\n"
         "    if str(name).startswith('/proc/'): raise FileNotFoundError(name)\n"
         "    return old(name, *rest, **named)\n"
         "builtins.open = no_proc\nbefore = resource.getrlimit(resource.RLIMIT_AS)\n"
-        "reader._limit_memory(reader.ReaderLimits())\n"
+        "limit_memory(1 << 29)\n"
         "assert resource.getrlimit(resource.RLIMIT_AS) == before\n"
         "assert resource.getrlimit(resource.RLIMIT_CORE)[0] in (0, 1)\n"
     )

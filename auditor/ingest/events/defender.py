@@ -9,12 +9,13 @@ from auditor.model.host import OsFamily
 from auditor.model.outside import Side
 
 _TIMES = ("Timestamp", "TimeGenerated", "Timestamp [UTC]", "TimeGenerated [UTC]")
+_TIME_NAMES = frozenset(_TIMES)
 _INBOUND = ("InboundConnectionAccepted", "InboundConnectionAttempt")
 
 
 def is_defender(record: Mapping[str, Any]) -> bool:
     """Tell whether a record is a row of one of the two tables."""
-    return "DeviceName" in record and any(name in record for name in _TIMES)
+    return "DeviceName" in record and not _TIME_NAMES.isdisjoint(record)
 
 
 def defender_event(record: Mapping[str, Any]) -> DeviceEvent | None:

@@ -37,7 +37,9 @@ def value(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 — what
 def text(record: Mapping[str, Any], *paths: str) -> str:
     """Return the first text that is there and not empty; ``-`` is how Windows writes that there is none."""
     for path in paths:
-        found = value(record, path)
+        found = record.get(path)
+        if found is None and "." in path:
+            found = value(record, path)
         if type(found) is not str:
             if isinstance(found, list) and found:
                 found = found[0]
@@ -81,11 +83,11 @@ def instant(found: Any, what: str) -> datetime:  # noqa: ANN401 — whatever JSO
 
 
 def _read(said: str) -> datetime:
-    # Defender writes seven digits of a second, Python reads six.
-    trimmed = _LONG_FRACTION.sub(r"\1", said)
     try:
-        return datetime.fromisoformat(trimmed)
+        # Of the seven digits of a second that Defender writes, six are kept.
+        return datetime.fromisoformat(said)
     except ValueError:
+        trimmed = _LONG_FRACTION.sub(r"\1", said)
         for shape in _SHAPES:
             try:
                 return datetime.strptime(trimmed, shape)  # noqa: DTZ007 — its zone is put on by the caller

@@ -18,7 +18,7 @@ from auditor.model.device_event import DeviceEvent, EventKind, RefusedRecord
 from auditor.model.host import OsFamily
 from auditor.model.outside import Side
 
-_LINE = re.compile(r"(?:node=(\S{1,256}) )?type=([A-Z_0-9]{1,40}) msg=audit\((\d{1,11})\.(\d{1,3}):(\d{1,20})\): ?(.*)")
+_LINE = re.compile(r"(?:node=(\S{1,256}) )?type=([A-Z_0-9]{1,40}) msg=audit\(((\d{1,11})\.(\d{1,3}):\d{1,20})\): ?(.*)")
 _FIELD = re.compile(r'([A-Za-z0-9_]{1,40})=("[^"]*"|\'[^\']*\'|\S*)')
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
 _BETWEEN = ("----", "time->")
@@ -27,6 +27,9 @@ _OPEN = 256
 _REMEMBERED = 20_000
 """Processes whose program is remembered, so that a later one's parent has a name."""
 _ARGUMENTS = 64
+_LOOKED_AT = frozenset(("EXECVE", "SYSCALL", "SOCKADDR", "PROCTITLE"))
+_READ = ("exe", "syscall", "SYSCALL", "UID", "uid", "ppid", "pid")
+"""Fields of a record of a system call that are read."""
 _INET, _INET6 = "02", "0A"
 _CONNECTS = frozenset({"connect", "42", "203", "362", "283", "98"})
 """``connect`` by name, and by number on x86-64, AArch64, i386, ARM and RISC-V's and others' generic tables."""
@@ -39,7 +42,7 @@ class _Joined:
 
     node: str
     at: datetime
-    kinds: set[str] = field(default_factory=set)
+    is_start: bool = False
     fields: dict[str, str] = field(default_factory=dict)
     arguments: dict[int, str] = field(default_factory=dict)
     saddr: str = ""
@@ -53,48 +56,56 @@ def auditd_events(
 
     An event is of no kind that is read where it is neither a program's start nor a connection: None.
     """
-    going: OrderedDict[tuple[str, str, str], tuple[int, _Joined]] = OrderedDict()
+    going: OrderedDict[tuple[str, str], tuple[int, _Joined]] = OrderedDict()
     programs: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
     for number, said in lines:
         if isinstance(said, RefusedRecord):
             yield number, said
             continue
         line = said.strip()
-        if not line or line.startswith(_BETWEEN):
-            continue
         found = _LINE.fullmatch(line)
         if found is None:
-            yield number, RefusedRecord(number=number, reason="is no record of auditd as `ausearch --raw` prints it")
+            yield from _strange(number, line)
             continue
-        node, kind, seconds, part, serial, rest = found.groups()
-        key = (node or device, f"{seconds}.{part}", serial)
+        node, kind, stamp, seconds, part, rest = found.groups()
+        key = (node or device, stamp)
         if kind == "EOE":
             if key in going:
                 yield _told(*going.pop(key), programs)
             continue
-        if key not in going:
+        joined = going.get(key)
+        if joined is None:
             at = datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(part.ljust(3, "0")) * 1000)
-            going[key] = (number, _Joined(node=key[0], at=at))
+            joined = going[key] = (number, _Joined(node=key[0], at=at))
             if len(going) > _OPEN:
                 yield _told(*going.popitem(last=False)[1], programs)
-        _join(going[key][1], kind, rest)
-    for number, joined in going.values():
-        yield _told(number, joined, programs)
+        if kind in _LOOKED_AT:
+            _join(joined[1], kind, rest)
+    for one in going.values():
+        yield _told(*one, programs)
+
+
+def _strange(number: int, line: str) -> Iterator[tuple[int, RefusedRecord]]:
+    """Refuse a line that is no record, unless it is one that stands between events."""
+    if line and not line.startswith(_BETWEEN):
+        yield number, RefusedRecord(number=number, reason="is no record of auditd as `ausearch --raw` prints it")
 
 
 def _join(joined: _Joined, kind: str, rest: str) -> None:
-    joined.kinds.add(kind)
-    said = {name: _plain(value) for name, value in _FIELD.findall(rest.replace("\x1d", " "))}
+    if kind == "PROCTITLE":
+        if not joined.arguments:
+            joined.title = _plain(rest.partition("proctitle=")[2].partition("\x1d")[0])
+        return
+    said: dict[str, str] = dict(_FIELD.findall(rest.replace("\x1d", " ")))
     if kind == "EXECVE":
+        joined.is_start = True
         for name, value in said.items():
             if name[:1] == "a" and name[1:].isdigit() and len(joined.arguments) < _ARGUMENTS:
-                joined.arguments[int(name[1:])] = value
+                joined.arguments[int(name[1:])] = _plain(value)
     elif kind == "SYSCALL":
-        joined.fields |= said
-    elif kind == "SOCKADDR":
-        joined.saddr = said.get("saddr", "")
-    elif kind == "PROCTITLE":
-        joined.title = said.get("proctitle", "").replace("\0", " ")
+        joined.fields |= {name: _plain(said[name]) for name in _READ if name in said}
+    else:
+        joined.saddr = _plain(said.get("saddr", ""))
 
 
 def _plain(value: str) -> str:
@@ -111,13 +122,14 @@ def _told(
 ) -> tuple[int, DeviceEvent | RefusedRecord | None]:
     said = joined.fields
     image = said.get("exe", "").strip("()")
-    is_start = "EXECVE" in joined.kinds
+    is_start = joined.is_start
     far = _far_end(joined.saddr) if said.get("syscall") in _CONNECTS or said.get("SYSCALL") == "connect" else None
     if not is_start and far is None:
         return number, None
     if not image or image == "null":
         return number, RefusedRecord(number=number, reason="its records name no program (exe)")
-    command = " ".join(one for _, one in sorted(joined.arguments.items())) or joined.title
+    command = " ".join(one for _, one in sorted(joined.arguments.items()))
+    command = command or joined.title.replace("\0", " ")
     parent = programs.get((joined.node, said.get("ppid", "")), ("", ""))
     if is_start:
         programs[(joined.node, said.get("pid", ""))] = (image, command)

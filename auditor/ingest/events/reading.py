@@ -18,11 +18,11 @@ from auditor.ingest.events.linux import (
     is_journal,
     journal_event,
 )
-from auditor.ingest.events.records import Record, csv_records, json_records, lines_of, text_of
+from auditor.ingest.events.records import Record, Text, csv_records, json_records, lines_of
 from auditor.ingest.events.windows import is_windows, windows_event
 from auditor.ingest.opening import DAMAGES, Damaged, opened
 from auditor.model.device_event import DeviceEvent, RefusedRecord
-from auditor.model.outside import OutsideFile
+from auditor.model.outside import TEXT_LENGTH, OutsideFile
 
 Told = tuple[int, DeviceEvent | RefusedRecord | None]
 
@@ -31,6 +31,7 @@ _PACKED = (".gz", ".zst")
 _AUDITD = (b"type=", b"node=", b"----")
 _WHOLE_JSON = ("results", "Results", "value", "events")
 """Members that hold the records of a file which is one object."""
+_WRAPPED = frozenset(("result", "_source", *_WHOLE_JSON))
 
 
 class _Kind(NamedTuple):
@@ -74,29 +75,30 @@ class FileReading:
         with opened(self.file) as file:
             try:
                 for _, found in self._told(file.stream):
-                    yield from self._counted(found)
+                    if isinstance(found, DeviceEvent):
+                        self.read += 1
+                        yield found
+                    else:
+                        self._count(found)
             except Damaged as error:
                 self.cut_short = str(error)
             except DAMAGES as error:
                 self.cut_short = f"its packing is damaged: {error}"
             self.sha256 = file.sha256()
 
-    def _counted(self, found: DeviceEvent | RefusedRecord | None) -> Iterator[DeviceEvent]:
-        if isinstance(found, RefusedRecord):
-            self.refused_count += 1
-            if len(self.refused) < self._SHOWN:
-                self.refused.append(found)
-            return
-        self.read += 1
+    def _count(self, found: RefusedRecord | None) -> None:
         if found is None:
+            self.read += 1
             self.others += 1
-        else:
-            yield found
+            return
+        self.refused_count += 1
+        if len(self.refused) < self._SHOWN:
+            self.refused.append(found)
 
     def outside_file(self) -> OutsideFile:
         """Return what is sealed of it; it has to be read to its end before."""
         return OutsideFile(
-            name=self.file.name,
+            name=self.file.name[:TEXT_LENGTH].encode("utf-8", "replace").decode(),
             sha256=self.sha256,
             format=self.format,
             read=self.read,
@@ -114,9 +116,9 @@ class FileReading:
             return
         if begin.lstrip(b"\xef\xbb\xbf \r\n").startswith(_AUDITD):
             self.format = "auditd"
-            yield from auditd_events(lines_of(text_of(stream)), self._device())
+            yield from auditd_events(lines_of(Text(stream)), self._device())
             return
-        text = text_of(stream)
+        text = Text(stream)
         sample = begin.decode("utf-16" if begin[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
         is_json = sample.lstrip("\ufeff \r\n\t").startswith(("{", "["))
         records = _unwrapped(json_records(text)) if is_json else csv_records(text)
@@ -127,15 +129,17 @@ class FileReading:
             if isinstance(record, RefusedRecord):
                 yield number, record
                 continue
-            at = next((place for place, kind in enumerate(kinds) if kind.knows(record)), None)
-            if at is None:
-                unknown = unknown or record
-                yield number, RefusedRecord(number=number, reason="is no event of a kind that is known here")
-                continue
             # The next one is mostly of the same kind.
-            kinds.insert(0, kinds.pop(at))
-            names[kinds[0].name] = None
-            self.format = f"{' and '.join(names)} ({'json' if is_json else 'csv'})"
+            if not kinds[0].knows(record):
+                at = next((place for place, kind in enumerate(kinds) if kind.knows(record)), None)
+                if at is None:
+                    unknown = unknown or record
+                    yield number, RefusedRecord(number=number, reason="is no event of a kind that is known here")
+                    continue
+                kinds.insert(0, kinds.pop(at))
+            if kinds[0].name not in names:
+                names[kinds[0].name] = None
+                self.format = f"{' and '.join(names)} ({'json' if is_json else 'csv'})"
             yield number, _read(kinds[0].read, record, number)
         if not names and unknown is not None:
             raise UsageError(
@@ -180,6 +184,9 @@ def _unwrapped(records: Iterator[Record]) -> Iterator[Record]:
     """Yield the records themselves, where each lies in another object, or all of them do."""
     for number, record in records:
         if isinstance(record, RefusedRecord):
+            yield number, record
+            continue
+        if _WRAPPED.isdisjoint(record):
             yield number, record
             continue
         result = record.get("result")

@@ -1,5 +1,6 @@
 """The records of a text file: JSON lines, a JSON array, CSV; one at a time, the bad ones named and passed over."""
 
+import codecs
 import csv
 import io
 import json
@@ -7,7 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from auditor.ingest.opening import Damaged
+import msgspec
+
+from auditor.ingest.opening import DAMAGES, Damaged
 from auditor.model.device_event import RefusedRecord
 
 Record = tuple[int, dict[str, Any] | RefusedRecord]
@@ -15,81 +18,119 @@ Record = tuple[int, dict[str, Any] | RefusedRecord]
 LONGEST = 8 * 1024 * 1024
 """Characters of one record."""
 _BLOCK = 1 << 18
+_BYTES = 1 << 17
 _BLANK = " \t\r\n\ufeff"
 _HEAD = 65536
 
 
-def text_of(stream: "io.BufferedReader[Any]") -> io.TextIOWrapper:
-    """Return a stream's text: UTF-8, or UTF-16 where it begins so (PowerShell's own redirection writes that)."""
-    begin = stream.peek(2)[:2]
-    encoding = "utf-16" if begin in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    return io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
+class Text:
+    """The text of a stream: UTF-8, or UTF-16 where it begins so (PowerShell's own redirection writes that).
+
+    It is given in blocks, and what comes before damage is given before that is raised.
+    """
+
+    def __init__(self, stream: "io.BufferedReader[Any]") -> None:
+        """Tell how the stream is encoded."""
+        begin = stream.peek(2)[:2]
+        encoding = "utf-16" if begin in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        self._stream, self._ready = stream, ""
+        self._damage: BaseException | None = None
+
+    def read(self, size: int) -> str:
+        """Return at least so many characters, fewer at the end, none after it."""
+        parts, length = [self._ready], len(self._ready)
+        self._ready = ""
+        while length < size or not length:
+            part = self._block()
+            if part is None:
+                break
+            parts.append(part)
+            length += len(part)
+        if not length and self._damage is not None:
+            raise self._damage
+        return "".join(parts)
+
+    def put_back(self, begin: str) -> None:
+        """Have some text be read again."""
+        self._ready = begin + self._ready
+
+    def _block(self) -> str | None:
+        """Return some text; None at the end, or where damage is."""
+        if self._damage is not None:
+            return None
+        try:
+            data = self._stream.read1(_BYTES)
+        except DAMAGES as error:
+            self._damage = error
+            return None
+        if data:
+            return self._decoder.decode(data)
+        return self._decoder.decode(b"", final=True) or None
 
 
-def lines_of(text: io.TextIOBase) -> Iterator[tuple[int, str | RefusedRecord]]:
-    """Yield lines with their numbers; one that is too long is refused."""
-    number = 0
-    while line := text.readline(LONGEST):
-        number += 1
-        if len(line) >= LONGEST and not line.endswith("\n"):
-            while (more := text.readline(LONGEST)) and not more.endswith("\n"):
-                pass
-            yield number, RefusedRecord(number=number, reason=f"is longer than {LONGEST} characters")
-        else:
-            yield number, line
+def lines_of(text: Text) -> Iterator[tuple[int, str | RefusedRecord]]:
+    """Yield lines with their numbers, each with its end; one that is too long is refused."""
+    number, left, is_skipping = 0, "", False
+    while block := text.read(1):
+        lines = (left + block).split("\n")
+        left = lines.pop()
+        if is_skipping and lines:
+            del lines[0]
+            is_skipping = False
+        for line in lines:
+            number += 1
+            yield number, line + "\n" if len(line) <= LONGEST else _too_long(number)
+        if len(left) > LONGEST or is_skipping:
+            if not is_skipping:
+                number += 1
+                yield number, _too_long(number)
+            left, is_skipping = "", True
+    if left:
+        yield number + 1, left
 
 
-def json_records(text: io.TextIOBase) -> Iterator[Record]:
+def _too_long(number: int) -> RefusedRecord:
+    return RefusedRecord(number=number, reason=f"is longer than {LONGEST} characters")
+
+
+def json_records(text: Text) -> Iterator[Record]:
     """Yield the objects of a file of JSON: one a line, or an array, or one after another."""
     begin = text.read(_HEAD)
     first, _, rest = begin.lstrip(_BLANK).partition("\n")
     is_lines = first.startswith("{") and (not rest or first.rstrip().endswith("}"))
-    whole = _Prefixed(begin, text)
-    yield from _from_lines(whole) if is_lines else _from_stream(whole)
+    text.put_back(begin)
+    yield from _from_lines(text) if is_lines else _from_stream(text)
 
 
-class _Prefixed(io.TextIOBase):
-    """A text whose beginning was read already."""
-
-    def __init__(self, begin: str, text: io.TextIOBase) -> None:
-        self._begin: io.StringIO | None = io.StringIO(begin, newline="")
-        self._text = text
-
-    def read(self, size: int | None = -1, /) -> str:
-        if self._begin is not None:
-            if found := self._begin.read(size):
-                return found
-            self._begin = None
-        return self._text.read(size)
-
-    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
-        if self._begin is None:
-            return self._text.readline(size)
-        found = self._begin.readline(size)
-        if found.endswith("\n") or (size >= 0 and len(found) == size):
-            return found
-        self._begin = None
-        return found + self._text.readline(size - len(found) if size >= 0 else -1)
-
-
-def _from_lines(text: io.TextIOBase) -> Iterator[Record]:
+def _from_lines(text: Text) -> Iterator[Record]:
+    decode = msgspec.json.Decoder().decode
     for number, line in lines_of(text):
         if isinstance(line, RefusedRecord):
             yield number, line
-        elif line.strip(_BLANK):
-            try:
-                found = json.loads(line.strip(_BLANK))
-            except (ValueError, RecursionError) as error:
-                yield number, RefusedRecord(number=number, reason=f"not JSON: {error}")
-            else:
-                yield number, _object(found, number)
+            continue
+        try:
+            found = decode(line)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError):
+            if line.strip(_BLANK):
+                yield number, _loaded(line.strip(_BLANK), number)
+            continue
+        yield number, found if type(found) is dict else _object(found, number)
+
+
+def _loaded(line: str, number: int) -> dict[str, Any] | RefusedRecord:
+    """Read a line that the fast reader does not take: Python's own takes NaN and halves of surrogates, too."""
+    try:
+        return _object(json.loads(line), number)
+    except (ValueError, RecursionError) as error:
+        return RefusedRecord(number=number, reason=f"not JSON: {error}")
 
 
 def _object(found: object, number: int) -> dict[str, Any] | RefusedRecord:
     return found if isinstance(found, dict) else RefusedRecord(number=number, reason="is no JSON object")
 
 
-def _from_stream(text: io.TextIOBase) -> Iterator[Record]:
+def _from_stream(text: Text) -> Iterator[Record]:
     """Yield the objects of an array, or that follow each other; after a bad one, go on where the next one begins.
 
     Raises Damaged where that is nowhere, or the array does not end.
@@ -135,7 +176,7 @@ def _from_stream(text: io.TextIOBase) -> Iterator[Record]:
         at = end
 
 
-def csv_records(text: io.TextIOBase) -> Iterator[Record]:
+def csv_records(text: Text) -> Iterator[Record]:
     """Yield the rows of a file of CSV by the names of its head; numbers are those of lines."""
     csv.field_size_limit(LONGEST)
     lines = (line.replace("\0", "") if isinstance(line, str) else "" for _, line in lines_of(text))

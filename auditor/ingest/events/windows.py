@@ -24,6 +24,8 @@ _PROTOCOLS = {"6": "tcp", "17": "udp"}
 _OUTBOUND = ("%%14593", "outbound")
 _INBOUND = ("%%14592", "inbound")
 _CHANNELS = {"microsoft-windows-sysmon/operational": _SYSMON, "security": _SECURITY, "system": _SERVICES}
+_NAMES = frozenset(("winlog", "winlog.event_id", "EventCode", "EventID"))
+"""Members that only events of Windows have."""
 _EVERY = ("RuleName", "UtcTime", "ProcessGuid", "ProcessId")
 _PROPERTIES: dict[tuple[str, int], tuple[str, ...]] = {
     (_SYSMON, 1): (
@@ -74,7 +76,7 @@ def windows_event(record: Data) -> DeviceEvent | None:
 def is_windows(record: Data) -> bool:
     """Tell whether a record has the shape of one of Windows' events, of whatever kind."""
     return (
-        any(name in record for name in ("winlog", "winlog.event_id", "EventCode", "EventID"))
+        not _NAMES.isdisjoint(record)
         or isinstance(record.get("Event"), dict)
         or ("ProviderName" in record and "Id" in record)
     )
@@ -105,6 +107,12 @@ def _head_of(record: Data) -> tuple[str, str, str, Any, Any] | None:
         computer, at = text(record, f"{system}.Computer"), value(record, f"{system}.TimeCreated.#attributes.SystemTime")
         data = value(record, "Event.EventData") or value(record, "Event.UserData") or {}
         return text(record, f"{system}.Provider.#attributes.Name", f"{system}.Channel"), number, computer, at, data
+    winlog = record.get("winlog")
+    if isinstance(winlog, dict) and isinstance(winlog.get("event_data"), dict):  # winlogbeat, ECS, as it is mostly
+        computer = text(winlog, "computer_name") or text(record, "host.name", "agent.hostname")
+        at, number = record.get("@timestamp"), text(winlog, "event_id")
+        if number:
+            return text(winlog, "provider_name", "channel"), number, computer, at, winlog["event_data"]
     if value(record, "winlog.event_id") is not None:  # winlogbeat, ECS
         computer = text(record, "winlog.computer_name", "host.name", "agent.hostname")
         data = value(record, "winlog.event_data")

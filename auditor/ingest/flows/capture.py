@@ -5,20 +5,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from auditor.ingest.flows.messages import IPFIX, V5, V9, Messages
+from auditor.ingest.flows.packets import network_packets
 from auditor.ingest.flows.record import Flow
 from auditor.ingest.opening import DAMAGES
 
-_ORDERS = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">"}
-PCAPNG = b"\x0a\x0d\x0d\x0a"
-_LONGEST = 262_144
 _UDP = 17
-# Bytes before the network's own by the kind of link (tcpdump.org, "Link-Layer Header Types").
-_LINKS = {0: 4, 1: 14, 12: 0, 101: 0, 113: 16, 228: 0, 229: 0, 276: 20}
-
-
-def is_capture(start: bytes) -> bool:
-    """Tell whether a file begins as a capture of packets does (libpcap's savefile format)."""
-    return start[:4] in _ORDERS
 
 
 def is_messages(start: bytes) -> bool:
@@ -33,28 +24,12 @@ def is_messages(start: bytes) -> bool:
 
 def read_capture(stream: BinaryIO, messages: Messages) -> Iterator[Flow]:
     """Yield the wanted records of the messages in a capture; packets of anything else are passed over and told."""
-    tally = messages.tally
-    head = _take(stream, 24, messages)
-    order = _ORDERS[head[:4]]
-    (link,) = struct.unpack_from(f"{order}I", head.ljust(24, b"\0"), 20)
-    before = _LINKS.get(link & 0xFFFF)
-    if before is None:
-        tally.cut(0, f"packets of link type {link & 0xFFFF} are not read")
-        return
-    strange = 0
-    while True:
-        packet_head = _take(stream, 16, messages)
-        if not packet_head:
-            break
-        length = struct.unpack_from(f"{order}I", packet_head.ljust(16, b"\0"), 8)[0]
-        if len(packet_head) < 16 or length > _LONGEST:  # noqa: PLR2004 — its head
-            tally.cut(messages.number, f"a packet of {length} bytes" if length > _LONGEST else "a packet is cut off")
-            break
-        packet = _take(stream, length, messages)
-        if len(packet) < length:
-            tally.cut(messages.number, "a packet is cut off")
-            break
-        payload = _payload(packet[before:])
+    tally, strange = messages.tally, 0
+    packets = network_packets(
+        _take(stream, 4, messages), lambda length: _take(stream, length, messages), tally, lambda: messages.number
+    )
+    for packet in packets:
+        payload = _payload(packet)
         if payload is None or payload[1][:2] not in (b"\0\5", b"\0\x09", b"\0\x0a"):
             strange += 1
             continue

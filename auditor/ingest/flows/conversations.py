@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from auditor.ingest.flows.record import Flow
+from auditor.ingest.flows.sampling import Samplers
 
 MOST = 200_000
 """Conversations that are told apart: what further ones hold is counted and not told."""
+_MOST_NAMES = 100
+_LARGEST = 2**63 - 1
 _WELL_KNOWN, _EPHEMERAL = 1024, 32_768
 # What stands in the row of a conversation while it grows.
 _FIRST, _LAST, _BYTES, _PACKETS, _COUNT, _BEGAN = range(6)
@@ -42,6 +45,9 @@ class Conversation:
     """Formats of the files that tell of it."""
     names: tuple[str, ...] = ()
     """Names that the client asked the server for by TLS."""
+    sampled: tuple[int, ...] = ()
+    """Of records of sampled packets, how many each stands for, 0 where that is not said: bytes and packets are those
+    of the sample."""
 
 
 class Source(Protocol):
@@ -49,6 +55,8 @@ class Source(Protocol):
 
     format: str
     """Its format, which may be known only once it was read."""
+    samplers: Samplers
+    """What its exporters say of their sampling, likewise."""
 
 
 @dataclass(slots=True)
@@ -62,7 +70,7 @@ class Conversations:
     beyond: int = 0
     """Records of conversations that were one too many."""
     _rows: dict[Key, list[float]] = field(default_factory=dict)
-    _sources: list[tuple["Source", set[Key]]] = field(default_factory=list)
+    _sources: list[tuple["Source", set[Key], dict[Key, set[int]]]] = field(default_factory=list)
     _names: dict[tuple[str, str, int], dict[str, list[float]]] = field(default_factory=dict)
 
     def name(self, client: str, server: str, port: int, name: str, when: float) -> None:
@@ -71,7 +79,11 @@ class Conversations:
             self.beyond += 1
             return
         names = self._names.setdefault((client, server, port), {})
-        told = names.setdefault(name.lower().rstrip("."), [when, when, 0])
+        name = name.lower().rstrip(".")
+        if name not in names and len(names) >= _MOST_NAMES:
+            self.beyond += 1
+            return
+        told = names.setdefault(name, [when, when, 0])
         told[0], told[1], told[2] = min(told[0], when), max(told[1], when), told[2] + 1
 
     @property
@@ -82,9 +94,10 @@ class Conversations:
     def add(self, flows: Iterable[Flow], file: "Source") -> None:
         """Add the records of one file."""
         seen: set[Key] = set()
-        self._sources.append((file, seen))
+        tokens: dict[Key, set[int]] = {}
+        self._sources.append((file, seen, tokens))
         rows, rank = self._rows, self._rank
-        for one, sport, other, dport, protocol, size, packets, first, last, is_directed in flows:
+        for one, sport, other, dport, protocol, size, packets, first, last, is_directed, token in flows:
             key: Key
             mine, theirs = rank(sport, protocol), rank(dport, protocol)
             if is_directed or theirs > mine:
@@ -95,6 +108,8 @@ class Conversations:
                 # Neither port tells: the same key both ways, and the earliest record tells who began.
                 ends = (one, sport, other, dport) if (one, sport) <= (other, dport) else (other, dport, one, sport)
                 key, began = (*ends, protocol), one
+            if token:
+                tokens.setdefault(key, set()).add(token)
             row = rows.get(key)
             if row is None:
                 if len(rows) >= self.most:
@@ -126,12 +141,19 @@ class Conversations:
             client, client_port, server, port, protocol = key
             if client_port and str(row[_BEGAN]) != client:
                 client, server, port = server, client, client_port
-            sources = tuple(sorted({file.format for file, seen in self._sources if key in seen}))
+            sources = tuple(sorted({file.format for file, seen, _ in self._sources if key in seen}))
             added.setdefault((client, server, port, protocol), []).append(
-                _conversation((client, server, port, protocol), row, sources)
+                _conversation((client, server, port, protocol), row, sources, self._rates(key))
             )
         made = [_joined(same) for same in added.values()]
         return sorted([*self._with_names(made)], key=lambda one: (one.client, one.server, one.port, one.protocol))
+
+    def _rates(self, key: Key) -> tuple[int, ...]:
+        """Return how many packets one stands for, where it is more than itself, by what all files say."""
+        rates = {
+            file.samplers.rate(token) for file, _, tokens in self._sources if key in tokens for token in tokens[key]
+        }
+        return tuple(sorted(rates - {1}))
 
     def _with_names(self, made: list[Conversation]) -> Iterable[Conversation]:
         left: Mapping[tuple[str, str, int], dict[str, list[float]]] = dict(self._names)
@@ -151,11 +173,14 @@ class Conversations:
             )  # fmt: skip
 
 
-def _conversation(key: tuple[str, str, int, int], row: list[float], sources: tuple[str, ...]) -> Conversation:
+def _conversation(
+    key: tuple[str, str, int, int], row: list[float], sources: tuple[str, ...], sampled: tuple[int, ...]
+) -> Conversation:
     client, server, port, protocol = key
     return Conversation(
         client=client, server=server, port=port, protocol=protocol, first=row[_FIRST], last=row[_LAST],
-        bytes=int(row[_BYTES]), packets=int(row[_PACKETS]), count=int(row[_COUNT]), sources=sources,
+        bytes=min(int(row[_BYTES]), _LARGEST), packets=min(int(row[_PACKETS]), _LARGEST), count=int(row[_COUNT]),
+        sources=sources, sampled=sampled,
     )  # fmt: skip
 
 
@@ -166,6 +191,7 @@ def _joined(same: list[Conversation]) -> Conversation:
     return Conversation(
         client=first.client, server=first.server, port=first.port, protocol=first.protocol,
         first=min(one.first for one in same), last=max(one.last for one in same),
-        bytes=sum(one.bytes for one in same), packets=sum(one.packets for one in same),
+        bytes=min(sum(one.bytes for one in same), _LARGEST), packets=min(sum(one.packets for one in same), _LARGEST),
         count=sum(one.count for one in same), sources=tuple(sorted({name for one in same for name in one.sources})),
+        sampled=tuple(sorted({rate for one in same for rate in one.sampled})),
     )  # fmt: skip

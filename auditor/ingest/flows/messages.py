@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 
 from auditor.ingest.flows.record import PORTLESS, Flow, Tally, Wanted, instant_of, packed_address
+from auditor.ingest.flows.sampling import ELEMENTS, Samplers, v5_token
 
 V5, V9, IPFIX = 5, 9, 10
 NAMES = {V5: "netflow_v5", V9: "netflow_v9", IPFIX: "ipfix"}
@@ -29,7 +30,7 @@ _ELEMENTS = {
     27: "source6", 28: "destination6", 21: "last_uptime", 22: "first_uptime", 23: "out_bytes", 24: "out_packets",
     85: "total_bytes", 86: "total_packets", 150: "first_s", 151: "last_s", 152: "first_ms", 153: "last_ms",
     154: "first_us", 155: "last_us", 156: "first_ns", 157: "last_ns", 160: "started_ms", 231: "sent", 232: "returned",
-    298: "sent_packets", 299: "returned_packets", 239: "direction",
+    298: "sent_packets", 299: "returned_packets", 239: "direction", **ELEMENTS,
 }  # fmt: skip
 _WIDTHS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -62,6 +63,8 @@ class Messages:
     """Records that were met."""
     keep: bytes = b""
     """For each port whether it is wanted."""
+    samplers: Samplers = field(default_factory=Samplers)
+    """What exporters say of their sampling."""
     versions: set[int] = field(default_factory=set)
     """Versions that were met."""
     _templates: dict[tuple[bytes, int, int, int], _Template] = field(default_factory=dict)
@@ -107,7 +110,7 @@ class Messages:
     def _read_v5(self, message: bytes) -> Iterator[Flow]:
         count, uptime, seconds, nanoseconds = struct.unpack_from(">HIII", message, 2)
         boot = seconds + nanoseconds / 1e9 - uptime / 1000
-        there = (len(message) - 24) // 48
+        there, token = (len(message) - 24) // 48, v5_token(int.from_bytes(message[22:24], "big"))
         for place in range(min(count, there)):
             self.number += 1
             source, destination, packets, size, first, last, sport, dport, protocol = _V5_RECORD.unpack_from(
@@ -118,7 +121,7 @@ class Messages:
                 "first_uptime": first, "last_uptime": last, "source_port": sport, "destination_port": dport,
                 "protocol": protocol,
             }  # fmt: skip
-            flow = self._flow(values, boot)
+            flow = self._flow(values, boot, token)
             if flow is not None:
                 yield flow
         if count > there:
@@ -130,7 +133,7 @@ class Messages:
         is_options = set_id in (_V9_OPTIONS, _OPTIONS)
         if set_id not in ((_V9_TEMPLATES, _V9_OPTIONS) if version == V9 else (_TEMPLATES, _OPTIONS)):
             return
-        at = 0
+        at, foreign = 0, 0
         try:
             while at + 4 <= len(body):
                 template_id, count = struct.unpack_from(">HH", body, at)
@@ -140,9 +143,9 @@ class Messages:
                 if is_options:
                     (more,) = struct.unpack_from(">H", body, at)
                     at += 2
-                    if version == V9:
-                        count = (count + more) // 4
-                parts, at = _parts(body, at, count, version)
+                    # What options of v9 are about is named by numbers of their own (RFC 3954, 6.1).
+                    foreign, count = (count // 4, (count + more) // 4) if version == V9 else (0, count)
+                parts, at = _parts(body, at, count, version, foreign)
                 if len(self._templates) >= _MOST_TEMPLATES:
                     self._templates.clear()
                 self._templates[(*key[:3], template_id)] = _template(parts, is_options=is_options)
@@ -156,10 +159,16 @@ class Messages:
             self.number += 1
             self.tally.refuse(self.number, f"a set of records whose template {key[3]} did not come before it")
             return
+        domain = key[:3]
         if template.is_options:
+            for values in self._values(body, template):
+                self.samplers.learn(domain, values)
             return
         if template.struct is None:
-            yield from self._varying(body, template, boot)
+            for values in self._values(body, template):
+                flow = self._flow(values, boot, self.samplers.token(domain, values))
+                if flow is not None:
+                    yield flow
             return
         size, names, read = template.struct.size, template.names, template.struct
         usable = len(body) - len(body) % size
@@ -172,18 +181,20 @@ class Messages:
                 passed_over += 1
                 continue
             self.number += 1
-            flow = self._flow(dict(zip(names, read.unpack_from(body, at), strict=True)), boot)
+            values = dict(zip(names, read.unpack_from(body, at), strict=True))
+            flow = self._flow(values, boot, self.samplers.token(domain, values))
             if flow is not None:
                 yield flow
         self.number += passed_over
         self.tally.read += passed_over
         self.tally.passed_over += passed_over
 
-    def _varying(self, body: bytes, template: _Template, boot: float) -> Iterator[Flow]:
-        """Read records in which lengths stand before their values (RFC 7011, 7)."""
-        at = 0
-        while at < len(body) and body[at:].strip(b"\0"):
-            self.number += 1
+    def _values(self, body: bytes, template: _Template) -> Iterator[dict[str, int | bytes]]:
+        """Yield the values of records one by one, in which lengths may stand before them (RFC 7011, 7)."""
+        at, end = 0, len(body.rstrip(b"\0"))
+        while at < end:
+            if not template.is_options:
+                self.number += 1
             values: dict[str, int | bytes] = {}
             for name, size in template.variable:
                 length = size
@@ -194,18 +205,18 @@ class Messages:
                 part = body[at : at + length]
                 at += length
                 if at > len(body):
-                    self.tally.refuse(self.number, "its parts are longer than its set")
+                    # Options may be filled up with other bytes than zeros.
+                    if not template.is_options:
+                        self.tally.refuse(self.number, "its parts are longer than its set")
                     return
                 if name is not None:
                     is_address = name.endswith(("4", "6"))
                     values[name] = part if is_address else int.from_bytes(part, "big")
-            flow = self._flow(values, boot)
-            if flow is not None:
-                yield flow
+            yield values
 
-    def _flow(self, values: Mapping[str, int | bytes], boot: float) -> Flow | None:
+    def _flow(self, values: Mapping[str, int | bytes], boot: float, token: int) -> Flow | None:
         try:
-            flow = _flow(values, boot)
+            flow = _flow(values, boot, token)
         except (ValueError, OverflowError, KeyError) as error:
             self.tally.refuse(self.number, error)
             return None
@@ -216,15 +227,15 @@ class Messages:
         return flow
 
 
-def _parts(body: bytes, at: int, count: int, version: int) -> tuple[list[tuple[str | None, int]], int]:
-    """Read the parts of a template; a part of an enterprise's own is none that is read."""
+def _parts(body: bytes, at: int, count: int, version: int, foreign: int) -> tuple[list[tuple[str | None, int]], int]:
+    """Read the parts of a template; a part of an enterprise's own, and the first ``foreign`` ones, are none to read."""
     if count > _MOST_FIELDS:
         raise ValueError(f"{count} fields")
     parts: list[tuple[str | None, int]] = []
-    for _ in range(count):
+    for place in range(count):
         element, length = struct.unpack_from(">HH", body, at)
         at += 4
-        name = _ELEMENTS.get(element)
+        name = None if place < foreign else _ELEMENTS.get(element)
         if version == IPFIX and element & _ENTERPRISE:
             at, name = at + 4, None
         parts.append((name, length))
@@ -233,7 +244,9 @@ def _parts(body: bytes, at: int, count: int, version: int) -> tuple[list[tuple[s
 
 def _template(parts: list[tuple[str | None, int]], *, is_options: bool) -> _Template:
     if is_options:
-        return _Template(struct=None, names=(), is_options=True)
+        if not sum(length for _, length in parts):
+            raise ValueError("a record of no bytes")
+        return _Template(struct=None, names=(), variable=tuple(parts), is_options=True)
     if any(length == _VARIABLE for _, length in parts):
         return _Template(struct=None, names=(), variable=tuple(parts))
     words: list[str] = [">"]
@@ -261,7 +274,7 @@ def _template(parts: list[tuple[str | None, int]], *, is_options: bool) -> _Temp
     return _Template(struct=reader, names=tuple(names), ports=Struct("".join(ports)))
 
 
-def _flow(values: Mapping[str, int | bytes], boot: float) -> Flow:
+def _flow(values: Mapping[str, int | bytes], boot: float, token: int) -> Flow:
     """Make a record of what a template names; ValueError where it is none."""
     source, destination = (values.get(f"{end}4") or values.get(f"{end}6") or b"" for end in ("source", "destination"))
     if not isinstance(source, bytes) or not isinstance(destination, bytes) or not source or not destination:
@@ -287,7 +300,7 @@ def _flow(values: Mapping[str, int | bytes], boot: float) -> Flow:
     return (
         packed_address(source), number.get("source_port", 0), packed_address(destination),
         number.get("destination_port", 0), number.get("protocol", 0), size or number.get("out_bytes", 0),
-        packets or number.get("out_packets", 0), begin, end, False,
+        packets or number.get("out_packets", 0), begin, end, False, token,
     )  # fmt: skip
 
 

@@ -8,13 +8,15 @@ from itertools import chain
 from pathlib import Path
 
 from auditor.errors import UsageError
-from auditor.ingest.flows.capture import PCAPNG, is_capture, is_messages, read_capture, read_messages
+from auditor.ingest.flows.capture import is_messages, read_capture, read_messages
 from auditor.ingest.flows.layouts import headless_layout, table_layout
 from auditor.ingest.flows.lines import blocks_of
 from auditor.ingest.flows.messages import NAMES, Messages
 from auditor.ingest.flows.nfdump import MAGIC, printed
 from auditor.ingest.flows.objects import object_format, objects_of, read_objects
+from auditor.ingest.flows.packets import is_capture
 from auditor.ingest.flows.record import Flow, Tally, Wanted
+from auditor.ingest.flows.sampling import Samplers
 from auditor.ingest.flows.table import read_table
 from auditor.ingest.flows.zeek import Named, read_conn, read_ssl, zeek_fields, zeek_format
 from auditor.ingest.opening import Opened, opened
@@ -45,6 +47,8 @@ class FlowFile:
     """What became of its records."""
     format: str = ""
     """Its format, once it is known."""
+    samplers: Samplers = field(default_factory=Samplers)
+    """What its exporters say of their sampling."""
     sha256: str = ""
     """Its digest, once it was read."""
 
@@ -82,7 +86,7 @@ class FlowFile:
     def _flows(self, file: Opened, wanted: Wanted) -> Iterator[Flow]:
         tally, start = self.tally, file.beginning()
         if self.format in ("capture", "messages"):
-            messages = Messages(wanted=wanted, tally=tally)
+            messages = Messages(wanted=wanted, tally=tally, samplers=self.samplers)
             read = read_capture if self.format == "capture" else read_messages
             yield from read(file.stream, messages)
             self.format = "+".join(NAMES[one] for one in sorted(messages.versions)) or self.format
@@ -117,10 +121,6 @@ def _format(file: Opened, asked: FlowFile) -> str:
     start, path = file.beginning(), asked.path
     if not start:
         raise UsageError(f"{path}: is empty, or what packs it is damaged from the start")
-    if start.startswith(PCAPNG):
-        raise UsageError(
-            f"{path}: is a capture in the pcapng format: `editcap -F pcap` writes it as one that is read here"
-        )
     if start.startswith(MAGIC):
         return "nfcapd"
     if is_capture(start):

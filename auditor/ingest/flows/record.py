@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-Flow = tuple[str, int, str, int, int, int, int, float, float, bool]
-"""Source, its port, destination, its port, protocol number, bytes, packets, begin, end, and whether the source began.
+Flow = tuple[str, int, str, int, int, int, int, float, float, bool, int]
+"""Source, its port, destination, its port, protocol number, bytes, packets, begin, end, whether the source began, and
+what tells its sampling: 0 for none, else a token of the file's ``Samplers``.
 
 Addresses are in their shortest form, instants in seconds since 1970 (UTC). A plain tuple: millions of them pass.
 """
@@ -20,6 +21,7 @@ NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "igmp": 2, "gre": 47, "esp": 50, "ah"
            "dccp": 33, "udplite": 136}  # fmt: skip
 """Protocols by what formats call them; ``t`` and ``u`` are Azure's."""
 MOST_PROBLEMS = 20
+_LONGEST_PROBLEM = 400
 LAST_PORT = 65535
 _LATEST = 253_402_300_799
 """The last second of the year 9999."""
@@ -53,12 +55,13 @@ class Tally:
     def say(self, problem: str) -> None:
         """Keep one of the first problems."""
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(problem)
+            self.problems.append(problem[:_LONGEST_PROBLEM].encode("utf-8", "replace").decode())
 
     def cut(self, number: int, why: object) -> None:
         """Note that the file ends before its end."""
         self.is_cut_short = True
-        self.problems.append(f"after record {number}: {why}")
+        problem = f"after record {number}: {why}"
+        self.problems.append(problem[:_LONGEST_PROBLEM].encode("utf-8", "replace").decode())
 
 
 class Wanted:

@@ -173,7 +173,7 @@ def flow_of(values: Sequence[str], layout: Layout, wanted: Wanted, tally: Tally)
         address_of(source), ports[0], address_of(destination), ports[1], number,
         (number_of(size) if size else 0) + (number_of(back) if back else 0),
         (number_of(packets) if packets else 0) + (number_of(packets_back) if packets_back else 0),
-        begin, end, layout.is_directed,
+        begin, end, layout.is_directed, 0,
     )  # fmt: skip
     tally.read += 1
     if action.lower() in _DENIED:

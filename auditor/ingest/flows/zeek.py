@@ -49,7 +49,8 @@ def read_ssl(stream: BinaryIO, fields: list[str] | None, tally: Tally) -> Iterat
     for number, values in rows:
         when, client, server, port, name = values
         try:
-            named = (address_of(client), address_of(server), port_of(port), name[:_LONGEST_NAME], instant(when, UTC))
+            said = name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
+            named = (address_of(client), address_of(server), port_of(port), said, instant(when, UTC))
         except (ValueError, OverflowError) as error:
             tally.refuse(number, error)
             continue

@@ -70,3 +70,18 @@ def test_files_of_a_collector(exported: tuple[int, Path], monkeypatch: pytest.Mo
 def test_flows_of_a_capture_of_traffic(exported: tuple[int, Path], road: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _, place = exported
     held_to_the_truth(reported(sorted(place.glob(road)), place, monkeypatch), place)
+
+
+@pytest.mark.parametrize("version", [5, 9, 10], ids=["netflow-v5", "netflow-v9", "ipfix"])
+def test_sampled_packets_are_said_to_be(version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    why_not = missing()
+    if why_not is not None:
+        pytest.skip(why_not)
+    recorded(tmp_path, version, sampling=2)
+    rows = reported([tmp_path / "export.pcap"], tmp_path, monkeypatch)
+    truth = counted(tmp_path / "traffic.pcap")
+    assert rows
+    assert {row["sampled"] for row in rows.values()} == {"1:2"}
+    assert sum(int(row["bytes"]) for row in rows.values()) < sum(truth.values())
+    page = (tmp_path / "out" / "conversations.html").read_text(encoding="utf-8")
+    assert "sampled 1:2" in page

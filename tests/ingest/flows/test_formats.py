@@ -278,7 +278,7 @@ def test_what_is_no_record_of_flows_is_refused_whole(tmp_path: Path) -> None:
     for name, data, said in (
         ("a.txt", b"dear all,\nplease find enclosed\n", "is in no format that is known"),
         ("b.json", b'{"a": 1}\n', "is in no format that is known"),
-        ("c.pcapng", b"\x0a\x0d\x0d\x0a" + bytes(60), "editcap -F pcap"),
+        ("c.pcapng", b"\x0a\x0d\x0d\x0a" + bytes(60), "is in no format that is known"),
         ("d.csv", b"", "is empty"),
     ):
         (tmp_path / name).write_bytes(data)

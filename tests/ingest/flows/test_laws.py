@@ -48,15 +48,44 @@ def netflow_v5(records: int = 3) -> bytes:
     return struct.pack(">HHIIIIBBH", 5, records, 1000, BEGAN, 0, 1, 0, 0, 0) + record * records
 
 
-def captured(payload: bytes) -> bytes:
-    """Return a capture of one packet of UDP."""
+def packet_of(payload: bytes, tags: bytes = b"") -> bytes:
+    """Return one packet of UDP on Ethernet, with tags of VLANs."""
     udp = struct.pack(">HHHH", 40_000, 2055, 8 + len(payload), 0) + payload
     ip = struct.pack(
         ">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, bytes((192, 0, 2, 1)), bytes((192, 0, 2, 2))
     )
-    packet = bytes(12) + b"\x08\x00" + ip + udp
+    return bytes(12) + tags + b"\x08\x00" + ip + udp
+
+
+def captured(payload: bytes, tags: bytes = b"") -> bytes:
+    """Return a capture of one packet."""
+    packet = packet_of(payload, tags)
     head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1)
     return head + struct.pack("<IIII", BEGAN, 0, len(packet), len(packet)) + packet
+
+
+def block(kind: int, body: bytes, order: str = "<") -> bytes:
+    """Return a block of pcapng."""
+    body += bytes(-len(body) % 4)
+    length = struct.pack(f"{order}I", 12 + len(body))
+    return struct.pack(f"{order}I", kind) + length + body + length
+
+
+def pcapng(payloads: list[bytes], order: str = "<", tags: bytes = b"") -> bytes:
+    """Return a section of pcapng: an interface that is none of ours, ours, and packets of every kind of block."""
+    section = block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1) + b"\0\0\0\0", order)
+    interfaces = block(1, struct.pack(f"{order}HHI", 1, 0, 65_535), order) * 2
+    packets = b""
+    for place, payload in enumerate(payloads):
+        packet = packet_of(payload, tags)
+        size = len(packet)
+        packets += (
+            block(6, struct.pack(f"{order}IIIII", 1, 0, 0, size, size) + packet, order),
+            block(3, struct.pack(f"{order}I", size) + packet, order),
+            block(2, struct.pack(f"{order}HHIIII", 1, 0, 0, 0, size, size) + packet, order),
+        )[place % 3]
+    statistics = block(5, struct.pack(f"{order}III", 0, 0, 0), order)
+    return section + interfaces + packets + statistics
 
 
 WHOLE = {
@@ -72,6 +101,10 @@ WHOLE = {
     "capture-ipfix": captured(ipfix()[: struct.unpack(">H", ipfix()[2:4])[0]]) + captured(
         ipfix()[struct.unpack(">H", ipfix()[2:4])[0] :]
     )[24:],
+    "vlan": captured(netflow_v5(), b"\x81\x00\x00\x07"),
+    "qinq": captured(netflow_v5(), b"\x88\xa8\x00\x07\x81\x00\x00\x08"),
+    "pcapng": pcapng([netflow_v5(), netflow_v5(), netflow_v5()]),
+    "pcapng-sections": pcapng([netflow_v5()], ">") + pcapng([netflow_v5()], "<", b"\x81\x00\x00\x07"),
 }  # fmt: skip
 
 
