@@ -96,6 +96,10 @@ fleet-page-bench: $(VENV)/test.stamp ## Measure how soon the fleet page of 10,00
 report-bench: $(VENV)/test.stamp ## Measure HTML, CSV and JSON of a stored run: seconds, memory and files of 1,000 and 10,000 hosts
 	$(BIN)/python -m tests.bench.reporting $(ARGS)
 
+.PHONY: load
+load: $(VENV)/test.stamp ## Two simulated years of months on one store in one process: what grows, ARGS='--hosts 300 --months 24'
+	$(BIN)/python -m tests.bench.load $(ARGS)
+
 .PHONY: flows-bench
 flows-bench: $(VENV)/test.stamp ## Measure ten million flow records of each format against the goal: 60 s of CPU, 500 MB
 	$(BIN)/python -m tests.bench.flows $(ARGS)
@@ -116,6 +120,10 @@ change-tests: $(VENV)/test.stamp ## Change real hosts by playbooks and plans, an
 .PHONY: soak
 soak: $(VENV)/test.stamp ## Search long for what breaks the laws: many more examples, no time budget
 	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=soak -m 'not lab and not browser and not change'
+
+.PHONY: fault-tests
+fault-tests: $(VENV)/test.stamp ## End the auditor at every write, by a kill and by a power cut, ARGS='--scenario audit --every 10'
+	$(BIN)/python -m tests.faults.crash $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/fuzz.stamp ## Search for input that a reader falls over, ARGS='nft pf --seconds 600' (default: all, 60 s each)

@@ -5,6 +5,7 @@ import getpass
 import os
 import socket
 import sys
+import tempfile
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -38,6 +39,7 @@ from auditor.notify.tell import tell
 from auditor.notify.webhook import Webhook
 from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
+from auditor.report.rows import instant
 from auditor.report.visible import visible
 from auditor.run.audit import Sealed, close_run, exit_code, new_run
 from auditor.run.bundle import INPUT_FILES
@@ -75,6 +77,11 @@ def _options(parser: ArgumentParser) -> None:
         "--deadline", type=float, default=60.0, metavar="S", help="seconds a host may take (default: 60)"
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    parser.add_argument(
+        "--clock-was-ahead",
+        action="store_true",
+        help="audit though a run of these hosts was judged at a later instant: the clock was wrong then",
+    )
     # For `auditor schedule run` alone: which schedule is this for, and when was it due.
     parser.add_argument("--scheduled", help=SUPPRESS)
     parser.add_argument(
@@ -123,6 +130,7 @@ def _run(options: Namespace) -> int:
             if run is None:
                 if _is_done_already(store, options):
                     return BUSY
+                _check_clock(store, prepared, options)
                 run = new_run(
                     store,
                     prepared.scope,
@@ -152,6 +160,17 @@ def _busy(options: Namespace, holder: str) -> int:
     return BUSY
 
 
+def _check_clock(store: Store, prepared: _Prepared, options: Namespace) -> None:
+    """Refuse to judge by a clock that is in the past: exceptions and approvals that have ended would count again."""
+    last = store.last_judged({host.key for host in prepared.scope.hosts})
+    now = instant(prepared.rules.as_of) or ""
+    if last is not None and last[0] > now and not options.clock_was_ahead:
+        raise UsageError(
+            f"this machine's clock says {now}, and run {last[1]} judged these hosts at {last[0]}: set the clock right; "
+            "where it was wrong then, and is right now, say --clock-was-ahead"
+        )
+
+
 def _scheduled(options: Namespace) -> dict[str, object]:
     """Return what a run keeps of the schedule that it is for."""
     return {} if options.scheduled is None else {"schedule": read_mark(options.scheduled)}
@@ -173,7 +192,10 @@ def _tell(options: Namespace, store: Store, run: RunRecord, webhooks: Sequence[W
 def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared, readers: Readers) -> int:
     if not ask_all(options, store, run, prepared.scope, prepared.rules.policy.pacing, readers):
         return INTERRUPTED
-    closed = close_run(store, run, prepared.rules)
+    began, now = prepared.rules.as_of, datetime.now(UTC)
+    if now < began:
+        say(options, "this machine's clock was set back since the run began: it is said to end at the instant it began")
+    closed = close_run(store, run, prepared.rules, max(began, now))
     rows = report_rows(store, closed)
     folder = options.output / closed.id
     made = write_bundle(store, closed, rows, folder, prepared.formats)
@@ -302,9 +324,9 @@ def check_writable(folder: Path) -> None:
     """Find out that reports cannot be written before hosts are asked, not after."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        # It has no name where the file system can do that: a kill at this moment leaves nothing behind.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise OutputError(
             f"{folder}: reports cannot be written here: {error.strerror}; name another with -o"

@@ -1,6 +1,5 @@
 """What every command does that leaves a run's folder behind: reports, what they rest on, and the manifest over all."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +7,8 @@ from auditor.report.formats import FORMATS
 from auditor.report.run_rows import RunRows
 from auditor.report.writing import write_side_by_side
 from auditor.run.bundle import evidence_format
-from auditor.run.manifest import MANIFEST, described, seal_manifest, write_manifest
+from auditor.run.manifest import MANIFEST, described, read_manifest, seal_manifest, write_manifest
+from auditor.run.on_disk import settle
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -18,6 +18,8 @@ def write_bundle(store: Store, run: RunRecord, rows: RunRows, folder: Path, form
     wanted = [FORMATS[name] for name in formats]
     made = write_side_by_side(rows, folder, [*wanted, evidence_format(store, run)], store.forked)
     stated = described(folder, run.finished)
+    # In this order a power cut leaves no manifest that names what is not there, and no seal in the store without one.
+    settle(folder)
     store.seal(run.id, lambda previous: seal_manifest(folder, stated, previous))
     return made
 
@@ -26,4 +28,4 @@ def refresh_manifest(folder: Path) -> None:
     """Name the files of a bundle anew after reports were added; its seal is over what they were made from."""
     file = folder / MANIFEST
     if file.is_file():
-        write_manifest(folder, json.loads(file.read_bytes())["previous"])
+        write_manifest(folder, read_manifest(folder)["previous"])

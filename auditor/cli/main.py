@@ -14,6 +14,7 @@ from auditor.cli.command import Command
 from auditor.errors import HostError, OperatorError
 from auditor.located import did_you_mean
 from auditor.run.cores import forbid_cores
+from auditor.run.scarcity import scarcity
 
 OPERATOR_FAULT = 2
 OUR_FAULT = 70
@@ -148,10 +149,19 @@ def _guarded(name: str, words: list[str]) -> int:
         # The reader of our output has gone (`auditor hosts | head`): not a fault, and nothing left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:  # noqa: BLE001 — the last boundary: a fault of ours is shown whole
-        traceback.print_exc()
-        print(f"auditor {name}: this is a fault of the auditor's own; please report it", file=sys.stderr)
-        return OUR_FAULT
+    except Exception as error:  # noqa: BLE001 — the last boundary: a fault of ours is shown whole
+        return _said(name, error)
+
+
+def _said(name: str, error: Exception) -> int:
+    """Say what nobody has caught: what this machine lacks, in words; a fault of ours, with all that it tells."""
+    lacking = scarcity(error)
+    if lacking is not None:
+        print(f"auditor {name}: {lacking}", file=sys.stderr)
+        return OPERATOR_FAULT
+    traceback.print_exception(error)
+    print(f"auditor {name}: this is a fault of the auditor's own; please report it", file=sys.stderr)
+    return OUR_FAULT
 
 
 if __name__ == "__main__":

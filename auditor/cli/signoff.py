@@ -16,6 +16,7 @@ from auditor.policy.load_people import parse_people
 from auditor.policy.locate import locate
 from auditor.report.visible import visible
 from auditor.run.manifest import manifest_problems, read_manifest
+from auditor.run.on_disk import settle_names, write_settled
 from auditor.run.open_bundle import Bundle
 from auditor.run.signoff import FOLDER, SAMPLE, FoundSignoff, about_of, found_signoff, paper_file
 from auditor.run.workpaper import Asked, By, workpaper
@@ -197,7 +198,8 @@ def state_words(found: FoundSignoff) -> str:
 def _write(file: Path, data: bytes) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
+        write_settled(file, data)
+        settle_names(file.parent)
     except OSError as error:
         raise OutputError(f"{file}: cannot be written: {error.strerror}") from error
 

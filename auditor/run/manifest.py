@@ -12,6 +12,7 @@ from typing import Any
 from auditor.collect.seal import canonical
 from auditor.errors import OutputError, UsageError
 from auditor.report.visible import visible
+from auditor.run.on_disk import settle, settle_names, write_settled
 from auditor.run.strict_json import strict_json
 
 FORMAT_VERSION = 2
@@ -61,7 +62,9 @@ def write_manifest(folder: Path, previous: dict[str, Any] | None, *, finished: s
     ``previous`` names the run before this one, as ``{"run": id, "seal": sha256}``. Of a manifest that is there already
     the end of the run is kept, unless another is given.
     """
-    return seal_manifest(folder, described(folder, finished), previous)
+    stated = described(folder, finished)
+    settle(folder)
+    return seal_manifest(folder, stated, previous)
 
 
 def described(folder: Path, finished: str | None) -> dict[str, Any]:
@@ -85,14 +88,18 @@ def _ended_before(folder: Path) -> str | None:
 
 
 def seal_manifest(folder: Path, stated: Mapping[str, Any], previous: Mapping[str, Any] | None) -> str:
-    """Seal what was described, write it, and return the seal; no file is read again but one small one."""
+    """Seal what was described, write it, and return the seal; no file is read again but one small one.
+
+    Whoever calls has seen to it that all that it names has reached the disk; it does so before it has its name.
+    """
     digests = {entry["path"]: entry["sha256"] for entry in stated["files"]}
     manifest = {**stated, "previous": previous}
     manifest["seal"] = seal = _seal(folder, manifest, digests.get)
     draft = folder / f".writing-{MANIFEST}"
     try:
-        draft.write_text(manifest_text(manifest), encoding="utf-8")
+        write_settled(draft, manifest_text(manifest).encode())
         draft.replace(folder / MANIFEST)
+        settle_names(folder)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise OutputError(f"{folder / MANIFEST}: cannot be written: {error.strerror}") from error

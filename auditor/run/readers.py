@@ -19,12 +19,16 @@ from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
 from auditor.run.reader import Job, ReaderLimits, ReadJob, Sources, serve, told, unpack, warm_up
 from auditor.run.said_addresses import AddressesJob, unpack_addresses
+from auditor.run.scarcity import scarcity
 from auditor.run.scrubbing import Scrubbed, ScrubJob, unpack_scrubbed
 from auditor.run.wire import receive, send
 from auditor.store.record import HostRecord
 
 T = TypeVar("T")
 _PID_BYTES = 8
+_LACKING = b"lacking: "
+"""Beginning of what a nursery says in place of a reader when this machine gives it none."""
+_LONGEST_WORD = 4096
 
 
 class Readers:
@@ -161,11 +165,13 @@ class Readers:
         self._free.put(None)
 
     def _born(self) -> tuple[int, socket.socket]:
-        descriptors: list[int] = []
+        message, descriptors = b"", list[int]()
         with self._birth, contextlib.suppress(ConnectionError):
             self._nursery.sendall(b"+")
-            message, descriptors, _, _ = socket.recv_fds(self._nursery, _PID_BYTES, 1)
+            message, descriptors, _, _ = socket.recv_fds(self._nursery, _LONGEST_WORD, 1)
         if not descriptors:
+            if message.startswith(_LACKING):
+                raise UsageError(f"no reader process could be started: {message[len(_LACKING) :].decode()}")
             raise RuntimeError("no reader process could be started: what it said stands above")
         return int.from_bytes(message), socket.socket(fileno=descriptors[0])
 
@@ -197,8 +203,13 @@ def _nursery(requests: socket.socket, sources: Sources, limits: ReaderLimits) ->
             socket.send_fds(requests, [pid.to_bytes(_PID_BYTES)], [theirs.fileno()])
             theirs.close()
         _bury(0)
-    except Exception:  # noqa: BLE001 — this process ends here: hosts then have no reader, and here is why
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 — this process ends here: hosts then have no reader, and here is why
+        lacking = scarcity(error)
+        if lacking is None:
+            traceback.print_exc()
+        else:
+            with contextlib.suppress(OSError):
+                requests.sendall(_LACKING + lacking.encode())
     finally:
         os._exit(0)
 

@@ -22,6 +22,7 @@ _ADVICE = {
     "database or disk is full": "make room, or name another store with --store",
     "attempt to write a readonly database": "make it writable, or name another store with --store",
     "unable to open database file": "check that the folder exists and can be written",
+    "disk I/O error": "its disk is full, over a quota, read-only or broken; what was kept is kept",
     "file is not a database": "it is not a store of the auditor; name another with --store",
 }
 
@@ -54,9 +55,13 @@ class Database:
         self._engine.dispose(close=False)
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Open a transaction that writes: all of it stands, or nothing."""
-        with _plain_errors(self.name), self._engine.begin() as connection:
+    def writing(self, *, durable: bool = False) -> Iterator[Connection]:
+        """Open a transaction that writes: all of it stands, or nothing.
+
+        With ``durable`` it has reached the disk at its end, and with it whatever was written before.
+        """
+        engine = self._engine.execution_options(auditor_durable=True) if durable else self._engine
+        with _plain_errors(self.name), engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -121,8 +126,8 @@ def _engine(url: str, *, durable: bool) -> Engine:
     engine = sa.create_engine(address)
     if engine.dialect.name != "sqlite":
         raise StoreError(f"{shown(url)}: a store is a file of SQLite or a database of PostgreSQL; name one of these")
-    sa.event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
-    sa.event.listen(engine, "begin", _begin_sqlite)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", partial(_begin_sqlite, durable))
     return engine
 
 
@@ -151,17 +156,26 @@ def _postgresql(address: URL) -> Engine:
         ) from error
 
 
-def _prepare_sqlite(synchronous: str, connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own type
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own type
     """Let SQLAlchemy, not the driver, begin transactions; survive a kill at any moment."""
     connection.isolation_level = None
-    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at once when writing: a lock that is upgraded later can fail half-way."""
-    reads = connection.get_execution_options().get("auditor_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+def _begin_sqlite(always_durable: bool, connection: Connection) -> None:  # noqa: FBT001 — bound, not called
+    """Take the write lock at once when writing: a lock that is upgraded later can fail half-way.
+
+    In WAL mode NORMAL keeps the file whole whatever happens, and syncs the log before a checkpoint only; FULL syncs it
+    at the end of each transaction.
+    """
+    asked = connection.get_execution_options()
+    if asked.get("auditor_reads", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    is_durable = always_durable or asked.get("auditor_durable", False)
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager

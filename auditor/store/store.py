@@ -150,7 +150,8 @@ class Store:
         summary: dict[str, object],
     ) -> None:
         """End a run: its findings and summary stand, and it counts as history from now on."""
-        with self._database.writing() as connection:
+        # From here on its folder is written: the store must not know less of it than the folder says.
+        with self._database.writing(durable=True) as connection:
             connection.execute(
                 RUNS.update().where(RUNS.c.id == run).values(finished=finished, summary=json_text(summary))
             )
@@ -314,7 +315,8 @@ class Store:
 
     def seal(self, run: str, make: Callable[[Mapping[str, Any] | None], str]) -> None:
         """Put a run behind the last one of the chain; ``make`` is given that one's id and seal and returns the seal."""
-        with self._database.writing() as connection:
+        # The seal is told to people: no power cut may take it back.
+        with self._database.writing(durable=True) as connection:
             sealing.seal(connection, run, make)
 
     def evidence(self, run: str, host: str) -> tuple[dict[str, Any], str, list[SectionRecord]] | None:
