@@ -13,6 +13,11 @@ EXTENSIONS = "Run the audit as root: browsers keep extensions in home folders."
 NFTABLES = "Run the audit as root or with sudo, and install nftables: only nft can list what nf_tables holds."
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+
+
 def printed(gaps: dict[tuple[str, str], int], capsys: pytest.CaptureFixture[str]) -> list[str]:
     _gap_list(Counter(gaps), Namespace(no_color=True, quiet=False), single=False)
     return capsys.readouterr().out.splitlines()

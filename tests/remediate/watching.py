@@ -60,7 +60,7 @@ class Watch:
                 # Words with blanks are scripts.
                 self._programs.update(word.rpartition("/")[2] for word in words[:3] if word.split() == [word])
                 for canary in self._words(content):
-                    self._found.add(f"{what} {canary} {' '.join(words)[:200]!a}")
+                    self._found.add(f"{what} {canary} {' '.join(words)[:500]!a}")
 
     def _files(self) -> None:
         for folder in self._folders:

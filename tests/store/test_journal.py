@@ -58,8 +58,10 @@ def test_what_was_changed_in_the_store_is_seen(store: Store, change: str) -> Non
 def test_an_event_is_on_the_disk_when_it_is_written(tmp_path: Path) -> None:
     for durable, wanted in ((True, 2), (False, 1)):
         store = Store(str(tmp_path / "other.sqlite"), durable=durable)
-        with store._database.reading() as connection:  # sqlite.org/pragma: 2 is FULL, 1 NORMAL
+        with store._database.writing() as connection:  # sqlite.org/pragma: 2 is FULL, 1 NORMAL
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == wanted
+        with store._database.writing(durable=True) as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         store.close()
 
 
