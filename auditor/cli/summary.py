@@ -23,7 +23,8 @@ _SOFTWARE = ("name", "version", "state", "confidence", "approval", "breaches")
 _LISTENERS = ("protocol", "port", "process", "reachability", "namespace", "address", "user", "product", "container")
 _MOST = 20
 _REASONS = 5
-_OR_SUDO = " or with sudo"
+_IN_FULL = 4
+"""Pieces of advice that begin with the same step and are said one by one; more are said as that step."""
 
 
 def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
@@ -186,9 +187,14 @@ def _gap_list(gaps: Counter[tuple[str, str]], options: Namespace, *, single: boo
     """Print each gap with the way to close it, folded to the terminal; the same way is said once."""
     if not gaps:
         return
+    said: dict[str, set[str]] = {}
+    for _, advice in gaps:
+        said.setdefault(_to_do(advice), set()).add(advice)
     ways: dict[str, _Way] = {}
     for (reason, advice), count in sorted(gaps.items(), key=lambda item: (-item[1], item[0])):
-        ways.setdefault(_to_do(advice).removesuffix(_OR_SUDO), _Way()).add(reason, advice, count)
+        # A few are said in full: what they say beside may be what matters, as where root has asked already.
+        step = advice if len(said[_to_do(advice)]) <= _IN_FULL else _to_do(advice)
+        ways.setdefault(step, _Way()).add(reason, advice, count)
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     lines: list[str] = []
     for way in list(ways.values())[:_MOST]:
@@ -216,7 +222,7 @@ class _Way:
     def advice(self) -> str:
         if len(self._advice) == 1:
             return next(iter(self._advice))
-        return f"{max(map(_to_do, self._advice), key=len)}; the report says what each needs beside it."
+        return f"{_to_do(next(iter(self._advice)))}; the report says what each needs beside it."
 
 
 def _to_do(advice: str) -> str:

@@ -24,7 +24,8 @@ def printed(gaps: dict[tuple[str, str], int], capsys: pytest.CaptureFixture[str]
 
 
 def test_the_same_thing_to_do_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
-    gaps = {(HOMES, SETTINGS): 34, (HOMES, EXTENSIONS): 30, ("only root may list the filter", NFTABLES): 34}
+    gaps = {(HOMES, f"{SETTINGS} {number}."): 34 for number in range(4)}
+    gaps[("only root may list the filter", NFTABLES)] = 34
     gaps[("the server does not answer", "Look there by hand.")] = 2
     assert [line for line in printed(gaps, capsys) if line.startswith(("-", " "))] == [
         f"- {HOMES} (34 hosts)",
@@ -33,6 +34,15 @@ def test_the_same_thing_to_do_is_said_once(capsys: pytest.CaptureFixture[str]) -
         "- the server does not answer (2 hosts)",
         "  → Look there by hand.",
     ]
+
+
+def test_a_few_ways_are_said_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    gaps = {
+        (HOMES, SETTINGS): 1,
+        ("a sandbox", "Run the audit as root or with sudo; what is left, a sandbox hides."): 1,
+    }
+    told = [line for line in printed(gaps, capsys) if line.startswith("  →")]
+    assert sorted(told) == sorted(f"  → {advice}" for _, advice in gaps)
 
 
 def test_one_way_is_said_in_full(capsys: pytest.CaptureFixture[str]) -> None:
