@@ -18,6 +18,7 @@ from auditor.remediate.plan_text import PlanFile, plan_digest
 from auditor.remediate.planning import Basis, Wanted, make_plan
 from auditor.remediate.playbooks import is_plain_path
 from auditor.report.stored_run import stored_run
+from auditor.report.visible import visible
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -53,7 +54,7 @@ def plan(options: Namespace) -> int:
     if made.left_out:
         say(options, f"\n{len(made.left_out)} findings are left to hands, or not touched:")
         for one in made.left_out:
-            say(options, f"- {one.host}: {one.control}, {one.subject}: {one.reason}")
+            say(options, visible(f"- {one.host}: {one.control}, {one.subject}: {one.reason}"))
     hosts = len({step.host for step in made.steps})
     say(options, f"\n{len(made.steps)} steps on {hosts} hosts, in {file}; the plan's SHA-256 is {plan_digest(made)}")
     say(options, "nothing was changed: read it, and have somebody else approve it")

@@ -55,7 +55,7 @@ def print_standing(options: Namespace, file: PlanFile, events: Sequence[Event]) 
     if now.ended_at is None:
         stops = [event for event in events if event.what is Happened.STOPPED]
         why = f"stopped: {stops[-1].data.get('why', 'interrupted')}" if stops else "it was interrupted, or is under way"
-        say(options, f"not at its end: {why}")
+        say(options, f"not at its end: {visible(why)}")
     rows = [_host_row(host, file, now) for host in now.hosts.values()]
     print_rows(rows, _HOSTS, options)
     mend = [host.host for host in now.hosts.values() if host.stands in (Stands.BEGUN, Stands.UNPROVED)]

@@ -8,6 +8,7 @@ from auditor.cli.stored import open_store
 from auditor.cli.terminal import print_rows, say
 from auditor.model.schedule import Fire, FireState, Schedule
 from auditor.report.rows import instant
+from auditor.report.visible import visible
 from auditor.run.calendar import calendar_of
 from auditor.run.scheduled import GRACE, due_now, lock_of, run_of, schedule_of
 from auditor.store.store import Store
@@ -34,7 +35,7 @@ def list_schedules(options: Namespace) -> int:
     print_rows(shown, _TIMES if options.history else _COLUMNS, options)
     bad = [row for row in rows if row["needs_a_look"]]
     for row in bad:
-        say(options, f"{row['name']}: {row['result']}: {row['reason']}")
+        say(options, visible(f"{row['name']}: {row['result']}: {row['reason']}"))
     return NEEDS_A_LOOK if bad and options.check else 0
 
 

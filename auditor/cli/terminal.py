@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import tabulate
 
-from auditor.report.visible import visible
+from auditor.report.visible import inert, visible
 
 Row = dict[str, Any]
 
@@ -132,4 +132,4 @@ def has_colour(options: Namespace, stream: TextIO) -> bool:
 def say(options: Namespace, text: str) -> None:
     """Say something beside the results, on standard error, unless asked to be quiet."""
     if not options.quiet:
-        print(text, file=sys.stderr)
+        print(inert(text), file=sys.stderr)

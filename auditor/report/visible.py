@@ -40,6 +40,17 @@ class _Table(dict[int, str]):
 _TABLE = _Table()
 
 
+def inert(text: str) -> str:
+    """Return lines in which nothing acts on a terminal: what is left over that cannot be printed is written out.
+
+    A second net below ``visible``, which callers put what is not theirs through: it leaves the signs of that as they
+    are, and cannot tell a line end of theirs from another.
+    """
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "".join(char if char == "\n" or char.isprintable() else _TABLE[ord(char)] for char in text)
+
+
 def visible(text: str) -> str:
     """Return text on one line in which every control, bidirectional, invisible or broken character is written out.
 

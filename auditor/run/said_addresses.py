@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from auditor.collect.read import read
 from auditor.collect.seal import head_from_record
+from auditor.errors import HostError, Reason
 from auditor.model.evidence import Evidence
 from auditor.model.facts.network import InterfaceAddress
 from auditor.run.connections import stored_section
@@ -68,10 +69,12 @@ def _said(evidence: Evidence) -> Iterator[str]:
 
 def pack_addresses(made: tuple[str, ...]) -> bytes:
     """Write them as one message."""
-    return joined({"addresses": list(made[:_MOST])})
+    return joined({"addresses": list(made[:_MOST]), "count": len(made)})
 
 
 def unpack_addresses(message: bytes) -> tuple[str, ...]:
-    """Read a message back; raises HostError for a failure. What is no address is left out."""
+    """Read a message back; HostError for a failure, and for more addresses than a host may have: none is dropped."""
     head, _ = parted(message)
-    return tuple(word for word in head["addresses"][:_MOST] if isinstance(word, str) and shortest(word) == word)
+    if head["count"] > _MOST:
+        raise HostError(Reason.READER_LIMIT, f"it says that it has {head['count']} addresses, more than {_MOST}")
+    return tuple(word for word in head["addresses"] if isinstance(word, str) and shortest(word) == word)

@@ -9,7 +9,6 @@ import argparse
 import csv
 import io
 import json
-import os
 import random
 import resource
 import sys
@@ -18,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.bench.measure import measure
 
 GOAL_MICROSECONDS, GOAL_MEMORY = 40.0, 300
 _DIFFERENT = 40_000
@@ -138,20 +139,14 @@ def _measured(name: str, records: int, place: Path) -> bool:
         stream.write(head)
         for at in range(0, records, len(made)):
             stream.writelines(made[: records - at])
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.execv(  # noqa: S606 — this interpreter
-            sys.executable,
-            [sys.executable, "-m", "auditor.cli.main", "ingest", "events", str(file), "-o", str(place / "out"), "-q",
-             "-p", "policies/policy.yml"],
-        )  # fmt: skip
-    _, status, used = os.wait4(child, 0)
-    cpu, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    words = [sys.executable, "-m", "auditor.cli.main", "ingest", "events", str(file), "-o", str(place / "out"), "-q",
+        "-p", "policies/policy.yml"]  # fmt: skip
+    cost = measure(words)
+    cpu, memory = cost.cpu, cost.memory / 1e6
     size = file.stat().st_size / 1e6
     file.unlink()
     each = cpu / records * 1e6
-    holds = status == 0 and each <= GOAL_MICROSECONDS and memory <= GOAL_MEMORY
+    holds = cost.status == 0 and each <= GOAL_MICROSECONDS and memory <= GOAL_MEMORY
     print(
         f"{name:14} {records:>9,} records {size:>7,.0f} MB  {cpu:6.1f} s CPU  {each:6.1f} µs a record  "
         f"{memory:5.0f} MB  {'holds' if holds else 'MISSED'}",

@@ -6,7 +6,6 @@ on the edge of an office. ``python -m tests.bench.flows --records 10000000 --for
 """
 
 import argparse
-import os
 import random
 import resource
 import struct
@@ -15,6 +14,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from tests.bench.measure import measure
 
 GOAL_SECONDS, GOAL_MEMORY = 60.0, 500
 _BEGIN = 1_790_000_000
@@ -138,23 +139,15 @@ FORMATS: dict[str, Callable[[Path, int], None]] = {
 def _measured(name: str, records: int, place: Path) -> bool:
     file = place / name
     FORMATS[name](file, records)
-    began = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        out = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(out, 1)
-        os.execv(  # noqa: S606 — this interpreter
-            sys.executable,
-            [sys.executable, "-m", "auditor.cli.main", "ingest", "flows", str(file), "-o", str(place / "out"), "-q",
-             "--store", str(place / "none.sqlite"), "-p", "policies/policy.yml"],
-        )  # fmt: skip
-    _, status, used = os.wait4(child, 0)
-    wall, cpu, memory = time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    words = [sys.executable, "-m", "auditor.cli.main", "ingest", "flows", str(file), "-o", str(place / "out"), "-q",
+        "--store", str(place / "none.sqlite"), "-p", "policies/policy.yml"]  # fmt: skip
+    cost = measure(words)
+    cpu, memory = cost.cpu, cost.memory / 1e6
     size = file.stat().st_size / 1e6
     file.unlink()
-    holds = status == 0 and cpu <= GOAL_SECONDS and memory <= GOAL_MEMORY
+    holds = cost.status == 0 and cpu <= GOAL_SECONDS and memory <= GOAL_MEMORY
     print(
-        f"{name:12} {records:>11,} records {size:>7,.0f} MB  {wall:6.1f} s wall  {cpu:6.1f} s CPU  "
+        f"{name:12} {records:>11,} records {size:>7,.0f} MB  {cost.wall:6.1f} s wall  {cpu:6.1f} s CPU  "
         f"{records / cpu:>10,.0f} records/s of CPU  {memory:5.0f} MB  {'holds' if holds else 'MISSED'}",
         flush=True,
     )

@@ -13,9 +13,10 @@ import pytest
 import zstandard
 
 from auditor.cli.main import main
-from auditor.errors import UsageError
+from auditor.errors import HostError, UsageError
 from auditor.run import apart as reading
 from auditor.run.apart import ApartLimits, Begin, apart
+from auditor.run.said_addresses import pack_addresses, unpack_addresses
 
 _SMALL = ApartLimits(cpu_seconds=1, cpu_per_megabyte=0, memory_bytes=200_000_000, wall_times=300)
 
@@ -178,3 +179,10 @@ def test_sightings_that_want_all_memory_are_told(
     said = capsys.readouterr().err
     assert "sightings.json: " in said
     assert "than it may" in said
+
+
+def test_more_addresses_than_a_host_may_have_are_not_dropped_in_silence() -> None:
+    some = tuple(f"10.{number >> 8}.{number & 255}.1" for number in range(10_000))
+    assert unpack_addresses(pack_addresses(some)) == some
+    with pytest.raises(HostError, match="10001 addresses"):
+        unpack_addresses(pack_addresses((*some, "192.0.2.1")))
