@@ -47,9 +47,10 @@ def row_of(store: Store, schedule: Schedule, now: datetime) -> dict[str, Any]:
     fires = [fire for fire in store.schedules.fires(schedule.name, limit=2) if fire.due > schedule.added]
     last = fire_row(store, fires[0] if fires else None)
     waiting = due_now(store, schedule, now) if is_in_force else []
-    if waiting and now - waiting[-1][1] > GRACE and store.locks.is_free(lock_of(schedule.name)):
+    left = [due for due, start in waiting if now - start > GRACE]
+    if left and store.locks.is_free(lock_of(schedule.name)):
         last |= {
-            "last_due": instant(waiting[-1][0]),
+            "last_due": instant(left[-1]),
             "result": "overdue",
             "reason": "nobody has begun it: is `auditor schedule run` running on this store?",
         }

@@ -1,5 +1,7 @@
 """The database behind a store, SQLite or PostgreSQL: its connections, transactions, and what it refuses, in words."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +14,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from auditor.errors import StoreError
 
 _BUSY_MS = 10_000
+_RETRY_SECONDS = 0.02
 _POSTGRESQL = "postgresql"
 _DRIVER = "postgresql+psycopg"
 _CONNECT_SECONDS = 10
@@ -159,8 +162,27 @@ def _postgresql(address: URL) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own type
     """Let SQLAlchemy, not the driver, begin transactions; survive a kill at any moment."""
     connection.isolation_level = None
-    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _write_ahead(connection)
+
+
+def _write_ahead(connection: Any) -> None:  # noqa: ANN401 — the driver's own type
+    """Have SQLite log ahead of its file; of many that come to a new file at once, one changes its mode.
+
+    SQLite does not wait on the others there, whatever its busy timeout: it refuses at once, as that could be a deadlock
+    (sqlite3_busy_handler, which names the case of a lock that is to be upgraded).
+    """
+    until = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(always_durable: bool, connection: Connection) -> None:  # noqa: FBT001 — bound, not called
