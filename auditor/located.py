@@ -1,13 +1,13 @@
 """YAML documents that remember their places, so that an error can name file, line and column."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from auditor.errors import Problem
+from auditor.model.record import Record, Unshown
 
 if TYPE_CHECKING:
     import jsonschema
@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 Key = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Record, kw_only=True):
     """Plain data from one YAML file, and where each value stands."""
 
     file: Path
     """The file it came from."""
     data: Any
     """Mappings, lists, strings, numbers, booleans, dates, None."""
-    places: Mapping[Key, tuple[int, int]] = field(repr=False)
+    places: Unshown[Mapping[Key, tuple[int, int]]]
     """Path of keys and indexes to line and column, both from 1."""
 
     def problem(self, path: Sequence[str | int], message: str) -> Problem:

@@ -5,11 +5,11 @@ ports by which a server is told of which nothing else is known (VNC, RDP) or tha
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from auditor.catalogue.globs import Table
 from auditor.catalogue.product import Catalogue, IndicatorKind, Product, Strength, parse_port
 from auditor.model.outside import Side
+from auditor.model.record import Record, Unshown
 from auditor.model.sighting import Category
 
 _NUMBERS = {"tcp": 6, "udp": 17}
@@ -22,8 +22,7 @@ _ANYBODYS = 32_768
 _OTHERS = frozenset((22, 53, 80, 443, 2222, 3000, 4000, 4040, 4200, 5000, 5671, 7000, 7400, 7500, 8080, 8443, 8883))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
+class Application(Record, kw_only=True):
     """A product that a port tells, and which end of the conversation has it."""
 
     product: str
@@ -32,13 +31,12 @@ class Application:
     """``CONNECTS`` where the client has it, ``LISTENS`` where the server has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applications:
+class Applications(Record, kw_only=True):
     """What the catalogue knows of the wire."""
 
     ports: dict[tuple[int, int], tuple[Application, ...]]
     """Applications by protocol number and port."""
-    _names: Table[tuple[str, Strength]] = field(repr=False)
+    _names: Unshown[Table[tuple[str, Strength]]]
 
     def named(self, name: str) -> tuple[tuple[str, Strength], ...]:
         """Return the products whose servers have a name, each with how much it says."""

@@ -6,7 +6,6 @@ what stands there is believed of that account's own containers only.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from auditor.model.facts.accounts import Account
@@ -14,6 +13,7 @@ from auditor.model.facts.containers import Container, PublishedPort
 from auditor.model.facts.network import Listener, Owner
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Reading
+from auditor.model.record import Record
 from auditor.model.sighting import Belonging
 
 _PROXIES = frozenset({"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "pasta.avx2"})
@@ -27,8 +27,7 @@ _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 — read, not bound
 _GENERATIONS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
+class Owned(Record, kw_only=True):
     """Whose one socket is."""
 
     belongs: Belonging
@@ -41,8 +40,7 @@ class Owned:
     """Places of the host that lead to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
+class _Group(Record, kw_only=True):
     """What a control group says of a container."""
 
     identifier: str

@@ -1,7 +1,6 @@
 """One fact that speaks for one product, and of what sort of evidence it is."""
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +9,7 @@ from auditor.catalogue.product import Strength
 from auditor.model.facts.network import Listener
 from auditor.model.facts.processes import ProgramSignature
 from auditor.model.reading import Found
+from auditor.model.record import Record
 from auditor.model.sighting import SightingState
 
 
@@ -40,8 +40,7 @@ class Basis(StrEnum):
     """A record that it ran, was installed or was looked up: it says nothing of whether it is there still."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Claim:
+class Claim(Record, kw_only=True, eq=False):
     """One fact that speaks for one product."""
 
     hit: Hit

@@ -6,7 +6,6 @@ Nothing of it enters the catalogue; a person grades what is worth it and writes 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +13,7 @@ from auditor.catalogue.index import index_of
 from auditor.catalogue.lint import GENERIC, names_an_owner
 from auditor.catalogue.product import Catalogue, IndicatorKind, Strength
 from auditor.model.host import OsFamily
+from auditor.model.record import Record
 
 _LEAST_LITERAL = 4
 _LONGEST = 512
@@ -36,8 +36,7 @@ class Standing(StrEnum):
     """It would match what has nothing to do with the tool."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
+class Quarantined(Record, kw_only=True):
     """A value that a list gives for a tool, never stronger than weak."""
 
     tool: str
@@ -58,8 +57,7 @@ class Quarantined:
     """With whom it collides, or why it is refused; else empty."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Said:
+class _Said(Record, order=True):
     os: OsFamily
     kind: IndicatorKind
     value: str

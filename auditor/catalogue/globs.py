@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from auditor.model.record import Record
+
 T = TypeVar("T")
 
 _KEPT = 8192
@@ -27,8 +29,7 @@ def glob_matches(parts: tuple[str, ...], text: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pattern(Generic[T]):
+class _Pattern(Record, Generic[T], kw_only=True):
     literal: str
     """The longest of its parts: where that is not, the pattern is not either."""
     parts: tuple[str, ...]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from auditor.catalogue.globs import Table
 from auditor.catalogue.product import Catalogue, Indicator, IndicatorKind, Product, parse_port
 from auditor.model.host import OsFamily
+from auditor.model.record import Record
 from auditor.model.succession import last_successors
 
 COMM_LENGTH = 15
@@ -25,8 +26,7 @@ _STRANGERS = 16_384
 """Names of packages that are remembered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Hit:
+class Hit(Record, kw_only=True, eq=False):
     """An indicator that was met, and the product it speaks for."""
 
     product: Product

@@ -6,7 +6,6 @@ program is true, for the signature covers it: it cannot have been altered since.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from auditor.catalogue.claim import Basis, Claim
 from auditor.catalogue.globs import glob_matches
@@ -14,14 +13,14 @@ from auditor.catalogue.product import IndicatorKind, Product, Strength
 from auditor.catalogue.programs import base
 from auditor.model.facts.processes import Process, ProgramTrace
 from auditor.model.host import OsFamily
+from auditor.model.record import Record
 
 _MOST = 12
 _NAMES = (IndicatorKind.PROCESS, IndicatorKind.FILE)
 _LEAST_LETTERS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renamed:
+class Renamed(Record, kw_only=True):
     """The programs of a product that bear no name of it, sorted, a dozen of each at most."""
 
     by_name: tuple[str, ...]
@@ -50,8 +49,7 @@ def renamed_programs(product: Product, claims: Iterable[Claim], family: OsFamily
     return Renamed(by_name=tuple(sorted(by_name)[:_MOST]), by_signature=tuple(sorted(by_signature - by_name)[:_MOST]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class _Known(Record, kw_only=True):
     """What a product's programs are called."""
 
     names: tuple[tuple[str, ...], ...]

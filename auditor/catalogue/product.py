@@ -1,10 +1,10 @@
 """What a product of the catalogue is: one entry, its indicators, and the catalogue they make up."""
 
-from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 from auditor.model.host import OsFamily
+from auditor.model.record import Record, field
 from auditor.model.sighting import Category, Role
 from auditor.model.verdict import Severity
 
@@ -139,8 +139,7 @@ class Alphabet(StrEnum):
     """Whatever can be printed, blanks too: names of accounts and companies."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Indicator:
+class Indicator(Record, kw_only=True):
     """One way to recognise a product on one operating system."""
 
     kind: IndicatorKind
@@ -159,8 +158,7 @@ class Indicator:
     """When it was last compared with its source."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantRule:
+class TenantRule(Record, kw_only=True):
     """How a name or a setting tells whose instance a product reports to."""
 
     kinds: tuple[IndicatorKind, ...] = ()
@@ -175,8 +173,7 @@ class TenantRule:
     """Characters it has at least."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listens:
+class Listens(Record, kw_only=True):
     """A port that a product is known to listen on: said to people, never an indicator of the product alone."""
 
     port: str
@@ -185,8 +182,7 @@ class Listens:
     """When and for what."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connects:
+class Connects(Record, kw_only=True):
     """A port that a product is known to connect to: on the internet, at its maker's relays or at another instance."""
 
     port: str
@@ -201,8 +197,7 @@ class Connects:
     """When it was last compared with its source."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsafeSetting:
+class UnsafeSetting(Record, kw_only=True):
     """A setting of a product that opens more than it should."""
 
     os: OsFamily
@@ -227,8 +222,7 @@ class UnsafeSetting:
     """When it was last compared with its source."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uninstall:
+class Uninstall(Record, kw_only=True):
     """How a product is removed without anybody at the screen."""
 
     detect: str
@@ -245,8 +239,7 @@ class Uninstall:
     """When it was last compared with its source."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
+class Product(Record, kw_only=True):
     """Remote-access software as the catalogue knows it."""
 
     id: str
@@ -306,8 +299,7 @@ class Product:
         return tuple(family for family in OsFamily if family in known)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class Catalogue(Record, kw_only=True):
     """Every product, and the digest that says which catalogue it was."""
 
     products: tuple[Product, ...]

@@ -4,10 +4,9 @@ The kernel's short name and the arguments are whatever a program says of itself.
 was really started; for an interpreter it is the script that counts.
 """
 
-from dataclasses import dataclass
-
 from auditor.catalogue.index import is_cut_from
 from auditor.catalogue.windows_command import started
+from auditor.model.record import Record
 
 _INTERPRETERS = frozenset(
     {
@@ -48,8 +47,7 @@ _CANDIDATES = 4
 _ENOUGH = 8192  # characters of a command line that can name its program
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Record, kw_only=True):
     """What a command is known by: text to whether the program itself can have made it up."""
 
     names: dict[str, bool]

@@ -6,7 +6,6 @@ word (Authenticode: the hash is of the whole file but its checksum and the signa
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 from auditor.catalogue.claim import Basis, Claim, claim_of, spoken_for, trust
 from auditor.catalogue.index import KEPT, KEPT_LENGTH, Hit, Index
@@ -16,6 +15,7 @@ from auditor.catalogue.signatures import Row, maker_hits, signatures_of
 from auditor.model.facts.processes import Process
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading
+from auditor.model.record import Record, replace
 from auditor.model.sighting import SightingState
 
 _APPLICATION_KINDS = (IndicatorKind.TEAM_ID, IndicatorKind.SIGNER)
@@ -23,8 +23,7 @@ _TELLING = (IndicatorKind.ORIGINAL_NAME, IndicatorKind.PRODUCT_NAME)
 """What a version resource says of the product; a company's name says no more than a signature does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Program:
+class _Program(Record, kw_only=True):
     """A running program and who signed it."""
 
     found: Found[Process]

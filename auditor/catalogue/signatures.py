@@ -1,19 +1,18 @@
 """Who signed what is on a Windows host: the signature of each program that runs, and the makers that a signer meets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from auditor.catalogue.index import KEPT, KEPT_LENGTH, Hit, Index
 from auditor.catalogue.product import IndicatorKind
 from auditor.catalogue.subjects import names_in
 from auditor.model.facts.processes import Process, ProgramSignature
 from auditor.model.reading import Found, Reading
+from auditor.model.record import Record
 
 Row = Found[ProgramSignature]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signatures:
+class Signatures(Record, kw_only=True):
     """What a host says of signatures; of a path that it tells two things of, the one that says less."""
 
     exact: Mapping[str, Row]

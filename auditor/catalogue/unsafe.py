@@ -1,7 +1,6 @@
 """Which settings of the products on a host the catalogue calls unsafe: in files, in the registry, in arguments."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 
 from auditor.catalogue.globs import glob_matches
 from auditor.catalogue.product import Catalogue, Product, SettingFormat, UnsafeSetting
@@ -12,6 +11,7 @@ from auditor.model.facts.processes import Process
 from auditor.model.facts.remote_config import RemoteAccessSetting, SettingsFile
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading
+from auditor.model.record import Record, field, replace
 from auditor.model.sighting import Confidence, Sighting, SightingState
 from auditor.model.weakness import Weakness
 
@@ -109,8 +109,7 @@ def _is_read(product: Product, rule: UnsafeSetting) -> bool:
     return rule.format is SettingFormat.ARGUMENTS or is_told(product.id, rule.key, rule.os)
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
+class _Settings(Record):
     """What the files and keys of one product say, by file."""
 
     files: dict[_File, list[Found[RemoteAccessSetting]]] = field(default_factory=dict)

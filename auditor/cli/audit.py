@@ -9,7 +9,6 @@ import tempfile
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from auditor.cli.terminal import say
 from auditor.errors import OutputError, StoreError, UsageError
 from auditor.inventory.scope import fix_scope, local_host
 from auditor.model.host import Host, Scope
+from auditor.model.record import Record, replace
 from auditor.notify.tell import tell
 from auditor.notify.webhook import Webhook
 from auditor.policy.locate import locate
@@ -95,8 +95,7 @@ def _options(parser: ArgumentParser) -> None:
     add_engine_options(parser)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
+class _Prepared(Record, kw_only=True):
     """Everything read and checked, before anything is done."""
 
     scope: Scope

@@ -2,11 +2,11 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.errors import UsageError
+from auditor.model.record import Record
 from auditor.policy.faults import read_text
 from auditor.policy.load_people import parse_people
 from auditor.policy.locate import locate
@@ -18,8 +18,7 @@ from auditor.trust.sshsig import Namespace as Purpose
 from auditor.trust.sshsig import Signature, read_signature, unproven, unusual
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class Signed(Record, kw_only=True):
     """What is to be said of a bundle's signature."""
 
     words: str

@@ -5,7 +5,6 @@ import os
 import secrets
 from argparse import ArgumentParser, Namespace
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from auditor.cli.terminal import say
 from auditor.errors import UsageError
 from auditor.located import did_you_mean
 from auditor.model.host import Scope
+from auditor.model.record import Record
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import bundled, locate
 from auditor.run.audit import Sealed, new_run
@@ -52,8 +52,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.set_defaults(can_resume=True, engine="local")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
+class _Prepared(Record, kw_only=True):
     """Everything read and checked, before a host is asked."""
 
     scope: Scope

@@ -8,7 +8,6 @@ import os
 import tempfile
 from argparse import ArgumentParser, Namespace
 from contextlib import closing
-from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -29,6 +28,7 @@ from auditor.inventory.scope import fix_scope
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
+from auditor.model.record import Record, replace
 from auditor.report.formats import FORMATS
 from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
 from auditor.run.fanout import Course
@@ -50,8 +50,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--format", default="html,csv,json", metavar="LIST", help=f"of {', '.join(FORMATS)}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recorded:
+class _Recorded(Record, kw_only=True):
     """The recorded fleet: its hosts, those that did not answer, those that never were, and when that was."""
 
     hosts: tuple[Host, ...]

@@ -7,7 +7,6 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from auditor.model.host import Host, Scope, host_facts
 from auditor.model.pacing import Pacing
 from auditor.model.past import History
 from auditor.model.probe import RawOutput
+from auditor.model.record import replace
 from auditor.model.rung import Rung
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import locate

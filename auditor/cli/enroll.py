@@ -3,7 +3,6 @@
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from dataclasses import replace
 from pathlib import Path
 
 from auditor.cli.command import Command
@@ -13,6 +12,7 @@ from auditor.errors import HostError, Reason, UsageError
 from auditor.inventory.references import Secrets
 from auditor.inventory.scope import fix_scope
 from auditor.model.host import ConnectionKind, Host
+from auditor.model.record import replace
 from auditor.report.visible import visible
 from auditor.transport.enroll import append_known_hosts, scan
 

@@ -1,8 +1,8 @@
 """A folder of sealed evidence alone: no policy, no verdicts."""
 
-from dataclasses import replace
 from pathlib import Path
 
+from auditor.model.record import replace
 from auditor.report.run_rows import RunRows
 from auditor.report.writing import write_report
 from auditor.run.bundle import evidence_format

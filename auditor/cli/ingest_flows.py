@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC
 from ipaddress import ip_network
 from pathlib import Path
@@ -25,6 +24,7 @@ from auditor.ingest.flows.layouts import named_columns
 from auditor.ingest.flows.reading import FlowFile, Ways
 from auditor.ingest.flows.record import LAST_PORT
 from auditor.model.outside import Origin, OutsideRecord, bounded
+from auditor.model.record import asdict
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import locate
 from auditor.report.conversations import COLUMNS, conversations_csv, conversations_html, flat

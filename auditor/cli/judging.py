@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from auditor.cli.files import read_text
 from auditor.controls.attack import attack_data, attack_of
 from auditor.errors import UsageError
 from auditor.model.host import Host
+from auditor.model.record import Record, replace
 from auditor.policy.locate import locate
 from auditor.run.audit import Population, Sealed
 from auditor.run.fleet_addresses import bundle_addresses
@@ -29,8 +29,7 @@ from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(Record, kw_only=True):
     """What the operator gives anew; None leaves a judged run its own."""
 
     policy: Path | None = None
@@ -45,8 +44,7 @@ class Given:
     """What records from outside show; none leaves a judged run its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruled:
+class Ruled(Record, kw_only=True):
     """By what evidence is judged."""
 
     rules: Rules

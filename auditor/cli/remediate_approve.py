@@ -2,7 +2,6 @@
 
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from auditor.cli.plan_file import load_plan, write_plan
 from auditor.cli.signing_key import signing_key
 from auditor.cli.terminal import say
 from auditor.errors import PlanError, UsageError
+from auditor.model.record import replace
 from auditor.policy.faults import read_text
 from auditor.policy.load_people import parse_people
 from auditor.policy.locate import locate

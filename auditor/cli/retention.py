@@ -41,7 +41,9 @@ def _run(options: Namespace) -> int:
         if options.action == "check":
             return _check(options, store)
         if options.action == "log":
-            rows = [{name: getattr(entry, name) for name in entry.__slots__} for entry in store.retained.removals()]
+            rows = [
+                {name: getattr(entry, name) for name in entry.__struct_fields__} for entry in store.retained.removals()
+            ]
             print_rows([row | {"at": instant(row["at"]), "kind": str(row["kind"])} for row in rows], _LOG, options)
             return 0
         return _choose(options, store)

@@ -2,13 +2,13 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from auditor.errors import Reason
 from auditor.inventory.scope import scope_digest
 from auditor.model.host import Host, Scope
 from auditor.model.outside import OutsideRecord, OutsideSighting
+from auditor.model.record import replace
 from auditor.run.fleet_addresses import inventory_addresses, run_addresses
 from auditor.run.outside import by_host, read_outside, sealed_outside, settled, strangers
 from auditor.run.pipeline import Rules

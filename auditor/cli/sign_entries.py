@@ -3,7 +3,6 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from auditor.cli.terminal import say
 from auditor.controls.registry import controls
 from auditor.errors import UsageError
 from auditor.located import did_you_mean
+from auditor.model.record import Record
 from auditor.policy.faults import read_text
 from auditor.policy.load import parse_policy
 from auditor.policy.load_exceptions import Known, parse_exceptions
@@ -27,8 +27,7 @@ from auditor.trust.sshsig import Namespace as Purpose
 from auditor.trust.sshsig import read_signature
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _Asked(Record, kw_only=True):
     """One entry that is to be signed."""
 
     file: Path

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from auditor.cli.signoff import state_words
 from auditor.cli.stored import open_store
 from auditor.cli.terminal import say
 from auditor.errors import UsageError
+from auditor.model.record import replace
 from auditor.policy.faults import read_text
 from auditor.policy.load_people import parse_people
 from auditor.policy.locate import locate

@@ -41,7 +41,6 @@ sections need of one is ``shared``. What one section learned from a costly comma
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -49,6 +48,7 @@ from typing import Any
 from auditor.model.evidence import Proof, Unread
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import Record, field
 
 UNREAD_TEXT = 300
 """Characters of an unread line that are kept."""
@@ -57,8 +57,7 @@ ENDS_EARLY = "the listing ends before its end"
 """What an answer lacks whose last row did not come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collector:
+class Collector(Record, kw_only=True):
     """One question to a host, and the parser of its answer."""
 
     id: str

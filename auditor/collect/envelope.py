@@ -7,6 +7,7 @@ from auditor.collect.ascii_form import from_ascii
 from auditor.errors import HostError, Reason
 from auditor.model.evidence import Outcome
 from auditor.model.probe import is_text
+from auditor.model.record import Record, Unshown
 
 _MAGIC = b"auditor-probe 1 "
 _OUTCOMES = {"absent": Outcome.ABSENT, "denied": Outcome.DENIED, "failed": Outcome.FAILED, "partial": Outcome.PARTIAL}
@@ -31,8 +32,7 @@ _ID_LENGTH = 80
 _ID_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Record, kw_only=True):
     """One section as it came: nothing is trusted, nothing is redacted."""
 
     id: str
@@ -41,14 +41,13 @@ class Answer:
     """What the script said became of it."""
     reason: str | None
     """Why, in the script's words."""
-    text: str = field(repr=False)
+    text: Unshown[str]
     """Its content."""
-    stderr: str = field(default="", repr=False)
+    stderr: Unshown[str] = ""
     """What its commands said on standard error."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(Record, kw_only=True):
     """A whole answer."""
 
     head: dict[str, str]

@@ -7,11 +7,11 @@ Homes on file systems of the network are not touched: to look mounts them, or ha
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from auditor.collect.collector import lines_of, unread
 from auditor.model.evidence import Unread
 from auditor.model.reading import Parsed
+from auditor.model.record import Record, replace
 from auditor.model.verdict import Limit
 
 HOMES = r"""
@@ -243,8 +243,7 @@ MARK = "home\t"
 _FIELDS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Record, kw_only=True):
     """Whose home a line comes from."""
 
     name: str

@@ -1,7 +1,6 @@
 """Read sealed evidence into typed facts: a pure function of the evidence and the collectors' parsers."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -13,6 +12,7 @@ from auditor.model.evidence import Evidence, Outcome, Proof, Section
 from auditor.model.facts.network import Listener
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Parsed, Reading, SectionReading
+from auditor.model.record import replace
 
 _KEPT, _KEPT_LENGTH, _KEPT_EACH, _SEEN = 2 * 1024 * 1024, 32_768, 512, 8192
 """Characters of sections whose readings are kept, those of the longest, what each counts for beside its own, and how

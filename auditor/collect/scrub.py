@@ -9,7 +9,6 @@ line ends stay: a reader goes by them.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 from auditor.collect.envelope import Answer, Envelope
 from auditor.collect.pseudonyms import Pseudonyms, is_hex
@@ -20,6 +19,7 @@ from auditor.model.facts.software import Software
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.host import OsFamily
 from auditor.model.reading import Reading
+from auditor.model.record import Record, replace
 
 _PEOPLE, _NOBODY = {OsFamily.MACOS: 500}, frozenset({65534, 4294967294, -2})
 _PEOPLE_ELSEWHERE = 1000
@@ -49,8 +49,7 @@ _FILES = frozenset((
 ))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vocabulary:
+class Vocabulary(Record, kw_only=True):
     """Words, in lower case, that say nothing of whose host it is."""
 
     ours: frozenset[str]

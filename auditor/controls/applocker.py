@@ -6,11 +6,11 @@ leaves the answer undecided where a rule asks for it, never allowed nor denied.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from auditor.catalogue.globs import glob_matches
 from auditor.model.facts.appcontrol import ExecutionRule, ProgramCondition
+from auditor.model.record import Record
 from auditor.model.ruleset import Truth
 
 _ORDINARY = frozenset({"", "S-1-1-0", "S-1-5-11", "S-1-5-32-545", "S-1-5-4"})
@@ -43,8 +43,7 @@ class Answer(StrEnum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Record, kw_only=True):
     """A program, as far as rules ask for it."""
 
     path: str
@@ -57,8 +56,7 @@ class Program:
     """Drive of the system."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class Weighed(Record, kw_only=True):
     """An answer, and the rule that gave it."""
 
     answer: Answer

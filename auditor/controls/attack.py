@@ -1,14 +1,14 @@
 """The ATT&CK relations that controls may claim: a dated data file, never downloaded."""
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import yaml
 
+from auditor.model.record import Record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttackData:
+
+class AttackData(Record, kw_only=True):
     """What ATT&CK states of the techniques this tool is about."""
 
     version: str

@@ -1,13 +1,13 @@
 """The ways in which somebody can install software on a Linux host: each fact that gives one, read as a grant."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from auditor.controls.present import is_present
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome, Rights
 from auditor.model.facts.accounts import Account, DoasRule, Group, PolkitGrant, SudoRule
 from auditor.model.reading import Found
+from auditor.model.record import Record
 from auditor.model.sighting import Quote
 from auditor.model.verdict import Gap
 
@@ -38,8 +38,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
 _UNSEEN_ADVICE = "Run the audit as root or with sudo, or take the members out of the group."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Record, kw_only=True):
     """One way in which a principal can install software."""
 
     principal: str

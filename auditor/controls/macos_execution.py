@@ -7,7 +7,6 @@ protection in macOS*; spctl(8)). Santa in its mode Lockdown refuses what no rule
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
@@ -16,6 +15,7 @@ from auditor.model.facts.processes import Process
 from auditor.model.facts.remote_config import ManagedProfile
 from auditor.model.policy import ExecutionDemand
 from auditor.model.reading import Found
+from auditor.model.record import Record
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Confidence, Quote, Role, SightingState
 from auditor.model.verdict import Assessment, Gap, Severity, Violation
@@ -39,8 +39,7 @@ _SERVER = "syncbaseurl"
 _TRUE = ("1", "true", "yes")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _Found(Record, kw_only=True):
     """What a host has that may refuse a program nobody listed."""
 
     refuses: bool

@@ -27,8 +27,6 @@ port 443, which only a proxy or a filter of names can tell apart.
 The rules of every packet filter that the kernel has.
 """
 
-from dataclasses import replace
-
 from auditor.controls.control import Control
 from auditor.controls.filter_limits import EXTENSIONS, UNREGISTERED
 from auditor.controls.more_rights import more_rights
@@ -39,6 +37,7 @@ from auditor.model.evidence import Outcome
 from auditor.model.facts.network import Family
 from auditor.model.filtering import Passage
 from auditor.model.host import OsFamily
+from auditor.model.record import replace
 from auditor.model.sighting import Reachability
 from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Severity, Violation
 

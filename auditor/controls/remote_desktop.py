@@ -30,7 +30,6 @@ The settings of Remote Desktop and Remote Assistance, of the host and of group p
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from auditor.controls.control import Control
 from auditor.model.case import Case
@@ -38,6 +37,7 @@ from auditor.model.evidence import Outcome
 from auditor.model.facts.remote_config import RemoteAccessSetting, RemoteManagement
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found
+from auditor.model.record import Record
 from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Severity, Violation
 
 _SECTION = "remote_config.rdp"
@@ -77,8 +77,7 @@ def _assess(case: Case) -> Assessment:
 _Settings = dict[str, Found[RemoteAccessSetting]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _Told(Record, kw_only=True):
     """The settings of a host as they hold."""
 
     everywhere: _Settings

@@ -8,14 +8,14 @@ security types that real servers of Debian 12 offer (RFC 6143, 7.1.2).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from auditor.model.record import Record
 
 Settings = Mapping[str, frozenset[str]]
 """What files say, by key in lower case: every value that stands there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class Door(Record, kw_only=True):
     """How a server lets people in."""
 
     asks: bool | None

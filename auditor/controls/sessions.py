@@ -2,13 +2,13 @@
 
 import ipaddress
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.model.case import Case
 from auditor.model.facts.network import Connection, InterfaceAddress, NetworkSpace, Protocol
 from auditor.model.facts.processes import Process
 from auditor.model.own_connection import OwnConnection, own_from_text
+from auditor.model.record import Record
 from auditor.model.result import ProductUse
 from auditor.model.session import Peer, Session
 from auditor.model.sighting import Confidence, Exposure, Quote, Role
@@ -19,8 +19,7 @@ _UNTOLD = "unknown"
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenSession:
+class SeenSession(Record, kw_only=True):
     """One connection of a product."""
 
     connection: Connection

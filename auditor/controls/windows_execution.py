@@ -1,7 +1,6 @@
 """What keeps unapproved programs from running on Windows: AppLocker's rules weighed, SRP's level, and WDAC's mode."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from auditor.catalogue.windows_command import started
 from auditor.controls.applocker import Answer, Program, Weighed, publisher_of, weigh, weigh_srp
@@ -12,6 +11,7 @@ from auditor.model.facts.processes import Process, ProgramSignature
 from auditor.model.facts.services import Service
 from auditor.model.policy import ExecutionDemand
 from auditor.model.reading import QUOTE_LENGTH
+from auditor.model.record import Record
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Confidence, Quote, Role, SightingState
 from auditor.model.verdict import Assessment, Gap, Severity, Violation
@@ -37,8 +37,7 @@ _BINARY = (
 _UNSEEN = "Read the host's policies: `Get-AppLockerPolicy -Effective -Xml`, `CiTool --list-policies`."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rules:
+class _Rules(Record, kw_only=True):
     """What a host has that may refuse programs."""
 
     case: Case

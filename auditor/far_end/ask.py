@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from auditor.far_end.fetch import FetchError, fetch_json
 from auditor.far_end.kept import Kept
 from auditor.far_end.rdap import Bootstrap, registered
 from auditor.far_end.said import Address, FarEnd, asked_about
+from auditor.model.record import replace
 
 _NAME_LENGTH = 253
 _NAME_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")

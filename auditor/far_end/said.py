@@ -2,7 +2,8 @@
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from auditor.model.record import Record
 
 TEXT_LENGTH = 200
 """Characters that any text of an answer is cut to: hostile text."""
@@ -10,8 +11,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
+class Registered(Record, kw_only=True):
     """Who a network is registered for, by a file or by RDAP. All texts are hostile."""
 
     network: str
@@ -32,8 +32,7 @@ class Registered:
         return self.first.version == address.version and int(self.first) <= int(address) <= int(self.last)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FarEnd:
+class FarEnd(Record, kw_only=True):
     """What is said of one address."""
 
     address: str

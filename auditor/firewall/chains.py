@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 
 from auditor.firewall.compiled import NO, YES, Compiler, Test, Value
 from auditor.firewall.lookup import Index
+from auditor.model.record import Record
 from auditor.model.ruleset import Action, AnyOf, Condition, Doubt, Effect, Field, Forget, Lookup, Match, Rule, Verb
 
 # What stays the same while a packet passes a chain, unless a rule rewrites it, and has few values: rules are sorted out
@@ -21,8 +21,7 @@ _PLACES = tuple(int(field) for field in _CLASS)
 _DPORT = int(Field.DPORT)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tested:
+class Tested(Record, eq=False):
     """A condition of a rule with its test."""
 
     match: Condition
@@ -33,8 +32,7 @@ class Tested:
     """Whether it looks at the source address."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Compiled:
+class Compiled(Record, eq=False):
     """A rule ready to be walked."""
 
     rule: Rule

@@ -1,12 +1,11 @@
 """Decide what becomes of one packet: quickly where all can be told, by following every way where it cannot."""
 
-from dataclasses import replace
-
 from auditor.firewall.regions import Region, everything
 from auditor.firewall.sources import Fan
 from auditor.firewall.walk import Ending
 from auditor.firewall.way import Outcome, Program, is_answered
 from auditor.model.packet import Packet
+from auditor.model.record import replace
 from auditor.model.ruleset import Verb
 
 

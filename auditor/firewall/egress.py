@@ -1,6 +1,5 @@
 """Where a host may connect to: one packet to each stretch of addresses that the rules tell apart."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from auditor.firewall.decide import decide
@@ -11,6 +10,7 @@ from auditor.firewall.regions import BITS, Region, address_text, region_texts
 from auditor.firewall.way import Program
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import Direction, Packet
+from auditor.model.record import Record
 from auditor.model.ruleset import TCP_FLAGS, Field, Verb
 from auditor.model.sighting import Reachability
 
@@ -23,8 +23,7 @@ _PUBLIC = {Family.IP: ((1 << 24), (224 << 24) - 1), Family.IP6: (0x2 << 124, (0x
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Egress:
+class Egress(Record, kw_only=True):
     """Whether a host reaches a port of the internet."""
 
     reachability: Reachability

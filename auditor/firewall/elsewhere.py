@@ -1,7 +1,6 @@
 """Which sources reach a listener in another network namespace of a host: past the host's filters, then past its own."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from auditor.firewall.compiled import UNKNOWN
 from auditor.firewall.published import UNNAMED, published
@@ -14,6 +13,7 @@ from auditor.firewall.spaces import Space
 from auditor.firewall.way import Program, Way
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import Direction, Packet
+from auditor.model.record import Record
 from auditor.model.ruleset import TCP_FLAGS, Field
 
 NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
@@ -37,8 +37,7 @@ def first_packet(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Record, kw_only=True):
     """A port of an address in another namespace."""
 
     protocol: Protocol

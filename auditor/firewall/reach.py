@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from auditor.firewall.elsewhere import Target, arrivals, first_packet
@@ -17,6 +17,7 @@ from auditor.firewall.spaces import Space
 from auditor.firewall.way import Program, Way
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import Packet
+from auditor.model.record import Record, replace
 from auditor.model.ruleset import Field
 from auditor.model.sighting import Reachability
 
@@ -32,8 +33,7 @@ _NETWORKS = 256
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class Door(Record, kw_only=True):
     """A listening socket, as far as packets care."""
 
     protocol: Protocol
@@ -52,8 +52,7 @@ class Door:
     """For ``::``, whether IPv4 is excluded; None, when not known, counts as not: the kernel's default."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(Record, kw_only=True):
     """Which sources reach a port over one family."""
 
     family: Family
@@ -66,8 +65,7 @@ class Access:
     """The networks that reach it; where there are very many, fewer that hold them all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Record, kw_only=True):
     """Who reaches a socket, and what decided it."""
 
     reachability: Reachability

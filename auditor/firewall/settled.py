@@ -6,10 +6,10 @@ packets knows nothing of processes (docs/adr/0023).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import HostNetwork
+from auditor.model.record import Record
 from auditor.model.ruleset import (
     Action,
     Box,
@@ -45,8 +45,7 @@ _OF_MACOS = ("/system/", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/lib
 _PACKAGED = ("\\windowsapps\\", "\\systemapps\\", "\\windows\\")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(Record, kw_only=True):
     """The process at this host's end, as far as it is known."""
 
     program: str | None = None

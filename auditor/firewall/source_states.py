@@ -6,6 +6,7 @@ from typing import NamedTuple
 from auditor.firewall.compiled import UNKNOWN, YES, Value
 from auditor.firewall.regions import Region
 from auditor.firewall.walk import FOLLOWING, Ending, marked
+from auditor.model.record import Record
 from auditor.model.ruleset import Effect, Field, SetMark, Translate, Untrack, Verb
 
 
@@ -43,8 +44,7 @@ class Summary:
     """Sources for which a rule could not be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class Sources(Record, kw_only=True):
     """Which sources get through, and why."""
 
     allowed: Region

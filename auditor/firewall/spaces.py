@@ -1,16 +1,15 @@
 """Other network namespaces of a host, and by which of its interfaces a packet goes on to them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from auditor.firewall.way import Program
 from auditor.model.facts.network import Family, Link, NetworkSpace
+from auditor.model.record import Record
 
 _LOOPBACK = "lo"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
+class Space(Record, kw_only=True):
     """A network namespace, ready to be asked."""
 
     is_alone: bool = False

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from auditor.firewall.chains import Chains, Compiled, Tested
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value, look_up
+from auditor.model.record import Record
 from auditor.model.ruleset import Action, Base, Effect, Field, Forget, SetMark, Translate, Untrack, Verb
 
 _MARKS = (int(Field.MARK), int(Field.CT_MARK))
@@ -25,8 +26,7 @@ class BudgetError(Exception):
     """A packet met more rules, or deeper chains, than it may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Record):
     """What may become of a packet, and which rule says so."""
 
     verb: Verb

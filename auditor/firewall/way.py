@@ -1,7 +1,7 @@
 """The way of a packet through a host: hooks in their order, connection tracking, translation, routing."""
 
 import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from auditor.firewall.addresses import Surroundings
 from auditor.firewall.compiled import MAYBE, NO, UNKNOWN, YES, Value
@@ -12,6 +12,7 @@ from auditor.firewall.tracking import first_state, implied_status
 from auditor.firewall.walk import BudgetError, Ending, Walk
 from auditor.model.facts.network import Family
 from auditor.model.packet import Direction, HostNetwork, Packet
+from auditor.model.record import Record, replace
 from auditor.model.ruleset import (
     ADDRESS_TYPES,
     CT_STATES,
@@ -33,8 +34,7 @@ _ICMPV6_INFORMATIVE = 128
 _LOCAL, _MULTICAST, _BROADCAST = (ADDRESS_TYPES[name] for name in ("local", "multicast", "broadcast"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Record, kw_only=True):
     """What becomes of a packet: one ending, or several when something could not be read."""
 
     endings: tuple[Ending, ...]

@@ -5,13 +5,13 @@ somebody should look at. It never asks for less: what is enough for the matcher 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from itertools import combinations
 
 from auditor.catalogue.product import Connects, Indicator, IndicatorKind, Product, Strength
 from auditor.model.host import OsFamily
+from auditor.model.record import Record, replace
 
 
 class Event(StrEnum):
@@ -64,8 +64,7 @@ _OWN_WORD = (Trait.COMPANY, Trait.NAME)
 """What a maker says of itself: both together, where both are known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(Record, kw_only=True):
     """One comparison: any of the values, and none of those excluded. ``*`` stands for any characters."""
 
     trait: Trait
@@ -80,8 +79,7 @@ Way = tuple[Term, ...]
 """Terms that must all hold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hunt:
+class Hunt(Record, kw_only=True):
     """One query: events of one kind that a product explains."""
 
     product: Product

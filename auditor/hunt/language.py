@@ -1,16 +1,15 @@
 """A language that hunts are written in: how it says a hunt, and what its events record."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from auditor.hunt.hunts import Event, Hunt, hunts_of, together
 from auditor.hunt.subjects import Subject
 from auditor.model.host import OsFamily
 from auditor.model.policy import Approval
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Language:
+class Language(Record, kw_only=True):
     """How hunts are written."""
 
     name: str
@@ -25,8 +24,7 @@ class Language:
     """Write one hunt; None where its events do not record what it compares."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(Record, kw_only=True):
     """A hunt as it was written."""
 
     hunt: Hunt

@@ -16,6 +16,7 @@ from auditor.hunt.hunts import Event, Term, Trait, Way, hunts_of
 from auditor.model.device_event import DeviceEvent, EventKind
 from auditor.model.host import OsFamily
 from auditor.model.outside import Certainty, Sign
+from auditor.model.record import Record
 
 _SIGNS = {
     Trait.PROGRAM: Sign.PROGRAM,
@@ -55,8 +56,7 @@ _K = TypeVar("_K")
 _Numbers = dict[tuple[OsFamily, Term], int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(Record, kw_only=True):
     """What an event shows of one product."""
 
     product: str
@@ -69,8 +69,7 @@ class Match:
     """How sure that makes it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Way:
+class _Way(Record, kw_only=True, eq=False):
     """One way of one hunt."""
 
     product: str

@@ -1,15 +1,14 @@
 """What is hunted: the products that were named, or all that nobody approved for every host."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from auditor.catalogue.product import Catalogue, Product
 from auditor.model.policy import Approval, Policy
+from auditor.model.record import Record
 from auditor.model.sighting import Role
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Record, kw_only=True):
     """A product to hunt, and where it is approved all the same."""
 
     product: Product

@@ -5,7 +5,6 @@ It is read back as bundles are: each value is held to its kind, whoever wrote it
 
 import hashlib
 import json
-from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from auditor.model.outside import (
     bounded,
     sighting_order,
 )
+from auditor.model.record import asdict, replace
 
 LARGEST = 64 * 1024 * 1024
 """Bytes that a document may have."""
@@ -60,7 +60,7 @@ def _line(value: object) -> str:
 
 
 def _row(one: OutsideSighting) -> dict[str, Any]:
-    values = {name.name: getattr(one, name.name) for name in fields(one)}
+    values = asdict(one)
     values["first_seen"], values["last_seen"] = one.first_seen.isoformat(), one.last_seen.isoformat()
     return {name: value for name, value in values.items() if value is not None}
 

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from auditor.inventory.rows import name_problem
 from auditor.inventory.variables import VARIABLES, host_from
 from auditor.inventory.vault import VaultSources
 from auditor.model.host import Host
+from auditor.model.record import replace
 
 # Warnings that concern neither which hosts there are nor what their variables hold.
 _HARMLESS = (

@@ -7,11 +7,11 @@ import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from auditor.errors import InventoryError, OutputError
+from auditor.model.record import Record, Unshown
 
 SECONDS = 600
 """How long Ansible may take: a fleet of 10,000 hosts takes it 20 s, a cloud's answer may take minutes."""
@@ -34,22 +34,20 @@ _QUIET: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Record, kw_only=True):
     """What a program of Ansible's left when it ended."""
 
     status: str
     """ansible-runner's word: successful, failed, timeout."""
-    output: str = field(repr=False)
+    output: Unshown[str]
     """Its standard output: secrets may stand in it."""
-    complaints: str = field(repr=False)
+    complaints: Unshown[str]
     """Its standard error."""
-    answer: str = field(repr=False)
+    answer: Unshown[str]
     """What was written into the channel ``answer`` of the private folder."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Record, kw_only=True):
     """A private folder for one run; gone when the run is over."""
 
     folder: Path
@@ -63,8 +61,7 @@ class Place:
         return self.folder / "answer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(Record, kw_only=True):
     """What a program of Ansible's may have of this machine."""
 
     seconds: int = SECONDS

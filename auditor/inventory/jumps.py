@@ -6,10 +6,10 @@ the host behind it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from auditor.model.host import Credentials, Host, SshSettings
+from auditor.model.record import replace
 
 _HIGHEST_PORT = 65535
 _MOST = 8

@@ -5,11 +5,11 @@ import io
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditor.errors import InventoryError, Problem
 from auditor.model.host import Host
+from auditor.model.record import Record, replace
 
 NAMES = ("host", "hostname", "name", "fqdn", "dns_name")
 """Columns that name a host, the first of them as it is shown."""
@@ -21,8 +21,7 @@ _PARTED_BY = (",", ";", "\t", "|")
 _EVERYWHERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Record, kw_only=True):
     """One host of the export."""
 
     name: str
@@ -33,8 +32,7 @@ class Known:
     """Its addresses and identity, in small letters."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ambiguity:
+class Ambiguity(Record, kw_only=True):
     """Names that cannot be told apart: neither found nor missing."""
 
     population: str
@@ -43,8 +41,7 @@ class Ambiguity:
     """Hosts of the inventory that it may be, sorted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Record, kw_only=True):
     """The export beside the inventory."""
 
     count: int

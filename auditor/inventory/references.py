@@ -4,12 +4,12 @@ import os
 import stat
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Credentials, Host
 from auditor.model.probe import sudo_password_problem
+from auditor.model.record import replace
 
 FORMS = "env:NAME, file:/path or keyring:SERVICE/ACCOUNT"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -1,7 +1,6 @@
 """Hosts of an inventory of our own making: rows of columns, whether they come from CSV or from YAML."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.errors import InventoryError, Problem
@@ -9,6 +8,7 @@ from auditor.inventory.references import FORMS
 from auditor.inventory.variables import REFERENCES, SECRETS, VARIABLES, host_from
 from auditor.located import did_you_mean
 from auditor.model.host import Host
+from auditor.model.record import Record
 
 _COLUMNS: Mapping[str, str] = {
     "address": "ansible_host",
@@ -31,8 +31,7 @@ COLUMNS = (_HOST, *_COLUMNS, _GROUPS)
 """Columns in the order of the documentation; Ansible's names of the same are understood too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Record, kw_only=True):
     """One host as it is written: columns to values, and where it stands."""
 
     values: Mapping[str, object]

@@ -1,8 +1,9 @@
 """What ``ansible_ssh_common_args`` says of how to reach a host."""
 
 import shlex
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from auditor.model.record import Record, field
 
 # Options of ssh(1) that take a value, and the configuration keyword each stands for.
 _LETTERS = {"F": "configfile", "J": "proxyjump", "i": "identityfile", "l": "user", "p": "port"}
@@ -37,8 +38,7 @@ _NO_MATTER = frozenset(
 _LETTERS_THAT_MATTER = "46bBI"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SshArguments:
+class SshArguments(Record, kw_only=True):
     """What ssh's arguments say that concerns us; all else is ssh's own business."""
 
     known_hosts: tuple[str, ...] = ()

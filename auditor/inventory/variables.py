@@ -11,6 +11,7 @@ from auditor.inventory.ssh_args import SshArguments, read_ssh_arguments
 from auditor.inventory.winrm_variables import PASSWORD, PORT, USER, WINRM_VARIABLES, read_winrm
 from auditor.model.host import BecomeMethod, ConnectionKind, Credentials, Host, SshSettings, WinRmSettings
 from auditor.model.probe import sudo_password_problem
+from auditor.model.record import Record
 
 _SSH_WORDS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.netcommon.libssh"})
 _CONNECTIONS = {
@@ -65,8 +66,7 @@ VARIABLES = WINRM_VARIABLES.union(SSH_ARGUMENTS, REFERENCES.values(), *_NAMES.va
 """Every variable that says something to the auditor."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unresolved:
+class Unresolved(Record, kw_only=True):
     """The place of a value that is not known: a variable that could not be filled in."""
 
     why: str

@@ -1,11 +1,11 @@
 """Where the passwords of Ansible Vault come from: files and scripts by name, never the passwords themselves."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VaultSources:
+class VaultSources(Record, kw_only=True):
     """What Ansible is told beside its own configuration (``ANSIBLE_VAULT_PASSWORD_FILE``, ``ansible.cfg``)."""
 
     password_files: tuple[str, ...] = ()

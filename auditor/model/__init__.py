@@ -1,1 +1,1 @@
-"""The words of the trade as frozen data: standard library only, no input or output."""
+"""The words of the trade as frozen data: the standard library and msgspec only, no input or output."""

@@ -1,7 +1,8 @@
 """How a product that somebody approved departs from what the approval says."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 
 class Term(StrEnum):
@@ -17,8 +18,7 @@ class Term(StrEnum):
     """Until when it holds without a review."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breach:
+class Breach(Record, kw_only=True):
     """One term of an approval that a product it is for does not keep."""
 
     approval: str

@@ -1,7 +1,6 @@
 """All that a control may look at to assess one host."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from auditor.model.evidence import EvidenceHead
@@ -11,13 +10,13 @@ from auditor.model.outside import OutsideUse
 from auditor.model.past import History
 from auditor.model.policy import Approval, Networks, Settings
 from auditor.model.reading import Reading
+from auditor.model.record import Record, field
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Exposure
 from auditor.model.weakness import Weakness
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownPort:
+class KnownPort(Record, kw_only=True):
     """A port on which products of the catalogue listen."""
 
     products: tuple[str, ...]
@@ -26,8 +25,7 @@ class KnownPort:
     """Whether hardly anything else listens there, so that whoever does is thought to be such a product."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Record, kw_only=True):
     """One host, as far as it was seen, and the rules it is held to."""
 
     host: HostFacts

@@ -1,14 +1,14 @@
 """How much of a scope a run fully assessed, and whether that is what the policy wants."""
 
 import math
-from dataclasses import dataclass
+
+from auditor.model.record import Record
 
 _SAME = 1e-12
 """Relative difference of two shares that only their way through binary fractions makes: 33.3 % is 333 of 1,000."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Coverage(Record, kw_only=True):
     """Three numbers that say what the verdicts of a run are worth, and the share the policy asks for."""
 
     scope: int

@@ -1,11 +1,11 @@
 """What a tool on a device, or beside it, wrote down of one process, connection, question or service."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from auditor.model.host import OsFamily
 from auditor.model.outside import Side
+from auditor.model.record import Record
 
 
 class EventKind(StrEnum):
@@ -23,8 +23,7 @@ class EventKind(StrEnum):
     """A service was installed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceEvent:
+class DeviceEvent(Record, kw_only=True):
     """One event. All its texts are hostile; empty where the record does not say."""
 
     source: str
@@ -71,8 +70,7 @@ class DeviceEvent:
     """``tcp`` or ``udp``, in lower case."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedRecord:
+class RefusedRecord(Record, kw_only=True):
     """A record that could not be read."""
 
     number: int

@@ -1,10 +1,10 @@
 """The redacted, sealed answer of a host: sections, the outcome of each, and what they rest on."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from auditor.model.host import OsFamily
+from auditor.model.record import Record, Unshown
 
 
 class Outcome(StrEnum):
@@ -69,8 +69,7 @@ class Delivery(StrEnum):
     """Brought as a file by other means."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class Unread(Record, kw_only=True):
     """A line that a parser did not understand: kept, never dropped."""
 
     line: int
@@ -81,8 +80,7 @@ class Unread:
     """Why it was not understood."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Record, kw_only=True):
     """One question and its redacted answer, as sealed."""
 
     id: str
@@ -93,7 +91,7 @@ class Section:
     """Why it is not simply *collected*; one line, from our own script's words."""
     stderr: str = ""
     """What the section's commands said on standard error, redacted, at most 2,000 characters."""
-    text: str = field(repr=False)
+    text: Unshown[str]
     """The redacted answer, lines ended by a newline."""
     redactions: int = 0
     """How many secrets were taken out."""
@@ -101,8 +99,7 @@ class Section:
     """SHA-256 over id, outcome, reason and text in canonical form."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceHead:
+class EvidenceHead(Record, kw_only=True):
     """What evidence says of itself, beside its sections."""
 
     host: str
@@ -137,8 +134,7 @@ class EvidenceHead:
     """The connections by which we came, as our own sockets knew them; see ``own_connection``. None where not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Record, kw_only=True):
     """The sealed answer of one host."""
 
     head: EvidenceHead

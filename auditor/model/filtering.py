@@ -1,13 +1,11 @@
 """What the packet filters of a host do with remote access, whether or not something listens: seen before it happens."""
 
-from dataclasses import dataclass
-
 from auditor.model.facts.network import Family, Protocol
+from auditor.model.record import Record
 from auditor.model.sighting import Reachability
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
+class Passage(Record, kw_only=True):
     """A port, and who gets through to it by the filters alone."""
 
     protocol: Protocol
@@ -28,8 +26,7 @@ class Passage:
     """Outbound, what it is known for: products by name, with the names on the network that they connect to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filtering:
+class Filtering(Record, kw_only=True):
     """What the filters of a host do with what no listener shows."""
 
     problem: str | None = None

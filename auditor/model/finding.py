@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 SCHEMA = 1
 """Version of the fingerprint: part of every digest, so that a change of its make-up is visible."""
@@ -26,8 +27,7 @@ class CloserKind(StrEnum):
     REMEDIATION = "remediation"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedBy:
+class ClosedBy(Record, kw_only=True):
     """What found a violation gone."""
 
     kind: CloserKind
@@ -36,8 +36,7 @@ class ClosedBy:
     """Its id; None for the run that says so, whose id no evidence determines."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Record, kw_only=True):
     """One violation as followed over runs."""
 
     fingerprint: str

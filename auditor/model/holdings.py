@@ -1,12 +1,10 @@
 """What of a host is a product's: its packages, services and lone programs."""
 
-from dataclasses import dataclass
-
 from auditor.model.facts.services import ServiceManager, StartMode
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldPackage:
+class HeldPackage(Record, kw_only=True):
     """A package or application that is the product's."""
 
     source: str
@@ -19,8 +17,7 @@ class HeldPackage:
     """Whose installation it is; None for the system's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldService:
+class HeldService(Record, kw_only=True):
     """What starts the product: a unit, an init script, a job, a task."""
 
     manager: ServiceManager
@@ -33,8 +30,7 @@ class HeldService:
     """Whether it runs; None where that is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holdings:
+class Holdings(Record, kw_only=True):
     """What of a host is one product's, each sorted and once."""
 
     packages: tuple[HeldPackage, ...] = ()

@@ -1,10 +1,10 @@
 """A machine in scope, and the scope of a run."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from auditor.errors import Reason
+from auditor.model.record import Record, Unshown, field
 
 
 class OsFamily(StrEnum):
@@ -33,17 +33,16 @@ class BecomeMethod(StrEnum):
     """Through doas."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Record, kw_only=True):
     """How to log in and how to gain rights. Secrets stay out of ``repr`` and are never stored."""
 
     user: str | None = None
     """Account to log in as; None lets the transport take the operator's own name."""
-    password: str | None = field(default=None, repr=False)
+    password: Unshown[str | None] = None
     """Login password; None when keys or an agent are used."""
     private_key: Path | None = None
     """Private key file; None lets the transport try the agent and the usual files."""
-    passphrase: str | None = field(default=None, repr=False)
+    passphrase: Unshown[str | None] = None
     """Passphrase of the private key file."""
     certificate: Path | None = None
     """Certificate of the private key; None takes ``<key>-cert.pub`` where it lies beside the key."""
@@ -51,14 +50,13 @@ class Credentials:
     """Whether to gain root once logged in."""
     become_method: BecomeMethod = BecomeMethod.SUDO
     """How it is gained."""
-    become_password: str | None = field(default=None, repr=False)
+    become_password: Unshown[str | None] = None
     """Password that sudo asks for; None means ``sudo -n``."""
     references: tuple[tuple[str, str], ...] = ()
     """Secrets that are looked up when the host's turn comes: field, and where it stands (``env:NAME``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SshSettings:
+class SshSettings(Record, kw_only=True):
     """What Ansible's ``ansible_ssh_common_args`` says that concerns us."""
 
     known_hosts: tuple[Path, ...] = ()
@@ -80,8 +78,7 @@ class WinRmLogin(StrEnum):
     BASIC = "basic"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WinRmSettings:
+class WinRmSettings(Record, kw_only=True):
     """What Ansible's ``ansible_winrm_*`` variables say that concerns us."""
 
     login: WinRmLogin = WinRmLogin.NTLM
@@ -106,8 +103,7 @@ class WinRmSettings:
     """Host name to ask a Kerberos ticket for; None means the address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(Record, kw_only=True):
     """A machine in scope, as the inventory describes it."""
 
     name: str
@@ -147,8 +143,7 @@ class Host:
         return self.host_id or self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostFacts:
+class HostFacts(Record, kw_only=True):
     """What of a host is sealed into the bundle: no address, no credentials."""
 
     name: str
@@ -177,8 +172,7 @@ def host_facts(host: Host) -> HostFacts:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Record, kw_only=True):
     """Every host of a run, fixed, counted and hashed at its start."""
 
     hosts: tuple[Host, ...]

@@ -1,10 +1,10 @@
 """Every host of the scope with exactly one outcome: it must add up."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from auditor.errors import Reason
+from auditor.model.record import Record
 
 
 class HostOutcome(StrEnum):
@@ -33,8 +33,7 @@ class PassedOverWhy(StrEnum):
     """It has no evidence of the host, which did not answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassedOver:
+class PassedOver(Record, kw_only=True):
     """What one more set of evidence had to say of a host, and why it was not judged."""
 
     run: str
@@ -51,8 +50,7 @@ class PassedOver:
     """That reason in one sentence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerRow:
+class LedgerRow(Record, kw_only=True):
     """One host's line in the ledger."""
 
     host: str

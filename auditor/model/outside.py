@@ -4,9 +4,10 @@ An audit asks hosts. Exporters, sensors and EDRs have seen hosts that nobody ask
 they show is brought as files, read by ``auditor.ingest``, and sealed among the inputs of the run that it is judged in.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 SCHEMA = "auditor-outside/1"
 """Names the form in which these sightings are written, and its version."""
@@ -74,8 +75,7 @@ class Certainty(StrEnum):
     """One supporting indicator, or weak ones only; a port alone is never more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutsideSighting:
+class OutsideSighting(Record, kw_only=True):
     """One product on one device towards one destination, as records from outside the audit show it."""
 
     origin: Origin
@@ -120,8 +120,7 @@ class OutsideSighting:
     """What stands in a record of it, for people; hostile text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutsideFile:
+class OutsideFile(Record, kw_only=True):
     """A file that records were read from."""
 
     name: str
@@ -138,8 +137,7 @@ class OutsideFile:
     """Whether it ended within a record, or what packs it is damaged: what came after is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutsideRecord:
+class OutsideRecord(Record, kw_only=True):
     """The ingested sightings of one reading: what is sealed."""
 
     origin: Origin
@@ -158,8 +156,7 @@ class OutsideRecord:
     """Sightings beyond ``MOST_SIGHTINGS``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutsideUse:
+class OutsideUse(Record, kw_only=True):
     """A sighting from outside as a control weighs it: with the policy's word on it, and the host's own."""
 
     sighting: OutsideSighting

@@ -6,7 +6,8 @@ word for it (``SSH_CONNECTION``) would let a host hide any session that it likes
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from auditor.model.record import Record
 
 MOST = 8
 """Connections that are kept of one audit of one host: it takes one, WinRM one or two."""
@@ -14,8 +15,7 @@ _LAST_PORT = 65_535
 _MAPPED = "::ffff:"
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class OwnConnection:
+class OwnConnection(Record, kw_only=True, order=True):
     """Both ends of one TCP connection of ours."""
 
     address: str

@@ -1,10 +1,9 @@
 """How gently an audit goes about the network: what it may do at once, how long it waits, when it tries again."""
 
-from dataclasses import dataclass
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pacing:
+class Pacing(Record, kw_only=True):
     """Budgets of a run. ``docs/pacing.md`` says what counts as a site and as a subnet."""
 
     workers: int = 32

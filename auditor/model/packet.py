@@ -1,10 +1,10 @@
 """A packet as one asks about it, and the host it meets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from auditor.model.facts.network import Family, Route
+from auditor.model.record import Record, field
 
 
 class Direction(StrEnum):
@@ -14,8 +14,7 @@ class Direction(StrEnum):
     OUT = "out"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packet:
+class Packet(Record, kw_only=True):
     """A packet; what is None is not known, unless the protocol has no such thing."""
 
     direction: Direction
@@ -56,8 +55,7 @@ class Packet:
     """Status bits of its connection; None for those that its state implies."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostNetwork:
+class HostNetwork(Record, kw_only=True):
     """What of a host's network bears on a packet's way."""
 
     addresses: Mapping[str, tuple[tuple[Family, int, int | None], ...]] = field(default_factory=dict)

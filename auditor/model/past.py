@@ -1,12 +1,12 @@
 """What earlier runs know of a host: sealed into the inputs of the next one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from auditor.model.record import Record, field
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductPast:
+
+class ProductPast(Record, kw_only=True):
     """What earlier runs saw of one remote-access product on one host. Every instant is a run's as-of, UTC."""
 
     first_seen: datetime
@@ -50,8 +50,7 @@ def joined(one: ProductPast, other: ProductPast) -> ProductPast:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Record, kw_only=True):
     """What earlier runs know of a host."""
 
     first_seen: datetime | None = None

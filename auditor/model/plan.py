@@ -1,9 +1,10 @@
 """What is to be done on hosts to close findings: steps that people read and approve, and what is left to hands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from auditor.model.record import Record, field
 
 PLAN_VERSION = 1
 """Version of the plan's form: part of what is signed."""
@@ -29,8 +30,7 @@ Value = str | int | bool | tuple["Value", ...] | Mapping[str, "Value"]
 """What a variable of a play may hold: data, never an expression."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Record, kw_only=True):
     """One play on one host, for one finding or several that it closes."""
 
     host: str
@@ -59,8 +59,7 @@ class Step:
     """When that was collected, UTC."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class LeftOut(Record, kw_only=True):
     """A finding that no step closes, and why."""
 
     host: str
@@ -75,8 +74,7 @@ class LeftOut:
     """Why it is left to hands, or not touched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Record, kw_only=True):
     """Steps in the order in which they are taken, host by host."""
 
     run: str

@@ -1,17 +1,16 @@
 """What the organisation allows: approvals, exceptions, settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
 from auditor.model.pacing import Pacing
+from auditor.model.record import Record, field
 from auditor.model.retention import Retention
 from auditor.model.verdict import Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenScope:
+class ListenScope(Record, kw_only=True):
     """Where an approved product may listen."""
 
     ports: tuple[tuple[int, int], ...] = ()
@@ -25,8 +24,7 @@ class ListenScope:
         return in_ports and (is_loopback or not self.loopback_only)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(Record, kw_only=True):
     """An allowlist entry: this product, there, for this reason."""
 
     id: str
@@ -59,8 +57,7 @@ class Approval:
     """Last day on which it holds without a review."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExceptionRecord:
+class ExceptionRecord(Record, kw_only=True):
     """An accepted violation, with a mandatory end."""
 
     id: str
@@ -93,8 +90,7 @@ class ExceptionRecord:
     """Armoured signatures by role: ``requested_by``, ``approved_by``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedLimit:
+class AcceptedLimit(Record, kw_only=True):
     """A limit of the method that the organisation accepts for a while."""
 
     limit: str
@@ -115,8 +111,7 @@ class AcceptedLimit:
     """Armoured signatures by role: ``owner``, ``approved_by``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installers:
+class Installers(Record, kw_only=True):
     """Who may install software on a host (M1033)."""
 
     users: tuple[str, ...] = ("root",)
@@ -145,8 +140,7 @@ class Unsigned(StrEnum):
     """It holds, and every report says that it is asserted and not verified."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Record, kw_only=True):
     """How strict the audit is."""
 
     coverage: float = 1.0
@@ -177,8 +171,7 @@ class Settings:
     """Whether users of Windows may install for themselves, by Windows Installer and the Store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Networks:
+class Networks(Record, kw_only=True):
     """From where remote access may come, and what packet filters must do (M1037)."""
 
     trusted: tuple[str, ...] = ()
@@ -189,8 +182,7 @@ class Networks:
     """Whether a host must not reach the ports of remote-access products outside the trusted networks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Record, kw_only=True):
     """What the organisation allows, as one sealed document."""
 
     name: str

@@ -1,9 +1,9 @@
 """What crosses the line between us and a host: the call we make, the bytes we get."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from auditor.model.own_connection import OwnConnection
+from auditor.model.record import Record, Unshown
 
 SUDO_ASKS = "auditor-asks"
 """What stands on a host's standard error when its sudo asks for a password."""
@@ -33,8 +33,7 @@ UNCHECKED = ", not checked: the inventory leaves that out"
 """What stands behind the fingerprint of a certificate that anybody could have shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeCall:
+class ProbeCall(Record, kw_only=True):
     """One bounded question to one host: a launcher to execute, and what it reads on standard input."""
 
     token: str
@@ -45,9 +44,9 @@ class ProbeCall:
     """The probe, constant per tool version."""
     script_sha256: str
     """SHA-256 of the script's bytes."""
-    stdin: bytes = field(repr=False)
+    stdin: Unshown[bytes]
     """Script, then parameters: what the launcher reads before it runs, and then the secret."""
-    secret: bytes = field(default=b"", repr=False)
+    secret: Unshown[bytes] = b""
     """The sudo password that follows; empty where there is none."""
     deadline: float
     """Seconds of wall clock from connecting to the last byte, the wait for one's turn with a password apart."""
@@ -64,13 +63,12 @@ class ProbeCall:
         return self.stdin + self.secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawOutput:
+class RawOutput(Record, kw_only=True):
     """What a host answered, unread: hostile until a worker process has looked at it."""
 
-    stdout: bytes = field(repr=False)
+    stdout: Unshown[bytes]
     """Standard output, complete."""
-    stderr: bytes = field(repr=False)
+    stderr: Unshown[bytes]
     """Standard error, cut at the call's limit."""
     stderr_dropped: int = 0
     """Bytes of standard error beyond the limit."""
@@ -93,8 +91,7 @@ class RawOutput:
     """The connections that the call went over; none where they are not ours alone (a jump host) or there are none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeLimits:
+class ProbeLimits(Record, kw_only=True):
     """The budgets that travel with a call; they bound the host's work, not our patience."""
 
     section_seconds: int = 8

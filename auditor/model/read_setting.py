@@ -1,12 +1,10 @@
 """A setting that controls look at, as reports show it beside the verdicts."""
 
-from dataclasses import dataclass
-
+from auditor.model.record import Record
 from auditor.model.sighting import Quote
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadSetting:
+class ReadSetting(Record, kw_only=True):
     """One setting of a product or of the system that controls look at, as the host tells it."""
 
     subject: str

@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from auditor.model.evidence import Outcome, Proof, Rights, Unread
 from auditor.model.host import OsFamily
+from auditor.model.record import Record, Unshown
 from auditor.model.sighting import Quote
 from auditor.model.verdict import Limit
 
@@ -20,8 +21,7 @@ QUOTE_LENGTH = 300
 """Characters of a quote at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class Parsed(Record, kw_only=True):
     """What a parser made of one section's text: every line became a fact, an Unread, or nothing on purpose."""
 
     facts: tuple[tuple[int, Any], ...] = ()
@@ -45,8 +45,7 @@ class Found(NamedTuple, Generic[T]):
     """Line of the section's text, counted from 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionReading:
+class SectionReading(Record, kw_only=True):
     """One section after its parser has seen it."""
 
     id: str
@@ -65,7 +64,7 @@ class SectionReading:
     """How the operator gets a complete answer."""
     limits: tuple[Limit, ...] = ()
     """What makes it *partial*, where that is limits alone: a policy may accept them."""
-    lines: tuple[str, ...] = field(default=(), repr=False)
+    lines: Unshown[tuple[str, ...]] = ()
     """Its text, line by line, for quotes."""
 
     @property

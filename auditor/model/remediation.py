@@ -1,9 +1,10 @@
 """What has become of a plan: events, each a fact that was written down before or after something was done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from auditor.model.record import Record, field
 
 
 class Happened(StrEnum):
@@ -47,8 +48,7 @@ class Happened(StrEnum):
     """All that was asked for was tried."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Record, kw_only=True):
     """One line of the journal."""
 
     plan: str

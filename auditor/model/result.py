@@ -1,6 +1,5 @@
 """What one host came to in a run: the line of ``hosts.jsonl``, before it is written."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from auditor.model.breach import Breach, Term
@@ -12,13 +11,13 @@ from auditor.model.ledger import LedgerRow
 from auditor.model.own_connection import OwnConnection
 from auditor.model.read_setting import ReadSetting
 from auditor.model.reading import SectionReading
+from auditor.model.record import Record
 from auditor.model.session import Session
 from auditor.model.sighting import Exposure, Sighting
 from auditor.model.verdict import Judgement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductUse:
+class ProductUse(Record, kw_only=True):
     """A sighting and the approval that covers it, if one does."""
 
     sighting: Sighting
@@ -42,8 +41,7 @@ class ProductUse:
         return bool(self.breaches) and all(breach.term is not Term.TENANT for breach in self.breaches)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostResult:
+class HostResult(Record, kw_only=True):
     """Everything a report may say of one host."""
 
     host: HostFacts

@@ -1,8 +1,9 @@
 """How long what a store and its bundles hold is kept, and what was removed since."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 
 class Kept(StrEnum):
@@ -16,8 +17,7 @@ class Kept(StrEnum):
     """The run's folder."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class Retention(Record, kw_only=True):
     """How long each kind is kept; what has no term is kept for ever."""
 
     evidence: timedelta | None = None
@@ -34,8 +34,7 @@ class Retention:
         return {Kept.EVIDENCE: self.evidence, Kept.RESULTS: self.results, Kept.BUNDLE: self.bundles}[kind]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
+class Removal(Record, kw_only=True):
     """What was removed of one run: an entry of a journal that is chained by its hashes."""
 
     number: int

@@ -1,9 +1,10 @@
 """What a packet filter has loaded, in words of no dialect: hooks, chains, rules, matches, effects and verdicts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
+
+from auditor.model.record import Record, field
 
 
 class Field(IntEnum):
@@ -123,8 +124,7 @@ Box: TypeAlias = tuple[tuple[Scalar, Scalar], ...]
 """One closed interval for each field; intervals of names are of their order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(Record, kw_only=True):
     """What a rule does in the end."""
 
     verb: Verb
@@ -135,8 +135,7 @@ class Action:
     """What the sender is told, for *reject*: ``tcp-reset`` or an ICMP message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Keys:
+class Keys(Record, kw_only=True, eq=False):
     """A set as it is looked up: the first entry that holds a packet's fields says whether it is a member."""
 
     entries: tuple[tuple[Box, Truth], ...]
@@ -145,8 +144,7 @@ class Keys:
     """Whether members can have been added since it was listed: what is not in it may be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Match:
+class Match(Record, kw_only=True, eq=False):
     """A comparison of fields with a set; it holds for no packet that lacks one of the fields."""
 
     fields: tuple[Field, ...]
@@ -161,8 +159,7 @@ class Match:
     """Whether it holds for a packet that lacks a field: never in nftables, in iptables for some."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AnyOf:
+class AnyOf(Record, kw_only=True, eq=False):
     """A condition that holds when one of several does."""
 
     options: tuple[Match, ...]
@@ -171,8 +168,7 @@ class AnyOf:
     """Whether it holds when none of them does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class Doubt(Record, kw_only=True):
     """A condition that is not modelled: it may hold or not."""
 
     text: str
@@ -197,8 +193,7 @@ class Trait(StrEnum):
     ``developer`` anyone else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldBy(Doubt):
+class HeldBy(Doubt, kw_only=True):
     """A condition on who holds the socket: a doubt, until it is known who does (``auditor/firewall/settled.py``)."""
 
     trait: Trait
@@ -209,8 +204,7 @@ class HeldBy(Doubt):
     """Whether a process that fits meets the condition for certain."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnLink(Doubt):
+class OnLink(Doubt, kw_only=True):
     """A condition on an address that this host's own networks meet: a doubt, until these are known."""
 
     field: Field
@@ -223,8 +217,7 @@ class OnLink(Doubt):
     """What else meets it, or may: family and address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnAddress(Doubt):
+class OwnAddress(Doubt, kw_only=True):
     """A condition that an address is one of this host's own: a doubt, until these are known."""
 
     field: Field
@@ -239,8 +232,7 @@ class OwnAddress(Doubt):
     """Whether it holds for all other addresses."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfKind(Doubt):
+class OfKind(Doubt, kw_only=True):
     """A condition on the kind of an interface: a doubt, until the interface's is known."""
 
     by: Field
@@ -249,8 +241,7 @@ class OfKind(Doubt):
     """Kinds that meet it, in lower case: ``lan``, ``wireless``, ``remoteaccess``; another word may be any."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetMark:
+class SetMark(Record, kw_only=True):
     """Give a mark a value: (source AND keep) XOR flip."""
 
     target: Field
@@ -263,8 +254,7 @@ class SetMark:
     """Bits that are turned over afterwards."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forget:
+class Forget(Record, kw_only=True):
     """A rewriting that is not modelled: fields have a value that is not known from here on."""
 
     fields: tuple[Field, ...]
@@ -273,8 +263,7 @@ class Forget:
     """The statement."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Untrack:
+class Untrack(Record, kw_only=True):
     """Take the packet out of connection tracking (``notrack``)."""
 
 
@@ -289,8 +278,7 @@ class NatKind(StrEnum):
     """Source address and port."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Translate:
+class Translate(Record, kw_only=True):
     """Translate an address for the whole connection."""
 
     kind: NatKind
@@ -308,8 +296,7 @@ Condition: TypeAlias = Match | AnyOf | Doubt
 Step: TypeAlias = Condition | Effect
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lookup:
+class Lookup(Record, kw_only=True, eq=False):
     """A verdict map: the entry that holds a packet's fields gives the action; none goes on with the next rule."""
 
     fields: tuple[Field, ...]
@@ -320,8 +307,7 @@ class Lookup:
     """Whether entries can have been added since it was listed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rule:
+class Rule(Record, kw_only=True, eq=False):
     """Conditions and effects in order, and what is done when all conditions hold."""
 
     steps: tuple[Step, ...] = ()
@@ -344,8 +330,7 @@ class Hook(StrEnum):
     EGRESS = "egress"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Base:
+class Base(Record, kw_only=True, eq=False):
     """A chain that the kernel itself calls."""
 
     hook: Hook
@@ -370,8 +355,7 @@ class Base:
     """What it is called in explanations."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ruleset:
+class Ruleset(Record, kw_only=True, eq=False):
     """All that filters of one kind have loaded."""
 
     bases: tuple[Base, ...] = ()

@@ -1,8 +1,9 @@
 """Audits that begin by themselves: when each is due, and what became of it each time."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 
 class FireState(StrEnum):
@@ -22,8 +23,7 @@ class FireState(StrEnum):
     """It was not begun, for no service ran in time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Record, kw_only=True):
     """An audit, and when it is due."""
 
     name: str
@@ -52,8 +52,7 @@ class Schedule:
     """Who removed it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fire:
+class Fire(Record, kw_only=True):
     """One time that a schedule was due, and what became of it."""
 
     schedule: str

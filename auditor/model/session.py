@@ -1,8 +1,8 @@
 """A connection of remote-access software that stood at the moment of the audit, and where its peer is."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from auditor.model.record import Record
 from auditor.model.sighting import Quote
 
 
@@ -19,8 +19,7 @@ class Peer(StrEnum):
     """Not known: the policy names no trusted network."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Record, kw_only=True):
     """One connection of one product."""
 
     protocol: str

@@ -1,10 +1,10 @@
 """A remote-access product on a host."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from auditor.model.breach import Breach
 from auditor.model.holdings import Holdings
+from auditor.model.record import Record, field
 
 
 class Category(StrEnum):
@@ -55,8 +55,7 @@ class Confidence(StrEnum):
     """One supporting indicator, or weak ones only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(Record, kw_only=True):
     """A piece of evidence, quoted where it stands."""
 
     section: str
@@ -65,8 +64,7 @@ class Quote:
     """What stands there, at most 300 characters: hostile text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(Record, kw_only=True):
     """One product seen on one host."""
 
     product: str
@@ -135,8 +133,7 @@ class Belonging(StrEnum):
     """Nobody's that could be seen: its section is partial."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
+class Exposure(Record, kw_only=True):
     """A listener, whose it is, and who can reach it."""
 
     protocol: str

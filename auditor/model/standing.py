@@ -1,9 +1,9 @@
 """What the people behind an exception or an accepted limit are worth: verified by signatures, asserted, or void."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from auditor.model.policy import AcceptedLimit, ExceptionRecord
+from auditor.model.record import Record
 
 
 class Standing(StrEnum):
@@ -17,8 +17,7 @@ class Standing(StrEnum):
     """It does not hold, whatever its days say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
+class Signer(Record, kw_only=True):
     """A signature that was verified."""
 
     role: str
@@ -29,8 +28,7 @@ class Signer:
     """The key that it was made with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class Weighed(Record, kw_only=True):
     """Whether the people behind something have signed it."""
 
     standing: Standing
@@ -41,16 +39,14 @@ class Weighed:
     """Why it is not verified, one sentence; None where it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeighedException(Weighed):
+class WeighedException(Weighed, kw_only=True):
     """An exception, and whether its people have signed it."""
 
     record: ExceptionRecord
     """What the file says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeighedLimit(Weighed):
+class WeighedLimit(Weighed, kw_only=True):
     """A limit of the method that is accepted, and whether its people have signed that."""
 
     record: AcceptedLimit

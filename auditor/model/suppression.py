@@ -1,11 +1,11 @@
 """Events that are expected for a while: whose, by what they are known, who answers for it, until when."""
 
-from dataclasses import dataclass
 from datetime import date
 
+from auditor.model.record import Record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppression:
+
+class Suppression(Record, kw_only=True):
     """One suppression: all the patterns that it gives must hold.
 
     They are compared in any case, and ``*`` stands for any characters.

@@ -1,10 +1,10 @@
 """What a control finds on a host, and the verdict given on it."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from auditor.model.evidence import Outcome, Proof
 from auditor.model.host import OsFamily
+from auditor.model.record import Record, field
 from auditor.model.sighting import Quote
 
 
@@ -46,8 +46,7 @@ class Mitigation(StrEnum):
     M1047 = "M1047"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
+class Violation(Record, kw_only=True):
     """Something that breaks a control."""
 
     subject: str
@@ -66,8 +65,7 @@ class Violation:
     """Id of the valid exception that covers it; None while nothing does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class Gap(Record, kw_only=True):
     """Something a control needed to see and could not."""
 
     section: str
@@ -80,8 +78,7 @@ class Gap:
     """How the operator gets the evidence; empty when there is nothing to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Record, kw_only=True):
     """Something the method never sees, on any host: stated beside the verdict."""
 
     id: str
@@ -92,8 +89,7 @@ class Limit:
     """Operating systems it is about."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inapplicable:
+class Inapplicable(Record, kw_only=True):
     """Proof that the thing a control is about cannot exist on the host."""
 
     reason: str
@@ -102,8 +98,7 @@ class Inapplicable:
     """Where that stands in the evidence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
+class Assessment(Record, kw_only=True):
     """What one control found: it cannot say pass, so it cannot say it wrongly."""
 
     violations: tuple[Violation, ...] = ()
@@ -116,8 +111,7 @@ class Assessment:
     """Proof that it does not apply."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(Record, kw_only=True):
     """The verdict on one control for one host, and all that it rests on."""
 
     control: str
@@ -140,8 +134,7 @@ class Judgement:
     """Why it does not apply."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlInfo:
+class ControlInfo(Record, kw_only=True):
     """What reports say of a control, whichever host it is about."""
 
     id: str

@@ -1,13 +1,11 @@
 """A setting of a remote-access product that opens more than it should."""
 
-from dataclasses import dataclass
-
+from auditor.model.record import Record
 from auditor.model.sighting import Quote
 from auditor.model.verdict import Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weakness:
+class Weakness(Record, kw_only=True):
     """One unsafe setting of one product on one host."""
 
     product: str

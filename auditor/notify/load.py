@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from auditor.errors import PolicyError, Problem
 from auditor.located import Document
+from auditor.model.record import Record, replace
 from auditor.notify.webhook import Event, Webhook
 from auditor.policy.faults import At, document_of, entries, refuse
 
@@ -19,8 +19,7 @@ _OUR_PREFIX = "x-auditor-"
 _LONGEST = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Secrets:
+class _Secrets(Record, kw_only=True):
     """Where secrets are looked up."""
 
     environ: Mapping[str, str]

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from auditor.model.record import Record
 from auditor.notify.webhook import Event
 from auditor.report.rows import coverage_row
 from auditor.report.stored_run import coverage_of
@@ -31,8 +31,7 @@ _EXCEPTION = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Record, kw_only=True):
     """One thing to tell."""
 
     event: Event

@@ -8,12 +8,12 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from auditor import __version__
+from auditor.model.record import Record
 from auditor.notify.messages import Message
 from auditor.notify.webhook import Webhook
 
@@ -21,8 +21,7 @@ _AGAIN = (408, 425, 429)
 """Answers below 500 that another try may change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Record, kw_only=True):
     """What became of one try."""
 
     problem: str | None = None

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from auditor.errors import UsageError
+from auditor.model.record import Record
 from auditor.model.schedule import Schedule
 from auditor.notify.messages import Message, coverage_fingerprint, is_below, messages_of
 from auditor.notify.post import Answer, post
@@ -20,8 +20,7 @@ _LOOKED_BACK = 100
 """Times that a schedule was due which are told of where they were not yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Record, kw_only=True):
     """What became of the messages for one webhook."""
 
     webhook: str

@@ -1,8 +1,9 @@
 """Where messages go, and which of them."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from auditor.model.record import Record, Unshown
 
 
 class Event(StrEnum):
@@ -16,8 +17,7 @@ class Event(StrEnum):
     AUDIT_MISSED = "audit_missed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class Webhook(Record, kw_only=True):
     """A place that messages are posted to. What may hold a secret is never shown."""
 
     name: str
@@ -28,13 +28,13 @@ class Webhook:
     """The server's name or address."""
     port: int
     """Its port."""
-    target: str = field(repr=False)
+    target: Unshown[str]
     """Path and query of its address, which often hold a secret."""
     events: tuple[Event, ...] = tuple(Event)
     """What it wants to hear of."""
-    header: tuple[str, str] | None = field(default=None, repr=False)
+    header: Unshown[tuple[str, str] | None] = None
     """A header that lets us in: name and value."""
-    key: bytes | None = field(default=None, repr=False)
+    key: Unshown[bytes | None] = None
     """What the body is signed with (HMAC-SHA256)."""
     ca: Path | None = None
     """Certificates that it is verified by, in place of the system's."""

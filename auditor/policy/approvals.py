@@ -1,13 +1,13 @@
 """Which approval covers a product on a host, and why those that name the product do not."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from auditor.catalogue.globs import glob_matches
 from auditor.model.breach import Breach, Term
 from auditor.model.host import HostFacts
 from auditor.model.policy import Approval, ListenScope, Policy
+from auditor.model.record import Record
 from auditor.model.sighting import Sighting
 from auditor.policy.applies import applies_to
 from auditor.policy.versions import parse_range
@@ -21,8 +21,7 @@ _FOREIGN = 4
 """A tenant that is known to be another one is further from an approval than one that could not be told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cover:
+class Cover(Record, kw_only=True):
     """What the policy says of a product on a host, or of a socket of it."""
 
     approval: Approval | None = None
@@ -37,8 +36,7 @@ class Cover:
     """Terms of the nearest approval that is for the product here, and that it does not keep; none: nothing is near."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Weighed:
+class _Weighed(Record, kw_only=True):
     """An approval that names a product, and what speaks against it."""
 
     approval: Approval

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from auditor.model.host import HostFacts
 from auditor.model.policy import ExceptionRecord
+from auditor.model.record import Record
 from auditor.model.standing import Standing, WeighedException, WeighedLimit
 from auditor.policy.applies import applies_to
 from auditor.policy.succession import Succession
@@ -25,8 +26,7 @@ class ExceptionState(StrEnum):
     VOID = "void"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostUse:
+class HostUse(Record, kw_only=True):
     """What a run says of one host, as far as exceptions depend on it."""
 
     facts: HostFacts
@@ -37,8 +37,7 @@ class HostUse:
     """Controls whose verdict is unknown there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterEntry:
+class RegisterEntry(Record, kw_only=True):
     """One exception as the register shows it."""
 
     weighed: WeighedException

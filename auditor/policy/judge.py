@@ -1,20 +1,19 @@
 """The only place that gives verdicts: what the evidence supports, and no more."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 
 from auditor.controls.control import Control, limits_on, needed_sections, unasked
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.reading import SectionReading
+from auditor.model.record import Record, replace
 from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Judgement, Limit, Verdict, Violation
 
 Excuse = Callable[[str, Violation], str | None]
 """Given a control id and a violation, the id of the valid exception that covers it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Record, kw_only=True):
     """What one control found on one host, reduced to what a verdict depends on."""
 
     forbids: bool

@@ -8,12 +8,12 @@ what cannot be seen goes on being due.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from auditor.controls.registry import controls
 from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState, fingerprint
 from auditor.model.ledger import HostOutcome
+from auditor.model.record import Record, field, replace
 from auditor.model.result import HostResult
 from auditor.model.verdict import Judgement, Severity, Verdict, Violation
 from auditor.policy.succession import Succession
@@ -24,8 +24,7 @@ def _nothing_excuses(_host: str, _finding: Finding) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Following:
+class Following(Record, kw_only=True):
     """The run that follows the findings, as far as their lives depend on it."""
 
     as_of: datetime
@@ -38,8 +37,7 @@ class Following:
     """Given a host's name and a finding, the id of the valid exception that would cover its violation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenViolation:
+class SeenViolation(Record, kw_only=True):
     """A violation that this run stands by, reduced to what a finding keeps of it."""
 
     control: str
@@ -56,8 +54,7 @@ class SeenViolation:
     """Id of the valid exception that covers it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Record, kw_only=True):
     """What a run says of one host, as far as findings depend on it."""
 
     host: str

@@ -1,12 +1,13 @@
 """Which limits of the method a policy accepts, and what an answer that only they cut short is then worth."""
 
+import dataclasses
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 
 from auditor.model.evidence import Outcome
 from auditor.model.policy import AcceptedLimit
 from auditor.model.reading import Reading
+from auditor.model.record import replace
 
 
 def accept_limits(reading: Reading, accepted: Iterable[AcceptedLimit], today: date) -> Reading:
@@ -20,4 +21,4 @@ def accept_limits(reading: Reading, accepted: Iterable[AcceptedLimit], today: da
         for section in reading.sections.values()
         if section.limits and {limit.id for limit in section.limits} <= valid
     }
-    return replace(reading, sections={**reading.sections, **sections}) if sections else reading
+    return dataclasses.replace(reading, sections={**reading.sections, **sections}) if sections else reading

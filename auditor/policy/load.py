@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -21,6 +20,7 @@ from auditor.model.policy import (
     Settings,
     Unsigned,
 )
+from auditor.model.record import Record
 from auditor.policy.durations import read_duration
 from auditor.policy.faults import document_of, entries, read_text, refuse, repeated_ids, unreadable
 from auditor.policy.load_limits import limit_of, limit_problems
@@ -32,8 +32,7 @@ from auditor.policy.versions import parse_range
 _DURATIONS = frozenset(("max_age", "audit_interval"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedPolicy:
+class LoadedPolicy(Record, kw_only=True):
     """A policy, with the text that is sealed."""
 
     policy: Policy

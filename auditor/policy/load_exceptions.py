@@ -4,7 +4,6 @@ Whether a signature is right is no fault of the file: ``standing`` says it, with
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from auditor.controls.registry import retired_controls
 from auditor.errors import Problem
 from auditor.located import Document, did_you_mean
 from auditor.model.policy import ExceptionRecord, Settings
+from auditor.model.record import Record
 from auditor.policy.faults import document_of, entries, refuse, repeated_ids, span_problems, unreadable
 from auditor.trust.people import same_person
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Record, kw_only=True):
     """What an exception may name, and how long it may last."""
 
     controls: Collection[str]

@@ -1,14 +1,13 @@
 """What a run adds to what is known of a host's products: when they came, went, came back, and stood idle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auditor.model.past import History, ProductPast
+from auditor.model.record import Record, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenProducts:
+class SeenProducts(Record, kw_only=True):
     """What a run says of the products of one host, as far as their past depends on it."""
 
     running: Mapping[str, bool]

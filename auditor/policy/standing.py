@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from auditor.model.policy import AcceptedLimit, ExceptionRecord, Settings, Unsigned
+from auditor.model.record import Record
 from auditor.model.standing import Signer, Standing, Weighed, WeighedException, WeighedLimit
 from auditor.trust.people import Duty, People, PersonKey, signed_by
 from auditor.trust.sshsig import Namespace
@@ -28,8 +28,7 @@ Signable = ExceptionRecord | AcceptedLimit
 """What people sign in a file of the operator's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _By:
+class _By(Record, kw_only=True):
     """By what signatures are weighed."""
 
     people: People
@@ -49,7 +48,7 @@ def text_to_sign(record: Signable) -> bytes:
     an entry does not say is not there: a key that a later version knows changes no text of before.
     """
     said: dict[str, Any] = {}
-    for name in (name for name in record.__slots__ if name != "signatures"):
+    for name in (name for name in record.__struct_fields__ if name != "signatures"):
         value = getattr(record, name)
         if value not in (None, "", ()):
             said[name] = list(value) if isinstance(value, tuple) else str(value)

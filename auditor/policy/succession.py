@@ -4,10 +4,10 @@ Ids are for ever. A retired one names what replaces it (``replaced_by``), and th
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from auditor.model.past import History, ProductPast, joined
 from auditor.model.policy import Approval, ExceptionRecord
+from auditor.model.record import Record, field, replace
 from auditor.model.standing import WeighedException
 
 _KINDS_WITH_A_PRODUCT = frozenset({"copy", "product", "program", "setting", "users"})
@@ -15,8 +15,7 @@ _KINDS_WITH_A_PRODUCT = frozenset({"copy", "product", "program", "setting", "use
 _PARTS = ("/", ":")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Succession:
+class Succession(Record, kw_only=True):
     """Every retired id and the one that carries on now."""
 
     controls: Mapping[str, str] = field(default_factory=dict)

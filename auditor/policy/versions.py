@@ -13,8 +13,9 @@ covers only what looks like a version: a host that says ``unknown`` is no host w
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from auditor.model.record import Record
 
 _DIGITS = frozenset("0123456789")
 _DOT = (ord(".") + 256, 0)
@@ -32,8 +33,7 @@ _OPERATORS: dict[str, Callable[[int], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRange:
+class VersionRange(Record, kw_only=True):
     """Versions that meet every one of some bounds."""
 
     bounds: tuple[tuple[str, str], ...]

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from auditor.errors import HostError, OutputError
 from auditor.inventory.ansible_run import Bounds, Place, Said, memory_folder, private_place, run_ansible
 from auditor.inventory.references import Secrets
 from auditor.model.host import ConnectionKind, Host
+from auditor.model.record import Record
 from auditor.remediate.playing import Played, PlayRefusedError, Task
 from auditor.remediate.unsafe import unsafe_json
 from auditor.remediate.way_in import TARGET, Trusted, inventory_text, ssh_config_text
@@ -39,8 +39,7 @@ _SWEEP_PAUSE = 0.1
 _STARTED_BY = ("setsid", "--wait", "prlimit", f"--fsize={_FILE_BYTES}", "--core=0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnsiblePlays:
+class AnsiblePlays(Record, kw_only=True):
     """Runs the playbooks of a folder."""
 
     playbooks: Path

@@ -7,7 +7,6 @@ a comment or another line break voids nothing, and any other change voids the ap
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -20,6 +19,7 @@ from auditor.collect.seal import canonical
 from auditor.errors import PlanError, Problem
 from auditor.located import read_document, schema_problems
 from auditor.model.plan import PLAN_VERSION, LeftOut, Plan, Play, Step
+from auditor.model.record import Record
 
 _HEAD = """\
 # A remediation plan. Nothing is done before somebody else than its maker has approved it:
@@ -30,8 +30,7 @@ _WIDTH = 110
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(Record, kw_only=True):
     """Somebody's consent to a plan, as it stands: nothing of it is verified yet."""
 
     by: str
@@ -42,8 +41,7 @@ class Approval:
     """SSH signature over that plan's canonical text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanFile:
+class PlanFile(Record, kw_only=True):
     """A plan with its approval, as a file holds them."""
 
     plan: Plan

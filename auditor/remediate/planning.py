@@ -1,12 +1,12 @@
 """A plan from findings: pure, so that the same findings give the same plan."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from auditor.model.finding import FindingState
 from auditor.model.plan import LeftOut, Plan, Play, Step
+from auditor.model.record import Record, field, replace
 from auditor.model.verdict import Severity, Verdict
 from auditor.remediate.remedies import Draft, Scene, remedy_for
 
@@ -15,8 +15,7 @@ _AGAINST_A_PRODUCT = (Play.STOP_SERVICE, Play.HARDEN_VNC, Play.QUARANTINE_PROGRA
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Record, kw_only=True):
     """Which findings a plan is asked for; what is left empty picks everything."""
 
     hosts: tuple[str, ...] = ()
@@ -46,8 +45,7 @@ class Wanted:
         return all(not wanted or value in wanted for wanted, value in pairs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
+class Basis(Record, kw_only=True):
     """What a plan rests on, and who makes it."""
 
     run: str

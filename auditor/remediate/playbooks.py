@@ -3,7 +3,6 @@
 import hashlib
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import auditor
 from auditor.collect.seal import canonical
 from auditor.errors import PlanError
 from auditor.model.plan import Plan, Play, Step
+from auditor.model.record import Record
 from auditor.remediate.playing import Task
 
 CAPTURE, GUARD, CONFIRM = "capture", "guard", "confirm"
@@ -20,8 +20,7 @@ _FOLDER = "playbooks"
 _LONGEST_PATH = 250
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
+class _Way(Record, kw_only=True):
     """How one kind of step is done and undone."""
 
     subject: str

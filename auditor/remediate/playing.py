@@ -1,14 +1,13 @@
 """What it is to run a play on a host: what it is given, and what is believed of what it says."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.model.host import Host
+from auditor.model.record import Record, Unshown, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Record, kw_only=True):
     """One playbook to be run on one host."""
 
     playbook: str
@@ -21,8 +20,7 @@ class Task:
     """How long it may take."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class Played(Record, kw_only=True):
     """What became of it, as far as Ansible says; whether a finding is closed, only evidence tells."""
 
     is_done: bool
@@ -31,7 +29,7 @@ class Played:
     """Tasks that changed something, or would in check mode."""
     said: str = ""
     """Why it is not done: a host's words, printable and short."""
-    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    facts: Unshown[Mapping[str, Any]] = field(default_factory=dict)
     """What it returned under names that begin with ``auditor_``: a host's words."""
 
 

@@ -1,12 +1,12 @@
 """Which plays close a violation on a host: for each control what a playbook can do, else why it cannot."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from auditor.model.facts.services import ServiceManager, StartMode
 from auditor.model.host import OsFamily
 from auditor.model.plan import Play, Value
+from auditor.model.record import Record
 
 Row = Mapping[str, Any]
 
@@ -29,8 +29,7 @@ _STRANGE = frozenset("{}*\\'\"`$")
 _SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Record, kw_only=True):
     """One play that helps to close a violation."""
 
     play: Play
@@ -43,8 +42,7 @@ class Draft:
     """What is true afterwards."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Scene(Record, kw_only=True):
     """The host that a violation is on, and what its policy says of networks."""
 
     row: Row

@@ -8,6 +8,7 @@ from typing import Any
 
 from auditor.model.finding import FindingState
 from auditor.model.plan import Plan
+from auditor.model.record import Record
 from auditor.model.remediation import Event, Happened
 
 
@@ -81,8 +82,7 @@ class HostStanding:
         return sorted((number for number, step in self.steps.items() if step.is_begun), reverse=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanStanding:
+class PlanStanding(Record, kw_only=True):
     """What has become of a plan."""
 
     hosts: Mapping[str, HostStanding]

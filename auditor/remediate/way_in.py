@@ -6,11 +6,11 @@ holds a secret; what is secret stands in the inventory, as data.
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from auditor.model.host import BecomeMethod, ConnectionKind, Host
+from auditor.model.record import Record
 from auditor.remediate.playing import PlayRefusedError
 from auditor.remediate.unsafe import unsafe_json
 
@@ -19,8 +19,7 @@ _ROOT = "root"
 _SSH = 22
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trusted:
+class Trusted(Record, kw_only=True):
     """Which host keys are trusted, and under which name a host's stands there."""
 
     files: tuple[Path, ...] = ()

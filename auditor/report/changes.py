@@ -6,9 +6,9 @@ resolved. A finding that only one run knows of is looked for in the verdicts of 
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+from auditor.model.record import Record, field
 from auditor.report.rows import Row
 from auditor.report.words import SEVERITIES
 
@@ -49,8 +49,7 @@ class Cause(StrEnum):
     """Both the host and the rules are different."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Record, kw_only=True):
     """What a run says of one host, as far as changes depend on it."""
 
     content: str | None
@@ -76,8 +75,7 @@ class Told:
         return "only suspected" if finding["subject"] in self.suspected.get(control, ()) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class Side(Record, kw_only=True):
     """One of two runs that are compared."""
 
     run: Row
@@ -90,8 +88,7 @@ class Side:
     """Given host keys, what the run says of these hosts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleChange:
+class RuleChange(Record, kw_only=True):
     """One thing that the runs were judged by, and that was another one."""
 
     name: str
@@ -102,8 +99,7 @@ class RuleChange:
     """In the second."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(Record, kw_only=True):
     """Everything that became otherwise."""
 
     before: Row
@@ -136,8 +132,7 @@ class Changes:
         return [row for row in self.rows if row["change"] == change]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pair:
+class _Pair(Record, kw_only=True):
     """One finding in both runs, or in one of them."""
 
     key: str
@@ -200,8 +195,7 @@ def _concerns(pair: _Pair) -> bool:
     return bool(_differences(pair.before, pair.after)) or pair.before["reopened"] != pair.after["reopened"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Comparison:
+class _Comparison(Record, kw_only=True):
     """Two runs, and what is needed of both to say what became of a finding."""
 
     before: Side

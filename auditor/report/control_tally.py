@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from auditor.model.record import Record
 from auditor.report.rows import Row
 from auditor.report.summary import LISTED, Group, Problem
 from auditor.report.words import VERDICTS
@@ -49,8 +50,7 @@ class MissingHere:
     """Hosts that lack it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Record, kw_only=True):
     """One host under its verdict."""
 
     host: str

@@ -3,10 +3,10 @@
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from auditor.model.record import Record
 from auditor.report.exception_register import register_rows
 from auditor.report.format import Format
 from auditor.report.rows import Row
@@ -25,8 +25,7 @@ _KEPT, _KEPT_LENGTH = 20_000, 200
 """Texts that are kept disarmed, and the characters that one may have to be kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Record, kw_only=True):
     """One column of a table."""
 
     name: str

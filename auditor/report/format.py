@@ -1,14 +1,13 @@
 """What a report format is: one file that reads rows and writes files."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from auditor.model.record import Record
 from auditor.report.run_rows import RunRows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class Format(Record, kw_only=True):
     """One way to write the results of a run."""
 
     id: str

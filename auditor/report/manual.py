@@ -1,13 +1,13 @@
 """The manual page of a control as blocks that a page can set: headings, paragraphs, lists, and what is code in them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from auditor.model.record import Record
 
 _HEADING, _ITEM = "## ", "* "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Record, kw_only=True):
     """One block of a manual page."""
 
     kind: str

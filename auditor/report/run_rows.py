@@ -1,14 +1,13 @@
 """What a report may read: the rows of one run, the hosts streamed one at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from auditor.model.record import Record, field
 from auditor.report.changes import Changes
 from auditor.report.rows import Row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRows:
+class RunRows(Record, kw_only=True):
     """The documented rows of one run, as ``results.json`` holds them; only the hosts need not fit in memory."""
 
     run: Row

@@ -1,8 +1,8 @@
 """The trend over the runs of one scope: small charts, and what they are drawn from, which is sealed in its history."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from auditor.model.record import Record
 from auditor.report.earlier_runs import finding_counts
 from auditor.report.rows import Row
 from auditor.report.words import OUTCOMES, percent
@@ -17,8 +17,7 @@ _KINDS = {"noncompliant": "fail", "partial": "unknown", "unreachable": "unreache
 _SEVERITIES = {"critical": "critical", "high": "fail", "medium": "unknown", "low": "not_applicable"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Point(Record, kw_only=True):
     """One run of the trend."""
 
     run: str
@@ -46,8 +45,7 @@ class Point:
         return self.assessed / self.scope if self.scope else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Record, kw_only=True):
     """One rectangle of a chart."""
 
     kind: str
@@ -58,8 +56,7 @@ class Part:
     height: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
+class Chart(Record, kw_only=True):
     """One chart: columns, one a run."""
 
     title: str
@@ -78,8 +75,7 @@ class Chart:
     """Colours and what each stands for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trend:
+class Trend(Record, kw_only=True):
     """The runs of a scope, the oldest first and this one last."""
 
     points: tuple[Point, ...]

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditor.model.record import Record
 from auditor.report.csv_tables import TABLES, Column, differences, named_findings, starts_formula, steps
 from auditor.report.exception_register import register_rows
 from auditor.report.format import Format
@@ -65,8 +65,7 @@ SHEETS: Mapping[str, tuple[Column, ...]] = {
 """Columns of each sheet, in order; new ones are added at the end only. Of the population only where one was given."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Styles:
+class _Styles(Record, kw_only=True):
     """How cells look; every one of them is text or a number, never a formula."""
 
     header: "CellFormat"

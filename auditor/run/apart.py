@@ -11,13 +11,13 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from auditor.errors import UsageError
+from auditor.model.record import Record
 from auditor.run.process_limits import limit_cpu, limit_memory
 from auditor.run.wire import receive, send
 
@@ -30,8 +30,7 @@ _COLLECTED = 100_000
 """Objects made since the last time, after which what points at itself is thrown away."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApartLimits:
+class ApartLimits(Record, kw_only=True):
     """What reading some files may cost."""
 
     cpu_seconds: int = 60

@@ -5,7 +5,6 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from auditor.model.host import ConnectionKind, Host, HostFacts, Scope, host_fact
 from auditor.model.ledger import HostOutcome
 from auditor.model.past import History
 from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
+from auditor.model.record import Record, asdict, field, replace
 from auditor.policy.exception_register import ExceptionRegister
 from auditor.policy.lifecycle import carried, lives_on
 from auditor.report.earlier_runs import finding_counts
@@ -48,8 +48,7 @@ Ask = Callable[[Host, ProbeCall], RawOutput]
 """Put a call to a host; raises HostError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Record, kw_only=True):
     """What one host may cost us."""
 
     deadline: float = 60.0
@@ -62,8 +61,7 @@ class Limits:
     """What the probe may cost the host."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Population:
+class Population(Record, kw_only=True):
     """Who should be there, and how the inventory compares: sealed, for addresses are not kept."""
 
     text: str
@@ -72,8 +70,7 @@ class Population:
     """``run.population`` of results.json, as JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
+class Sealed(Record, kw_only=True):
     """The texts a run rests on, as they are sealed."""
 
     policy: str
@@ -109,8 +106,7 @@ class Sealed:
         return texts if self.sightings is None else texts | {"sightings": self.sightings}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Began:
+class Began(Record, kw_only=True):
     """What a run is begun with, beside the rules."""
 
     facts: Sequence[HostFacts]

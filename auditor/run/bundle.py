@@ -6,12 +6,12 @@ by its hash, ``manifest.json`` every file's size and SHA-256 and the run's place
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from auditor.collect.seal import canonical
+from auditor.model.record import asdict
 from auditor.report.format import Format
 from auditor.report.gist import head_of
 from auditor.report.run_rows import RunRows

@@ -24,6 +24,7 @@ from kombu.exceptions import OperationalError
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
+from auditor.model.record import Record, Unshown
 from auditor.run.audit import probe_of
 from auditor.run.exchange import Parcel, Result, Said, Task, read_result, read_said, text_digest
 from auditor.run.worker import RefusedTaskError, Site
@@ -41,11 +42,10 @@ _PATIENTLY = {"max_retries": 60, "interval_start": _PAUSE, "interval_step": 0, "
 _DIRECT = Exchange("")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broker:
+class Broker(Record, kw_only=True):
     """Where messages are left for each other."""
 
-    url: str = field(repr=False)
+    url: Unshown[str]
     """Address: ``rediss://``, ``amqps://``, or without TLS ``redis://``, ``amqp://``."""
     authorities: Path | None = None
     """Certificate authorities to trust for TLS; None means the system's."""

@@ -6,18 +6,17 @@ that takes a seal which was kept elsewhere (an anchor).
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auditor.model.record import Record
 from auditor.report.visible import visible
 from auditor.store.record import RunRecord
 
 _SHORT = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Record, kw_only=True):
     """One sealed run, as a bundle or a store tells of it."""
 
     run: str
@@ -37,8 +36,7 @@ class Link:
         return f"run {visible(self.run)} (number {self.sequence})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class Chain(Record, kw_only=True):
     """What runs that are at hand show of their chain."""
 
     problems: tuple[str, ...]

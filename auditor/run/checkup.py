@@ -1,12 +1,12 @@
 """What stands between a host and a complete audit of it: each rung of the way, each section, and what to do."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from auditor.errors import Reason
 from auditor.model.host import ConnectionKind, Host
+from auditor.model.record import Record
 from auditor.model.rung import Rung
 from auditor.report.words import reason_words, rights_words
 
@@ -68,8 +68,7 @@ class State(StrEnum):
     """Nobody knows: a check before it found something missing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Record, kw_only=True):
     """One thing that was looked at."""
 
     host: str

@@ -6,7 +6,6 @@ process, as everything that a host said.
 
 import json
 import zlib
-from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.catalogue.match import match
@@ -17,6 +16,7 @@ from auditor.model.evidence import Evidence, Section
 from auditor.model.facts.network import Connection, Listener
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Found, Reading
+from auditor.model.record import Record, Unshown
 from auditor.model.sighting import Confidence, Sighting
 from auditor.run.socket_products import SocketProducts
 from auditor.run.wire import joined, parted
@@ -34,22 +34,20 @@ _NOT_ASKED = ("firewall.",)
 _SOCKETS, _PROCESSES = "sockets.", "processes."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionsJob:
+class ConnectionsJob(Record, kw_only=True):
     """One host whose evidence is to be read for its connections."""
 
     host: str
     """Inventory name."""
-    head: str = field(repr=False)
+    head: Unshown[str]
     """Head of the evidence as JSON."""
     sha256: str
     """Seal of the evidence."""
-    sections: tuple[SectionRecord, ...] = field(repr=False)
+    sections: Unshown[tuple[SectionRecord, ...]]
     """Its sections."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostConnections:
+class HostConnections(Record, kw_only=True):
     """The connections of one host."""
 
     host: str

@@ -1,7 +1,6 @@
 """Conversations joined with the catalogue, the policy and the fleet: rows of the report, and sightings to seal."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -13,6 +12,7 @@ from auditor.ingest.flows.record import protocol_name
 from auditor.model.host import HostFacts
 from auditor.model.outside import TEXT_LENGTH, Certainty, Origin, OutsideSighting, Side, Sign
 from auditor.model.policy import Policy
+from auditor.model.record import Record, field
 from auditor.policy.applies import applies_to
 
 Row = dict[str, Any]
@@ -20,8 +20,7 @@ PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc
 """What is inside where neither the policy nor the operator names a network (RFC 1918, 6598 and 4193)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Record, kw_only=True):
     """A socket of a host in a run, and whose it is."""
 
     process: str | None
@@ -34,8 +33,7 @@ class Held:
     """Catalogue id."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class Fleet(Record, kw_only=True):
     """What is known of the hosts: by the inventory and a run."""
 
     hosts: Mapping[str, str] = field(default_factory=dict)
@@ -72,8 +70,7 @@ def _held(one: Row) -> Held:
     return Held(process=one["process"], executable=one["executable"], user=one["user"], product=one["product"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Record, kw_only=True):
     """By what conversations are judged."""
 
     applications: Applications
@@ -96,8 +93,7 @@ class Known:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(Record, kw_only=True):
     """A product that a conversation shows, on one end of it."""
 
     product: str

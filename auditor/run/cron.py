@@ -1,10 +1,10 @@
 """Cron syntax as crontab(5) has it: which minutes, hours, days, months and weekdays five fields name."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from auditor.errors import UsageError
 from auditor.located import did_you_mean
+from auditor.model.record import Record
 
 WORDS: Mapping[str, str] = {
     "@yearly": "0 0 1 1 *",
@@ -25,8 +25,7 @@ _LONGEST = 1_000
 """Characters that may be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Field:
+class _Field(Record, kw_only=True):
     name: str
     first: int
     last: int
@@ -42,8 +41,7 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cron:
+class Cron(Record, kw_only=True):
     """What five fields name; a day counts that is named by either of two restricted fields, as crontab(5) says."""
 
     minutes: tuple[int, ...]

@@ -1,13 +1,13 @@
 """Files of events, read apart: the sightings that they add up to, and what became of the records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.ingest.document import check_record, fitting
 from auditor.ingest.events.reading import FileReading
 from auditor.model.device_event import RefusedRecord
 from auditor.model.outside import Origin, OutsideFile, OutsideRecord
+from auditor.model.record import Record
 from auditor.run.apart import Begin, apart
 from auditor.run.event_sightings import EventSightings
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 _LONGEST_REASON = 400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventFile:
+class EventFile(Record, kw_only=True):
     """What became of one file."""
 
     told: OutsideFile
@@ -31,8 +30,7 @@ class EventFile:
     """Why the rest is not known; None where all of it was read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsRead:
+class EventsRead(Record, kw_only=True):
     """What the process that reads hands back."""
 
     files: tuple[EventFile, ...]

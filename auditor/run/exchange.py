@@ -6,11 +6,11 @@ of the task, and brings the sealed evidence as a text of its own, named by its h
 
 import hashlib
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.collect.seal import canonical
 from auditor.errors import Reason
+from auditor.model.record import Record, Unshown
 from auditor.run.strict_json import strict_json
 
 LONGEST = 128 * 1024 * 1024
@@ -21,8 +21,7 @@ SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 """What a site may be called to have a queue: brokers give other signs a meaning."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Record, kw_only=True):
     """One host that is to be asked."""
 
     id: str
@@ -42,18 +41,16 @@ class Task:
         return canonical([self.id, self.run, self.host, self.probe, self.site])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Parcel(Record, kw_only=True):
     """Sealed evidence that a worker sent, still closed."""
 
-    text: bytes = field(repr=False)
+    text: Unshown[bytes]
     """What it sent."""
     probe_sha256: str
     """Digest of the script that it was told to ask with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Record, kw_only=True):
     """What a worker says became of a task."""
 
     task: str
@@ -90,15 +87,14 @@ class Said:
         ).decode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Record, kw_only=True):
     """A result as it came: nothing of it is verified yet."""
 
     said: str
     """What the worker says, as it is signed."""
     signature: str
     """Its signature."""
-    evidence: bytes | None = field(repr=False)
+    evidence: Unshown[bytes | None]
     """What it brings."""
 
 

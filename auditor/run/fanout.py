@@ -8,12 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
 from auditor.model.pacing import Pacing
+from auditor.model.record import Record, field
 from auditor.run.pacing import Pacer, Standing, Turn
 from auditor.run.retries import Retries, Window
 from auditor.store.record import HostRecord
@@ -48,8 +48,7 @@ class Stop:
             self.ring()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class Course(Record, kw_only=True):
     """How a run goes about its hosts."""
 
     pacing: Pacing = field(default_factory=Pacing)
@@ -62,8 +61,7 @@ class Course:
     """Who follows it; None where nobody does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Record, kw_only=True):
     """One host is through."""
 
     host: Host
@@ -72,8 +70,7 @@ class Outcome:
     """What became of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _News:
+class _News(Record, kw_only=True):
     """What came of a turn: a record, or a failure that is not the last word."""
 
     turn: Turn

@@ -1,7 +1,6 @@
 """What a host's packet filters do with remote access where nothing listens: defaults, openings, and the way out."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from auditor.catalogue.product import Catalogue, Connects, Product, parse_port
 from auditor.firewall.egress import Egress, egress
@@ -12,6 +11,7 @@ from auditor.firewall.settled import STRANGER, holders_for
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.filtering import Filtering, Passage
 from auditor.model.policy import Networks
+from auditor.model.record import replace
 from auditor.model.ruleset import Field
 from auditor.model.sighting import Reachability
 

@@ -1,13 +1,13 @@
 """Files of flow records, read apart: the conversations that are asked for, and what became of all other records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from auditor.ingest.document import check_file
 from auditor.ingest.flows.conversations import Conversation, Conversations
 from auditor.ingest.flows.reading import FlowFile
 from auditor.ingest.flows.record import LAST_PORT, Tally, Wanted, address_of, instant_of
+from auditor.model.record import Record
 from auditor.run.apart import Begin, apart
 from auditor.run.conversations import Known, uses_of
 
@@ -16,8 +16,7 @@ _LAST_PROTOCOL = 255
 _MOST_WORDS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
+class Filters(Record, kw_only=True):
     """Which conversations are asked for."""
 
     ports: frozenset[int]
@@ -59,8 +58,7 @@ class Filters:
         ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRead:
+class FileRead(Record, kw_only=True):
     """What became of one file."""
 
     format: str
@@ -71,8 +69,7 @@ class FileRead:
     """What became of its records."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowsRead:
+class FlowsRead(Record, kw_only=True):
     """What the process that reads hands back."""
 
     files: tuple[FileRead, ...]

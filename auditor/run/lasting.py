@@ -7,7 +7,6 @@ two collections are never the same, and their facts are compared instead.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -15,6 +14,7 @@ from auditor.model.facts.network import Connection, Listener
 from auditor.model.facts.processes import Process
 from auditor.model.facts.services import Service
 from auditor.model.reading import Reading
+from auditor.model.record import Record, asdict, replace
 from auditor.model.ruleset import Base, Rule, Ruleset
 from auditor.run.filters import filters_of
 
@@ -58,11 +58,11 @@ def _written(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 — whatever a fact may hold
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Record):
         left = _CHANGING.get(type(value), frozenset())
         return [
             type(value).__name__,
-            {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in left},
+            {name: _plain(one) for name, one in asdict(value).items() if name not in left},
         ]
     if isinstance(value, Enum):
         return value.name

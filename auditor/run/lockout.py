@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from auditor.firewall.decide import decide
@@ -15,6 +15,7 @@ from auditor.model.facts.processes import Process
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.plan import Play, Step
 from auditor.model.reading import Reading
+from auditor.model.record import Record
 from auditor.model.ruleset import Action, Base, Field, Hook, Match, Rule, Ruleset, Scalar, Verb, merged
 from auditor.run.filters import filters_of
 
@@ -35,8 +36,7 @@ _DROP = Action(verb=Verb.DROP)
 _ACCEPT = Action(verb=Verb.ACCEPT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WayIn:
+class WayIn(Record, kw_only=True):
     """By which the auditor comes in, as the host itself sees it."""
 
     ports: tuple[int, ...]

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from auditor.collect.seal import canonical
 from auditor.errors import Reason, UsageError
 from auditor.model.ledger import PassedOver, PassedOverWhy
+from auditor.model.record import Record
 from auditor.report.visible import visible
 from auditor.run.history import merged_pasts
 from auditor.run.open_bundle import Bundle
@@ -16,8 +16,7 @@ from auditor.run.sealed_rows import instant
 from auditor.run.strict_json import strict_json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(Record, kw_only=True):
     """One host of the merged scope."""
 
     name: str
@@ -36,8 +35,7 @@ class Chosen:
     """What the sets disagree on, where it is who the host is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Word:
+class _Word(Record, kw_only=True):
     """What one set has to say of one host, reduced to what the choice depends on."""
 
     bundle: Bundle

@@ -8,7 +8,6 @@ import hashlib
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +19,7 @@ from auditor.model.evidence import Evidence, Section
 from auditor.model.host import ConnectionKind, HostFacts
 from auditor.model.ledger import PassedOver
 from auditor.model.own_connection import own_from_text
+from auditor.model.record import Record
 from auditor.report.visible import visible
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.manifest import (
@@ -45,8 +45,7 @@ _KEPT, _KEPT_LENGTH, _KEPT_EACH = 16 * 1024 * 1024, 32_768, 1024
 _MAY_BE_NULL = ("probe_sha256", "host_key", "privilege_note")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Record, kw_only=True):
     """What a bundle holds of one host: sealed evidence, or why there is none."""
 
     facts: HostFacts

@@ -5,7 +5,6 @@ function of the sealed text alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from auditor.ingest.document import check_record, parse_documents, read_document
 from auditor.model.host import ConnectionKind, Host, HostFacts
 from auditor.model.outside import OutsideRecord, OutsideSighting, bounded
 from auditor.model.policy import Policy
+from auditor.model.record import Record, replace
 from auditor.run.apart import LIMITS, Begin, apart
 from auditor.run.conversations import PRIVATE
 from auditor.run.outside_uses import weighed
@@ -25,8 +25,7 @@ MOST_STRANGERS = 5_000
 """Devices without a host that one run may have: more than that is an inventory that is not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutsideRecords:
+class OutsideRecords(Record, kw_only=True):
     """Several records, as a process hands them back."""
 
     records: tuple[OutsideRecord, ...]

@@ -1,19 +1,18 @@
 """What sightings from outside come to on one host: by the policy, the catalogue, and what the host shows itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auditor.catalogue.product import Catalogue
 from auditor.model.host import HostFacts
 from auditor.model.outside import OutsideSighting, OutsideUse
 from auditor.model.policy import Policy
+from auditor.model.record import Record, replace
 from auditor.model.sighting import Role, Sighting
 from auditor.policy.applies import applies_to
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighing:
+class Weighing(Record, kw_only=True):
     """By what sightings are weighed."""
 
     policy: Policy

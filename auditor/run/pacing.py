@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from auditor.errors import Reason
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.pacing import Pacing
+from auditor.model.record import Record
 
 _JITTER = 0.2
 """How much longer, as a share, the pause between two beginnings may be than the rate asks for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Record, kw_only=True):
     """One try of one host."""
 
     host: Host
@@ -27,8 +27,7 @@ class Turn:
     """What ended the try before; None for the first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Record, kw_only=True):
     """How a run stands at a moment."""
 
     under_way: int

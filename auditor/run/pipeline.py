@@ -1,7 +1,6 @@
 """One host through every stage: bytes in, verdicts out; a pure function of the answer and the rules."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 
@@ -30,6 +29,7 @@ from auditor.model.past import History
 from auditor.model.policy import Policy
 from auditor.model.probe import RawOutput
 from auditor.model.reading import Reading
+from auditor.model.record import Record, Unshown
 from auditor.model.result import HostResult, ProductUse
 from auditor.model.sighting import Sighting
 from auditor.model.standing import WeighedException, WeighedLimit
@@ -58,8 +58,7 @@ _SETTINGS = 300
 """Settings of it that results keep."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Record, kw_only=True):
     """What every host of a run is held to: the sealed inputs, parsed."""
 
     policy: Policy
@@ -101,13 +100,12 @@ _SUCCESSIONS: dict[str, Succession] = {}
 """By the digest of the catalogue: what it holds does not change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(Record, kw_only=True):
     """A host's answer on its way to a reader."""
 
     host: HostFacts
     """Whose it is."""
-    raw: RawOutput = field(repr=False)
+    raw: Unshown[RawOutput]
     """The bytes."""
     token: str
     """The call's token."""

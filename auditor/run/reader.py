@@ -7,7 +7,6 @@ import signal
 import socket
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +20,7 @@ from auditor.model.evidence import Evidence, Outcome, Section
 from auditor.model.host import HostFacts, OsFamily
 from auditor.model.ledger import PassedOver
 from auditor.model.past import History
+from auditor.model.record import Record, field, replace
 from auditor.model.result import HostResult
 from auditor.report.gist import gist_of
 from auditor.report.rows import compact, host_row
@@ -42,8 +42,7 @@ _SENT = 20_000
 """Sections of bundles that are remembered as sent; one that is forgotten is sent again, which changes nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReaderLimits:
+class ReaderLimits(Record, kw_only=True):
     """What reading one host's answer may cost."""
 
     cpu_seconds: int = 10
@@ -60,8 +59,7 @@ class ReaderLimits:
         return self.scrub_times if isinstance(job, ScrubJob) else 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedPlace:
+class SealedPlace(Record, kw_only=True):
     """Where evidence lies that was sealed before: in one of the bundles that the readers were made with."""
 
     bundle: int
@@ -72,8 +70,7 @@ class SealedPlace:
     """Whether the bundle is judged as it was: its word on where evidence came from is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadJob:
+class ReadJob(Record, kw_only=True):
     """One host to be read and judged; without an answer, the error stands for it."""
 
     host: HostFacts
@@ -104,8 +101,7 @@ Job = ReadJob | ScrubJob | ConnectionsJob | AddressesJob
 """What a reader can be asked to do with one host's bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class Sources(Record, kw_only=True):
     """What a reader judges by and from."""
 
     rules: Rules

@@ -10,10 +10,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from auditor.errors import HostError, Reason, UsageError
+from auditor.model.record import replace
 from auditor.run.connections import ConnectionsJob, HostConnections, unpack_connections
 from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules

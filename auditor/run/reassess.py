@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 from auditor.errors import HostError
 from auditor.inventory.scope import scope_digest
 from auditor.model.host import Host, HostFacts, host_facts
 from auditor.model.past import History
+from auditor.model.record import Record
 from auditor.run.audit import Began, Sealed, begin_run, close_run
 from auditor.run.history import histories, told_by
 from auditor.run.merge import Chosen, source_of, sources_of
@@ -24,8 +24,7 @@ _WRITTEN = 64
 """Hosts that are written in one transaction: a run of sealed evidence stands as a whole, or is begun anew."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judging:
+class Judging(Record, kw_only=True):
     """What is judged, all of it chosen and checked."""
 
     bundles: tuple[Bundle, ...]

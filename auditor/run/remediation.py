@@ -7,7 +7,6 @@ before the next thing is done, so that whoever comes after a process that was ki
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from auditor.model.finding import FindingState
 from auditor.model.host import Host
 from auditor.model.plan import Plan, Play
 from auditor.model.reading import Reading
+from auditor.model.record import Record, field
 from auditor.model.remediation import Event, Happened
 from auditor.remediate.planning import Basis, Wanted, make_plan
 from auditor.remediate.playing import Plays
@@ -36,8 +36,7 @@ _SECTIONS: Mapping[Play, tuple[str, ...]] = {
 _DONE = (Stands.CLOSED, Stands.ROLLED_BACK)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audited:
+class Audited(Record, kw_only=True):
     """What a run of its own says of some hosts."""
 
     run: str
@@ -50,8 +49,7 @@ class Audited:
     """Read the evidence of one of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class Orders(Record, kw_only=True):
     """What is to be applied, and how carefully."""
 
     plan: Plan
@@ -74,8 +72,7 @@ class Orders:
     """When the timed revert puts a change back that nobody confirms."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Tools(Record, kw_only=True):
     """What reaches hosts, and what keeps the journal."""
 
     audit: Callable[[Sequence[Host]], Audited]

@@ -1,12 +1,12 @@
 """One host's steps: asked in check mode, captured, guarded, done, confirmed over a new connection; and undone."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.model.host import Host
 from auditor.model.plan import Play, Step
 from auditor.model.reading import Reading
+from auditor.model.record import Record, replace
 from auditor.model.remediation import Event, Happened
 from auditor.remediate.playbooks import (
     CAPSULE,
@@ -29,8 +29,7 @@ _MARGIN = 5
 """Seconds before that by which a play has to have ended: what it did later, nothing would put back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostWork:
+class HostWork(Record, kw_only=True):
     """What is to be done on a host, and with what."""
 
     host: Host

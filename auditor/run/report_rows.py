@@ -1,7 +1,6 @@
 """The rows of a run with what reports say of remediation: what a plan would do on a host, and what plans have done."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from auditor.errors import PlanError, PolicyError, StoreError
 from auditor.model.plan import Plan
 from auditor.model.policy import Policy
+from auditor.model.record import replace
 from auditor.model.remediation import Event, Happened
 from auditor.policy.load import parse_policy
 from auditor.remediate.plan_text import PlanFile, read_plan

@@ -13,12 +13,12 @@ stays for ever: heads of runs, ledgers, seals, rules, registers of exceptions. O
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from auditor.errors import OutputError, UsageError
 from auditor.model.finding import FindingState
+from auditor.model.record import Record
 from auditor.model.retention import Kept, Retention
 from auditor.run.manifest import MANIFEST, manifest_problems, read_manifest
 from auditor.store.record import RunRecord
@@ -28,8 +28,7 @@ from auditor.store.store import Store
 _GOING = ".removing-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Record, kw_only=True):
     """What becomes of one kind of what is kept of one run."""
 
     run: RunRecord

@@ -1,8 +1,7 @@
 """Whether a host that failed is tried again, and when. Pure: clock and chance are passed in."""
 
-from dataclasses import dataclass
-
 from auditor.errors import HostError, Reason
+from auditor.model.record import Record
 
 _AT_ONCE = frozenset({Reason.REFUSED, Reason.RESET, Reason.TIMEOUT})
 """What a second try often gets over."""
@@ -15,8 +14,7 @@ _FIRST_SHARE, _LONGEST_SHARE = 10, 4
 """Parts of a short window that its first and its longest rest are, where that is less."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(Record, kw_only=True):
     """Time in which hosts that are off may come back."""
 
     length: float
@@ -35,8 +33,7 @@ class Window:
         return min(_LONGEST_REST, self.length / _LONGEST_SHARE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retries:
+class Retries(Record, kw_only=True):
     """When the failure of a host is not yet what became of it."""
 
     at_once: int = 1

@@ -1,11 +1,11 @@
 """The rules of a run, parsed from the operator's files: policy, exceptions and the people who signed them."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from auditor.catalogue.product import Catalogue
 from auditor.controls.registry import controls
+from auditor.model.record import Record, replace
 from auditor.model.standing import Standing
 from auditor.policy.load import parse_policy
 from auditor.policy.load_exceptions import Known, parse_exceptions
@@ -15,8 +15,7 @@ from auditor.run.pipeline import Rules, succession_of
 from auditor.trust.people import People
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleFile:
+class RuleFile(Record, kw_only=True):
     """One of the operator's files, as it was read."""
 
     text: str
@@ -25,8 +24,7 @@ class RuleFile:
     """What errors call it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleFiles:
+class RuleFiles(Record, kw_only=True):
     """What the rules of a run are made of."""
 
     policy: RuleFile

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from auditor.collect.read import read
@@ -10,6 +9,7 @@ from auditor.collect.seal import head_from_record
 from auditor.errors import HostError, Reason
 from auditor.model.evidence import Evidence
 from auditor.model.facts.network import InterfaceAddress
+from auditor.model.record import Record, Unshown, replace
 from auditor.run.connections import stored_section
 from auditor.run.open_bundle import Bundle
 from auditor.run.wire import joined, parted
@@ -20,15 +20,14 @@ SECTIONS = "network."
 _MOST = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressesJob:
+class AddressesJob(Record, kw_only=True):
     """One host whose evidence is to be read for its addresses: what a store holds, or where a bundle has it."""
 
-    head: str = field(default="", repr=False)
+    head: Unshown[str] = ""
     """Head of the evidence as JSON."""
     sha256: str = ""
     """Seal of the evidence."""
-    sections: tuple[SectionRecord, ...] = field(default=(), repr=False)
+    sections: Unshown[tuple[SectionRecord, ...]] = ()
     """Its sections that say it."""
     bundle: int | None = None
     """Which of the bundles that the readers were made with holds it; None for none."""

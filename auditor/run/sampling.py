@@ -5,17 +5,16 @@ The method has a name, and a few lines of any language do it (docs/signoff.md).
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from auditor.errors import UsageError
+from auditor.model.record import Record
 
 METHOD = "sha256-rank-1"
 _SEED_LIMIT = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnHost:
+class DrawnHost(Record, kw_only=True):
     """A host that was drawn."""
 
     host: str

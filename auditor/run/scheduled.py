@@ -5,12 +5,12 @@ killed at any moment, or a second one beside it, comes to the same.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import takewhile
 
 from auditor.errors import UsageError
+from auditor.model.record import Record, replace
 from auditor.model.schedule import Fire, FireState, Schedule
 from auditor.run.audit import exit_code
 from auditor.run.calendar import calendar_of
@@ -26,8 +26,7 @@ _ENDED = (0, 1, 3)
 """Exit codes of an audit that came to its end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Record, kw_only=True):
     """How the process of an audit ended."""
 
     exit_code: int
@@ -40,8 +39,7 @@ Launch = Callable[[Schedule, Fire, str | None], Ended]
 """Do the audit of a schedule that is due; with an id, go on with that run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Record, kw_only=True):
     """What an attendant takes from outside."""
 
     launch: Launch

@@ -5,7 +5,6 @@ Runs in a reader process, as everything that reads a host's bytes.
 
 import secrets
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from auditor.catalogue.match import match
@@ -15,6 +14,7 @@ from auditor.collect.redact import redact
 from auditor.collect.scrub import Scrubber
 from auditor.model.facts.system import OperatingSystem
 from auditor.model.reading import Reading
+from auditor.model.record import Record, Unshown, asdict, replace
 from auditor.run.pipeline import Answered, Rules, to_evidence
 from auditor.run.vocabulary import vocabulary
 from auditor.run.wire import joined, parted
@@ -22,18 +22,16 @@ from auditor.run.wire import joined, parted
 _KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScrubJob:
+class ScrubJob(Record, kw_only=True):
     """One answer to be scrubbed."""
 
     answered: Answered
     """The answer, not yet opened."""
-    names: tuple[str, ...] = field(repr=False)
+    names: Unshown[tuple[str, ...]]
     """By what the operator calls the host: inventory name, address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScrubbedSection:
+class ScrubbedSection(Record, kw_only=True):
     """One section of a scrubbed answer, as it is read."""
 
     id: str
@@ -50,13 +48,12 @@ class ScrubbedSection:
     """What the answer as it came told instead; empty where both tell the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scrubbed:
+class Scrubbed(Record, kw_only=True):
     """A scrubbed answer, and what is to be said of it."""
 
-    stdout: bytes = field(repr=False)
+    stdout: Unshown[bytes]
     """The answer as the probe would have printed it."""
-    stderr: bytes = field(repr=False)
+    stderr: Unshown[bytes]
     """Its standard error; empty where nothing was said on it."""
     os: str
     """Name of the operating system."""

@@ -5,11 +5,11 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from auditor.errors import UsageError
+from auditor.model.record import Record
 from auditor.report.visible import visible
 from auditor.run.manifest import MANIFEST, read_manifest, read_small
 from auditor.run.open_bundle import Bundle
@@ -21,8 +21,7 @@ FOLDER = "signoff"
 SAMPLE = "sample.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundSignoff:
+class FoundSignoff(Record, kw_only=True):
     """What lies in a bundle's ``signoff/``."""
 
     signoff: Signoff

@@ -6,7 +6,6 @@ import resource
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +14,7 @@ import auditor
 from auditor.catalogue.load import load_catalogue
 from auditor.errors import OperatorError
 from auditor.inventory.ansible_run import find_program
+from auditor.model.record import Record
 from auditor.model.standing import Standing
 from auditor.policy.locate import locate
 from auditor.run.checkup import Check, State
@@ -36,8 +36,7 @@ _FILES_A_WORKER, _FILES_BESIDE = 3, 64
 _AGENT_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Here:
+class Here(Record, kw_only=True):
     """What is to be looked at."""
 
     store: str

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host, host_facts
 from auditor.model.past import History
+from auditor.model.record import Record
 from auditor.run.audit import Ask, Limits, answered_by, asking_for, probe_of
 from auditor.run.exchange import Said, Task, result_message, text_digest
 from auditor.run.parcel import parcel_text
@@ -23,8 +23,7 @@ class RefusedTaskError(Exception):
     """A task that no controller of ours gave: nobody is told, the worker's own log says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class Means(Record, kw_only=True):
     """What a worker asks hosts with."""
 
     ask: Ask

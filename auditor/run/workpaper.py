@@ -7,12 +7,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from auditor.collect.seal import canonical
 from auditor.errors import UsageError
+from auditor.model.record import Record, asdict
 from auditor.report.visible import visible
 from auditor.run.open_bundle import Answer, Bundle
 from auditor.run.sampling import METHOD, DrawnHost, draw, draw_of_each
@@ -31,8 +31,7 @@ class By(StrEnum):
     SITE = "site"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Record, kw_only=True):
     """What sample is wanted."""
 
     size: int

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from auditor.model.record import Record
 from auditor.store.tables import NOTICES
 
 
-@dataclass(frozen=True, slots=True)
-class Notices:
+class Notices(Record):
     """What is kept of messages that were taken."""
 
     _writing: Callable[[], AbstractContextManager[Connection]]

@@ -2,14 +2,13 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.model.evidence import Outcome
+from auditor.model.record import Record, Unshown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionRecord:
+class SectionRecord(Record, kw_only=True):
     """One sealed section as stored: once, by its hash, however many hosts said the same."""
 
     sha256: str
@@ -24,7 +23,7 @@ class SectionRecord:
     """What its commands said on standard error, redacted."""
     redactions: int
     """How many secrets were taken out."""
-    packed: bytes = field(repr=False)
+    packed: Unshown[bytes]
     """The redacted text, zlib-compressed UTF-8."""
 
 
@@ -38,8 +37,7 @@ def unpacked(data: bytes) -> str:
     return zlib.decompress(data).decode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostRecord:
+class HostRecord(Record, kw_only=True):
     """One host's outcome, row and evidence."""
 
     host: str
@@ -52,9 +50,9 @@ class HostRecord:
     """Whether every section was collected or absent: what the age of evidence counts from."""
     reason: str | None
     """Ledger reason of a host that was not assessed."""
-    packed_row: bytes = field(repr=False)
+    packed_row: Unshown[bytes]
     """The host's line of ``hosts.jsonl``, packed."""
-    packed_gist: bytes | None = field(default=None, repr=False)
+    packed_gist: Unshown[bytes | None] = None
     """What the end of a run needs of that row, packed; None where the row itself has to do."""
     evidence_sha256: str | None = None
     """Seal of the evidence; None for a host that gave none."""
@@ -69,8 +67,7 @@ class HostRecord:
         return unpacked(self.packed_row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownHost:
+class KnownHost(Record, kw_only=True):
     """What finished runs know of one host."""
 
     first: str
@@ -84,8 +81,7 @@ class KnownHost:
     runs judged at its instant by different ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAnswer:
+class StoredAnswer(Record, kw_only=True):
     """What is kept of one host's evidence, its sections by their hashes."""
 
     host: str
@@ -100,8 +96,7 @@ class StoredAnswer:
     """What the end of the run needed of the host's row; the row itself where no gist is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class RunRecord(Record, kw_only=True):
     """A run as the store knows it."""
 
     id: str
@@ -132,8 +127,7 @@ class RunRecord:
     """What reports say of the run beyond its rows; empty while it runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lives:
+class Lives(Record, kw_only=True):
     """What a run leaves of one host for the runs after it."""
 
     host_key: str

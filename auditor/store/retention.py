@@ -9,7 +9,6 @@ import json
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from auditor.errors import StoreError
+from auditor.model.record import Record
 from auditor.model.retention import Kept, Removal
 from auditor.store.retention_tables import REMOVALS
 from auditor.store.rows import json_text
@@ -27,8 +27,7 @@ _NOTHING = zlib.compress(b"", 1)
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removing:
+class Removing(Record, kw_only=True):
     """What is to be removed of one run, and by whose word."""
 
     run: str

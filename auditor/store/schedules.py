@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from auditor.errors import UsageError
 from auditor.located import did_you_mean
+from auditor.model.record import replace
 from auditor.model.schedule import Fire, FireState, Schedule
 from auditor.store.rows import json_text
 from auditor.store.schedule_tables import FIRES, SCHEDULES

@@ -1,11 +1,11 @@
 """How much wall clock is left."""
 
 import time
-from dataclasses import dataclass
+
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
+class Deadline(Record, kw_only=True):
     """A moment of the monotonic clock, which no change of the wall clock moves."""
 
     at: float

@@ -8,11 +8,11 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.errors import HostError, Reason
+from auditor.model.record import Record, Unshown
 from auditor.transport.quote import quoted
 from auditor.transport.ssh_certificate import CERTIFIED, Certificate, parse_certificate
 
@@ -22,15 +22,14 @@ _AUTHORITY = "@cert-authority"
 _FIELDS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostKey:
+class HostKey(Record, kw_only=True):
     """A public host key."""
 
     algorithm: str
     """Key type, such as ``ssh-ed25519``."""
-    blob: bytes = field(repr=False)
+    blob: Unshown[bytes]
     """The key in SSH's wire form."""
-    certificate: bytes = field(default=b"", repr=False)
+    certificate: Unshown[bytes] = b""
     """The certificate with which the host shows it, in SSH's wire form; empty for the bare key."""
 
     @property
@@ -45,8 +44,7 @@ class HostKey:
         return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownHost:
+class KnownHost(Record, kw_only=True):
     """One line of a known_hosts file."""
 
     marker: str

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,6 +19,7 @@ from socket import socket
 from auditor.errors import HostError, Reason
 from auditor.model.host import BecomeMethod, Host
 from auditor.model.probe import SUDO_ASKS, ProbeCall, RawOutput
+from auditor.model.record import Record, replace
 from auditor.model.rung import Climbed, Rung, nobody_watches
 from auditor.transport.capture import Capture
 from auditor.transport.connect import await_banner, bare, open_connection
@@ -38,8 +39,7 @@ _NOT_ALLOWED = (b"is not in the sudoers file", b"may not run sudo on")
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Patience(Record, kw_only=True):
     """Seconds for each step before the log-in; the call's deadline cuts all of them."""
 
     connect: float = 10.0

@@ -7,12 +7,13 @@ server lets us make. Of a host's certificate everything is our business, as in O
 
 import base64
 import binascii
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import paramiko
 from paramiko.message import Message
+
+from auditor.model.record import Record, Unshown
 
 SUFFIX = "-cert-v01@openssh.com"
 _USER, _HOST = 1, 2
@@ -56,8 +57,7 @@ def _bounded_number(s: bytes | bytearray, always_positive: bool = False) -> int:
 paramiko.util.inflate_long = _bounded_number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class Certificate(Record, kw_only=True):
     """A certificate as it stands: nothing of it is verified before ``host_objection`` has none."""
 
     kind: str
@@ -78,9 +78,9 @@ class Certificate:
     """First second in which it does not hold any more."""
     critical: tuple[str, ...] = ()
     """Names of its options that who does not know them must not pass over."""
-    authority: bytes = field(default=b"", repr=False)
+    authority: Unshown[bytes] = b""
     """The authority's public key, in SSH's wire form."""
-    signature: bytes = field(default=b"", repr=False)
+    signature: Unshown[bytes] = b""
     """The authority's signature, in SSH's wire form."""
 
     def objection(self, now: datetime) -> str | None:

@@ -7,7 +7,6 @@ import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from paramiko.pkey import PublicBlob
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Credentials, Host
+from auditor.model.record import Record
 from auditor.transport.credential_gate import LONGEST_TURN, CredentialGate
 from auditor.transport.deadline import Deadline
 from auditor.transport.quote import quoted
@@ -96,8 +96,7 @@ class Keyring:
             yield [_agent_key(key) for key in agent.get_keys()]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Record, kw_only=True):
     """How a host let us in."""
 
     deadline: Deadline

@@ -7,8 +7,8 @@ strength, and signatures that are the same every time.
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 
+from auditor.model.record import Record
 from auditor.trust.wire import Wire, string
 
 ED25519 = "ssh-ed25519"
@@ -22,8 +22,7 @@ _ORDER_EIGHT = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C
 _SMALL = frozenset({0, 1, _PRIME - 1, _ORDER_EIGHT, _PRIME - _ORDER_EIGHT})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicKey:
+class PublicKey(Record, kw_only=True):
     """A public key that may sign."""
 
     kind: str

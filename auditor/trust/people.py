@@ -6,10 +6,10 @@ hold on the day that is judged at: what it signed ends with it.
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from auditor.model.record import Record, field
 from auditor.trust.keys import PublicKey
 from auditor.trust.sshsig import Namespace, read_signature, unproven
 
@@ -19,8 +19,7 @@ def same_person(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonKey:
+class PersonKey(Record, kw_only=True):
     """A key of a person, and the days on which its signatures count."""
 
     key: PublicKey
@@ -66,8 +65,7 @@ _DOING = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(Record, kw_only=True):
     """Somebody whose signature counts for something."""
 
     name: str
@@ -80,8 +78,7 @@ class Person:
     """Their keys; more than one while a key is replaced."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People:
+class People(Record, kw_only=True):
     """Everybody whose signature counts."""
 
     persons: tuple[Person, ...] = ()

@@ -1,8 +1,8 @@
 """Private keys in OpenSSH's files: read, made, and signed with; those of agents and of hardware do not come here."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from auditor.model.record import Record, Unshown
 from auditor.trust.keys import ED25519, PublicKey
 from auditor.trust.sshsig import Namespace, armoured, signed_text
 
@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SigningKey:
+class SigningKey(Record, kw_only=True):
     """A private key that is at hand."""
 
     public: PublicKey
     """Its public half."""
-    private: "Ed25519PrivateKey" = field(repr=False)
+    private: Unshown["Ed25519PrivateKey"]
     """The key itself."""
 
     def sign(self, message: bytes, namespace: Namespace) -> str:

@@ -7,11 +7,11 @@ The reviewer's names the preparer's by its digest, too.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from auditor.model.record import Record, asdict
 from auditor.trust.people import Duty, People, PersonKey, same_person, signed_by
 from auditor.trust.sshsig import Namespace, read_signature, unproven, unusual
 
@@ -49,8 +49,7 @@ class SignoffState(StrEnum):
     VOID = "void"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class About(Record, kw_only=True):
     """What is signed off: the bundle as it lies there."""
 
     run: str
@@ -63,8 +62,7 @@ class About:
     """Digest of the sample that was drawn; None where there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Record, kw_only=True):
     """What one person says, and signs."""
 
     role: Role
@@ -81,8 +79,7 @@ class Statement:
     """Digest of the statement that is reviewed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
+class Paper(Record, kw_only=True):
     """A statement as it lies in a bundle, and the signature beside it."""
 
     data: bytes
@@ -91,8 +88,7 @@ class Paper:
     """The armoured signature; None where nobody signed it yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class Weighed(Record, kw_only=True):
     """What one statement is worth."""
 
     role: Role
@@ -109,8 +105,7 @@ class Weighed:
     """What the person answers for, as people.yml says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signoff:
+class Signoff(Record, kw_only=True):
     """How far a sign-off is."""
 
     state: SignoffState

@@ -7,9 +7,9 @@ function of text, message, key and namespace. A signature says nothing of when i
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 from enum import StrEnum
 
+from auditor.model.record import Record
 from auditor.trust.keys import SK_ED25519, PublicKey, key_of_blob
 from auditor.trust.wire import Wire, string
 
@@ -37,8 +37,7 @@ class Namespace(StrEnum):
     RESULT = "auditor-result"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(Record, kw_only=True):
     """A signature as it stands: nothing of it is verified yet."""
 
     key: PublicKey

@@ -1,14 +1,13 @@
 """Workers of other sites and their keys: whose evidence counts for a host of which site."""
 
-from dataclasses import dataclass
 from datetime import date
 
+from auditor.model.record import Record
 from auditor.trust.keys import PublicKey
 from auditor.trust.people import PersonKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
+class Worker(Record, kw_only=True):
     """A process that asks the hosts of its sites for us."""
 
     name: str
@@ -19,8 +18,7 @@ class Worker:
     """Its keys; more than one while a key is replaced."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workers:
+class Workers(Record, kw_only=True):
     """Every worker whose evidence counts."""
 
     workers: tuple[Worker, ...] = ()

@@ -47,6 +47,19 @@ def _dataclasses(module: ast.Module) -> Iterator[tuple[ast.ClassDef, set[str]]]:
                 )
 
 
+def _records(module: ast.Module) -> Iterator[ast.ClassDef]:
+    """Give every class that is a record, as far as its own line or its file says so."""
+    known = {"Record"}
+    for node in ast.walk(module):
+        if isinstance(node, ast.ClassDef) and known & {ast.unparse(base) for base in node.bases}:
+            known.add(node.name)
+            yield node
+
+
+def _is_by_name(node: ast.ClassDef) -> bool:
+    return any(one.arg == "kw_only" and ast.unparse(one.value) == "True" for one in node.keywords)
+
+
 def test_files_are_short_enough_to_be_read(root: Path, tree: tuple[Path, ...]) -> None:
     code = [path for path in tree if path.suffix in _CODE and path.parts[0] != "reports"]
     lengths = {str(path): len((root / path).read_bytes().splitlines()) for path in code}
@@ -92,10 +105,48 @@ def test_data_of_the_model_is_frozen(package: dict[Path, ast.Module]) -> None:
     assert [f"{path}:{node.lineno}: {node.name}" for path, node, options in found if not wanted <= options] == []
 
 
+def test_frozen_data_is_a_record(package: dict[Path, ast.Module]) -> None:
+    """Frozen dataclasses cost twelve times as much to make (ADR 0054); two keep caches, one stands below the model."""
+    kept = {"Control", "Reading", "Problem"}
+    found = {node.name for module in package.values() for node, options in _dataclasses(module) if "frozen" in options}
+    assert found == kept
+
+
+def test_records_have_their_fields_by_name(package: dict[Path, ast.Module]) -> None:
+    """A record gets its place among others by its fields' order where it says so; none of the model does."""
+    records = [(path, node) for path, module in package.items() if _is_model(path) for node in _records(module)]
+    assert records
+    assert [f"{path}:{node.lineno}: {node.name}" for path, node in records if not _is_by_name(node)] == []
+
+
+def test_a_default_is_made_by_the_class_it_stands_in(package: dict[Path, ast.Module]) -> None:
+    """A dataclass takes a record's ``field`` for a value, and gives it to everybody; nor does it work the other way."""
+    mixed: list[str] = []
+    for path, module in package.items():
+        at = {
+            alias.asname or alias.name: node.module
+            for node in module.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        of_dataclasses = {node for node, _ in _dataclasses(module)}
+        for node in (one for one in ast.walk(module) if isinstance(one, ast.ClassDef)):
+            meant = "dataclasses" if node in of_dataclasses else "auditor.model.record"
+            mixed += [
+                f"{path}:{one.lineno}: {node.name}"
+                for one in node.body
+                if isinstance(one, ast.AnnAssign)
+                and isinstance(one.value, ast.Call)
+                and ast.unparse(one.value.func) == "field"
+                and at.get("field") != meant
+            ]
+    assert mixed == []
+
+
 def test_every_field_of_the_model_has_its_sentence(package: dict[Path, ast.Module]) -> None:
     silent: list[str] = []
     for path, module in package.items():
-        for node, _ in _dataclasses(module) if _is_model(path) else ():
+        for node in [*(one for one, _ in _dataclasses(module)), *_records(module)] if _is_model(path) else ():
             for statement, following in zip(node.body, [*node.body[1:], None], strict=True):
                 if isinstance(statement, ast.AnnAssign) and not _is_text(following):
                     silent.append(f"{path}:{statement.lineno}: {node.name}.{ast.unparse(statement.target)}")

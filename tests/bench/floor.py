@@ -4,13 +4,13 @@
 import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from auditor.collect.probe import sh_call
 from auditor.errors import HostError
 from auditor.inventory.read import read_inventory
 from auditor.model.host import Host
 from auditor.model.probe import ProbeLimits
+from auditor.model.record import replace
 from auditor.transport.choose import Transports
 
 _DEADLINE = 60.0

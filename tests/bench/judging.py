@@ -21,11 +21,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from auditor.collect.seal import section_digest
 from auditor.model.evidence import Section
+from auditor.model.record import replace
 from tests.bench.bundles import recorded
 from tests.bench.measure import Cost, measure
 from tests.run.evidence_sets import Seen, make_set

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from auditor.inventory.read import read_inventory
 from auditor.model.host import Host as Target
 from auditor.model.host import OsFamily
 from auditor.model.probe import ProbeCall, ProbeLimits
+from auditor.model.record import replace
 from auditor.transport.choose import Transports
 from tests.bench.cgroup import Meter, metered
 from tests.bench.peers.environments import community_general

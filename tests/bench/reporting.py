@@ -21,7 +21,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from auditor.cli.judging import Given, judge, judging_of, rules_for
 from auditor.cli.main import main as auditor
 from auditor.collect.seal import canonical
 from auditor.model.host import HostFacts
+from auditor.model.record import asdict, replace
 from auditor.report.rows import compact
 from auditor.run.open_bundle import Bundle
 from auditor.store.record import HostRecord, Lives, RunRecord, packed

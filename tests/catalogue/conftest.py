@@ -19,7 +19,7 @@ from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading, SectionReading
 
 Case = Mapping[str, Any]
-_SECTIONS = {
+_SECTIONS: dict[type, str] = {
     Software: "software.dpkg",
     Process: "processes.proc",
     Service: "services.systemd",

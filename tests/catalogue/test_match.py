@@ -3,7 +3,6 @@
 import fnmatch
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from auditor.catalogue.match import QUOTES, match, owners
 from auditor.catalogue.product import Catalogue, IndicatorKind, Strength
 from auditor.catalogue.programs import program_of_command, program_of_process
 from auditor.model.reading import Reading
+from auditor.model.record import replace
 from auditor.model.sighting import Confidence, Quote, SightingState
 
 _TEXT = st.text(alphabet="ab.", max_size=8)

@@ -1,13 +1,13 @@
 """The line that is drawn while hosts are asked says what people want to know."""
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from auditor.cli.progress import duration, progress_line
 from auditor.errors import Reason
+from auditor.model.record import replace
 from auditor.run.pacing import Standing
 
 

@@ -9,13 +9,13 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from auditor.cli.main import main
+from auditor.model.record import replace
 from auditor.remediate.playing import Played, Task
 from auditor.report.remediation import Remediation
 from auditor.report.run_rows import RunRows

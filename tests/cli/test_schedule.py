@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pytest
 from auditor.cli.main import main
 from auditor.cli.schedule_list import row_of
 from auditor.cli.schedule_run import resumed_words
+from auditor.model.record import replace
 from auditor.model.schedule import Fire, FireState
 from auditor.notify import load
 from auditor.report.rows import instant

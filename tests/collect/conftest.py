@@ -1,6 +1,5 @@
 """What the tests of collectors share: recorded answers, and the fragments run for real."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from auditor.collect.envelope import open_envelope
@@ -21,6 +21,7 @@ from auditor.collect.registry import collectors
 from auditor.model.evidence import Outcome
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import Record
 
 HERE = Path(__file__).parent
 NOBODY = 65534
@@ -83,7 +84,7 @@ def _plain(value: object) -> object:
         return [_plain(one) for one in value]
     if isinstance(value, frozenset):
         return sorted(_plain(one) for one in value)  # type: ignore[type-var]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Record):
         return _record(value)
     return value
 
@@ -92,8 +93,8 @@ def _record(fact: Any) -> dict[str, object]:
     """Return a fact's fields, those left out that hold what they hold by default."""
     return {
         one.name: _plain(getattr(fact, one.name))
-        for one in dataclasses.fields(fact)
-        if one.default is dataclasses.MISSING or getattr(fact, one.name) != one.default
+        for one in msgspec.structs.fields(fact)
+        if one.default is msgspec.NODEFAULT or getattr(fact, one.name) != one.default
     }
 
 

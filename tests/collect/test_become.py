@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from auditor.collect.seal import seal
 from auditor.model.evidence import Rights
 from auditor.model.host import BecomeMethod, OsFamily
 from auditor.model.probe import ProbeCall, ProbeLimits
+from auditor.model.record import replace
 
 _SHELLS = {
     "dash": ["dash"],

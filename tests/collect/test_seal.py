@@ -1,6 +1,5 @@
 """What is sealed of the way to a host is part of the seal, and evidence of before has the seal that it had."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from auditor.collect.seal import evidence_digest, head_from_record, head_record
 from auditor.model.evidence import EvidenceHead, Rights
 from auditor.model.host import OsFamily
+from auditor.model.record import replace
 from auditor.run.open_bundle import check_head
 
 _AT = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -1,8 +1,8 @@
 """Cases to assess: complete by default, so that each test changes the one thing it is about."""
 
+import dataclasses
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from auditor.model.host import HostFacts, OsFamily
 from auditor.model.past import History
 from auditor.model.policy import Approval, Networks, Policy, Settings
 from auditor.model.reading import Found, Reading, SectionReading
+from auditor.model.record import replace
 from auditor.model.result import ProductUse
 from auditor.model.sighting import (
     Category,
@@ -107,7 +108,7 @@ def on_a_mac(
     """Return the case of a Mac whose facts stand in a section."""
     case = a_case(*facts, sections=(a_section(section, outcome, lines=("a line",)),), **more)
     told = {kind: tuple(Found(one.fact, section, 1) for one in found) for kind, found in case.reading.facts.items()}
-    reading = replace(case.reading, os=OsFamily.MACOS, facts=told)
+    reading = dataclasses.replace(case.reading, os=OsFamily.MACOS, facts=told)
     return replace(case, head=replace(case.head, os=OsFamily.MACOS), reading=reading)
 
 

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.host import OsFamily
 from auditor.model.reading import SectionReading
+from auditor.model.record import replace
 from auditor.model.sighting import Confidence, Role, SightingState
 from auditor.model.verdict import Severity, Verdict
 from auditor.policy.judge import judge

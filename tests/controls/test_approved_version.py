@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ from auditor.controls.approved_version import CONTROL
 from auditor.model.breach import Breach, Term
 from auditor.model.case import Case
 from auditor.model.evidence import Outcome
+from auditor.model.record import replace
 from auditor.model.sighting import Confidence, SightingState
 from auditor.model.verdict import Verdict
 from auditor.policy.judge import judge

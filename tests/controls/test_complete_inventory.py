@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from auditor.model.case import Case
 from auditor.model.evidence import Outcome
 from auditor.model.past import History
 from auditor.model.policy import Settings
+from auditor.model.record import replace
 from auditor.model.verdict import Verdict
 from tests.controls.cases import NOW, a_host
 

@@ -8,7 +8,6 @@ exception.
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from auditor.controls.control import Control
 from auditor.controls.registry import controls
 from auditor.model.case import Case
 from auditor.model.policy import ExceptionRecord
+from auditor.model.record import replace
 from auditor.model.standing import Standing, WeighedException
 from auditor.model.verdict import Judgement, Verdict, Violation
 from auditor.policy.exceptions import exception_for

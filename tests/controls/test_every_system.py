@@ -1,7 +1,6 @@
 """No control passes on a system that it says nothing of, or of which nothing was asked."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +14,7 @@ from auditor.model.evidence import Outcome, Proof
 from auditor.model.host import OsFamily
 from auditor.model.policy import Approval, ExecutionDemand, Networks, Settings
 from auditor.model.reading import Reading, SectionReading
+from auditor.model.record import replace
 from auditor.model.verdict import Assessment, Demand, Mitigation, Verdict
 from auditor.policy.judge import judge
 

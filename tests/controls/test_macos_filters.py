@@ -1,7 +1,6 @@
 """What controls on packet filters say of a macOS host: whom it is open to, and how it is closed there."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from auditor.model.facts.network import Family, Protocol
 from auditor.model.filtering import Filtering, Passage
 from auditor.model.host import OsFamily
 from auditor.model.policy import Networks
+from auditor.model.record import replace
 from auditor.model.sighting import Reachability
 
 Make = Callable[..., Any]

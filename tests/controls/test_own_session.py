@@ -1,13 +1,12 @@
 """The audit's own session is left out by both ends of its own socket, and by nothing else."""
 
-from dataclasses import replace
-
 import pytest
 
 from auditor.controls.session_peers import CONTROL
 from auditor.controls.sessions import audits_connections, told_sessions
 from auditor.model.case import Case
 from auditor.model.facts.network import Connection, Protocol
+from auditor.model.record import replace
 from tests.controls.test_session_peers import host, talk
 
 _OWN = "198.51.100.7 40000 10.1.0.5 5900"

@@ -1,7 +1,6 @@
 """What starts remote access by itself."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +14,7 @@ from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.facts.software import InstallState, Software
 from auditor.model.host import OsFamily
 from auditor.model.policy import Settings
+from auditor.model.record import replace
 from auditor.model.verdict import Verdict
 from tests.controls.cases import a_host, an_approval
 

@@ -1,5 +1,5 @@
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from auditor.model.evidence import Outcome
 from auditor.model.facts.remote_config import RemoteAccessSetting, RemoteManagement
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found
+from auditor.model.record import replace
 from auditor.model.verdict import Verdict
 from tests.controls.cases import a_host
 
@@ -42,7 +43,7 @@ def on_windows(a_case: Make, a_section: Make) -> Callable[..., Case]:
             kind: tuple(Found(one.fact, "remote_config.rdp", 1) for one in found)
             for kind, found in case.reading.facts.items()
         }
-        reading = replace(case.reading, os=OsFamily.WINDOWS, facts=facts_of)
+        reading = dataclasses.replace(case.reading, os=OsFamily.WINDOWS, facts=facts_of)
         return replace(case, head=replace(case.head, os=OsFamily.WINDOWS), reading=reading)
 
     return make

@@ -1,7 +1,6 @@
 """What others recorded of a host is held against what the host shows itself."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from auditor.controls.seen_outside import CONTROL, unlooked
 from auditor.model.case import Case
 from auditor.model.outside import Certainty, Origin, OutsideSighting, OutsideUse, Side, Sign
+from auditor.model.record import replace
 from auditor.model.verdict import Severity, Verdict
 from auditor.policy.judge import judge
 from auditor.policy.judge import unlooked as unlooked_verdict

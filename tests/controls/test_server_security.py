@@ -1,5 +1,5 @@
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from auditor.model.facts.remote_config import RemoteAccessSetting
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found
+from auditor.model.record import replace
 from auditor.model.sighting import Belonging, Reachability
 from auditor.model.verdict import Severity, Verdict
 from tests.controls import cases
@@ -49,7 +50,7 @@ def on_linux(a_case: Make, a_section: Make) -> Callable[..., Case]:
             )
             for kind, all_ in case.reading.facts.items()
         }
-        return replace(case, reading=replace(case.reading, facts=facts_of))
+        return dataclasses.replace(case, reading=dataclasses.replace(case.reading, facts=facts_of))
 
     return make
 

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from auditor.model.facts.software import Software
 from auditor.model.host import OsFamily
 from auditor.model.policy import Settings
 from auditor.model.reading import Found, SectionReading
+from auditor.model.record import replace
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Category, Confidence, Quote, Role, SightingState
 from auditor.model.verdict import Verdict

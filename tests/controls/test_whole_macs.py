@@ -1,7 +1,7 @@
 """A clean Mac and a dirty one, from facts to verdicts: nothing of the clean one is unknown."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from auditor.model.host import OsFamily
 from auditor.model.past import History
 from auditor.model.policy import ExecutionDemand, Installers, Settings
 from auditor.model.reading import Found, Reading, SectionReading
+from auditor.model.record import replace
 from auditor.model.result import ProductUse
 from auditor.model.verdict import Judgement, Verdict
 from auditor.policy.approvals import Cover
@@ -264,7 +265,7 @@ def test_what_launchd_holds_belongs_to_what_it_holds_it_for(catalogue: Catalogue
 def test_what_full_disk_access_keeps_back_is_no_pass(a_case: Make, section: str) -> None:
     reading = _reading(CLEAN)
     blind = replace(reading.sections[section], outcome=Outcome.PARTIAL, reason="some folders answer EPERM")
-    reading = replace(reading, sections={**reading.sections, section: blind})
+    reading = dataclasses.replace(reading, sections={**reading.sections, section: blind})
     case = a_case()
     mac = replace(case, head=replace(case.head, os=OsFamily.MACOS), reading=reading, settings=_ADMINS)
     judged = judge(controls()["unapproved_product"], mac, lambda _control, _violation: None)

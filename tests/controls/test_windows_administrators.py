@@ -1,7 +1,6 @@
 """Members of the local Administrators, by name and SID, against what a policy names."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from auditor.model.evidence import Outcome
 from auditor.model.facts.accounts import Group
 from auditor.model.host import OsFamily
 from auditor.model.policy import Installers, Settings
+from auditor.model.record import replace
 from auditor.model.verdict import Severity
 
 Make = Callable[..., Any]

@@ -1,7 +1,6 @@
 """AppLocker's rules weighed by hand, and what execution_control makes of Windows hosts."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from auditor.model.facts.appcontrol import ExecutionControl, ExecutionRule, Prog
 from auditor.model.facts.processes import Process
 from auditor.model.host import OsFamily
 from auditor.model.policy import ExecutionDemand, Settings
+from auditor.model.record import replace
 from auditor.model.sighting import SightingState
 
 Make = Callable[..., Any]

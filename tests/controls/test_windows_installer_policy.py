@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from auditor.model.evidence import Outcome
 from auditor.model.facts.accounts import InstallerPolicy
 from auditor.model.host import OsFamily
 from auditor.model.policy import Settings
+from auditor.model.record import replace
 from auditor.model.verdict import Verdict
 from tests.controls.cases import a_host
 

@@ -1,6 +1,5 @@
 """Where a host may connect to is exact at every address that the rules tell apart."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from auditor.firewall.protocol import read_host
 from auditor.firewall.reach import Filters
 from auditor.firewall.way import Program
 from auditor.model.facts.network import Family, Protocol, Route
+from auditor.model.record import replace
 from auditor.model.sighting import Reachability
 from tests.firewall.conftest import DPORT, HOST, chain, listing, match, meta, payload, rule, table
 

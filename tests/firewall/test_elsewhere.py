@@ -1,6 +1,5 @@
 """Who reaches a listener in another network namespace: past the host's filter, and then past its own."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from auditor.firewall.spaces import Space, ways
 from auditor.firewall.way import Program
 from auditor.model.facts.network import Family, Link, NetworkSpace, Protocol, Route
 from auditor.model.packet import HostNetwork
+from auditor.model.record import replace
 from auditor.model.sighting import Reachability
 from tests.firewall.conftest import DPORT, chain, listing, match, payload, rule, table
 

@@ -6,7 +6,6 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -31,6 +30,7 @@ from auditor.inventory.yaml_list import is_list, read_yaml_list
 from auditor.model.host import HostFacts
 from auditor.model.outside import Origin, OutsideRecord
 from auditor.model.policy import Settings
+from auditor.model.record import replace
 from auditor.notify.load import parse_webhooks
 from auditor.policy.load import parse_policy
 from auditor.policy.load_exceptions import Known, parse_exceptions

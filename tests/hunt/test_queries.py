@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -14,6 +13,7 @@ from auditor.hunt.languages import LANGUAGES
 from auditor.hunt.subjects import Subject, named, not_approved
 from auditor.model.host import OsFamily
 from auditor.model.policy import Approval, Policy, Settings
+from auditor.model.record import replace
 from auditor.model.sighting import Role
 from tests.hunt.evaluate import Kql, Spl, kql_condition, spl_condition
 from tests.hunt.events import CLEAN, SEEDS, Happened, of_catalogue

@@ -4,7 +4,6 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +13,7 @@ from auditor.errors import HostError, Reason
 from auditor.inventory.references import Secrets, reference_problem
 from auditor.inventory.variables import host_from
 from auditor.model.host import Credentials, Host, SshSettings
+from auditor.model.record import replace
 
 Read = Callable[[str, str], dict[str, Host]]
 

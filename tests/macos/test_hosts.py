@@ -3,7 +3,6 @@
 Each host's ``truth.toml`` is written by hand from what is planted.
 """
 
-import dataclasses
 import shutil
 from collections import Counter
 from enum import Enum
@@ -14,6 +13,7 @@ import pytest
 from auditor.collect.probe import sections_of
 from auditor.model.evidence import Outcome, Proof
 from auditor.model.host import OsFamily
+from auditor.model.record import asdict
 from auditor.model.verdict import Verdict
 from tests.macos.audited import CLOSED, GOOD, PLAIN, ROOT, Audited, Audits, Way, truth_of
 from tests.macos.fake_mac import HOSTS, SHELLS
@@ -45,7 +45,7 @@ def _facts(audited: Audited) -> list[tuple[str, str, dict[str, object]]]:
         (
             found.section,
             kind.__name__,
-            {one.name: _plain(getattr(found.fact, one.name)) for one in dataclasses.fields(kind)},
+            {name: _plain(one) for name, one in asdict(found.fact).items()},
         )
         for kind, several in audited.reading.facts.items()
         for found in several

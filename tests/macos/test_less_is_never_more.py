@@ -3,9 +3,9 @@
 Sections are taken from sealed answers; tools are taken from the Macs, and what they say from them, call by call.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from auditor.errors import HostError
 from auditor.model.evidence import Outcome
 from auditor.model.facts.remote_config import RemoteManagement
 from auditor.model.host import OsFamily
+from auditor.model.record import replace
 from tests.macos.audited import GOOD, ROOT, Audited, Audits, judged
 from tests.macos.fake_mac import HOSTS, Asked, FakeMac
 from tests.macos.says import HERE, Call, calls_of
@@ -44,7 +45,7 @@ def _with(asked: Asked, section: str, instead: Answer | None) -> Asked:
     parts = (instead if one.id == section else one for one in envelope.answers)
     answers = tuple(one for one in parts if one is not None)
     stdout, stderr = write_envelope(replace(envelope, answers=answers), _TOKEN)
-    return replace(asked, raw=replace(asked.raw, stdout=stdout, stderr=stderr), token=_TOKEN)
+    return dataclasses.replace(asked, raw=dataclasses.replace(asked.raw, stdout=stdout, stderr=stderr), token=_TOKEN)
 
 
 @pytest.mark.parametrize("name", HOSTS)

@@ -1,6 +1,5 @@
 """Approvals: a table of claims."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from auditor.model.breach import Term
 from auditor.model.host import HostFacts
 from auditor.model.policy import Approval, ListenScope, Policy
+from auditor.model.record import replace
 from auditor.model.sighting import Category, Confidence, Role, Sighting, SightingState
 from auditor.policy.approvals import approval_for, listener_approval
 
@@ -28,7 +28,7 @@ _SEEN = Sighting(
 
 def an_approval(**changes: object) -> Approval:
     plain = Approval(id="a", product="anydesk", reason="support", owner="desk", review_by=_TODAY)
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 def a_policy(*approvals: Approval) -> Policy:

@@ -90,7 +90,7 @@ def test_every_key_of_the_schema_is_shown_in_an_example(name: str, example: str)
 
 
 def test_every_setting_and_state_is_explained() -> None:
-    settings = [name for name in Settings.__slots__ if name != "installers"]
+    settings = [name for name in Settings.__struct_fields__ if name != "installers"]
     assert [name for name in settings if f"| `{name}` |" not in _TEXT] == []
     assert [state.value for state in FindingState if f"| `{state.value}` |" not in _TEXT] == []
 

@@ -1,12 +1,12 @@
 """The register of exceptions: where each stands, what ends, what nobody needs, what is accepted twice."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from auditor.model.host import HostFacts
 from auditor.model.policy import ExceptionRecord
+from auditor.model.record import replace
 from auditor.model.standing import Standing, WeighedException
 from auditor.policy.exception_register import ExceptionRegister, ExceptionState, HostUse, RegisterEntry
 
@@ -25,7 +25,7 @@ _PLAIN = ExceptionRecord(
 
 
 def an_exception(**changes: object) -> ExceptionRecord:
-    return replace(_PLAIN, **changes)  # type: ignore[arg-type]
+    return replace(_PLAIN, **changes)
 
 
 def a_host(name: str, *covered: str, groups: tuple[str, ...] = (), undecided: frozenset[str] = frozenset()) -> HostUse:

@@ -1,12 +1,12 @@
 """Which exception covers a violation: a table of claims."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from auditor.model.host import HostFacts
 from auditor.model.policy import ExceptionRecord
+from auditor.model.record import replace
 from auditor.model.standing import Standing, WeighedException
 from auditor.model.verdict import Violation
 from auditor.policy.exceptions import exception_for
@@ -28,7 +28,7 @@ def an_exception(**changes: object) -> ExceptionRecord:
         start=date(2026, 11, 1),
         end=date(2026, 11, 30),
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 def covering(*records: ExceptionRecord, day: date = _TODAY, standing: Standing = Standing.VERIFIED) -> str | None:

@@ -1,6 +1,5 @@
 """The order of verdicts is complete: no other case exists."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from auditor.model.host import HostFacts, OsFamily
 from auditor.model.past import History
 from auditor.model.policy import AcceptedLimit, Settings
 from auditor.model.reading import Reading, SectionReading
+from auditor.model.record import replace
 from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Verdict, Violation
 from auditor.policy.judge import Claim, judge, unassessed, verdict
 from auditor.policy.limits import accept_limits

@@ -1,7 +1,6 @@
 """The life of a finding over runs: a table of claims."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from auditor.model.evidence import Outcome
 from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState, fingerprint
 from auditor.model.host import HostFacts
 from auditor.model.ledger import HostOutcome, LedgerRow
+from auditor.model.record import replace
 from auditor.model.result import HostResult
 from auditor.model.verdict import Gap, Judgement, Severity, Verdict, Violation
 from auditor.policy.lifecycle import Following, Observation, SeenViolation, follow, is_settled, observe
@@ -59,7 +59,7 @@ def a_finding(state: FindingState = FindingState.OPEN, **changes: object) -> Fin
         closed_by=ClosedBy(kind=CloserKind.RUN, id="run of 2026-10-01") if closed else None,
         opened_by="run of 2026-10-01",
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 def test_a_new_violation_opens_a_finding() -> None:
@@ -198,7 +198,7 @@ def an_old_finding(state: FindingState = FindingState.OPEN, **changes: object) -
     plain = a_finding(
         state, fingerprint=name, control=_OLD_CONTROL, subject=_OLD_SUBJECT, product="philandro", reopened=2
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Policy files: what is bundled, and every fault at its place."""
 
 import hashlib
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from auditor.errors import PolicyError
 from auditor.model.policy import AcceptedLimit, Approval, Installers, ListenScope, Policy, Settings, Unsigned
+from auditor.model.record import replace
 from auditor.model.verdict import Severity
 from auditor.policy.load import load_policy, parse_policy
 from auditor.policy.load_exceptions import Known, parse_exceptions

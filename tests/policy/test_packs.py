@@ -1,6 +1,5 @@
 """The policy packs: whole, right, found by name, and saying what their pages promise."""
 
-from dataclasses import replace
 from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,6 +12,7 @@ from auditor.controls.registry import controls
 from auditor.errors import PolicyError
 from auditor.model.host import HostFacts
 from auditor.model.policy import ExecutionDemand, Policy
+from auditor.model.record import replace
 from auditor.model.sighting import Category, Confidence, Role, Sighting, SightingState
 from auditor.policy.approvals import approval_for, listener_approval
 from auditor.policy.load import parse_policy
@@ -39,7 +39,7 @@ def a_sighting(product: str, **more: object) -> Sighting:
         product=product, name=product, category=Category.VNC, role=Role.SERVER, state=SightingState.RUNNING,
         confidence=Confidence.CONFIRMED, proof=(),
     )  # fmt: skip
-    return replace(plain, **more)  # type: ignore[arg-type]
+    return replace(plain, **more)
 
 
 def test_there_are_three_packs_and_the_docs_name_each() -> None:

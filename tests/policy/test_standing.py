@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from auditor.model.policy import AcceptedLimit, ExceptionRecord, Settings, Unsigned
+from auditor.model.record import replace
 from auditor.model.standing import Signer, Standing, Weighed, WeighedException
 from auditor.policy.standing import text_to_sign, weigh, weigh_limits
 from auditor.trust.people import Duty, People, Person, PersonKey
@@ -251,7 +251,7 @@ def test_names_are_compared_as_people_read_them() -> None:
     ids=lambda changes: next(iter(changes)),
 )
 def test_whatever_is_changed_takes_both_signatures_away(changes: dict[str, object]) -> None:
-    record = replace(_RECORD, **changes)  # type: ignore[arg-type]
+    record = replace(_RECORD, **changes)
     found = weighed({"requested_by": _ADAS, "approved_by": _GRACES}, record=record)
     assert (found.standing, found.signers) == (Standing.VOID, ())
 
@@ -260,7 +260,7 @@ def test_every_field_of_an_exception_is_signed() -> None:
     """A field that is added later is in the text as soon as an exception has it."""
     tried = {"id", "control", "hosts", "groups", "product", "subject", "reason", "compensating", "ticket"}
     tried |= {"requested_by", "approved_by", "start", "end"}
-    assert set(ExceptionRecord.__slots__) - {"signatures"} == tried
+    assert set(ExceptionRecord.__struct_fields__) - {"signatures"} == tried
 
 
 _LIMIT = AcceptedLimit(

@@ -5,13 +5,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from auditor.inventory.ansible_run import find_program
 from auditor.model.host import ConnectionKind, Credentials, Host
+from auditor.model.record import replace
 from auditor.remediate.ansible import AnsiblePlays, clear_left
 from auditor.remediate.playing import Task
 

@@ -1,11 +1,11 @@
 """Nothing is done by a plan unless somebody else than its maker has signed it as it stands."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from auditor.model.plan import Plan
+from auditor.model.record import replace
 from auditor.remediate.approval import approval_objection, approval_of
 from auditor.remediate.plan_text import Approval, PlanFile, plan_text, read_plan, signed_text
 from auditor.trust.people import Duty, People, Person, PersonKey

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 
 from auditor.errors import PlanError
 from auditor.model.plan import Plan
+from auditor.model.record import replace
 from auditor.remediate.plan_text import Approval, PlanFile, plan_digest, plan_text, read_plan, signed_text
 from tests.remediate.test_planning import PACKAGE, UNAPPROVED, UNIT, a_host, planned, violation
 

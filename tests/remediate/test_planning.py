@@ -1,13 +1,13 @@
 """Which steps a plan takes for findings, and which it leaves to hands."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from auditor.model.plan import Plan, Play
+from auditor.model.record import replace
 from auditor.remediate.planning import Basis, Wanted, make_plan
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

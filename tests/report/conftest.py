@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import cycle, product
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from auditor.model.coverage import Coverage
 from auditor.model.finding import Finding, FindingState, fingerprint
 from auditor.model.ledger import HostOutcome
+from auditor.model.record import replace
 from auditor.model.result import HostResult
 from auditor.model.standing import Signer, Standing, WeighedException
 from auditor.policy.exception_register import ExceptionRegister

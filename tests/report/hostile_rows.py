@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from auditor.model.record import replace
 from auditor.report.changes import Changes
 from auditor.report.results_json import schema
 from auditor.report.rows import Row, compact

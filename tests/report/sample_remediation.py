@@ -1,10 +1,10 @@
 """What plans did on hosts of the sample fleet, and what earlier runs knew of them (loaded by conftest.py): invented."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from auditor.model.read_setting import ReadSetting
+from auditor.model.record import replace
 from auditor.model.result import HostResult
 from auditor.model.session import Peer, Session
 from auditor.model.sighting import Quote

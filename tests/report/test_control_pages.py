@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from auditor.controls.registry import controls
+from auditor.model.record import replace
 from auditor.report.control_tally import Tally, control_pages
 from auditor.report.html import FORMAT
 from auditor.report.manual import blocks_of

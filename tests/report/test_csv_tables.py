@@ -2,11 +2,11 @@
 
 import csv
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.report.csv_tables import FORMAT, TABLES, cell, steps, write_rows
 from auditor.report.run_rows import RunRows
 

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from html import unescape
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from auditor.model.policy import AcceptedLimit, ExceptionRecord
+from auditor.model.record import replace
 from auditor.model.standing import Signer, Standing, WeighedException, WeighedLimit
 from auditor.policy.exception_register import ExceptionRegister
 from auditor.report.csv_tables import FORMAT as CSV

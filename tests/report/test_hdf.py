@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.report.hdf import FORMAT
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows

@@ -6,13 +6,13 @@ known, and what a member may hold; nothing else is let in. Members that we never
 """
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from auditor.model.record import replace
 from auditor.report.hdf3 import FORMAT
 from auditor.report.hdf_text import PROFILE
 from auditor.report.rows import Row

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.report.control_tally import Tallies
 from auditor.report.host_table import STATIC, table_data, table_filter
 from auditor.report.html import FORMAT, page_names

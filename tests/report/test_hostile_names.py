@@ -3,7 +3,6 @@
 import csv
 import json
 import tempfile
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from auditor.model.record import replace
 from auditor.report.formats import FORMATS
 from auditor.report.rows import compact
 from auditor.report.run_rows import RunRows

@@ -3,7 +3,6 @@
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from auditor.errors import Reason
 from auditor.model.breach import Breach, Term
+from auditor.model.record import replace
 from auditor.model.result import ProductUse
 from auditor.model.sighting import Category, Confidence, Role, Sighting, SightingState
 from auditor.report import words

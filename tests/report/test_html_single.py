@@ -3,12 +3,12 @@
 import base64
 import hashlib
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.report.html import FORMAT as HTML
 from auditor.report.html_single import FORMAT
 from auditor.report.run_rows import RunRows

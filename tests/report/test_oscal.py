@@ -5,12 +5,12 @@ import random
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.report.oscal import FORMAT
 from auditor.report.oscal_rows import status
 from auditor.report.oscal_text import identity, markup, string

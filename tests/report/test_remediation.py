@@ -1,10 +1,10 @@
 """How long violations lasted and what closed them: nothing is a plan's work, or quick, that is not shown to be."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.report.host_page import HostPages
 from auditor.report.html import FORMAT
 from auditor.report.remediation import Remediation

@@ -1,11 +1,11 @@
 """The trend is drawn from what is sealed of the runs before, says the same in words, and makes nothing up."""
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.report.earlier_runs import COUNTS, finding_counts
 from auditor.report.html import FORMAT
 from auditor.report.rows import Row

@@ -3,7 +3,6 @@
 import resource
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,6 +10,7 @@ import openpyxl
 import pytest
 from openpyxl.workbook import Workbook
 
+from auditor.model.record import replace
 from auditor.report import xlsx
 from auditor.report.run_rows import RunRows
 from auditor.report.writing import write_report

@@ -6,7 +6,7 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from auditor.errors import Reason
 from auditor.inventory.scope import scope_digest
 from auditor.model.evidence import EvidenceHead, Outcome, Rights, Section
 from auditor.model.host import HostFacts, OsFamily
+from auditor.model.record import replace
 from auditor.report.rows import compact
 from auditor.run.audit import Began, Sealed, begin_run
 from auditor.run.manifest import write_manifest

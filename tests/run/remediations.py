@@ -3,7 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.model.evidence import Rights
@@ -11,6 +11,7 @@ from auditor.model.facts.network import Connection, Family, Protocol
 from auditor.model.host import Host, OsFamily
 from auditor.model.plan import Plan, Step
 from auditor.model.reading import Found, Reading
+from auditor.model.record import replace
 from auditor.model.remediation import Event, Happened
 from auditor.remediate.playing import Played, Task
 from auditor.remediate.standing import HostStanding, standing

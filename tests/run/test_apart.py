@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import zstandard
 
 from auditor.cli.main import main
 from auditor.errors import HostError, UsageError
+from auditor.model.record import replace
 from auditor.run import apart as reading
 from auditor.run.apart import ApartLimits, Begin, apart
 from auditor.run.said_addresses import pack_addresses, unpack_addresses

@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.run.chain import Link, chain_of, missing_from
 
 

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
+from auditor.model.record import replace
 from auditor.run.celery import Broker, Dispatch
 from auditor.run.exchange import Parcel, Said, result_message, text_digest
 from auditor.trust.people import PersonKey

@@ -1,6 +1,5 @@
 """Whose a socket is and who reaches it: a suspicion of a port stays with its socket, whoever holds it."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from auditor.model.facts.network import Family, InterfaceAddress, Listener, Owne
 from auditor.model.facts.processes import Process
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading, SectionReading
+from auditor.model.record import replace
 from auditor.model.sighting import Belonging, Exposure, Reachability
 from auditor.policy.approvals import Cover
 from auditor.run.exposures import exposures
@@ -39,7 +39,7 @@ def a_listener(port: int, pid: int, address: str = "0.0.0.0") -> Listener:
 
 
 def a_reading(*facts: Any, filters: Outcome = Outcome.COLLECTED, rules: str = NO_RULES) -> Reading:
-    places = {
+    places: dict[type, str] = {
         Listener: "sockets.ss",
         Process: "processes.procfs",
         InterfaceAddress: "network.interfaces",

@@ -1,7 +1,6 @@
 """Two collections of the same state agree in what lasts of them; a change of the state shows."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from auditor.model.facts.network import Connection, Family, Listener, Owner, Pro
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading
+from auditor.model.record import replace
 from auditor.run.lasting import FILTER, lasting_sections
 from tests.controls.cases import a_section
 

@@ -1,6 +1,6 @@
 """A step that would cut off whoever takes it is seen before it is taken, by the evaluator on the host's own rules."""
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from auditor.model.facts.network import Family, InterfaceAddress, Listener, Owne
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.plan import Play, Step
 from auditor.model.reading import Found, Reading
+from auditor.model.record import replace
 from auditor.run.lockout import lockout, way_in
 from tests.firewall.conftest import DPORT, match
 from tests.remediate.test_planning import UNAPPROVED, a_host, planned
@@ -29,7 +30,7 @@ def a_block(*ports: int, allowed: tuple[str, ...] = (), protocol: str = "tcp") -
 
 def with_facts(reading: Reading, *facts: Any) -> Reading:
     known = {kind: tuple(Found(one, "x", 1) for one in facts if type(one) is kind) for kind in map(type, facts)}
-    return replace(reading, facts={**reading.facts, **known})
+    return dataclasses.replace(reading, facts={**reading.facts, **known})
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,10 @@
 """Hosts are changed in batches, only while the plan still fits them, and nothing but new evidence closes a finding."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import pytest
 
+from auditor.model.record import replace
 from auditor.model.remediation import Happened
 from auditor.remediate.playing import Task
 from auditor.remediate.standing import HostStanding, Stands
@@ -256,7 +256,7 @@ def test_a_process_that_was_killed_is_mended_by_resume(fleet: Fleet, last: Happe
         return made
 
     with pytest.raises(KilledError):
-        apply(orders, replace(fleet.tools(), note=note))  # type: ignore[arg-type]
+        apply(orders, replace(fleet.tools(), note=note))
     wanted = Stands.UNTRIED if last is Happened.CAPTURED else Stands.BEGUN
     assert fleet.standing(orders.plan)["a1"].stands is wanted
     fleet.played.clear()

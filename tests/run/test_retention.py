@@ -4,7 +4,6 @@ import json
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from auditor.cli.main import main
 from auditor.errors import PolicyError, StoreError
 from auditor.model.evidence import Outcome
 from auditor.model.host import HostFacts
+from auditor.model.record import replace
 from auditor.model.remediation import Happened
 from auditor.model.retention import Kept, Retention
 from auditor.policy.load import parse_policy

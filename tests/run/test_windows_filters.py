@@ -66,7 +66,7 @@ def a_listener(port: int, pid: int | None, address: str = "0.0.0.0", **more: Any
 
 
 def a_reading(*facts: Any, rules: Any = (), outcome: Outcome = Outcome.COLLECTED, **case: Any) -> Reading:
-    places = {
+    places: dict[type, str] = {
         Listener: "sockets.windows",
         Process: "processes.windows",
         Service: "services.windows",

@@ -4,7 +4,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from auditor.errors import StoreError
 from auditor.model.host import HostFacts
+from auditor.model.record import replace
 from auditor.model.remediation import Happened
 from auditor.run.history import history_text
 from auditor.store.database import shown

@@ -7,7 +7,6 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 from auditor.errors import StoreError, UsageError
 from auditor.model.evidence import Outcome
 from auditor.model.host import HostFacts
+from auditor.model.record import replace
 from auditor.store import store as kept
 from auditor.store.record import HostRecord, Lives, RunRecord, SectionRecord, packed
 from auditor.store.store import Store, digest

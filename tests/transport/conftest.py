@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from auditor.model.host import ConnectionKind, Credentials, Host, SshSettings, WinRmSettings
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from tests.winrm.server import PASSWORD, USER
 
 SSHD = Path("/usr/sbin/sshd")
@@ -61,7 +62,7 @@ class Server:
             credentials=Credentials(user="root", private_key=self.key),
             ssh=SshSettings(known_hosts=(self.known_hosts,), identities_only=True),
         )
-        return replace(host, **changes)  # type: ignore[arg-type]
+        return replace(host, **changes)
 
 
 StartServer = Callable[..., Server]

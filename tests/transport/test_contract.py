@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from auditor.errors import HostError, Reason
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.probe import ProbeCall, RawOutput
+from auditor.model.record import replace
 from auditor.transport.deadline import Deadline
 from auditor.transport.local import LocalTransport
 from auditor.transport.replay import ReplayTransport

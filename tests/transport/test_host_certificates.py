@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport.known_hosts import HostKey, KnownHosts, parse_known_hosts
 from auditor.transport.ssh import SshTransport
 from auditor.transport.ssh_certificate import Certificate, parse_certificate, read_certificate

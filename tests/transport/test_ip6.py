@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport.ssh import SshTransport
 
 MakeCall = Callable[..., ProbeCall]

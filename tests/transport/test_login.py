@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from paramiko.server import InteractiveQuery
 from auditor.errors import HostError, Reason
 from auditor.model.host import Credentials, Host, SshSettings
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport.ssh import SshTransport
 
 MakeCall = Callable[..., ProbeCall]

@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from auditor.model.host import Host
 from auditor.model.mark import marked, run_mark, ssh_identification, user_agent
 from auditor.model.own_connection import own_from_text, own_text
 from auditor.model.probe import ProbeCall, ProbeLimits
+from auditor.model.record import replace
 from auditor.transport.own_ends import ends_of
 from auditor.transport.ssh import SshTransport
 

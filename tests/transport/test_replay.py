@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from auditor.errors import HostError, Reason
 from auditor.model.host import ConnectionKind, Host
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport.replay import ReplayTransport, recorded_token
 
 MakeCall = Callable[..., ProbeCall]

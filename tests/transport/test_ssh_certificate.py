@@ -4,7 +4,6 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from auditor.errors import HostError, Reason
 from auditor.model.host import Credentials, Host
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport.ssh import SshTransport
 from auditor.transport.ssh_certificate import Certificate, parse_certificate, read_certificate
 

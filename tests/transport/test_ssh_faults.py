@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 from auditor.errors import HostError, Reason
 from auditor.model.host import Credentials, Host, SshSettings
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport import connect
 from auditor.transport.ssh import Patience, SshTransport
 

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from auditor.errors import HostError, Reason
 from auditor.model.host import Credentials, Host
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport.ssh import Patience, SshTransport
 
 MakeCall = Callable[..., ProbeCall]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from auditor.collect.probe import LAUNCHER, assemble
 from auditor.model.probe import SUDO_ASKS, ProbeCall, RawOutput
+from auditor.model.record import replace
 from auditor.transport.ssh import SshTransport
 
 MakeCall = Callable[..., ProbeCall]

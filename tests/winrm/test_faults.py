@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport.winrm import WinRmTransport
 from tests.winrm import soap
 from tests.winrm.server import Handler

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host, WinRmLogin
 from auditor.model.probe import ProbeCall
+from auditor.model.record import replace
 from auditor.transport.winrm import WinRmTransport
 from tests.winrm.server import Handler
 

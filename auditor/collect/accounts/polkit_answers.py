@@ -16,6 +16,7 @@ from auditor.collect.collector import fields, take_lines, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.accounts import InstallerPolicy, PolkitGrant
 from auditor.model.reading import Parsed
+from auditor.model.record import Record
 
 _RESULTS = frozenset(("", "yes", "no", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"))
 _GRANTS = {"yes": "yes", "auth_self": "auth_self", "auth_self_keep": "auth_self"}
@@ -30,8 +31,7 @@ _LOOSE = frozenset((
 ))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Action:
+class _Action(Record, kw_only=True):
     id: str
     remote: str
     inactive: str
@@ -40,8 +40,7 @@ class _Action:
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
+class _Rule(Record, kw_only=True):
     """One rule, or all .pkla files, in its place among the others."""
 
     file: str

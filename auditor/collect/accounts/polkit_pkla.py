@@ -1,13 +1,12 @@
 """The older rules of polkit: ``.pkla`` files, and who counts as administrator (pklocalauthority(8))."""
 
-from dataclasses import dataclass
+from auditor.model.record import Record
 
 _RESULTS = frozenset(("yes", "no", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"))
 _KEYS = ("Identity", "Action", "ResultAny", "ResultInactive", "ResultActive", "ReturnValue")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Record, kw_only=True):
     """One group of a .pkla file: these people, for these actions, get that answer."""
 
     identities: tuple[str, ...]

@@ -4,9 +4,9 @@ Where a condition depends on what is not known here, both ways are gone, so that
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from auditor.collect.accounts.polkit_script import Function, Node
+from auditor.model.record import Record
 
 UNDECIDED = "undecided"
 """The answer of a rule that computes what it returns."""
@@ -32,8 +32,7 @@ _RESULTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Record, kw_only=True):
     """Somebody who asks for an action."""
 
     action: str

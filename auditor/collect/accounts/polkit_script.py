@@ -3,8 +3,9 @@
 What is not in this part is a ValueError for the function that holds it, never a guess. Nothing is run.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from auditor.model.record import Record
 
 Node = tuple[Any, ...]
 """A statement or an expression: its kind, then its parts."""
@@ -26,8 +27,7 @@ class Token(NamedTuple):
     """Where it begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
+class Function(Record, kw_only=True):
     """A function that a rules file gives to polkit."""
 
     names_administrators: bool

@@ -7,6 +7,7 @@ grammar has and this reader does not understand is a ValueError, never a guess.
 from dataclasses import dataclass, field
 
 from auditor.model.facts.accounts import SudoRule
+from auditor.model.record import Record
 
 _KINDS = {
     "User_Alias": "user",
@@ -37,8 +38,7 @@ _RULES = 65_536
 _SPACES = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Record, kw_only=True):
     """One entry, its continued lines joined."""
 
     number: int

@@ -1,6 +1,6 @@
 """Read the listing that the sudoers collector prints: which files were followed, then each line with its place."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from auditor.collect.accounts.sources import FOREIGN, foreign_sources
 from auditor.collect.accounts.sudoers_grammar import Aliases, Entry, read_alias, read_rules
@@ -8,6 +8,7 @@ from auditor.collect.collector import take_lines, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.accounts import SudoRule
 from auditor.model.reading import Parsed
+from auditor.model.record import replace
 
 _PATH = 4096
 _NUMBER = len("4294967295:")

@@ -3,13 +3,12 @@
 A profile confines the programs that it is attached to. It does not keep others from running.
 """
 
-from dataclasses import replace
-
 from auditor.collect.collector import Collector, parse_lines
 from auditor.model.evidence import Proof
 from auditor.model.facts.appcontrol import ExecutionControl
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import replace
 
 # The kernel makes the folder when it has AppArmor compiled in, and lists the profiles for whoever may manage them.
 _QUICK = r"""

@@ -6,6 +6,7 @@ from auditor.collect.collector import take_lines
 from auditor.model.evidence import Unread
 from auditor.model.facts.appcontrol import BlockedProgram, ExecutionControl
 from auditor.model.reading import Parsed
+from auditor.model.record import Record
 
 UNLISTED = "programs that no rule and no trust database names"
 """Subject of the entry that says what becomes of a program nobody listed."""
@@ -24,8 +25,7 @@ _OBJECTS = frozenset(("all", "path", "dir", "device", "ftype", "trust", "sha256h
 _NAMING = ("path", "dir", "sha256hash", "filehash")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
+class _Rule(Record, kw_only=True):
     denies: bool
     covers_execution: bool
     subject: dict[str, str]

@@ -1,7 +1,8 @@
 """Named values out of an engine's JSON files: what is not named (environment, arguments, labels) stays on the host."""
 
 import json
-from dataclasses import dataclass
+
+from auditor.model.record import Record
 
 LEAVES = r"""
 # json_leaves WANTED FILE...: a line for each value below one of the wanted keys: file, keys and value, parted by tabs.
@@ -139,8 +140,7 @@ sessions_hidden() {
 """Shared: ``sessions_hidden``, for engines that accounts run on their own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
+class Leaf(Record, kw_only=True):
     """A value of a file."""
 
     line: int

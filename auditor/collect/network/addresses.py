@@ -1,11 +1,11 @@
 """Read `ip addr`: every interface, what it is tied to, its addresses, and whether it is up."""
 
 import ipaddress
-from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
 from auditor.model.facts.network import Family, InterfaceAddress, Link
+from auditor.model.record import replace
 
 _SILENT = ("valid_lft", "alias", "altname", "vf")
 

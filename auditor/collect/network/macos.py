@@ -1,12 +1,13 @@
 """Interfaces, addresses and routes of a Mac: ``ifconfig -a`` (ifconfig(8)) and ``netstat -rn`` (netstat(1))."""
 
 import ipaddress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from auditor.collect.collector import Collector, number_of, parse_lines
 from auditor.model.facts.network import Family, InterfaceAddress, Link, Route
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import replace
 
 _MACOS = r"""
 need ifconfig netstat

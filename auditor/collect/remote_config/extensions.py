@@ -1,7 +1,5 @@
 """Browser extensions and native-messaging hosts: of each user's profiles, of the system, and forced by policy."""
 
-from dataclasses import replace
-
 from auditor.collect.collector import Collector, fields, lines_of, parse_lines, unread
 from auditor.collect.homes import HOMES, with_limits
 from auditor.collect.property_lists import PLIST_ROWS
@@ -10,6 +8,7 @@ from auditor.model.evidence import Proof
 from auditor.model.facts.remote_config import BrowserExtension
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import replace
 
 _NAME_PATHS = r"""
 name_paths() {

@@ -1,7 +1,8 @@
 """What a row of the table of settings says: ``remote_config.products`` is made of such rows."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 
 class Grammar(StrEnum):
@@ -36,8 +37,7 @@ class Grammar(StrEnum):
     """A property list of macOS; ``a/b`` is a key of a dictionary within it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductFile:
+class ProductFile(Record, kw_only=True):
     """Files of one form of one product, and the keys of them that are told."""
 
     product: str
@@ -60,8 +60,7 @@ class ProductFile:
     """What the keys and places were read from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductKey:
+class ProductKey(Record, kw_only=True):
     """Keys of the registry below ``SOFTWARE`` of the machine, in both views, and the values of them that are told."""
 
     product: str

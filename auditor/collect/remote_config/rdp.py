@@ -6,13 +6,14 @@ fAllowToGetHelp, UserAuthentication and SecurityLayer (unattend reference of Win
 fAllowFullControl); "Change the listening port for Remote Desktop" (PortNumber).
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from auditor.collect.collector import ENDS_EARLY, Collector, number_of, row_of, take_lines
 from auditor.model.evidence import Unread
 from auditor.model.facts.remote_config import RemoteAccessSetting, RemoteManagement
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import Record, replace
 
 _WINDOWS = r"""
 function Told([string]$from, [string]$path, $names) {
@@ -54,8 +55,7 @@ _PORT, _ENABLED = "PortNumber", "fEnableWinStation"
 _HIGHEST_PORT = 65_535
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Value:
+class _Value(Record, kw_only=True):
     """One value of the registry."""
 
     number: int

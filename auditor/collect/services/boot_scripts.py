@@ -5,13 +5,12 @@ sysvinit and of busybox, upstart's init(5), runsvdir(8) and svscan (a folder wit
 ``down`` keeps from starting).
 """
 
-from dataclasses import replace
-
 from auditor.collect.collector import Collector, fields, lines_of, unread
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import replace
 
 # On nearly every host nothing of it is there, which costs a few looks.
 _QUICK = r"""

@@ -6,6 +6,7 @@ from auditor.collect.collector import fields, take_lines
 from auditor.model.evidence import Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.reading import Parsed
+from auditor.model.record import Record
 
 TYPES = (".service", ".socket", ".timer", ".path")
 _KINDS = ("unit", "masked", "broken")
@@ -70,8 +71,7 @@ class Unit:
         self.description = drop_in.description or self.description
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Record, kw_only=True):
     """What the running systemd says of one unit."""
 
     line: int

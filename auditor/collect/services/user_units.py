@@ -5,7 +5,7 @@ lingers (loginctl(1)). Folders in the order of precedence of systemd.unit(5), "u
 is told by the control groups of processes (``user@1000.service/app.slice/x.service``), not here.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from auditor.collect.collector import ENDS_EARLY, Collector, lines_of, unread
 from auditor.collect.homes import HOMES, READ_AS, Origin, origin_of, with_limits
@@ -15,6 +15,7 @@ from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import replace
 
 # The same walk for the system's folders and, with the rights of the account, for those of a home. Names that systemd
 # would not take for a unit's are passed over: they start nothing.

@@ -1,11 +1,10 @@
 r"""Services of Windows, with the command each runs: what starts with the machine, and what runs now."""
 
-from dataclasses import replace
-
 from auditor.collect.collector import Collector, fields, number_of, parse_lines
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import replace
 
 _WINDOWS = r"""
 $wanted = @('Name', 'DisplayName', 'StartMode', 'State', 'PathName', 'StartName', 'ProcessId')

@@ -20,6 +20,7 @@ from auditor.model.evidence import Unread
 from auditor.model.facts.network import Connection, Family, Listener, Owner, Protocol
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import Record
 
 # -l and -W are for addresses in their full length; -w is for warnings off, and +c 0 for names of commands in theirs, of
 # which lsof escapes line ends.
@@ -67,8 +68,7 @@ _Place = tuple[Protocol, Family, str, int]
 """What a socket is bound to, without the zone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _End:
+class _End(Record, kw_only=True):
     """One end of a socket."""
 
     family: Family

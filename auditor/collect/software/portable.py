@@ -4,14 +4,13 @@ The walk goes through people's home folders, ``/opt``, ``/usr/local``, ``/srv`` 
 follows no link, opens no file, and stays on the file systems of this machine.
 """
 
-from dataclasses import replace
-
 from auditor.collect.collector import Collector, fields, parse_lines
 from auditor.collect.homes import HOMES, with_limits
 from auditor.model.evidence import Proof
 from auditor.model.facts.software import ProgramFile
 from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
+from auditor.model.record import replace
 
 # What is told: files that somebody may execute, and AppImages whether they are executable or not. Left out are
 # libraries, which many systems mark executable, and the insides of node_modules and .git.

@@ -1,18 +1,17 @@
 """What a dialect is: which sections hold listings of it, and how they become the neutral ruleset."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from auditor.model.evidence import Proof
 from auditor.model.host import OsFamily
+from auditor.model.record import Record
 from auditor.model.ruleset import Ruleset
 
 Texts = Mapping[str, str]
 """Texts of sections by their ids; one that is absent is left out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(Record, kw_only=True):
     """One way in which packet filters are listed."""
 
     id: str

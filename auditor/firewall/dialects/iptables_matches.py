@@ -14,6 +14,7 @@ from auditor.firewall.dialects.values import (
     scalar,
 )
 from auditor.model.facts.network import Family
+from auditor.model.record import Record
 from auditor.model.ruleset import (
     ADDRESS_TYPES,
     CT_STATES,
@@ -52,8 +53,7 @@ _HEADERS = frozenset(("rt", "frag", "hbh", "dst", "mh"))
 _NEVER = Match(fields=(Field.FAMILY,), keys=Keys(entries=()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(Record, kw_only=True):
     """One option of a rule with its words."""
 
     name: str
@@ -74,8 +74,7 @@ class Module:
     """Its options in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Record, kw_only=True):
     """What a rule's words mean depends on it."""
 
     family: Family

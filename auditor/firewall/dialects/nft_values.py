@@ -1,7 +1,6 @@
 """Read what nft's JSON compares: the left side of a match into fields, the right side into intervals."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from auditor.firewall.dialects.values import (
     ADDRESSES,
@@ -17,6 +16,7 @@ from auditor.firewall.dialects.values import (
     prefix_interval,
     scalar,
 )
+from auditor.model.record import Record
 from auditor.model.ruleset import Box, Field, Keys, Match, Scalar, Truth
 
 _BITS = {
@@ -48,8 +48,7 @@ _HEADERS = frozenset(("hbh", "rt", "frag", "dst", "mh", "srh"))
 _OF_FRAGMENTS = 0x3FFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(Record, kw_only=True):
     """The left side of a match, or the key of a map."""
 
     fields: tuple[Field, ...]

@@ -5,10 +5,10 @@ known to disagree in a way that no document settles, the profile is one that can
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from auditor.firewall.dialects.windows_text import WindowsListing
 from auditor.model.facts.firewall import WindowsFirewallProfile
+from auditor.model.record import Record
 
 NAMES = ("domain", "private", "public")
 _SHOWN = {"local": "local setting", "mdm": "set by MDM", "group_policy": "set by group policy", "": "the default"}
@@ -37,8 +37,7 @@ _LEGACY = "StandardProfile"
 _HARMLESS = frozenset(("", "AllowUserPrefMerge"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Record, kw_only=True):
     """One setting of a profile as it holds."""
 
     name: str
@@ -54,8 +53,7 @@ class Setting:
         return f"{self.name}={int(self.is_set)} ({_SHOWN[self.store]})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Record, kw_only=True):
     """One profile, and what of it cannot be told."""
 
     fact: WindowsFirewallProfile

@@ -2,10 +2,10 @@
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from auditor.firewall.dialects.values import TCP, UDP, network_interval
 from auditor.model.facts.firewall import WindowsFirewallRule
+from auditor.model.record import Record
 from auditor.model.ruleset import Box, Doubt, Field, HeldBy, Keys, Match, OfKind, OnLink, Step, Trait, Truth
 
 _LAST_PORT, _LAST_TYPE = 65_535, 255
@@ -30,8 +30,7 @@ _NO_PATH = frozenset('/*?"<>')
 """What the path of a program does not hold (MS-FASP 2.2.37)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Record, kw_only=True):
     """What of the host a rule speaks of by other names."""
 
     adapters: Mapping[str, tuple[str, ...]]

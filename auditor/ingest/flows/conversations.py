@@ -1,11 +1,12 @@
 """Conversations that flow records add up to: both directions in one row, by who serves and who asked."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from auditor.ingest.flows.record import Flow
 from auditor.ingest.flows.sampling import Samplers
+from auditor.model.record import Record, replace
 
 MOST = 200_000
 """Conversations that are told apart: what further ones hold is counted and not told."""
@@ -19,8 +20,7 @@ Key = tuple[str, int, str, int, int]
 """Client, its port where that tells something (0 else), server, its port, protocol."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(Record, kw_only=True):
     """Who asked whom on which port, over all records of it."""
 
     client: str

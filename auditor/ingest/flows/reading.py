@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from auditor.errors import UsageError
 from auditor.ingest.flows.capture import is_messages, read_capture, read_messages
@@ -21,15 +22,15 @@ from auditor.ingest.flows.table import read_table
 from auditor.ingest.flows.zeek import Named, read_conn, read_ssl, zeek_fields, zeek_format
 from auditor.ingest.opening import Opened, opened
 from auditor.model.outside import TEXT_LENGTH, OutsideFile
+from auditor.model.record import Record
 
 _BEGINNING = 65_536
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
+class Ways(Record, kw_only=True):
     """How the operator says that files are to be read."""
 
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = MappingProxyType({})
     """Columns of ``--columns``: what each holds to its name."""
     zone: tzinfo = UTC
     """Where clocks stand that do not say it."""

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from auditor.ingest.flows.record import (
@@ -16,6 +15,7 @@ from auditor.ingest.flows.record import (
     port_of,
     protocol_of,
 )
+from auditor.model.record import Record
 
 FIELDS = (
     "source",
@@ -41,8 +41,7 @@ _MILLISECONDS = 100_000_000_000
 _MICROSECONDS = _MILLISECONDS * 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Record, kw_only=True):
     """Where a table has what."""
 
     format: str

@@ -1,10 +1,9 @@
 """Who may use a host, and who may change what is installed on it."""
 
-from dataclasses import dataclass
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(Record, kw_only=True):
     """One account that the host knows."""
 
     name: str
@@ -23,8 +22,7 @@ class Account:
     """Whether log-in is switched off; None when the source does not say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserProfile:
+class UserProfile(Record, kw_only=True):
     """The profile of a user of Windows, and whether his part of the registry could be looked at."""
 
     sid: str
@@ -35,8 +33,7 @@ class UserProfile:
     """Whether his registry is loaded, as it is while he is logged on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Record, kw_only=True):
     """One group and its direct members."""
 
     name: str
@@ -51,8 +48,7 @@ class Group:
     """Their security identifiers, in the same order (Windows)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SudoRule:
+class SudoRule(Record, kw_only=True):
     """One user specification of sudoers: who may run what, as whom."""
 
     principal: str
@@ -71,8 +67,7 @@ class SudoRule:
     """Line of that file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallerPolicy:
+class InstallerPolicy(Record, kw_only=True):
     """A setting of the host that decides whether ordinary users may install software."""
 
     setting: str
@@ -83,8 +78,7 @@ class InstallerPolicy:
     """Whether it lets users without rights install; None when the value alone does not say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoasRule:
+class DoasRule(Record, kw_only=True):
     """One rule of doas.conf: of those that match, the last decides."""
 
     permits: bool
@@ -105,8 +99,7 @@ class DoasRule:
     """Line of that file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolkitGrant:
+class PolkitGrant(Record, kw_only=True):
     """What polkit lets somebody do whom its rules name."""
 
     principal: str

@@ -1,13 +1,12 @@
 """What keeps unapproved programs from running."""
 
-from dataclasses import dataclass
+from auditor.model.record import Record
 
 UNLISTED = "programs that no rule names"
 """Subject of the entry that says what a mechanism does with a program nobody listed, where its level says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionControl:
+class ExecutionControl(Record, kw_only=True):
     """One mechanism that can refuse to run a program, and what it does now."""
 
     mechanism: str
@@ -21,8 +20,7 @@ class ExecutionControl:
     """The line of the host's own answer that says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockedProgram:
+class BlockedProgram(Record, kw_only=True):
     """A program or product that an execution control names as denied."""
 
     mechanism: str
@@ -31,8 +29,7 @@ class BlockedProgram:
     """Path, publisher, hash or name that is denied."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramCondition:
+class ProgramCondition(Record, kw_only=True):
     """What a rule of AppLocker or SRP says of the programs that it is about."""
 
     kind: str
@@ -47,8 +44,7 @@ class ProgramCondition:
     """Lowest and highest version as ``1.0-*``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionRule:
+class ExecutionRule(Record, kw_only=True):
     """One rule of AppLocker or SRP: whom it lets, or keeps from, running what."""
 
     mechanism: str
@@ -69,8 +65,7 @@ class ExecutionRule:
     """What it is not about although a condition holds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WritableProgramPath:
+class WritableProgramPath(Record, kw_only=True):
     """A folder from which programs are started that others than administrators may write to."""
 
     path: str

@@ -1,10 +1,9 @@
 """Containers, as the engine that runs them tells."""
 
-from dataclasses import dataclass
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedPort:
+class PublishedPort(Record, kw_only=True):
     """A port of the host that an engine forwards into a container."""
 
     protocol: str
@@ -17,8 +16,7 @@ class PublishedPort:
     """Port in the container."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(Record, kw_only=True):
     """One container that an engine knows, running or not."""
 
     engine: str

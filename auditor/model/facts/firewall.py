@@ -1,7 +1,8 @@
 """The packet filters that a host has loaded."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 
 class Engine(StrEnum):
@@ -16,8 +17,7 @@ class Engine(StrEnum):
     WINDOWS = "windows_firewall"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirewallListing:
+class FirewallListing(Record, kw_only=True):
     """What one engine has loaded, counted; the text stays in the section it came from."""
 
     engine: Engine
@@ -39,8 +39,7 @@ class FirewallListing:
         return self.hooks > 0 and (self.rules > 0 or self.drops_by_default)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirewallFrontend:
+class FirewallFrontend(Record, kw_only=True):
     """A program that manages rules for the administrator."""
 
     name: str
@@ -51,8 +50,7 @@ class FirewallFrontend:
     """The line of its configuration that says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowsFirewallRule:
+class WindowsFirewallRule(Record, kw_only=True):
     """One rule of the Windows firewall as its registry value holds it."""
 
     name: str
@@ -105,8 +103,7 @@ class WindowsFirewallRule:
     """Whether it also lets in what comes through a tunnel such as Teredo (``Edge=TRUE``), whoever listens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowsFirewallProfile:
+class WindowsFirewallProfile(Record, kw_only=True):
     """One of the three profiles of the Windows firewall."""
 
     name: str
@@ -125,8 +122,7 @@ class WindowsFirewallProfile:
     """Whether rules that allow are ignored (``DoNotAllowExceptions``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectedNetwork:
+class ConnectedNetwork(Record, kw_only=True):
     """A network that an interface of a Windows host is connected to, and the profile that holds there."""
 
     interface: str
@@ -137,8 +133,7 @@ class ConnectedNetwork:
     """``domain``, ``private`` or ``public``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirewallProduct:
+class FirewallProduct(Record, kw_only=True):
     """A firewall of another maker that is registered with the Windows Security Center."""
 
     name: str
@@ -147,8 +142,7 @@ class FirewallProduct:
     """``productState`` as it is given, which Microsoft does not document."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortProxy:
+class PortProxy(Record, kw_only=True):
     """A port of a Windows host that ``netsh interface portproxy`` relays to another address."""
 
     kind: str
@@ -161,8 +155,7 @@ class PortProxy:
     """Where it relays to, as ``address/port``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplicationRule:
+class ApplicationRule(Record, kw_only=True):
     """One program's entry in the macOS application firewall."""
 
     path: str

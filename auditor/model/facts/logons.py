@@ -1,11 +1,11 @@
 """Who came in from outside, as far as the host recorded it (ATT&CK DS0028)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from auditor.model.record import Record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteLogon:
+
+class RemoteLogon(Record, kw_only=True):
     """One remote logon or session that the host recorded."""
 
     when: datetime
@@ -22,8 +22,7 @@ class RemoteLogon:
     """Log or journal that holds the record."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventLog:
+class EventLog(Record, kw_only=True):
     """One log of events of a Windows host, and how far it goes back."""
 
     name: str

@@ -1,8 +1,9 @@
 """What a host offers and talks to on the network."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 
 class Protocol(StrEnum):
@@ -19,8 +20,7 @@ class Family(StrEnum):
     IP6 = "ip6"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(Record, kw_only=True):
     """A process that holds a socket."""
 
     pid: int
@@ -29,8 +29,7 @@ class Owner:
     """Short name of the process as the source of the socket prints it: hostile text, the pid decides."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class Listener(Record, kw_only=True):
     """A socket that accepts: listening TCP, or UDP bound without a peer."""
 
     protocol: Protocol
@@ -57,8 +56,7 @@ class Listener:
     """Whether the kernel itself holds it, so that no process can be named (NFS, WireGuard, VXLAN)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Record, kw_only=True):
     """A socket with a peer."""
 
     protocol: Protocol
@@ -83,8 +81,7 @@ class Connection:
     """Network namespace when it is not the probe's own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterfaceAddress:
+class InterfaceAddress(Record, kw_only=True):
     """An address of a network interface."""
 
     interface: str
@@ -99,8 +96,7 @@ class InterfaceAddress:
     """Whether the interface is up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Record, kw_only=True):
     """An entry of a routing table."""
 
     family: Family
@@ -117,8 +113,7 @@ class Route:
     """Routing table."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Record, kw_only=True):
     """A network interface, and what it is tied to."""
 
     name: str
@@ -149,8 +144,7 @@ class Link:
         return self.peer is not None and (self.peer_space is not None or self.peer_space_name is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedName:
+class ResolvedName(Record, kw_only=True):
     """A name that the host looked up lately, as its cache of DNS has it: evidence of interest, never of absence."""
 
     name: str
@@ -163,8 +157,7 @@ class ResolvedName:
     """What it says: an address or a name; empty for a name that does not exist."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionTrace:
+class ConnectionTrace(Record, kw_only=True):
     """A record of the host that a program had a connection, whether or not it still runs or lies on the disk."""
 
     path: str
@@ -187,8 +180,7 @@ class ConnectionTrace:
     """Records of this program and destination that were read, of which this is the newest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSpace:
+class NetworkSpace(Record, kw_only=True):
     """A network namespace beside the host's own, in which something listens."""
 
     id: str

@@ -1,11 +1,11 @@
 """What is running on a host."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from auditor.model.record import Record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+
+class Process(Record, kw_only=True):
     """One running process."""
 
     pid: int
@@ -42,8 +42,7 @@ class Process:
     """Product name in the program's version resource (Windows)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramSignature:
+class ProgramSignature(Record, kw_only=True):
     """What Windows says of the signature of a program that runs."""
 
     path: str
@@ -59,8 +58,7 @@ class ProgramSignature:
         return self.status == "Valid" and bool(self.signer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramTrace:
+class ProgramTrace(Record, kw_only=True):
     """A record of the host that a program ran, whether or not it still runs or lies on the disk."""
 
     path: str

@@ -1,10 +1,9 @@
 """How remote-access software on a host is configured."""
 
-from dataclasses import dataclass
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteAccessSetting:
+class RemoteAccessSetting(Record, kw_only=True):
     """One setting of one product, redacted where it is a secret."""
 
     product: str
@@ -21,8 +20,7 @@ class RemoteAccessSetting:
     """User whose setting it is; None for the system's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsFile:
+class SettingsFile(Record, kw_only=True):
     """A file or registry key of a product that was read to its end: what it does not name is not set there."""
 
     product: str
@@ -33,8 +31,7 @@ class SettingsFile:
     """User whose file it is; None for the system's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteManagement:
+class RemoteManagement(Record, kw_only=True):
     """A remote-access feature that is part of the operating system."""
 
     feature: str
@@ -49,8 +46,7 @@ class RemoteManagement:
     """Ports it is set to listen on, where the host says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrivacyGrant:
+class PrivacyGrant(Record, kw_only=True):
     """A permission to see or control the screen that macOS has granted to a program."""
 
     service: str
@@ -63,8 +59,7 @@ class PrivacyGrant:
     """User whose database it stands in; None for the system's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManagedProfile:
+class ManagedProfile(Record, kw_only=True):
     """A configuration profile that restricts a Mac."""
 
     identifier: str
@@ -77,8 +72,7 @@ class ManagedProfile:
     """Its value as text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrowserExtension:
+class BrowserExtension(Record, kw_only=True):
     """A browser extension or native-messaging host."""
 
     browser: str

@@ -1,8 +1,9 @@
 """What a host starts by itself."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 
 class ServiceManager(StrEnum):
@@ -45,8 +46,7 @@ class StartMode(StrEnum):
     """The manager does not say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Record, kw_only=True):
     """One unit, init script, job, task or service."""
 
     name: str
@@ -77,8 +77,7 @@ class Service:
     """Whether a file defines it: of a unit that is only masked (systemd) none does, and nothing need be there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceInstallation:
+class ServiceInstallation(Record, kw_only=True):
     """A record of the host that a service was installed (Windows), whether or not it is still there."""
 
     when: datetime

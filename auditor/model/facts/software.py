@@ -1,7 +1,8 @@
 """Software on the disk of a host."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from auditor.model.record import Record
 
 
 class InstallState(StrEnum):
@@ -22,8 +23,7 @@ class Scope(StrEnum):
     """For one user, who may have installed it without an administrator."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Software:
+class Software(Record, kw_only=True):
     """One installed package, application or bundle, as one source of the host lists it."""
 
     name: str
@@ -60,8 +60,7 @@ PROGRAM_SIZE = 65_536
 """Bytes from which a file of a program's name is taken for the program, not for a script that only bears the name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramFile:
+class ProgramFile(Record, kw_only=True):
     """A file that can be executed, or an AppImage, where no package manager need know of it."""
 
     path: str

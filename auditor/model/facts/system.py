@@ -1,12 +1,10 @@
 """What machine this is, and what its network filtering depends on."""
 
-from dataclasses import dataclass
-
 from auditor.model.host import OsFamily
+from auditor.model.record import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatingSystem:
+class OperatingSystem(Record, kw_only=True):
     """The operating system as it describes itself."""
 
     family: OsFamily
@@ -21,8 +19,7 @@ class OperatingSystem:
     """Identifiers it declares to be like (``ID_LIKE``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelSetting:
+class KernelSetting(Record, kw_only=True):
     """One kernel parameter that packet filtering depends on."""
 
     key: str

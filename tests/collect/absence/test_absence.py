@@ -6,7 +6,6 @@ leaves a section as it was, or a gap, or no answer at all; never less without a 
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from auditor.errors import HostError
 from auditor.model.evidence import Outcome
 from auditor.model.facts.network import Link, Listener, NetworkSpace
 from auditor.model.facts.software import ProgramFile
+from auditor.model.record import replace
 from tests.collect.absence.answers import COMMANDS, Prober, Sections, Told
 from tests.collect.absence.expected import (
     BUILTINS,
