@@ -164,8 +164,12 @@ def _products(reading: Reading, rules: Rules) -> tuple[str, ...]:
 
 def pack_scrubbed(made: Scrubbed) -> bytes:
     """Write a scrubbed answer as one message."""
-    lengths = {"stdout": len(made.stdout), "stderr": len(made.stderr)}
-    return joined({**asdict(made), **lengths}, made.stdout, made.stderr)
+    others = {
+        "sections": [asdict(section) for section in made.sections],
+        "stdout": len(made.stdout),
+        "stderr": len(made.stderr),
+    }
+    return joined({**asdict(made), **others}, made.stdout, made.stderr)
 
 
 def unpack_scrubbed(message: bytes) -> Scrubbed:

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -105,7 +106,8 @@ def test_without_an_approval_that_names_a_tenant_it_does_not_apply(a_host: Make)
 def test_a_host_whose_software_no_reader_lists_is_unknown(a_host: Make) -> None:
     case = a_host()
     unlisted = SectionReading(id="software.dpkg", outcome=Outcome.ABSENT)
-    case = replace(case, reading=replace(case.reading, sections={**case.reading.sections, "software.dpkg": unlisted}))
+    reading = dataclasses.replace(case.reading, sections={**case.reading.sections, "software.dpkg": unlisted})
+    case = replace(case, reading=reading)
     assert verdict(case) is Verdict.UNKNOWN
 
 

@@ -50,7 +50,7 @@ def on_linux(a_case: Make, a_section: Make) -> Callable[..., Case]:
             )
             for kind, all_ in case.reading.facts.items()
         }
-        return dataclasses.replace(case, reading=dataclasses.replace(case.reading, facts=facts_of))
+        return replace(case, reading=dataclasses.replace(case.reading, facts=facts_of))
 
     return make
 

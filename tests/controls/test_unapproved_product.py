@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_removal_in_the_words_of_windows(a_case: Make, a_use: Make, seen: dict[s
     case = a_case(program, products=(a_use(**seen),))
     section = SectionReading(id="software.uninstall", outcome=Outcome.COLLECTED, lines=("a line of evidence",))
     facts = {kind: tuple(Found(one.fact, section.id, 1) for one in found) for kind, found in case.reading.facts.items()}
-    reading = replace(case.reading, sections={**case.reading.sections, section.id: section}, facts=facts)
+    reading = dataclasses.replace(case.reading, sections={**case.reading.sections, section.id: section}, facts=facts)
     case = replace(case, head=replace(case.head, os=OsFamily.WINDOWS), reading=reading)
     (violation,) = CONTROL.assess(case).violations
     assert any(words in step for step in violation.remediation)

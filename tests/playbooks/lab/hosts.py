@@ -214,9 +214,10 @@ class Host:
         }
 
     def reboot(self) -> None:
-        """Switch it off and on again."""
+        """Switch it off and on again, until all that starts with it has started: a filter comes when it comes."""
         _end(self._process)
         self._start()
+        self.wait_for("case $(systemctl is-system-running) in running | degraded) ;; *) false ;; esac")
 
     def stop(self) -> None:
         """Switch it off, and leave nothing of it."""
