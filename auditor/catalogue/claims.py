@@ -96,8 +96,8 @@ def _package_claims(found: Found[Software], named: tuple[Hit, ...], index: Index
 def _service_claims(facts: Iterable[Found[Service]], index: Index) -> Iterator[Claim]:
     for found in facts:
         fact = found.fact
-        if "not-found" in fact.state.split() or (not fact.is_defined and not fact.is_running):
-            # systemd names units that others ask for, or that somebody masked, although no file defines them.
+        if fact.is_left_over:
+            # Units outlive their programs, and systemd names some that no file defines: asked for by others, masked.
             state = SightingState.RESIDUAL
         else:
             state = SightingState.RUNNING if fact.is_running else SightingState.INSTALLED
@@ -164,7 +164,8 @@ def _activation_claims(
         return
     best: dict[tuple[str, int], Claim] = {}
     for claim in claims:
-        best.setdefault((claim.product, id(claim.found.fact)), claim)
+        if claim.state is not SightingState.RESIDUAL:
+            best.setdefault((claim.product, id(claim.found.fact)), claim)
     for (_, service), claim in best.items():
         for found in sockets.get(service, ()):
             yield socket_claim(claim, Basis.ACTIVATION, found)

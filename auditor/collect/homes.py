@@ -14,6 +14,12 @@ from auditor.model.reading import Parsed
 from auditor.model.record import Record, replace
 from auditor.model.verdict import Limit
 
+FAR_TYPES = (
+    "9p", "afs", "autofs", "beegfs", "ceph", "cifs", "coda", "fuse", "fuse.*", "gfs2", "glusterfs", "gpfs", "lustre",
+    "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb3", "smbfs", "virtiofs",
+)  # fmt: skip
+"""Types of file systems that a look at can hang on, or mounts: those of the network, and what programs provide."""
+
 HOMES = r"""
 # Looking at a folder of the network can hang, and at one of autofs(5) mounts it: mount points tell before. A shell
 # reads a byte at a time, and a host of containers has a long list: find_homes then asks awk.
@@ -23,8 +29,7 @@ far_of() {
         mounts=$((mounts + 1))
         [ "$mounts" -le "$1" ] || return 0
         case $type in
-            9p | afs | autofs | beegfs | ceph | cifs | coda | fuse | fuse.* | gfs2 | glusterfs | gpfs | lustre | \
-                ncpfs | nfs | nfs4 | ocfs2 | orangefs | panfs | pvfs2 | smb3 | smbfs | virtiofs) far=$far$place$tab ;;
+            @FAR@) far=$far$place$tab ;;
         esac
     done
 }
@@ -159,7 +164,7 @@ in_homes() {
         "$doing"
     done
 }
-"""
+""".replace("@FAR@", " | ".join(FAR_TYPES))
 """Shared by sections that look into home folders: ``find_homes``, ``in_homes``, the mount points behind ``is_far``."""
 
 READ_AS = r"""

@@ -17,7 +17,7 @@ def is_present(case: Case, names: tuple[str, ...]) -> bool | None:
     packages = (one.name for one in case.reading.of(Software) if one.state is InstallState.INSTALLED)
     if any(name.partition(".")[0] in wanted for name in packages):
         return True
-    if any(one.name.partition(".")[0] in wanted for one in case.reading.of(Service)):
+    if any(one.name.partition(".")[0] in wanted for one in case.reading.of(Service) if not one.is_left_over):
         return True
     for process in case.reading.of(Process):
         program = (process.executable or "").rpartition("/")[2] or process.name

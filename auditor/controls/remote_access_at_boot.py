@@ -16,7 +16,8 @@ closes when the last of them is disabled, while the other one stays open until t
 Features of the operating system (Remote Desktop of Windows, Screen Sharing and Remote Management of macOS) are on or
 off, and come with each boot where they are on: `unapproved_product`, `remote_desktop` and `screen_sharing` judge them,
 not this control. Pure viewers and remains of removed software count where the policy says so
-(`settings.clients_are_violations`, `settings.residual_is_violation`).
+(`settings.clients_are_violations`, `settings.residual_is_violation`): a unit that is enabled and whose program is not
+there any more starts nothing, and is such a remain.
 
 ## Why it matters
 
@@ -44,7 +45,7 @@ from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found
 from auditor.model.result import ProductUse
-from auditor.model.sighting import Category, Confidence
+from auditor.model.sighting import Category, Confidence, SightingState
 from auditor.model.verdict import Assessment, Demand, Limit, Mitigation, Severity, Violation
 
 _STARTED_BY_OTHERS = Limit(
@@ -98,6 +99,9 @@ def _starts(use: ProductUse, case: Case) -> tuple[list[Found[Service]], list[Fou
     for found in case.reading.found(Service):
         if (found.section, found.line) not in use.sighting.places or "not-found" in found.fact.state.split():
             continue
+        if found.fact.is_left_over and use.sighting.state is not SightingState.RESIDUAL:
+            # It starts nothing; of a product that is nothing but remains the policy counts these.
+            continue
         if found.fact.manager is ServiceManager.SYSV and found.fact.name in shadowed:
             continue
         if found.fact.start is StartMode.AUTOMATIC or id(found.fact) in held:
@@ -142,7 +146,10 @@ def _violation(use: ProductUse, case: Case, starts: list[Found[Service]], *, is_
         if use.objection
         else "No approval in the policy names it for this host."
     )
-    does = "starts by itself" if is_certain else "may start by itself, which its manager does not say"
+    if all(one.fact.is_left_over for one in starts):
+        does = "would start by itself if its program were put back, which is not there any more"
+    else:
+        does = "starts by itself" if is_certain else "may start by itself, which its manager does not say"
     return Violation(
         subject=subject_of(seen),
         reason=f"{seen.name} {does}: {named}. {rule}",

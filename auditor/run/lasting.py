@@ -12,7 +12,7 @@ from typing import Any
 
 from auditor.model.facts.network import Connection, Listener
 from auditor.model.facts.processes import Process
-from auditor.model.facts.services import Service
+from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.reading import Reading
 from auditor.model.record import Record, asdict, replace
 from auditor.model.ruleset import Base, Rule, Ruleset
@@ -29,19 +29,48 @@ _CHANGING: Mapping[type, frozenset[str]] = {
     Service: frozenset({"pid"}),
 }
 """Fields that change although the thing does not: a rule's text counts its packets."""
+_OF_LOGINS = ("user@", "user-runtime-dir@")
+"""Units that systemd has for an account as long as somebody is logged in by it (user@.service(5))."""
+_OF_SYSTEMD = "systemd-"
+_TRIGGERS = (".timer", ".path")
 
 
 def lasting_sections(reading: Reading) -> dict[str, str]:
     """Return a digest of what lasts of each section, by collector id, and of the packet filters as a whole."""
     told: dict[str, list[str]] = {name: [str(section.outcome)] for name, section in reading.sections.items()}
+    units = frozenset(one.name for one in reading.of(Service) if one.manager is ServiceManager.SYSTEMD)
     for kind, found in reading.facts.items():
         if kind not in _PASSING:
             for one in found:
-                told.setdefault(one.section, []).append(_written(one.fact))
+                fact = _settled(one.fact, units) if kind is Service else one.fact
+                if fact is not None:
+                    told.setdefault(one.section, []).append(_written(fact))
     digests = {name: _digest(sorted(rows)) for name, rows in told.items()}
     filters = filters_of(reading)
     rules = filters.problem if filters.program is None else _written(_in_order(filters.program.ruleset))
     return digests | {FILTER: _digest([str(rules)])}
+
+
+def _settled(service: Service, units: frozenset[str]) -> Service | None:
+    """Return what lasts of a service; None for a unit that is only of a login or a connection of this moment.
+
+    Of a unit of systemd the manager's words say whether it is in memory, and on which step of its way it is. What a
+    timer, a path or a bus of messages has run for a moment is over a moment later; what is enabled, or was started by
+    hand, goes on.
+    """
+    if service.manager is not ServiceManager.SYSTEMD:
+        return service
+    stem, is_instance, _ = service.name.removesuffix(".service").partition("@")
+    if service.start is StartMode.MANUAL and is_instance:
+        if service.name.startswith(_OF_LOGINS) and service.name not in (f"{one}.service" for one in _OF_LOGINS):
+            return None
+        if service.name != f"{stem}@.service" and f"{stem}.socket" in units:
+            return None
+    is_brief = service.start is StartMode.MANUAL and (
+        service.name.startswith(_OF_SYSTEMD) or any(f"{stem}{one}" in units for one in _TRIGGERS)
+    )
+    is_running = None if is_brief and service.name.endswith(".service") else service.is_running
+    return replace(service, state="", description="", is_running=is_running)
 
 
 def _in_order(ruleset: Ruleset) -> Ruleset:

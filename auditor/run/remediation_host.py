@@ -19,6 +19,7 @@ from auditor.remediate.playbooks import (
 )
 from auditor.remediate.playing import Played, Plays
 from auditor.remediate.standing import HostStanding
+from auditor.run.capsules import agree, differing_rows
 from auditor.run.lockout import lockout
 
 _GRACE = 15
@@ -196,7 +197,8 @@ def _awaited(work: HostWork, number: int, capsule: Mapping[str, Any], why: str, 
 
 
 def _is_same(now: Played, capsule: Mapping[str, Any]) -> bool:
-    return now.is_done and now.facts.get(CAPSULE) == capsule
+    found = now.facts.get(CAPSULE)
+    return now.is_done and isinstance(found, Mapping) and agree(capsule, found)
 
 
 def _fail(work: HostWork, number: int, why: str) -> bool:
@@ -244,16 +246,9 @@ def _difference(work: HostWork, number: int, was: Mapping[str, Any]) -> str | No
     if _is_same(now, was):
         return None
     found = now.facts.get(CAPSULE) or {}
-    before, after = _lines(was), _lines(found)
-    if before == after:
+    gone, new = differing_rows(was, found)
+    if not gone and not new:
         parts = sorted(key for key in was.keys() | found.keys() if was.get(key) != found.get(key))
         return f"the same lines in another order, or other values of {', '.join(parts)}"
-    heads = sorted({" ".join(line[:2])[:80] for line in before ^ after})
-    return (
-        f"{len(before - after)} lines of its state are gone and {len(after - before)} are new ({', '.join(heads[:5])})"
-    )
-
-
-def _lines(capsule: Mapping[str, Any]) -> set[tuple[str, ...]]:
-    state = capsule.get("state")
-    return {tuple(map(str, line)) for line in state if isinstance(line, list)} if isinstance(state, list) else set()
+    heads = sorted({" ".join(line[:2])[:80] for line in gone | new})
+    return f"{len(gone)} lines of its state are gone and {len(new)} are new ({', '.join(heads[:5])})"

@@ -91,9 +91,9 @@ script_links() {
     done
 }
 
-# Print user ids of the accounts whose own manager runs.
+# Print user ids of the accounts whose own manager runs. A folder lists them as they came, which is another order each time.
 user_managers() {
-    find /run/user -mindepth 1 -maxdepth 1 -type d 2>/dev/null | while read -r folder; do
+    find /run/user -mindepth 1 -maxdepth 1 -type d 2>/dev/null | sort | while read -r folder; do
         [ ! -S "$folder/systemd/private" ] || printf '%s\n' "${folder##*/}"
     done
 }

@@ -90,6 +90,7 @@ def _service(row: Case) -> Service:
         pid=row.get("pid"),
         ports=tuple(row.get("ports", ())),
         is_defined=row.get("defined", True),
+        is_program_gone=row.get("gone", False),
     )
 
 

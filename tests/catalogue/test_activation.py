@@ -105,6 +105,14 @@ def test_a_socket_of_somebody_else_stays_out(facts: tuple[Any, ...], catalogue: 
     assert seen["generic-vnc"].confidence is Confidence.SUSPECTED
 
 
+def test_a_socket_belongs_to_nobody_whose_program_is_gone(catalogue: Catalogue) -> None:
+    template = replace(_TEMPLATE, is_program_gone=True)
+    seen = {one.product: one for one in match(_reading(_SOCKET, template, _listener(5901, _SYSTEMD)), catalogue)}
+    assert (seen["tigervnc"].state, seen["tigervnc"].sockets) == (SightingState.RESIDUAL, ())
+    # The port is open all the same.
+    assert seen["generic-vnc"].state is SightingState.RUNNING
+
+
 @pytest.mark.parametrize(
     ("held", "job", "is_its"),
     [

@@ -153,6 +153,38 @@ def test_a_mask_is_no_service(
     assert [(one.product, one.state) for one in match(reading, catalogue)] == [("vino", state)]
 
 
+@pytest.mark.parametrize(
+    ("row", "state"),
+    [
+        pytest.param({"command": "/usr/bin/x11vnc -forever"}, SightingState.INSTALLED, id="nobody-looked"),
+        pytest.param({"command": "/usr/bin/x11vnc -forever", "gone": True}, SightingState.RESIDUAL, id="gone"),
+        pytest.param({"name": "screen.service", "command": "/usr/bin/x11vnc", "gone": True}, SightingState.RESIDUAL,
+                     id="under-another-name"),
+        pytest.param({"gone": True, "running": True}, SightingState.RUNNING, id="it-runs-although-it-was-deleted"),
+        pytest.param({"state": "not-found active running", "running": True}, SightingState.RUNNING,
+                     id="it-runs-although-its-file-was-deleted"),
+        pytest.param({"state": "not-found inactive dead"}, SightingState.RESIDUAL, id="asked-for-by-another"),
+    ],
+)  # fmt: skip
+def test_a_service_without_its_program_is_a_remain(
+    row: dict[str, Any], state: SightingState, make_reading: Callable[[dict[str, Any]], Reading], catalogue: Catalogue
+) -> None:
+    reading = make_reading({"os": "linux", "service": [{"name": "x11vnc.service", **row}]})
+    (seen,) = match(reading, catalogue)
+    assert (seen.product, seen.state) == ("x11vnc", state)
+    assert [quote.section for quote in seen.proof] == ["services.systemd"]
+    # Nothing is left to stop.
+    assert bool(seen.holdings.services) is (state is not SightingState.RESIDUAL)
+
+
+def test_a_remain_beside_the_product_is_not_the_product(
+    make_reading: Callable[[dict[str, Any]], Reading], catalogue: Catalogue
+) -> None:
+    rows = [{"name": "x11vnc.service", "gone": True}]
+    (seen,) = match(make_reading({"software": [{"name": "x11vnc"}], "service": rows}), catalogue)
+    assert (seen.state, seen.holdings.services) == (SightingState.INSTALLED, ())
+
+
 def test_a_mode_of_a_program_confirms_only_beside_its_own_name(
     make_reading: Callable[[dict[str, Any]], Reading],
 ) -> None:

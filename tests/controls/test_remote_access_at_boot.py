@@ -94,6 +94,11 @@ def test_whatever_starts_it(section: str, service: Service) -> None:
         pytest.param(
             [unit("x11vnc.service", _AUTO, state="not-found inactive dead")], id="a-unit-that-no-file-defines"
         ),
+        pytest.param([replace(_ENABLED, is_program_gone=True)], id="a-unit-whose-program-is-gone"),
+        pytest.param(
+            [replace(_ENABLED, start=_MANUAL, is_program_gone=True), unit("x11vnc.timer", _AUTO, is_program_gone=True)],
+            id="a-timer-of-such-a-unit",
+        ),
         pytest.param([unit("backup.service", _AUTO, command="/usr/bin/rsync")], id="another-program"),
         pytest.param(
             [unit("x11vnc.service", _MANUAL), unit("x11vnc.socket", _OFF, ports=("5900/tcp",))],
@@ -103,6 +108,21 @@ def test_whatever_starts_it(section: str, service: Service) -> None:
 )
 def test_what_starts_nothing(services: list[Service]) -> None:
     assert _subjects(linux(*services)) == []
+
+
+def test_a_unit_whose_program_is_gone_is_a_remain_where_the_policy_counts_these() -> None:
+    lost = {"services.systemd": [replace(_ENABLED, is_program_gone=True)]}
+    assert CONTROL.assess(a_host(lost)).suspected == CONTROL.assess(a_host(lost)).violations == ()
+    strict = CONTROL.assess(a_host(lost, settings=Settings(residual_is_violation=True)))
+    (found,) = (*strict.violations, *strict.suspected)
+    assert (found.subject, found.reason.partition(":")[0]) == (
+        "product:x11vnc",
+        "x11vnc would start by itself if its program were put back, which is not there any more",
+    )
+
+
+def test_a_unit_that_runs_although_its_program_was_deleted_starts_it_still() -> None:
+    assert _subjects(linux(replace(_ENABLED, is_program_gone=True, is_running=True))) == ["product:x11vnc"]
 
 
 @pytest.mark.parametrize(

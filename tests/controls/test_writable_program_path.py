@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,11 @@ def service(command: str, user: str | None = None) -> Service:
         pytest.param([folder("drwxrwxrwx", PROGRAMS), process("/opt/xy/a", 0)], [], id="from-a-folder-named-alike"),
         pytest.param(
             [folder("drwxrwxrwx", PROGRAMS), service("-/opt/x/a --daemon")], ["path:/opt/x"], id="a-service-of-root"
+        ),
+        pytest.param(
+            [folder("drwxrwxrwx", PROGRAMS), replace(service("/opt/x/a"), is_program_gone=True)],
+            ["path:/opt/x"],
+            id="a-service-whose-program-is-gone-and-anybody-may-put-there",
         ),
         pytest.param([folder("drwxrwxrwx", PROGRAMS), service("/opt/x/a", "www")], [], id="a-service-of-another"),
     ],

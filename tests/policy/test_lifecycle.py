@@ -5,16 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from auditor.controls import remote_access_at_boot, unapproved_product
+from auditor.controls.control import Control
 from auditor.errors import Reason
 from auditor.model.evidence import Outcome
+from auditor.model.facts.services import Service, ServiceManager, StartMode
+from auditor.model.facts.software import Software
 from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState, fingerprint
 from auditor.model.host import HostFacts
 from auditor.model.ledger import HostOutcome, LedgerRow
 from auditor.model.record import replace
 from auditor.model.result import HostResult
 from auditor.model.verdict import Gap, Judgement, Severity, Verdict, Violation
+from auditor.policy.judge import judge
 from auditor.policy.lifecycle import Following, Observation, SeenViolation, follow, is_settled, observe
 from auditor.policy.succession import Succession
+from tests.controls.cases import a_host
 
 _FIRST = datetime(2026, 10, 1, tzinfo=UTC)
 _SECOND = datetime(2026, 11, 1, tzinfo=UTC)
@@ -323,3 +329,37 @@ def test_a_run_without_records_from_outside_closes_nothing_that_they_showed() ->
     assert is_settled("not_applicable", has_gaps=False, control="audit_interval")
     assert not is_settled("not_applicable", has_gaps=False, control="seen_outside")
     assert is_settled("pass", has_gaps=False, control="seen_outside")
+
+
+def _unit(*, is_program_gone: bool) -> Service:
+    return Service(
+        name="x11vnc.service",
+        manager=ServiceManager.SYSTEMD,
+        start=StartMode.AUTOMATIC,
+        is_running=False,
+        state="loaded inactive dead",
+        command="/usr/bin/x11vnc -forever",
+        file="/etc/systemd/system/x11vnc.service",
+        is_program_gone=is_program_gone,
+    )
+
+
+@pytest.mark.parametrize("control", [unapproved_product.CONTROL, remote_access_at_boot.CONTROL], ids=lambda one: one.id)
+@pytest.mark.parametrize(
+    ("is_program_gone", "state"),
+    [
+        pytest.param(True, FindingState.CLOSED, id="its-program-was-looked-for"),
+        pytest.param(False, FindingState.NOT_OBSERVABLE, id="nobody-looked"),
+    ],
+)
+def test_what_is_left_of_a_removed_product_closes_its_finding(
+    control: Control, is_program_gone: bool, state: FindingState
+) -> None:
+    unit = _unit(is_program_gone=is_program_gone)
+    package = Software(name="x11vnc", version="0.9.16-9", source="software.dpkg")
+    before = a_host({"software.dpkg": [package], "services.systemd": [_unit(is_program_gone=False)]})
+    after = a_host({"services.systemd": [unit]})
+    opened = follow([], [observe(a_result(judge(control, before, lambda _c, _v: None)))], at(_FIRST))
+    assert [(one.subject, one.state) for one in opened] == [("product:x11vnc", FindingState.OPEN)]
+    (found,) = follow(opened, [observe(a_result(judge(control, after, lambda _c, _v: None)))], at(_SECOND))
+    assert found.state is state

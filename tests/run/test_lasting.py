@@ -65,6 +65,83 @@ def test_what_changes_by_itself_does_not_count() -> None:
     assert lasting_sections(a_reading(*restarted, replace(CONNECTION, remote_port=50_000), nft=counted(NFT))) == was
 
 
+def _unit(name: str, start: StartMode = StartMode.MANUAL, state: str = "", *, runs: bool = False) -> Service:
+    return Service(
+        name=name, manager=ServiceManager.SYSTEMD, start=start, is_running=runs, state=state, file=f"/lib/{name}"
+    )
+
+
+_TIMER, _SOCKET = _unit("logrotate.timer", StartMode.AUTOMATIC, runs=True), _unit("ssh.socket", StartMode.AUTOMATIC)
+_ROTATES = _unit("logrotate.service")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            [replace(SERVICE, state="loaded active running")], [replace(SERVICE, state="loaded activating start")],
+            id="on-its-way",
+        ),
+        pytest.param(
+            [_unit("nginx.service", StartMode.DISABLED)],
+            [_unit("nginx.service", StartMode.DISABLED, "loaded inactive dead")],
+            id="in-memory-since-somebody-asked",
+        ),
+        pytest.param(
+            [_unit("nginx.service")], [replace(_unit("nginx.service"), description="As %i")], id="as-its-file-has-it"
+        ),
+        pytest.param(
+            [_TIMER, _ROTATES], [_TIMER, _unit("logrotate.service", state="loaded activating start", runs=True)],
+            id="a-timer-has-come",
+        ),
+        pytest.param(
+            [_unit("systemd-hostnamed.service")], [_unit("systemd-hostnamed.service", runs=True)],
+            id="a-bus-of-messages-asked-for-it",
+        ),
+        pytest.param(
+            [_unit("user@.service")],
+            [_unit("user@.service"), _unit("user@1000.service", runs=True),
+             _unit("user-runtime-dir@1000.service")],
+            id="somebody-has-logged-in",
+        ),
+        pytest.param(
+            [_SOCKET, _unit("ssh@.service")],
+            [_SOCKET, _unit("ssh@.service"), _unit("ssh@3-10.0.0.2:22-10.0.0.1:51934.service", runs=True)],
+            id="a-connection-that-a-socket-took",
+        ),
+        pytest.param(
+            [_unit("a.service"), _unit("b.service")], [_unit("b.service"), _unit("a.service")], id="in-another-order"
+        ),
+    ],
+)  # fmt: skip
+def test_units_that_come_and_go_by_themselves_do_not_count(before: list[Service], after: list[Service]) -> None:
+    assert lasting_sections(a_reading(LISTENER, *before)) == lasting_sections(a_reading(LISTENER, *after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param([_unit("x11vnc.service", runs=True)], [_unit("x11vnc.service")], id="started-by-hand-and-stopped"),
+        pytest.param(
+            [_unit("vnc@.service"), _unit("vnc@:1.service", runs=True)], [_unit("vnc@.service")],
+            id="an-instance-by-hand",
+        ),
+        pytest.param(
+            [_TIMER, _ROTATES], [replace(_TIMER, is_running=False), _ROTATES], id="a-timer-that-waits-no-more"
+        ),
+        pytest.param([_SOCKET], [replace(_SOCKET, start=StartMode.DISABLED)], id="a-socket-that-is-off"),
+        pytest.param([_unit("systemd-networkd.service", StartMode.AUTOMATIC, runs=True)],
+                     [_unit("systemd-networkd.service", StartMode.AUTOMATIC)], id="what-is-enabled-and-was-stopped"),
+        pytest.param([SERVICE], [replace(SERVICE, is_program_gone=True)], id="its-program-is-gone"),
+        pytest.param([replace(SERVICE, manager=ServiceManager.SYSTEMD_USER, state="linger")],
+                     [replace(SERVICE, manager=ServiceManager.SYSTEMD_USER)], id="an-account-that-lingers-no-more"),
+    ],
+)  # fmt: skip
+def test_a_change_of_units_shows(before: list[Service], after: list[Service]) -> None:
+    was, now = (lasting_sections(a_reading(LISTENER, *units)) for units in (before, after))
+    assert [name for name in was if was[name] != now[name]] == ["services.systemd"]
+
+
 @pytest.mark.parametrize(
     ("now", "section"),
     [

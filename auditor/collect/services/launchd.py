@@ -303,6 +303,7 @@ def _service(job: _Job, label: str, listing: _Listing, ports: tuple[str, ...]) -
         user=job.value("UserName") or (job.origin.account if job.origin is not None else None),
         pid=pid or None,
         ports=ports,
+        is_program_gone=job.is_gone,
     )
 
 

@@ -6,6 +6,7 @@ shows what is installed; where systemd runs, one call adds what it has loaded. T
 """
 
 from auditor.collect.collector import Collector
+from auditor.collect.services.programs import PROGRAMS
 from auditor.collect.services.units import parse_units
 from auditor.model.evidence import Proof
 from auditor.model.facts.services import Service
@@ -14,7 +15,8 @@ from auditor.model.host import OsFamily
 # Folders in systemd's order of precedence (systemd.unit(5)). Links in *.wants and *.requires, and links that give a
 # unit another name, are names alone: the shell finds them without a process. The probe's awk makes a line of each unit
 # and drop-in. What is no file (/dev/null apart) is not opened: a unit may be a link to what an ordinary user made.
-# An empty unit file, or one that is /dev/null, masks the unit. Where systemd runs, it is asked what it has loaded.
+# An empty unit file, or one that is /dev/null, masks the unit. Then their programs are looked for, in a process that
+# can be ended. Where systemd runs, it is asked what it has loaded.
 _QUICK = r"""
 set --
 for dir in /etc/systemd/system.control /run/systemd/system.control /run/systemd/transient \
@@ -25,7 +27,7 @@ for dir in /etc/systemd/system.control /run/systemd/system.control /run/systemd/
     set -- "$@" "$dir"
 done
 [ $# -gt 0 ] || { absent "there is no folder of systemd units"; return; }
-files=''
+files='' mount_units=''
 unit() {
     if [ -f "$1" ] || [ "$1" -ef /dev/null ]; then files=$files$tab$1
     elif [ -e "$1" ] || [ -L "$1" ]; then printf 'broken\t%s\t\t\t\t\t\n' "$1"; fi
@@ -37,6 +39,7 @@ for dir; do
             *.service | *.socket | *.timer | *.path)
                 [ -L "$file" ] && printf 'link\t%s\n' "$file"
                 unit "$file" ;;
+            *.mount) mount_units=$mount_units$tab$file ;;
             *.service.d | *.socket.d)
                 for inner in "$file"/*.conf; do unit "$inner"; done ;;
             *.wants | *.requires)
@@ -45,10 +48,24 @@ for dir; do
     done
 done
 [ -z "$files" ] || scan_listed "$files"
-printf 'running\n'
-[ ! -d /run/systemd/system ]
+return 1
 """
 _LINUX = r"""
+# Whoever cannot read which mounts there should be does not know what is missing.
+if [ ! -e /etc/fstab ] || [ -r /etc/fstab ]; then
+    set -f
+    IFS=$tab
+    # shellcheck disable=SC2086 # a path after each tab
+    set -- $files$mount_units
+    unset -v IFS
+    set +f
+    [ $# -eq 0 ] || ! have awk || {
+        eval "$program_words"
+        programs_gone "$uid" "$(awk "$program_awk" system "$@")"
+    }
+fi
+printf 'running\n'
+[ -d /run/systemd/system ] || exit 0
 have systemctl || { partial "systemctl is not installed: what runs is not known"; exit 0; }
 printf 'systemctl\n'
 systemctl list-units --all --full --plain --no-legend --no-pager --type=service,socket,timer,path ||
@@ -62,8 +79,10 @@ function services_systemd(    at) {
 UNIT_AWK = r"""
 function services_systemd_unit(file,    line, lines, got, held) {
     unit_resets = unit_installs = unit_user = unit_aliases = unit_command = unit_description = held = ""
-    unit_listens = unit_starts = ""
-    unit_keys = "^(ExecStart|User|Description|(Wanted|Required|Upheld)By|Alias|Listen(Stream|Datagram)|Service)[ \t]*="
+    unit_listens = unit_starts = unit_others = ""
+    unit_keys = "^(ExecStart|User|Description|(Wanted|Required|Upheld)By|Alias|Listen(Stream|Datagram)|Service" \
+        "|Exec(StartPre|StartPost|StopPost|Condition|SearchPath)|Root[A-Z][A-Za-z]*|Bind(ReadOnly)?Paths|MountImages" \
+        "|Extension(Images|Directories)|Unit)[ \t]*="
     lines = 0
     while ((got = (getline line < file)) > 0) {
         lines++
@@ -79,8 +98,8 @@ function services_systemd_unit(file,    line, lines, got, held) {
     }
     if (held != "") services_systemd_take(held)
     close(file)
-    put((got < 0 ? "broken" : (lines ? "unit" : "masked")) "\t" file "\t" unit_resets unit_installs "\t" unit_user \
-        "\t" unit_aliases "\t" unit_command "\t" unit_description \
+    put((got < 0 ? "broken" : (lines ? "unit" : "masked")) "\t" file "\t" unit_resets unit_installs unit_others \
+        "\t" unit_user "\t" unit_aliases "\t" unit_command "\t" unit_description \
         (unit_listens unit_starts == "" ? "" : "\t" unit_listens "\t" unit_starts))
 }
 function services_systemd_take(line,    at, key, value) {
@@ -94,6 +113,10 @@ function services_systemd_take(line,    at, key, value) {
     if (key == "ExecStart") {
         if (value == "") { unit_resets = "r"; unit_command = "" }
         else unit_command = unit_command (unit_command == "" ? "" : " ; ") value
+    }
+    else if (key ~ /^(Exec|Root|Bind|Mount|Extension|Unit$)/) {
+        if (value != "" && (key !~ /^Exec[SC]/ || key == "ExecSearchPath" || value !~ \
+            /^[-@:+!]*(\/usr)?\/s?bin\/(chgrp|chmod|chown|mkdir|modprobe|rm|sleep|test|true)( |$)/)) unit_others = "x"
     }
     else if (key == "User") unit_user = value
     else if (key == "Service") unit_starts = value
@@ -114,6 +137,7 @@ PLUGIN = Collector(
     quick={OsFamily.LINUX: _QUICK},
     scripts={OsFamily.LINUX: _LINUX},
     awk=_AWK + UNIT_AWK.lstrip(),
+    shared=(PROGRAMS,),
     parse=parse_units,
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo, on a host whose systemd answers `systemctl list-units`.",

@@ -11,7 +11,7 @@ from auditor.model.record import Record
 TYPES = (".service", ".socket", ".timer", ".path")
 _KINDS = ("unit", "masked", "broken")
 _ROW = 4
-_COLUMNS, _SOCKET_COLUMNS = 7, 9
+_COLUMNS, _SOCKET_COLUMNS, _GONE_COLUMNS = 7, 9, 3
 _LISTENS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
 # What may stand before a program's path in ExecStart= (systemd.service(5)).
 _PREFIXES = "-@:+!|"
@@ -38,6 +38,10 @@ class Unit:
     """What a socket unit listens on; ``-`` first where a drop-in takes the unit's own away."""
     starts: str = ""
     """Unit that a socket unit names to be started."""
+    files: list[str] = field(default_factory=list)
+    """Its file, then its drop-ins."""
+    is_elsewhere: bool = False
+    """Whether it starts more than its commands, or with other folders than the host's: what is missing says nothing."""
 
     @property
     def command(self) -> str:
@@ -69,6 +73,15 @@ class Unit:
         self.listens = drop_in.listens if "-" in drop_in.listens else self.listens + drop_in.listens
         self.starts = drop_in.starts or self.starts
         self.description = drop_in.description or self.description
+        self.files += drop_in.files
+        self.is_elsewhere = self.is_elsewhere or drop_in.is_elsewhere
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Return what each of its commands starts, as it stands there; empty for one that is given to a shell."""
+        parts = [part.strip() for command in self.commands for part in command.split(" ; ")]
+        heads = [(part, part.lstrip(_PREFIXES)) for part in parts if part]
+        return tuple("" if "|" in part[: len(part) - len(rest)] else rest.partition(" ")[0] for part, rest in heads)
 
 
 class Row(Record, kw_only=True):
@@ -97,6 +110,10 @@ class Listing:
     rows: dict[str, Row] = field(default_factory=dict)
     strange: list[Unread] = field(default_factory=list)
     drop_ins: list[tuple[str, Unit, bool]] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)
+    """Units that are not listed themselves, for which drop-ins speak."""
+    gone: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Programs that are not there: by the file that names each, the line that says so."""
     is_running: bool = False
     was_asked: bool = False
     """Whether systemctl was asked, which has something to tell wherever systemd runs."""
@@ -116,6 +133,9 @@ class Listing:
             self.wanted.add(rest.rpartition("/")[2])
         elif word == "link":
             self.links.add(rest)
+        elif word == "gone":
+            _, file, program = fields(line, _GONE_COLUMNS)
+            self.gone.setdefault(program, {}).setdefault(file, number)
         elif line == "running":
             self.is_running = True
         else:
@@ -141,6 +161,8 @@ class Listing:
             has_install="i" in flags,
             listens=tuple(listens.split()),
             starts=starts,
+            files=[file],
+            is_elsewhere="x" in flags,
         )
         if folder.endswith(".d"):
             # Drop-ins come after the units of their own folder, and may speak for one of a later folder.
@@ -156,8 +178,32 @@ class Listing:
     def settle(self) -> None:
         """Apply the drop-ins, those of the lower folders first."""
         for name, drop_in, resets in reversed(self.drop_ins):
-            if name in self.units and drop_in.kind == "unit":
+            if name not in self.units:
+                self.others.add(name)
+            elif drop_in.kind == "unit":
                 self.units[name].override(drop_in, resets=resets)
+
+    def loss_of(self, unit: Unit) -> int | None:
+        """Return the line that says of a unit that nothing it starts is there; None where that is not known.
+
+        A socket, timer or path starts nothing where none of the units does that it would start.
+        """
+        if unit.kind != "unit" or not unit.file or unit.is_elsewhere or self.is_altered(unit.name):
+            return None
+        if not unit.commands:
+            started = [one for name in _started_by(unit) if (one := self.units.get(name)) is not None]
+            return unit.line if started and all(self.loss_of(one) is not None for one in started) else None
+        programs = unit.programs
+        if not programs or not self.gone.keys() >= set(programs):
+            return None
+        lines = self.gone[programs[0]]
+        return next((lines[file] for file in unit.files if file in lines), unit.line)
+
+    def is_altered(self, name: str) -> bool:
+        """Tell whether a drop-in speaks for a unit that was not applied to it: of an instance, a prefix, a home."""
+        return name in self.others or any(
+            one.endswith("-.service") and name.startswith(one.removesuffix(".service")) for one in self.others
+        )
 
     def _take_row(self, number: int, line: str) -> None:
         """Read ``ssh.service loaded active running OpenBSD Secure Shell server``."""
@@ -173,6 +219,16 @@ class Listing:
             raise ValueError(message)
         description = words[_ROW].strip() if len(words) > _ROW else ""
         self.rows[name] = Row(line=number, load=load, active=active, sub=sub, description=description)
+
+
+def _started_by(unit: Unit) -> tuple[str, ...]:
+    """Return the names of services that a unit of another kind may start."""
+    stem, _, kind = unit.name.rpartition(".")
+    if kind == "service":
+        return ()
+    if unit.starts:
+        return (unit.starts,) if unit.starts.endswith(".service") else ()
+    return f"{stem}.service", f"{stem}@.service"
 
 
 def template_of(name: str) -> str:
@@ -217,13 +273,17 @@ def is_second_name(unit: Unit, listing: Listing, contents: set[object]) -> bool:
     return unit.kind == "unit" and unit.file in listing.links and unit.content in contents
 
 
-def service_of(unit: Unit, name: str, start: StartMode, row: Row | None = None, *, asked: bool = False) -> Service:
+def service_of(
+    unit: Unit, name: str, start: StartMode, row: Row | None = None, *, asked: bool = False, is_gone: bool = False
+) -> Service:
     """Make a service of what is known of a unit, or of an instance of it."""
+    # What cannot be started is tried again and again, which is no running.
+    is_running = row is not None and row.is_running and not (is_gone and row.sub.startswith("auto-restart"))
     return Service(
         name=name,
         manager=ServiceManager.SYSTEMD,
         start=start,
-        is_running=row.is_running if row is not None else (False if asked else None),
+        is_running=is_running if row is not None or asked else None,
         state=f"{row.load} {row.active} {row.sub}" if row is not None else "",
         description=row.description if row is not None else unit.description,
         command=unit.command.lstrip(_PREFIXES) or None,
@@ -232,7 +292,19 @@ def service_of(unit: Unit, name: str, start: StartMode, row: Row | None = None, 
         ports=unit.ports,
         starts=unit.starts or None,
         is_defined=unit.kind != "masked" or unit.hides_another,
+        is_program_gone=is_gone,
     )
+
+
+def placed(
+    listing: Listing, unit: Unit, name: str, start: StartMode, row: Row | None = None, *, asked: bool = False
+) -> tuple[int, Service]:
+    """Return a service behind the line that shows it best: that its program is gone, else what runs, else its file."""
+    loss = None if listing.is_altered(name) else listing.loss_of(unit)
+    service = service_of(unit, name, start, row, asked=asked, is_gone=loss is not None)
+    if loss is not None and service.is_left_over:
+        return loss, service
+    return row.line if row else unit.line, service
 
 
 def _services(listing: Listing) -> list[tuple[int, Service]]:
@@ -245,7 +317,7 @@ def _services(listing: Listing) -> list[tuple[int, Service]]:
         if row is None and is_second_name(unit, listing, contents):
             continue
         start = start_of(unit, enabled)
-        found.append((row.line if row else unit.line, service_of(unit, name, start, row, asked=asked)))
+        found.append(placed(listing, unit, name, start, row, asked=asked))
     # Instances of templates that are wanted or loaded, and units that no file stands for any more.
     others = dict.fromkeys([*sorted(listing.wanted), *listing.rows])
     for name in others:
@@ -258,7 +330,7 @@ def _services(listing: Listing) -> list[tuple[int, Service]]:
             continue
         unit = template or Unit(name=name, line=0, file="", kind="unit")
         start = StartMode.AUTOMATIC if name in listing.wanted else StartMode.MANUAL
-        found.append((row.line if row else unit.line, service_of(unit, name, start, row, asked=asked)))
+        found.append(placed(listing, unit, name, start, row, asked=asked))
     return found
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from auditor.collect.collector import ENDS_EARLY, Collector, lines_of, unread
 from auditor.collect.homes import HOMES, READ_AS, Origin, origin_of, with_limits
+from auditor.collect.services.programs import PROGRAMS
 from auditor.collect.services.systemd import UNIT_AWK
-from auditor.collect.services.units import Listing, enabled_of, is_second_name, service_of, start_of, template_of
+from auditor.collect.services.units import Listing, enabled_of, is_second_name, placed, start_of, template_of
 from auditor.model.evidence import Proof, Unread
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
@@ -22,8 +23,8 @@ from auditor.model.record import replace
 _SCRIPT = r"""
 # shellcheck disable=SC2016 # for a shell of the account
 user_units_walk='
-    reader=$1 files="" count=0
-    shift
+    reader=$1 finder=$2 number=$3 files="" count=0
+    shift 3
     for dir; do
         [ -d "$dir" ] || continue
         for file in "$dir"/*; do
@@ -46,7 +47,19 @@ user_units_walk='
     [ "$count" -le 2000 ] || { printf "many\t%s\n" "$count"; exit 0; }
     IFS="|"
     set -f
-    [ -z "$files" ] || exec awk "$reader" $files
+    [ -n "$files" ] || exit 0
+    awk "$reader" $files || exit
+    [ ! -e /etc/fstab ] || [ -r /etc/fstab ] || exit 0
+    unset -v IFS
+    set +f
+    set --
+    for dir in /etc/systemd/system /run/systemd/generator /run/systemd/transient /usr/local/lib/systemd/system \
+        /usr/lib/systemd/system /lib/systemd/system; do
+        for file in "$dir"/*.mount; do [ ! -f "$file" ] || set -- "$@" "$file"; done
+    done
+    IFS="|"
+    set -f
+    programs_gone "$number" "$(awk "$finder" user $files "$@")"
     exit 0
 '
 user_units_awk='function put(line) { print line }
@@ -65,15 +78,16 @@ if [ -n "$user_units_system" ]; then
     set -- /etc/systemd/user /run/systemd/user /usr/local/share/systemd/user /usr/share/systemd/user \
         /usr/local/lib/systemd/user /usr/lib/systemd/user
     [ -L /lib ] || set -- "$@" /lib/systemd/user
-    sh -c "$user_units_walk" sh "$user_units_awk" "$@" || partial "the units in /usr/lib/systemd/user could not be read"
+    sh -c "$program_words$user_units_walk" sh "$user_units_awk" "$program_awk" "$uid" "$@" ||
+        partial "the units in /usr/lib/systemd/user could not be read"
 fi
 for file in /var/lib/systemd/linger/*; do
     if [ -e "$file" ]; then printf 'linger\t%s\n' "${file##*/}"; fi
 done
 user_units_look() {
     home_has "$4" .config/systemd/user .config/systemd/user.control .local/share/systemd/user || return 0
-    read_as "$@" "$user_units_walk" "$user_units_awk" .config/systemd/user.control .config/systemd/user \
-        .local/share/systemd/user
+    read_as "$@" "$program_words$user_units_walk" "$user_units_awk" "$program_awk" "$2" \
+        .config/systemd/user.control .config/systemd/user .local/share/systemd/user
 }
 each_home user_units_look
 [ -n "$user_units_system$home_read$left" ] || absent "there is no folder of systemd units for users"
@@ -120,7 +134,7 @@ class _Reader:
         if origin is not None:
             file, tab, more = value.partition("\t")
             rest = f"{word}\t{origin.path(file)}{tab}{more}"
-        if word not in ("unit", "masked", "broken", "wanted", "link"):
+        if word not in ("unit", "masked", "broken", "wanted", "link", "gone"):
             message = "not a line of a listing of units"
             raise ValueError(message)
         scope.listing.take(number, rest)
@@ -131,9 +145,11 @@ class _Reader:
         """Return the system's units first, then those of each home."""
         system = self.scopes.pop("", None) or _Scope(origin=None)
         system.listing.settle()
-        found = _services(system, None)
         for scope in self.scopes.values():
             scope.listing.settle()
+            system.listing.others |= scope.listing.others
+        found = _services(system, None)
+        for scope in self.scopes.values():
             account = scope.origin.account if scope.origin is not None else None
             state = "linger" if account in self.lingering else ""
             found += [
@@ -150,7 +166,7 @@ def _services(scope: _Scope, below: Listing | None) -> list[tuple[int, Service]]
     enabled = enabled_of(listing, links)
     contents: set[object] = {unit.content for unit in listing.units.values() if unit.file not in listing.links}
     found = [
-        (unit.line, service_of(unit, name, start_of(unit, enabled)))
+        placed(listing, unit, name, start_of(unit, enabled))
         for name, unit in listing.units.items()
         if not is_second_name(unit, listing, contents)
     ]
@@ -160,7 +176,8 @@ def _services(scope: _Scope, below: Listing | None) -> list[tuple[int, Service]]
         unit = None if name in listing.units else known.get(name) or known.get(template_of(name))
         # A link to a unit that is not there any more starts nothing.
         if unit is not None:
-            found.append((line, service_of(unit, name, StartMode.AUTOMATIC)))
+            owner = listing if unit.name in listing.units or below is None else below
+            found.append((line, placed(owner, unit, name, StartMode.AUTOMATIC)[1]))
     return found
 
 
@@ -185,7 +202,7 @@ PLUGIN = Collector(
     id="services.user_units",
     facts=(Service,),
     scripts={OsFamily.LINUX: _SCRIPT},
-    shared=(HOMES, READ_AS),
+    shared=(HOMES, READ_AS, PROGRAMS),
     parse=with_limits(_parse),
     proof={OsFamily.LINUX: Proof.LAB},
     advice="Run the audit as root or with sudo: units in the homes of others are closed to an ordinary account.",

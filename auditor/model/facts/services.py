@@ -75,6 +75,14 @@ class Service(Record, kw_only=True):
     """Unit that a connection to these ports starts, where it is another one."""
     is_defined: bool = True
     """Whether a file defines it: of a unit that is only masked (systemd) none does, and nothing need be there."""
+    is_program_gone: bool = False
+    """Whether the host has shown that no program it starts is there any more; of a host that has not it is False."""
+
+    @property
+    def is_left_over(self) -> bool:
+        """Tell whether it is what is left of something: it does not run, and its program or its definition is gone."""
+        is_lost = self.is_program_gone or not self.is_defined or "not-found" in self.state.split()
+        return is_lost and not self.is_running
 
 
 class ServiceInstallation(Record, kw_only=True):
