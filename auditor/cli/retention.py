@@ -16,7 +16,7 @@ from auditor.model.retention import Kept
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import locate
 from auditor.report.rows import instant
-from auditor.run.retention import Choice, choose, problems, remove
+from auditor.run.retention import Choice, choose, clear_left, problems, remove
 from auditor.store.store import Store
 
 _COLUMNS = ["run", "finished", "kind", "goes", "stays", "why"]
@@ -63,6 +63,7 @@ def _choose(options: Namespace, store: Store) -> int:
         store.retained.removals()  # a chain that does not hold is not gone on with
         choices = choose(store, policy.retention, now, options.output)
         if options.action == "apply":
+            clear_left(store, options.output)
             remove(store, choices, now=now, by=operator_name(), policy=policy.sha256)
     print_rows([_row(choice) for choice in choices], _COLUMNS, options)
     going = sum(1 for choice in choices if choice.removes)

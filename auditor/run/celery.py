@@ -39,6 +39,8 @@ _TRIES = 3
 _PAUSE = 1.0
 _PATIENTLY = {"max_retries": 60, "interval_start": _PAUSE, "interval_step": 0, "interval_max": _PAUSE}
 """How long a result is offered to a broker that is away; its task is done again afterwards, by whoever gets it."""
+_CONFIRMED = 30.0
+"""Seconds in which RabbitMQ says that it has a message; after that it is sent again, and counts once all the same."""
 _DIRECT = Exchange("")
 
 
@@ -101,9 +103,12 @@ def _queue(name: str) -> Queue:
 
 
 def _keys(broker: Broker, queue: str, **more: float) -> dict[str, Any]:
-    """Return what Redis keeps a queue under: keys of its own, so that rights can be given queue by queue."""
+    """Return what Redis keeps a queue under: keys of its own, so that rights can be given queue by queue.
+
+    RabbitMQ is to confirm every message: what is written to a server that dies at this moment was never sent.
+    """
     if not broker.url.startswith("redis"):
-        return {}
+        return {"confirm_publish": True}
     return {
         "priority_steps": [0],
         "unacked_key": f"{queue}.unacked",
@@ -159,6 +164,7 @@ def serve(broker: Broker, site: Site, *, at_once: int, longest: float, log: Call
                 retry=True,
                 retry_policy=_PATIENTLY,
                 delivery_mode="persistent",
+                confirm_timeout=_CONFIRMED,
             )
 
     app.task(name=_TASK, bind=True)(collect)
@@ -274,6 +280,7 @@ class Dispatch:
                     headers={_SIGNATURE: self._key.sign(task.text, Namespace.TASK)},
                     expires=2 * self._patience,
                     retry=False,
+                    confirm_timeout=_CONFIRMED,
                 )
             except OperationalError as error:
                 if time.monotonic() > until:

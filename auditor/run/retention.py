@@ -21,6 +21,7 @@ from auditor.model.finding import FindingState
 from auditor.model.record import Record
 from auditor.model.retention import Kept, Retention
 from auditor.run.manifest import MANIFEST, manifest_problems, read_manifest
+from auditor.run.on_disk import settle_names
 from auditor.store.record import RunRecord
 from auditor.store.retention import Removing
 from auditor.store.store import Store
@@ -92,6 +93,16 @@ def remove(store: Store, choices: Iterable[Choice], *, now: datetime, by: str, p
             store.retained.note_folder(removing(choice), hashlib.sha256(manifest).hexdigest())
             _remove_folder(choice.folder)
     return going
+
+
+def clear_left(store: Store, folders: Iterable[Path]) -> None:
+    """Remove the rest of folders whose removal is written down, and whose remover was killed before its end."""
+    told = {entry.run for entry in store.retained.removals() if entry.kind is Kept.BUNDLE}
+    for place in folders:
+        for run in told:
+            rest = place / f"{_GOING}{run}"
+            if rest.is_dir() and not rest.is_symlink():
+                _clear(rest, rest)
 
 
 def problems(store: Store) -> list[str]:
@@ -181,8 +192,22 @@ def _remove_folder(folder: Path) -> None:
     going = folder.with_name(f"{_GOING}{folder.name}")
     try:
         folder.rename(going)
-        shutil.rmtree(going)
     except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be removed: {error.strerror}; its removal is written down: remove it"
-        ) from error
+        raise _stays(folder, error) from error
+    _clear(folder, going)
+
+
+def _clear(folder: Path, going: Path) -> None:
+    """Remove a folder that has its last name, and return when a power cut does not bring it back."""
+    try:
+        shutil.rmtree(going)
+        settle_names(going.parent)
+    except OSError as error:
+        raise _stays(folder, error) from error
+
+
+def _stays(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{folder}: cannot be removed: {error.strerror}; its removal is written down, and the next "
+        "`auditor retention apply` tries again"
+    )

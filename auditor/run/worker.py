@@ -1,14 +1,15 @@
 """What a worker does with a task: hold it to what it knows itself, ask the host, seal and sign what it says."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host, host_facts
 from auditor.model.past import History
+from auditor.model.probe import RawOutput
 from auditor.model.record import Record
-from auditor.run.audit import Ask, Limits, answered_by, asking_for, probe_of
+from auditor.run.audit import Limits, answered_by, probe_of
 from auditor.run.exchange import Said, Task, result_message, text_digest
 from auditor.run.parcel import parcel_text
 from auditor.run.reader import ReadJob
@@ -26,8 +27,8 @@ class RefusedTaskError(Exception):
 class Means(Record, kw_only=True):
     """What a worker asks hosts with."""
 
-    ask: Ask
-    """Put a call to a host."""
+    put: Callable[[Host, str], RawOutput]
+    """Put the probe to a host for a run."""
     limits: Limits
     """What a host may cost."""
     readers: Readers
@@ -46,7 +47,7 @@ class Site:
         self.name = name
         self._hosts = {host.key: host for host in hosts if host.site == name}
         self._means = means
-        self._put = asking_for(means.ask, means.limits)
+        self._put = means.put
 
     def __len__(self) -> int:
         """Return how many hosts it has."""

@@ -18,8 +18,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.faults.disk import Loss
+from tests.faults.every import SCENARIOS
 from tests.faults.recording import Call
-from tests.faults.scenarios import SCENARIOS, End, record
+from tests.faults.scenarios import End, record
 
 _KILL = "kill"
 

@@ -23,11 +23,18 @@ from tests.faults.disk import Disk, Loss
 from tests.faults.promises import PLAN, PROMISES, text_of
 from tests.faults.recording import Call, recorded
 
+Run = Callable[[list[str]], int]
 ROOT = Path(__file__).parents[2]
 HOSTS = ("web-1", "web-2")
-_FOUND = 1
+FOUND = 1
 """Exit code of the audit of these hosts: covered, with violations."""
 _DONE = (0, 1, 3)
+
+
+def prepared(folder: Path) -> None:
+    """Write the inventory of the recorded hosts."""
+    rows = "".join(f"{name},replay,{ROOT / 'auditor' / 'demo' / name}.probe\n" for name in HOSTS)
+    (folder / "hosts.csv").write_text(f"host,connection,replay\n{rows}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +44,17 @@ class Scenario:
     name: str
     """What it is called."""
     before: tuple[str, ...]
-    """What was done, undisturbed, before it; ``{}`` stands for the folder."""
+    """What was done, undisturbed, before it; ``{0}`` stands for the folder, ``{1}`` for a set of evidence in it."""
     words: str
     """The command."""
     program: tuple[str, ...] = ("-m", "auditor.cli.main")
     """What Python runs."""
     holds: Callable[[Path, bool], None]
     """Raises AssertionError where something is lost; told whether the command had come to its end."""
+    prepare: Callable[[Path], None] = prepared
+    """Writes what the first command finds in the folder."""
+    run: Run = main
+    """What the program is within this process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +104,9 @@ def record(scenario: Scenario, place: Path) -> Recorded:
     """Do what comes before in a folder, then the command under the eyes of strace."""
     folder = place / "disk"
     folder.mkdir()
-    prepared(folder)
+    scenario.prepare(folder)
     for words in scenario.before:
-        code, _, said = auditor(_filled(words, folder))
+        code, _, said = auditor(_filled(words, folder), scenario.run)
         assert code in _DONE, said
     before = place / "before"
     shutil.copytree(folder, before)
@@ -127,27 +138,22 @@ def _contents(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-def prepared(folder: Path) -> None:
-    """Write the inventory of the recorded hosts."""
-    rows = "".join(f"{name},replay,{ROOT / 'auditor' / 'demo' / name}.probe\n" for name in HOSTS)
-    (folder / "hosts.csv").write_text(f"host,connection,replay\n{rows}")
-
-
 def _filled(words: str, folder: Path) -> list[str]:
     collected = next((folder / "evidence").glob("2*"), folder)
     return words.format(folder, collected.name).split()
 
 
-def auditor(words: Sequence[str]) -> tuple[int, str, str]:
+def auditor(words: Sequence[str], run: Run = main) -> tuple[int, str, str]:
     """Run a command in this process; return its exit code, what it printed, and what it said."""
     printed, said = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
-        code = main(list(words))
+        code = run(list(words))
     return code, printed.getvalue(), said.getvalue()
 
 
-def _may(words: Sequence[str], *codes: int) -> str:
-    code, printed, said = auditor(words)
+def may(words: Sequence[str], *codes: int, run: Run = main) -> str:
+    """Run a command that may end with these exit codes; return what it printed."""
+    code, printed, said = auditor(words, run)
     assert code in codes, f"auditor {' '.join(words)}: exit code {code}\n{printed}{said}"
     return printed
 
@@ -158,7 +164,7 @@ AUDIT = "audit -i {0}/hosts.csv --store {0}/store.sqlite -o {0}/reports --format
 def audit_holds(folder: Path, is_done: bool, earlier: int = 0) -> None:
     """See that runs are whole or absent, go on, count nothing twice, and leave nothing lying about."""
     store, reports = folder / "store.sqlite", folder / "reports"
-    runs = _runs(store)
+    runs = runs_of(store)
     assert earlier <= len(runs) <= earlier + 1, "no run that was there before is lost"
     if is_done:
         assert len(runs) == earlier + 1
@@ -167,27 +173,27 @@ def audit_holds(folder: Path, is_done: bool, earlier: int = 0) -> None:
     for run in runs:
         bundle = reports / run.id
         if "seal" in run.summary:
-            _may(["verify", str(bundle), "--recompute"], 0)
+            may(["verify", str(bundle), "--recompute"], 0)
         elif (bundle / "manifest.json").exists():
             # Written whole, and the store was about to say so.
             assert run.finished is not None
-            _may(["verify", str(bundle)], 0)
+            may(["verify", str(bundle)], 0)
         else:
-            _may(["verify", str(bundle)], 2)
+            may(["verify", str(bundle)], 2)
         if run.finished is None:
-            _may(["audit", "--resume", run.id, "--store", str(store), "-o", str(reports), "-q"], _FOUND)
+            may(["audit", "--resume", run.id, "--store", str(store), "-o", str(reports), "-q"], FOUND)
         elif "seal" not in run.summary:
-            _may(["report", run.id, "--store", str(store), "-o", str(reports), "-q"], 0)
-    _may(AUDIT.format(folder, "json").split(), _FOUND)
-    after = _runs(store)
+            may(["report", run.id, "--store", str(store), "-o", str(reports), "-q"], 0)
+    may(AUDIT.format(folder, "json").split(), FOUND)
+    after = runs_of(store)
     assert len(after) == len(runs) + 1
     assert sorted(run.sequence for run in after) == list(range(1, len(after) + 1))
     for run in after:
         _assert_each_host_once(reports / run.id)
         # What was asked before the end was not asked again.
         assert _evidence(store, run.id).items() >= kept.get(run.id, {}).items()
-    _may(["verify", str(reports), "--store", str(store)], 0)
-    _may(["verify", "--store", str(store)], 0)
+    may(["verify", str(reports), "--store", str(store)], 0)
+    may(["verify", "--store", str(store)], 0)
     assert leavings(folder) == []
 
 
@@ -199,13 +205,13 @@ def next_audit_holds(folder: Path, is_done: bool) -> None:
 def report_holds(folder: Path, is_done: bool) -> None:
     """See that reports that are written again are written, or can be: the run and its seal are as they were."""
     store, reports = folder / "store.sqlite", folder / "reports"
-    (run,) = _runs(store)
+    (run,) = runs_of(store)
     seal = run.summary["seal"]
     code, _, said = auditor(["verify", str(reports / run.id)])
     assert code == 0 or (not is_done and code == 4), said
-    _may(["report", "--store", str(store), "-o", str(reports), "-q", "--format", "html,csv,json"], 0)
-    _may(["verify", str(reports / run.id), "--recompute"], 0)
-    assert _runs(store)[0].summary["seal"] == seal
+    may(["report", "--store", str(store), "-o", str(reports), "-q", "--format", "html,csv,json"], 0)
+    may(["verify", str(reports / run.id), "--recompute"], 0)
+    assert runs_of(store)[0].summary["seal"] == seal
     assert leavings(folder) == []
 
 
@@ -215,16 +221,16 @@ def collect_holds(folder: Path, is_done: bool) -> None:
     sets = [path for path in evidence.glob("*") if (path / "manifest.json").is_file()]
     assert sets or not is_done
     for one in sets:
-        _may(["verify", str(one)], 0)
+        may(["verify", str(one)], 0)
     drafts = [path.name[len(".collecting-") : -len(".sqlite")] for path in evidence.glob(".collecting-*.sqlite")]
     for name in drafts:
-        if _runs_of_draft(evidence / f".collecting-{name}.sqlite"):
-            _may(["collect", "--resume", name, "-o", str(evidence), "-q"], 0)
+        if runs_of(evidence / f".collecting-{name}.sqlite"):
+            may(["collect", "--resume", name, "-o", str(evidence), "-q"], 0)
             sets.append(evidence / name)
-    _may(["collect", "-i", str(folder / "hosts.csv"), "-o", str(evidence), "-q"], 0)
+    may(["collect", "-i", str(folder / "hosts.csv"), "-o", str(evidence), "-q"], 0)
     for one in set(sets):
-        _may(["verify", str(one)], 0)
-        _may(["assess", str(one), "--store", str(folder / "s.sqlite"), "-o", str(folder / "out"), "-q"], _FOUND)
+        may(["verify", str(one)], 0)
+        may(["assess", str(one), "--store", str(folder / "s.sqlite"), "-o", str(folder / "out"), "-q"], FOUND)
     # A draft in which no collection was begun stays: nobody can tell whether another process is about to begin it.
     begun_by_nobody = tuple(f"evidence/.collecting-{name}" for name in drafts if evidence / name not in sets)
     assert [one for one in leavings(folder) if not one.startswith(begun_by_nobody or "/")] == []
@@ -234,27 +240,27 @@ def assess_holds(folder: Path, is_done: bool) -> None:
     """See that evidence that was judged is as it was, and that judging is whole or not there."""
     store = folder / "store.sqlite"
     (evidence,) = (folder / "evidence").glob("2*")
-    _may(["verify", str(evidence)], 0)
-    runs = _runs(store)
+    may(["verify", str(evidence)], 0)
+    runs = runs_of(store)
     assert not is_done or [run for run in runs if "seal" in run.summary]
     for run in runs:
         if "seal" in run.summary:
-            _may(["verify", str(folder / "reports" / run.id), "--recompute"], 0)
+            may(["verify", str(folder / "reports" / run.id), "--recompute"], 0)
         elif run.finished is not None:
-            _may(["report", run.id, "--store", str(store), "-o", str(folder / "reports"), "-q"], 0)
-    _may(ASSESS.format(folder, evidence.name).split(), _FOUND)
-    _may(["verify", str(folder / "reports"), "--store", str(store)], 0)
+            may(["report", run.id, "--store", str(store), "-o", str(folder / "reports"), "-q"], 0)
+    may(ASSESS.format(folder, evidence.name).split(), FOUND)
+    may(["verify", str(folder / "reports"), "--store", str(store)], 0)
     assert leavings(folder) == []
 
 
 def schedule_holds(folder: Path, is_done: bool) -> None:
     """See that a schedule that was told to be there is there, and another one can be added."""
     store = folder / "store.sqlite"
-    printed = _may(["schedule", "list", "--store", str(store), "--format", "json"], 0)
+    printed = may(["schedule", "list", "--store", str(store), "--format", "json"], 0)
     names = [row["name"] for row in json.loads(printed)]
     assert names == ["monthly"] if is_done else names in ([], ["monthly"])
     words = SCHEDULE.format(folder).replace("monthly", "weekly").split()
-    _may(words, 0)
+    may(words, 0)
     assert leavings(folder) == []
 
 
@@ -278,26 +284,23 @@ ASSESS = "assess {0}/evidence/{1} --store {0}/store.sqlite -o {0}/reports --form
 SCHEDULE = "schedule add monthly --store {0}/store.sqlite --cron @monthly -q --audit -i {0}/hosts.csv"
 _FIRST = AUDIT.format("{0}", "json")
 _COLLECT = "collect -i {0}/hosts.csv -o {0}/evidence -q"
-SCENARIOS = {
-    one.name: one
-    for one in (
-        Scenario(name="audit", before=(), words=AUDIT.format("{0}", "html,csv,json"), holds=audit_holds),
-        Scenario(name="next-audit", before=(_FIRST,), words=_FIRST, holds=next_audit_holds),
-        Scenario(
-            name="report",
-            before=(_FIRST,),
-            words="report --store {0}/store.sqlite -o {0}/reports --format html,csv,json -q",
-            holds=report_holds,
-        ),
-        Scenario(name="collect", before=(), words=_COLLECT, holds=collect_holds),
-        Scenario(name="assess", before=(_COLLECT,), words=ASSESS, holds=assess_holds),
-        Scenario(name="schedule", before=(), words=SCHEDULE, holds=schedule_holds),
-        Scenario(name="promises", before=(), words="{0}", program=("-m", "tests.faults.promises"), holds=promises_hold),
-    )
-}
+AUDITING = (
+    Scenario(name="audit", before=(), words=AUDIT.format("{0}", "html,csv,json"), holds=audit_holds),
+    Scenario(name="next-audit", before=(_FIRST,), words=_FIRST, holds=next_audit_holds),
+    Scenario(
+        name="report",
+        before=(_FIRST,),
+        words="report --store {0}/store.sqlite -o {0}/reports --format html,csv,json -q",
+        holds=report_holds,
+    ),
+    Scenario(name="collect", before=(), words=_COLLECT, holds=collect_holds),
+    Scenario(name="assess", before=(_COLLECT,), words=ASSESS, holds=assess_holds),
+    Scenario(name="schedule", before=(), words=SCHEDULE, holds=schedule_holds),
+    Scenario(name="promises", before=(), words="{0}", program=("-m", "tests.faults.promises"), holds=promises_hold),
+)
 
 
-def _runs(store: Path) -> list[RunRecord]:
+def runs_of(store: Path) -> list[RunRecord]:
     """Return the runs of a store, oldest first; the file is whole."""
     with closing(Store(str(store))) as kept:
         runs = kept.runs()[::-1]
@@ -305,10 +308,6 @@ def _runs(store: Path) -> list[RunRecord]:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     return runs
-
-
-def _runs_of_draft(draft: Path) -> list[RunRecord]:
-    return _runs(draft)
 
 
 def _evidence(store: Path, run: str) -> dict[str, str]:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.faults.crash import ends
 from tests.faults.disk import Disk, Loss
+from tests.faults.every import SCENARIOS
 from tests.faults.recording import Call
-from tests.faults.scenarios import SCENARIOS, record
+from tests.faults.scenarios import record
 
 pytestmark = pytest.mark.slow
 _TRIED = {"audit": 14, "next-audit": 8}

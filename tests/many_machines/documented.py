@@ -49,12 +49,17 @@ def redis(folder: Path, certificates: Path) -> Iterator[str]:
         process.wait()
 
 
+def a_rabbitmq(folder: Path, certificates: Path) -> RabbitMQ:
+    """Return the page's RabbitMQ, which is not running yet."""
+    settings = block("listeners.tcp").replace("/etc/rabbitmq", str(certificates))
+    settings = settings.replace("listeners.ssl.default = 5671\n", "")
+    return RabbitMQ(folder, settings=settings, definitions=_definitions())
+
+
 @contextmanager
 def rabbitmq(folder: Path, certificates: Path) -> Iterator[str]:
     """Run the page's RabbitMQ; give where it is, without scheme and user."""
-    settings = block("listeners.tcp").replace("/etc/rabbitmq", str(certificates))
-    settings = settings.replace("listeners.ssl.default = 5671\n", "")
-    server = RabbitMQ(folder, settings=settings, definitions=_definitions())
+    server = a_rabbitmq(folder, certificates)
     try:
         server.start()
         yield f"localhost:{server.port}//"
