@@ -5,6 +5,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from auditor.collect.envelope import Answer, Envelope
 from auditor.collect.probe import INSTALLED
 from auditor.collect.redact import VERSION, redact
@@ -14,6 +16,8 @@ from auditor.model.evidence import Delivery, Evidence, EvidenceHead, Rights, Sec
 from auditor.model.host import OsFamily
 from auditor.model.own_connection import OwnConnection, own_text
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+_ENCODER = msgspec.json.Encoder()
 _FAMILIES = {"Linux": OsFamily.LINUX, "Darwin": OsFamily.MACOS, "Windows_NT": OsFamily.WINDOWS}
 _NOTE_LIMIT = 300
 _WRONG = "incorrect password attempt"
@@ -28,12 +32,25 @@ _GAINED = {"sudo": Rights.SUDO, "doas": Rights.DOAS}
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 — whatever JSON can hold
     """Return the one way to write a value as JSON: keys sorted, no spaces, ASCII only."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def section_digest(*, section_id: str, outcome: str, reason: str | None, stderr: str, text: str) -> str:
     """Return the SHA-256 that names a section's content."""
-    return hashlib.sha256(canonical([section_id, outcome, reason, stderr, text])).hexdigest()
+    said = (section_id, outcome, reason, stderr, text)
+    return hashlib.sha256(_quickly(said) or canonical(said)).hexdigest()
+
+
+def _quickly(said: tuple[str | None, ...]) -> bytes | None:
+    """Write texts as ``canonical`` does, in a third of its time; None for those that take escapes of characters.
+
+    The library writes UTF-8 and escapes what JSON must have escaped: plain ASCII is the same either way.
+    """
+    try:
+        data = _ENCODER.encode(said)
+    except UnicodeEncodeError:
+        return None
+    return data if data.isascii() and b"\x7f" not in data else None
 
 
 def head_record(head: EvidenceHead) -> dict[str, str | int | None]:

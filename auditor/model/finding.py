@@ -9,6 +9,8 @@ from auditor.model.record import Record
 
 SCHEMA = 1
 """Version of the fingerprint: part of every digest, so that a change of its make-up is visible."""
+# Made once: json.dumps makes one for each fingerprint.
+_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
 
 class FindingState(StrEnum):
@@ -81,5 +83,5 @@ class Finding(Record, kw_only=True):
 
 def fingerprint(*, control: str, host_key: str, subject: str) -> str:
     """Return the 64 hexadecimal digits that name a violation for ever: no text, version or pid is in them."""
-    made_of = json.dumps([SCHEMA, control, host_key, subject], ensure_ascii=True, separators=(",", ":"))
+    made_of = _ENCODER.encode([SCHEMA, control, host_key, subject])
     return hashlib.sha256(made_of.encode()).hexdigest()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -55,7 +56,13 @@ def _quickly(row: Row) -> str | None:
 
 def instant(when: datetime | None) -> str | None:
     """Write an instant as RFC 3339 in UTC, to the second."""
-    return None if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if when is None else _written(when.astimezone(UTC))
+
+
+@lru_cache(maxsize=1024)
+def _written(when: datetime) -> str:
+    """Write an instant of UTC once: most findings of a run began at the same one, and are due at few."""
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def host_row(result: HostResult, controls: Mapping[str, ControlInfo]) -> Row:

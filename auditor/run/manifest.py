@@ -28,6 +28,8 @@ _UNFINISHED = (".writing-", ".old-")
 _NOT_PLAIN = "is not a plain file"
 _BLOCK = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGESTS = re.compile(r"(?:[0-9a-f]{64}\n)*+")
+_DIGEST_LINE = len("\n") + 64
 _PROBE = re.compile(rb'"probe_sha256": ?"([0-9a-f]{64})"')
 STATED = ("sequence", "operator", "started", "as_of", "tool_version", "tool_sha256", "scope", "inputs")
 """What a manifest says of its run in the words of ``run.json``."""
@@ -219,6 +221,15 @@ def _check(manifest: Mapping[str, Any]) -> None:
 def is_digest(value: object) -> bool:
     """Tell whether a value is a SHA-256 as we write it."""
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+def are_digests(values: object) -> bool:
+    """Tell whether a value is a list of SHA-256 as we write them; one look at all, for a host names some fifty."""
+    if not isinstance(values, list) or not set(map(type, values)) <= {str}:
+        return False
+    text = "\n".join([*values, ""])
+    # So long it is only where each value is one digest, and none of them holds a line's end.
+    return len(text) == _DIGEST_LINE * len(values) and _DIGESTS.fullmatch(text) is not None
 
 
 def manifest_problems(folder: Path, manifest: Mapping[str, Any], *, only: tuple[str, ...] = ("",)) -> list[str]:

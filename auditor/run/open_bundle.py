@@ -6,6 +6,7 @@ held to its kind, so that nothing which is read later can be a surprise (docs/bu
 
 import hashlib
 import zlib
+from array import array
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,6 +26,7 @@ from auditor.run.bundle import INPUT_FILES
 from auditor.run.manifest import (
     MANIFEST,
     SMALL_FILE,
+    are_digests,
     is_digest,
     is_of_first_format,
     manifest_problems,
@@ -96,11 +98,18 @@ class Bundle:
             self._index = SectionIndex(evidence / "sections.jsonl", evidence / "sections.pack")
         self._checked: dict[str, Section] = {}
         self._kept = 0
+        self._places = array("Q")
+        self._probes: set[str | None] = set()
         self._check_scope([one.name for one in facts], len({one.key for one in facts}))
 
     def _check_scope(self, known: list[str], identities: int) -> None:
         """Hold the hosts to the scope: each once in every list, none missing, none put in."""
-        told = [answer.facts.name for answer in self.answers()]
+        told: list[str] = []
+        for answer in self.answers():
+            told.append(answer.facts.name)
+            self._places.append(answer.place)
+            if answer.head is not None:
+                self._probes.add(answer.head["probe_sha256"])
         names, scope = sorted(self.facts), self.run["scope"]
         is_whole = sorted(told) == names == sorted(known) and len(names) == scope["count"]
         if not is_whole or scope_digest(names) != scope["sha256"]:
@@ -166,7 +175,7 @@ class Bundle:
             check_head(head)
         if (head is None) is not (sha256 is None) or (head is None) is (reason is None):
             raise ValueError("of a host there is evidence and a reason for none, or neither")
-        if not (sha256 is None or is_digest(sha256)) or not all(map(is_digest, row["sections"])):
+        if not (sha256 is None or is_digest(sha256)) or not are_digests(row["sections"]):
             raise ValueError("a seal is none")
         attempts = row["attempts"] or 1
         if type(attempts) is not int:
@@ -252,18 +261,15 @@ class Bundle:
 
     def problems_of_evidence(self, but: Collection[int] = ()) -> Iterator[str]:
         """Yield what is wrong with the seals of evidence, but for hosts whose lines begin at some places."""
-        probes = set()
-        for answer in self.answers():
-            if answer.head is not None:
-                probes.add(answer.head["probe_sha256"])
-            if answer.place in but:
+        for place in self._places:
+            if place in but:
                 continue
             try:
-                self.evidence(answer)
+                self.evidence(self.answer(place))
             except UsageError as error:
                 yield str(error)
         if not is_of_first_format(self.manifest):
-            yield from self._misstatements(sorted(probes - {None}))
+            yield from self._misstatements(sorted(probe for probe in self._probes if probe is not None))
 
     def _misstatements(self, probes: list[str]) -> Iterator[str]:
         """Yield what the manifest says of the run that its evidence or its results do not say."""

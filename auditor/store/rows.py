@@ -8,10 +8,13 @@ from sqlalchemy.engine import RowMapping
 from auditor.model.evidence import Outcome
 from auditor.store.record import HostRecord, RunRecord, SectionRecord
 
+# Made once: json.dumps makes one for each row.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
 
 def json_text(value: object) -> str:
     """Write what one column holds as JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _ENCODER.encode(value)
 
 
 def run_values(record: RunRecord) -> dict[str, Any]:

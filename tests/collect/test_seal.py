@@ -1,10 +1,14 @@
 """What is sealed of the way to a host is part of the seal, and evidence of before has the seal that it had."""
 
+import hashlib
+import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from auditor.collect.seal import evidence_digest, head_from_record, head_record
+from auditor.collect.seal import evidence_digest, head_from_record, head_record, section_digest
 from auditor.model.evidence import EvidenceHead, Rights
 from auditor.model.host import OsFamily
 from auditor.model.record import replace
@@ -35,3 +39,24 @@ def test_it_is_sealed_and_reads_back() -> None:
 def test_a_bundle_that_forges_it_is_refused(forged: object) -> None:
     with pytest.raises((ValueError, AttributeError)):
         check_head({**head_record(_HEAD), "own_connections": forged})
+
+
+def _as_first_sealed(text: str) -> str:
+    """Return a section's digest as the first version made it, with the standard library alone."""
+    said = json.dumps(["a.b", "collected", None, "", text], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _sealed(text: str) -> str:
+    return section_digest(section_id="a.b", outcome="collected", reason=None, stderr="", text=text)
+
+
+@pytest.mark.parametrize("number", [*range(0x100), 0x2028, 0xD800, 0xDFFF, 0xFFFF, 0x1F600])
+def test_every_character_is_sealed_as_it_always_was(number: int) -> None:
+    text = f"before {chr(number)} after"
+    assert _sealed(text) == _as_first_sealed(text)
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_every_text_is_sealed_as_it_always_was(text: str) -> None:
+    assert _sealed(text) == _as_first_sealed(text)

@@ -17,7 +17,7 @@ from auditor.report.earlier_runs import COUNTS
 from auditor.report.words import OUTCOMES
 from auditor.run.bundle import INPUT_FILES
 from auditor.run.history import PAST_INSTANTS, histories
-from auditor.run.manifest import SMALL_FILE, write_manifest
+from auditor.run.manifest import SMALL_FILE, are_digests, is_digest, write_manifest
 from auditor.run.merge import merged, merged_history
 from auditor.run.open_bundle import Bundle
 from tests.run.evidence_sets import Seen, make_set
@@ -353,3 +353,31 @@ def test_no_input_of_another_kind_is_a_surprise(bundle: Path) -> None:
                     merged_history(text or "", [opened])
                     assert all(known.first_seen for known in histories(text or "", ["0", "c"]).values())
         assert refused > len(list(_places(value)))
+
+
+_ONE, _OTHER = "0123456789abcdef" * 4, "f" * 64
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([], id="none"),
+        pytest.param([_ONE, _OTHER], id="digests"),
+        pytest.param([f"{_ONE}\n{_OTHER}"], id="two-in-one-text"),
+        pytest.param([f"{_ONE}\n{_OTHER}", ""], id="two-in-one-text-and-an-empty-one"),
+        pytest.param([f"{_ONE}\n"], id="a-line"),
+        pytest.param([_ONE.upper()], id="capitals"),
+        pytest.param([_ONE[1:], f"{_OTHER}0"], id="one-shorter-one-longer"),
+        pytest.param([_ONE, None], id="null"),
+        pytest.param([_ONE, 7], id="a-number"),
+        pytest.param([[_ONE]], id="a-list"),
+        pytest.param(["\u0660" * 64], id="digits-of-another-script"),
+    ],
+)
+def test_a_list_is_of_digests_where_each_of_it_is_one(values: list[Value]) -> None:
+    assert are_digests(values) is all(map(is_digest, values))
+
+
+@pytest.mark.parametrize("value", [None, _ONE, {_ONE: 1}, 7])
+def test_what_is_no_list_is_none_of_digests(value: Value) -> None:
+    assert not are_digests(value)

@@ -4,16 +4,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from auditor.collect.collector import ENDS_EARLY, take_lines, unread
+from auditor.collect.collector import ENDS_EARLY, lines_of, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Parsed
 
 _FIELDS = 9
+_KINDS = ("exe", "ns/net")
+"""Links that are listed of a process: its program, and its network namespace."""
 _MARKS = ("links", "links as they are", "names")
 _DELETED = " (deleted)"
 _ZOMBIES = ("Z", "X")
 _LONGEST = len("18446744073709551615")
+_DAY = 24 * 60 * 60
 _TICKS = 100
 """Ticks a second in which the kernel tells when a process began (proc(5), USER_HZ)."""
 
@@ -55,14 +58,24 @@ class _Listing:
     nameless: dict[int, list[_Row]] = field(default_factory=dict)
     """Rows whose user is known by number only, by that number."""
 
-    def take(self, number: int, line: str) -> None:
+    def take_all(self, text: str) -> None:
+        """Put every line that is not empty where it belongs; what belongs nowhere is ``strange``."""
+        take_link, take_row = self._take_link, self._take_row
+        for number, line in enumerate(lines_of(text), 1):
+            try:
+                # Nearly every line is one of these two: they go there with no further call.
+                if line.startswith("lrwx") and self.part == "links":
+                    take_link(line)
+                elif "\t" in line and self.part == "rows":
+                    take_row(number, line)
+                elif line:
+                    self._take(number, line)
+            except ValueError as error:
+                self.strange.append(unread(number, line, error))
+
+    def _take(self, number: int, line: str) -> None:
         """Put one line where it belongs; ValueError when it belongs nowhere."""
-        # Nearly every line is one of these two.
-        if self.part == "links" and line.startswith("lrwx"):
-            self._take_link(line)
-        elif self.part == "rows" and "\t" in line:
-            self._take_row(number, line)
-        elif line in _MARKS:
+        if line in _MARKS:
             self.part = "links" if line == "links as they are" else line
             self.escaped = self.escaped and line != "links as they are"
         elif number == 1 and line.startswith("self "):
@@ -98,7 +111,8 @@ class _Listing:
             pid,
             _number(parent, "parent"),
             state,
-            _number(ticks, "start", _LONGEST),
+            # Not remembered: nearly every process began at a tick of its own, on every host at another.
+            _plain_number(ticks, "start", _LONGEST),
             uid,
             user,
             cgroup if cgroup.startswith("/") else None,
@@ -121,10 +135,10 @@ class _Listing:
         if not line.startswith("l"):
             message = "not a symbolic link in the listing of /proc"
             raise ValueError(message)
-        start = line.find(" /proc/")
-        path, arrow, target = line[start + 1 :].partition(" -> ")
-        pid, _, kind = path.removeprefix("/proc/").partition("/")
-        if start < 0 or kind not in ("exe", "ns/net"):
+        _, is_of_process, rest = line.partition(" /proc/")
+        path, arrow, target = rest.partition(" -> ")
+        pid, _, kind = path.partition("/")
+        if not is_of_process or kind not in _KINDS:
             message = "not a link of a process"
             raise ValueError(message)
         if pid == "self" and kind == "ns/net":
@@ -146,12 +160,15 @@ class _Listing:
             row.namespace = target or None
 
 
-@lru_cache(maxsize=4096)
-def _number(text: str, what: str, most: int = len("4294967295")) -> int:
+def _plain_number(text: str, what: str, most: int = len("4294967295")) -> int:
     if len(text) > most or not text.isascii() or not text.isdigit():
         message = f"{what} is not a number"
         raise ValueError(message)
     return int(text)
+
+
+_number = lru_cache(maxsize=4096)(_plain_number)
+"""The same for numbers that come again: those of processes and users, from row to link and from host to host."""
 
 
 def _unescape(text: str) -> str:
@@ -214,22 +231,27 @@ def _process(row: _Row, listing: _Listing, *, is_kernel: bool) -> Process:
         deleted=deleted,
         is_kernel=is_kernel,
         arguments=row.arguments,
-        started=_instant(listing.boot, row.ticks),
+        # Nothing where the host's clocks make no sense.
+        started="" if listing.boot is None else _second(listing.boot + row.ticks // _TICKS),
         cgroup=row.cgroup,
         # Whoever shares the namespace of the probe is not listed.
         namespace=row.namespace if row.has_namespace else listing.namespace,
     )
 
 
-def _instant(boot: int | None, ticks: int) -> str:
-    """Write when a process began; nothing where the host's clocks make no sense."""
-    return "" if boot is None else _second(boot + ticks // _TICKS)
-
-
 @lru_cache(maxsize=1024)
 def _second(seconds: int) -> str:
+    """Write when a process began."""
+    days, second = divmod(seconds, _DAY)
+    day = _day(days)
+    return f"{day}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z" if day else ""
+
+
+@lru_cache(maxsize=64)
+def _day(days: int) -> str:
+    """Write a day; the processes of a host began on few, each at a second of its own."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return datetime.fromtimestamp(days * _DAY, UTC).strftime("%Y-%m-%d")
     except (OverflowError, ValueError, OSError):
         return ""
 
@@ -262,12 +284,12 @@ def _doubt(rows: list[_Row], kernel: set[int], listing: _Listing) -> str | None:
 def parse_listing(text: str) -> Parsed:
     """Read one process a row, the probe's own left out; rows keep their order."""
     listing = _Listing()
-    take_lines(text, listing.take, listing.strange)
+    listing.take_all(text)
     if listing.probe is not None and listing.probe not in listing.rows:
         listing.strange.append(unread(1, f"self {listing.probe}", "the probe's own shell is not among the processes"))
     ours = _family(listing.rows, listing.probe)
     rows = [row for row in listing.rows.values() if row.pid not in ours]
     kernel = _kernel_pids(listing.rows)
-    facts = tuple((row.line, _process(row, listing, is_kernel=row.pid in kernel)) for row in rows)
+    facts = tuple([(row.line, _process(row, listing, is_kernel=row.pid in kernel)) for row in rows])
     strange = sorted(listing.strange, key=lambda one: one.line)
     return Parsed(facts=facts, unread=tuple(strange), partial=_doubt(rows, kernel, listing))
