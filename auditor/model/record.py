@@ -6,7 +6,7 @@ fortieth. An audit makes millions of the first, and hundreds of the second befor
 
 from functools import cache
 from inspect import get_annotations
-from typing import Annotated, TypeVar, dataclass_transform, get_origin
+from typing import Annotated, TypeVar, dataclass_transform
 
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
@@ -40,6 +40,6 @@ def _shown(kind: type[Record]) -> tuple[str, ...]:
         name
         for above in kind.__mro__
         for name, said in get_annotations(above).items()
-        if get_origin(said) is Annotated and _UNSHOWN in said.__metadata__
+        if _UNSHOWN in getattr(said, "__metadata__", ())
     }
     return tuple(name for name in kind.__struct_fields__ if name not in hidden)

@@ -50,7 +50,7 @@ NETWORK = (
     Route(family=Family.IP6, destination="::/0", interface="en0", gateway="fe80::1", table="main"),
 )
 SETTINGS = tuple(KernelSetting(key=f"net.{name}.forwarding", value="0") for name in ("inet.ip", "inet6.ip6"))
-_PLACES = {
+_PLACES: dict[type, str] = {
     Listener: "sockets.macos", Process: "processes.macos", Service: "services.launchd", KernelSetting: "system.macos",
     InterfaceAddress: "network.macos", Route: "network.macos",
 }  # fmt: skip
