@@ -15,7 +15,7 @@ from tests.faults.recording import Call
 from tests.faults.scenarios import record
 
 pytestmark = pytest.mark.slow
-_TRIED = {"audit": 14, "next-audit": 8}
+_TRIED = {"audit": 14, "next-audit": 8, "plan": 2, "approve": 2}
 _TRIED_OTHERWISE = 5
 
 
