@@ -15,6 +15,7 @@ from auditor.cli.stored import open_store
 from auditor.cli.terminal import say
 from auditor.errors import UsageError
 from auditor.model.record import replace
+from auditor.model.retention import Kept
 from auditor.policy.faults import read_text
 from auditor.policy.load_people import parse_people
 from auditor.policy.locate import locate
@@ -71,6 +72,8 @@ def _run(options: Namespace) -> int:
         link = _verified(folder, options)
         holds = holds and link is not None
         links += [] if link is None else [link]
+    if options.store is not None and folders:
+        links += _removed(links, options)
     if len(folders) > 1 or options.anchor:
         holds = _say_chain(links, options.anchor, "these bundles", options) and holds
     if options.store is not None:
@@ -196,6 +199,25 @@ def _say_chain(links: Sequence[Link], anchors: Sequence[str], of: str, options: 
     if not anchors:
         say(options, "Not shown by this: that no later run was dropped. A seal that was kept elsewhere does (--anchor)")
     return True
+
+
+def _removed(links: Sequence[Link], options: Namespace) -> list[Link]:
+    """Return the runs whose folders were removed as the policy said, by the store's word, and say so of each.
+
+    What follows such a run names its seal: a store that tells of another one breaks the chain all the same.
+    """
+    here = {link.run for link in links}
+    with open_store(options) as store:
+        told = {one.run: one for one in store.retained.removals() if one.kind is Kept.BUNDLE and one.run not in here}
+        gone = [link for link in links_of_store(store.runs()) if link.run in told]
+    for link in gone:
+        entry = told[link.run]
+        say(
+            options,
+            f"{link.words} is not here: its folder was removed on {entry.at:%Y-%m-%d} by {visible(entry.by)}, as the "
+            f"policy's retention said (entry {entry.number} of the store's removals; `auditor retention log`)",
+        )
+    return gone
 
 
 def _holds_to_store(links: Sequence[Link], has_bundles: bool, options: Namespace) -> bool:  # noqa: FBT001

@@ -4,15 +4,21 @@ import contextlib
 import json
 import shutil
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from auditor.cli.main import main
 from auditor.collect.seal import canonical
+from auditor.model.retention import Kept
 from auditor.run.manifest import write_manifest
+from auditor.store.retention import Removing
+from auditor.store.store import Store
 from tests.cli.verified import DOES_NOT_HOLD, HOLDS, verified
 from tests.run.evidence_sets import Seen, make_set
+
+_TODAY = datetime(2028, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +115,28 @@ def test_a_store_knows_its_chain_and_what_lacks_in_a_folder(stored: Path, capsys
     capsys.readouterr()
     assert main(words) == DOES_NOT_HOLD
     assert f"run {last.name} (number 3) is missing here: " in capsys.readouterr().out
+
+
+def test_a_folder_that_retention_removed_lacks_nowhere(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["verify", "reports", "--store", "store.sqlite"]
+    first, middle, last = sorted((stored / "reports").iterdir(), key=sequence_of)
+    shutil.rmtree(middle)
+    assert main(words) == DOES_NOT_HOLD
+    with contextlib.closing(Store(str(stored / "store.sqlite"))) as store:
+        entry = Removing(run=middle.name, kind=Kept.BUNDLE, keep=frozenset(), at=_TODAY, by="Ada\x1b[2J", policy="p")
+        store.retained.note_folder(entry, "0" * 64)
+    capsys.readouterr()
+    assert main(["verify", "reports"]) == DOES_NOT_HOLD
+    capsys.readouterr()
+    assert main(words) == HOLDS
+    told = capsys.readouterr()
+    assert f"run {middle.name} (number 2) is not here: its folder was removed on 2028-03-01 by Ada" in told.err
+    assert "\x1b" not in told.out + told.err
+    assert "the chain of these bundles: holds: 3 runs" in told.out
+    shutil.rmtree(first)
+    assert main(words) == DOES_NOT_HOLD
+    assert f"run {first.name} (number 1) is missing here" in capsys.readouterr().out
+    assert last.exists()
 
 
 @pytest.mark.parametrize("column", ["id = 'x'", 'summary = replace(summary, \'"seal":"\', \'"seal":"0\')'])
