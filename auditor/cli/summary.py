@@ -231,6 +231,9 @@ def _to_do(advice: str) -> str:
 
 
 def _not_assessed(rows: RunRows, options: Namespace) -> None:
+    coverage = rows.run["coverage"]
+    if coverage["reached"] == coverage["scope"]:
+        return
     missing, again = _First(), False
     for row in rows.ledger:
         if row["outcome"] == "unreachable":

@@ -133,8 +133,9 @@ def _servers(case: Case) -> Iterator[tuple[tuple[Exposure, ...], Found[Process]]
         if listening is None:
             continue
         words, _ = words_of(found.fact.arguments)
-        beside = _VIEWERS | {_X11 + int(word[1:]) for word in words[1:] if _is_display(word)}
-        for port in sorted(set(listening) - beside or set(listening)):
+        displays = {_X11 + int(word[1:]) for word in words[1:] if _is_display(word)}
+        beside = [port for port in listening if port in _VIEWERS or port in displays]
+        for port in sorted(set(listening).difference(beside) or listening):
             yield tuple(listening[port]), found
 
 

@@ -49,19 +49,20 @@ def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
         return Judgement(control=control.id, verdict=Verdict.NOT_APPLICABLE, inapplicable=inapplicable)
     found = control.assess(case)
     reading, needed = case.reading, needed_sections(control, case)
-    missing = () if reading.gaps.isdisjoint(needed) else tuple(name for name in needed if name in reading.gaps)
+    unseen = reading.gaps
+    missing = () if unseen.isdisjoint(needed) else tuple([name for name in needed if name in unseen])
     gaps = (*(_gap(reading.sections[name]) for name in missing), *found.gaps)
     if found.inapplicable is None:
         gaps = (*gaps, *_never_asked(control, case, has_any=bool(needed)))
     violations = _excused(control.id, found.violations, excuse)
     suspected = _excused(control.id, found.suspected, excuse)
-    seen = tuple(name for name in needed if name not in reading.gaps) if missing else needed
+    seen = tuple([name for name in needed if name not in unseen]) if missing else needed
     remarkable = () if reading.remarkable.isdisjoint(seen) else [reading.sections[name] for name in seen]
     return Judgement(
         control=control.id,
         verdict=_verdict(control, found, violations, suspected, len(gaps)),
         rests_on=seen,
-        documented=tuple(section.id for section in remarkable if section.is_only_documented),
+        documented=tuple([section.id for section in remarkable if section.is_only_documented]) if remarkable else (),
         limits=_with(limits_on(control, case.head.os), remarkable),
         violations=violations,
         suspected=suspected,

@@ -50,7 +50,7 @@ def observation_from_row(row: Row, host_key: str) -> Observation:
         owner=row["owner"],
         violations=tuple(_violations(row)),
         settled={
-            verdict["control"]: frozenset(one["subject"] for one in verdict["suspected"])
+            verdict["control"]: frozenset([one["subject"] for one in verdict["suspected"]])
             for verdict in row["verdicts"]
             if is_settled(verdict["verdict"], has_gaps=bool(verdict["gaps"]), control=verdict["control"])
         },
