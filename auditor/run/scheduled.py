@@ -4,7 +4,7 @@ Everything follows from what the store keeps and from the hour, never from what 
 killed at any moment, or a second one beside it, comes to the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import takewhile
@@ -13,7 +13,6 @@ from auditor.errors import UsageError
 from auditor.model.record import Record, replace
 from auditor.model.schedule import Fire, FireState, Schedule
 from auditor.run.audit import exit_code
-from auditor.run.calendar import calendar_of
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -169,13 +168,13 @@ def due_now(store: Store, schedule: Schedule, now: datetime) -> list[tuple[datet
     after = max([schedule.added, *(fire.due for fire in last)])
     if next_start(schedule, after) > now:
         return []
-    return list(takewhile(lambda pair: pair[1] <= now, calendar_of(schedule).starts(after)))
+    return list(takewhile(lambda pair: pair[1] <= now, _starts(schedule, after)))
 
 
 @lru_cache(maxsize=256)
 def next_start(schedule: Schedule, after: datetime) -> datetime:
     """Return when a schedule is meant to begin for the first instant later than one at which it is due."""
-    return next(start for _due, start in calendar_of(schedule).starts(after))
+    return next(start for _due, start in _starts(schedule, after))
 
 
 def run_of(store: Store, fire: Fire) -> RunRecord | None:
@@ -238,3 +237,10 @@ def _by_its_run(fire: Fire, run: RunRecord) -> Fire:
         return replace(known, state=FireState.DONE, exit_code=exit_code(run), reason=None)
     why = f"it ended before its reports were written: `auditor report {run.id}` writes them"
     return replace(known, state=FireState.FAILED, exit_code=None, reason=why)
+
+
+def _starts(schedule: Schedule, after: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield when a schedule is due later than an instant, and when it begins then."""
+    from auditor.run.calendar import calendar_of  # noqa: PLC0415 — APScheduler, which an audit by hand never asks
+
+    return calendar_of(schedule).starts(after)

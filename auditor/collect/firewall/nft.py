@@ -12,8 +12,8 @@ from auditor.model.host import OsFamily
 from auditor.model.reading import Parsed
 
 # iptables-nft keeps its rules in tables of its own names, in the families ip and ip6; those after this section are told
-# whether there are any, and whether the JSON loses something. The family is looked for first: a shell is slow at
-# searching so long a text.
+# whether there are any, and whether the JSON loses something. What most rulesets lack is looked for first: a shell is
+# slow at searching so long a text, and does so once for each pattern.
 _LINUX = r"""
 have nft || failed "nft is not installed, and the kernel has nf_tables"
 rules=$(nft -j list ruleset) || failed "nft could not list the ruleset"
@@ -27,16 +27,27 @@ holds_iptables() {
         *) return 1 ;;
     esac
 }
-sum=0
-if holds_iptables ip; then sum=$((sum + 1)); fi
-if holds_iptables ip6; then sum=$((sum + 2)); fi
+sum=0 loses=
 case $rules in
-    *'"xt"'* | *'"dormant"'* | *'"reject"'* | *'"hook": "ingress"'* | *'"hook": "egress"'*) sum=$((sum + 4)) ;;
-    *'"flags": ' | *'"flags": '[![]*)
-        # Of a set that is one word at times, of a table what nft 1.0.6 garbles, or breaks off at.
-        printf '%s\n' "$rules" | grep -q '"table": {[^}]*"flags": ' 2>/dev/null
-        [ $? = 1 ] || sum=$((sum + 4)) ;;
+    *'"table": {"family": "ip'*)
+        if holds_iptables ip; then sum=$((sum + 1)); fi
+        if holds_iptables ip6; then sum=$((sum + 2)); fi ;;
 esac
+case $rules in
+    *'"xt"'* | *'"dormant"'* | *'"reject"'*) loses=yes ;;
+    *gress\"*) case $rules in *'"hook": "ingress"'* | *'"hook": "egress"'*) loses=yes ;; esac ;;
+esac
+case $loses$rules in
+    yes*) ;;
+    *'"flags": '*)
+        case $rules in
+            *'"flags": ' | *'"flags": '[![]*)
+                # Of a set that is one word at times, of a table what nft 1.0.6 garbles, or breaks off at.
+                printf '%s\n' "$rules" | grep -q '"table": {[^}]*"flags": ' 2>/dev/null
+                [ $? = 1 ] || loses=yes ;;
+        esac ;;
+esac
+[ -z "$loses" ] || sum=$((sum + 4))
 tell "$sum"
 """
 
