@@ -88,9 +88,8 @@ def test_parents_remains_and_odd_paths(shell: str, mac_of: MacOf) -> None:
     if shutil.which(SHELLS[shell]) is None:
         pytest.skip(f"{shell} is not installed")
     mac = mac_of("macos15-dirty")
-    (mac.root / "Applications/Grüße %41\\n.app/Contents/Library/LoginItems/Help Me.app").mkdir(
-        parents=True, exist_ok=True
-    )
+    odd = mac.root / "Applications/Grüße %41\\n.app"
+    (odd / "Contents/Library/LoginItems/Help Me.app").mkdir(parents=True, exist_ok=True)
     on = "[enabled, allowed, notified] (0xb)"
     dump = _HEAD + "".join([
         _item(
@@ -119,7 +118,10 @@ def test_parents_remains_and_odd_paths(shell: str, mac_of: MacOf) -> None:
             Executable_Path="/Library/Left/left",
         ),
     ])  # fmt: skip
-    answer, parsed = _of_dump(mac, dump, shell=shell)
+    try:
+        answer, parsed = _of_dump(mac, dump, shell=shell)
+    finally:
+        shutil.rmtree(odd)  # other tests have the same Mac
     assert answer.outcome is Outcome.COLLECTED
     assert (parsed.unread, parsed.partial) == ((), None)
     told = {one.name: one for one in _services(parsed)}
