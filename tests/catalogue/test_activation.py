@@ -1,6 +1,6 @@
 """A socket that systemd or a superserver holds belongs to the product that it starts."""
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from auditor.model.facts.network import Family, Listener, Owner, Protocol
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.host import OsFamily
 from auditor.model.reading import Found, Reading, SectionReading
+from auditor.model.record import replace
 from auditor.model.sighting import Confidence, SightingState
 
 _XVNC = "/usr/bin/Xtigervnc -inetd -SecurityTypes None"
@@ -132,7 +133,7 @@ def test_launchd_listens_for_a_job(
         command="/opt/homebrew/bin/x11vnc -inetd",
         **job,
     )
-    reading = replace(_reading(service, _listener(5901, held)), os=OsFamily.MACOS)
+    reading = dataclasses.replace(_reading(service, _listener(5901, held)), os=OsFamily.MACOS)
     seen = {one.product: one for one in match(reading, catalogue)}
     assert (seen["x11vnc"].state is SightingState.RUNNING) is is_its
     assert ("generic-vnc" in seen) is not is_its

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from auditor.model.facts.appcontrol import WritableProgramPath
 from auditor.model.facts.processes import Process
 from auditor.model.facts.services import Service, ServiceManager, StartMode
 from auditor.model.policy import Installers, Settings
+from auditor.model.record import replace
 from auditor.model.verdict import Severity, Verdict
 from tests.controls.cases import a_host
 

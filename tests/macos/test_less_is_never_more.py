@@ -45,7 +45,7 @@ def _with(asked: Asked, section: str, instead: Answer | None) -> Asked:
     parts = (instead if one.id == section else one for one in envelope.answers)
     answers = tuple(one for one in parts if one is not None)
     stdout, stderr = write_envelope(replace(envelope, answers=answers), _TOKEN)
-    return dataclasses.replace(asked, raw=dataclasses.replace(asked.raw, stdout=stdout, stderr=stderr), token=_TOKEN)
+    return dataclasses.replace(asked, raw=replace(asked.raw, stdout=stdout, stderr=stderr), token=_TOKEN)
 
 
 @pytest.mark.parametrize("name", HOSTS)
