@@ -1,5 +1,6 @@
 """Real VNC and RDP servers, started safe and unsafe: what the auditor says of each is what it offers on the wire."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -116,8 +117,13 @@ def _wait_for_file(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """Give a folder that every account can enter: sway does not run as root."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+    """Give a folder that every account can enter: sway does not run as root.
+
+    Screens and ports are of the machine: of several processes that test, one after the other has them.
+    """
+    lock = Path(tempfile.gettempdir()) / "auditor-real-servers.lock"
+    with lock.open("w") as held, tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        fcntl.flock(held, fcntl.LOCK_EX)
         Path(name).chmod(0o755)
         yield Path(name)
 
