@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -220,6 +221,9 @@ def _serve(pipe: Connection, orders: _Orders) -> None:
                 said = put(known[key], run)
             except HostError as error:
                 said = (error.reason, error.detail, error.at_login)
+            except Exception as error:  # noqa: BLE001 — the boundary around one host: whoever waits for it is told
+                traceback.print_exc()
+                said = (Reason.PROBE_FAILED, f"a fault of the auditor's own: {type(error).__name__}: {error}", False)
             with turn:
                 pipe.send((number, said))
 

@@ -17,6 +17,7 @@ _MAY_CATCH_ALL = {
     "auditor/inventory/ansible_filter.py",
     "auditor/report/page_workers.py",
     "auditor/report/writing.py",
+    "auditor/run/asking.py",
     "auditor/run/fanout.py",
     "auditor/run/apart.py",
     "auditor/run/reader.py",

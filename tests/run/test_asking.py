@@ -16,12 +16,24 @@ from auditor.inventory.vault import VaultSources
 from auditor.model.host import Host
 from auditor.run.asking import Asking
 from auditor.run.audit import Limits
+from auditor.transport.choose import Transports
 
 _DEMO = Path(__file__).parents[2] / "auditor" / "demo"
 
 
 def _read(file: str) -> tuple[Host, ...]:
     return read_inventory(file, VaultSources(password_files=(), ids=()), None)
+
+
+def _read_with_a_fault(file: str) -> tuple[Host, ...]:
+    """Read hosts in the process that asks, and have it fail at each as no transport does."""
+
+    def collect(*_: object) -> None:
+        message = "nobody thought of it"
+        raise LookupError(message)
+
+    Transports.collect = collect  # type: ignore[method-assign,assignment]
+    return _read(file)
 
 
 @pytest.fixture
@@ -86,6 +98,15 @@ def test_one_that_is_killed_is_told_and_replaced(inventory: Path) -> None:
             time.sleep(0.01)
         assert made.ask(made.hosts[0], "a-run").stdout
         assert _pid(made) != first
+
+
+def test_whoever_waits_is_told_of_a_fault_of_ours(inventory: Path) -> None:
+    made = Asking(partial(_read_with_a_fault, str(inventory)), limits=Limits(deadline=20), at_once=2, idle=600)
+    try:
+        with pytest.raises(HostError, match="a fault of the auditor's own: LookupError: nobody thought of it"):
+            made.ask(made.hosts[0], "a-run")
+    finally:
+        made.close()
 
 
 def test_an_inventory_that_cannot_be_read_is_said(tmp_path: Path) -> None:
