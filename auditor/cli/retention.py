@@ -12,6 +12,7 @@ from auditor.cli.files import read_text
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.terminal import add_format_option, print_rows, say
 from auditor.errors import UsageError
+from auditor.model.record import asdict
 from auditor.model.retention import Kept
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import locate
@@ -41,9 +42,7 @@ def _run(options: Namespace) -> int:
         if options.action == "check":
             return _check(options, store)
         if options.action == "log":
-            rows = [
-                {name: getattr(entry, name) for name in entry.__struct_fields__} for entry in store.retained.removals()
-            ]
+            rows = [asdict(entry) for entry in store.retained.removals()]
             print_rows([row | {"at": instant(row["at"]), "kind": str(row["kind"])} for row in rows], _LOG, options)
             return 0
         return _choose(options, store)

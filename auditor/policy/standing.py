@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from auditor.model.policy import AcceptedLimit, ExceptionRecord, Settings, Unsigned
-from auditor.model.record import Record
+from auditor.model.record import Record, asdict
 from auditor.model.standing import Signer, Standing, Weighed, WeighedException, WeighedLimit
 from auditor.trust.people import Duty, People, PersonKey, signed_by
 from auditor.trust.sshsig import Namespace
@@ -48,9 +48,8 @@ def text_to_sign(record: Signable) -> bytes:
     an entry does not say is not there: a key that a later version knows changes no text of before.
     """
     said: dict[str, Any] = {}
-    for name in (name for name in record.__struct_fields__ if name != "signatures"):
-        value = getattr(record, name)
-        if value not in (None, "", ()):
+    for name, value in asdict(record).items():
+        if name != "signatures" and value not in (None, "", ()):
             said[name] = list(value) if isinstance(value, tuple) else str(value)
     kind = "entry" if isinstance(record, ExceptionRecord) else "accepted_limit"
     whole = {kind: said, "purpose": Namespace.EXCEPTION.value, "schema": SCHEMA}
