@@ -9,24 +9,21 @@ probe=/usr/local/libexec/auditor-probe
 refuse() { printf 'auditor-probe %s\n' "$1"; exit 65; }
 
 [ -r "$probe" ] || refuse missing
-# script@@p:words@@w:password, as for the launcher. The password is left out of everything; the rest is taken apart by
-# splitting, which is quick for any shell.
+# A line with a password, which is left out of everything, one with the words, and the script: as for the launcher.
+newline='
+'
 asked=$(head -c 1000000)
-asked=${asked%%@@w:*}
+asked=${asked#*"$newline"}
+script=${asked#*"$newline"}
+[ "$script" != "$asked" ] || refuse 'got no call'
 set -f
-IFS=@
-# shellcheck disable=SC2086 # split at every @
-set -- $asked
-[ $# -gt 2 ] || refuse 'got no call'
-shift $(($# - 1))
-IFS=' '
 # shellcheck disable=SC2086 # five words
-set -- ${1#p:}
+set -- ${asked%%"$newline"*}
 [ $# = 5 ] || refuse 'got no call'
 case $1 in *[!0-9a-f]* | '') refuse 'got no call' ;; esac
 case $2$3$4 in *[!0-9]*) refuse 'got no call' ;; esac
 case $5 in sudo | doas | none) ;; *) refuse 'got no call' ;; esac
-[ "$(cat "$probe" && echo x)" = "${asked%@@p:*}x" ] || refuse outdated
+[ "$(cat "$probe" && echo x)" = "$script${newline}x" ] || refuse outdated
 if [ "$5" != none ] && [ "$(id -u)" != 0 ]; then
     have() { command -v "$1" >/dev/null 2>&1; }
     if [ "$5" = sudo ] && ! have sudo && have doas; then set -- "$1" "$2" "$3" "$4" doas; fi

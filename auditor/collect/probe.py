@@ -16,10 +16,9 @@ from auditor.model.probe import SUDO_ASKS, ProbeCall, ProbeLimits, sudo_password
 INSTALLED = "/usr/local/libexec/auditor-probe"
 """Where the probe lies on hosts whose sudoers or authorized_keys grant it and nothing else."""
 
-# One line and no newline inside, so that csh and fish can carry it; sh reads everything before it runs.
+# One line and no newline inside, so that csh and fish can carry it; sh reads everything before it runs: a line with the
+# password, one with the parameters, then the script. They stand before it since no shell searches 200 KB quickly.
 # With sudo the probe goes through standard input again, so it never stands in an argument or a log.
-# Parameters are taken from behind the last @ by splitting: ${a##*@@p:} would search the script once for each of
-# their characters.
 # Where this very script is installed, sudo is asked for it first: a sudoers file may grant it by its digest alone.
 # Where there is no sudo, doas is asked, which takes a password from a terminal only, and so from nobody here.
 # A password is checked once with `sudo -v`: a wrong one costs one failed attempt, not three. Its prompt on standard
@@ -27,8 +26,7 @@ INSTALLED = "/usr/local/libexec/auditor-probe"
 # mksh has no printf of its own, and Linux starts no command whose argument is longer than 128 KiB: its print is used.
 LAUNCHER = (
     "exec /bin/sh -c '"
-    "LC_ALL=C;export LC_ALL;a=$(cat);w=${a##*@@w:};a=${a%@@w:*};"
-    "set -f;IFS=@;set -- $a;shift $(($#-1));p=${1#p:};unset IFS;set +f;a=${a%@@p:*};"
+    "LC_ALL=C;export LC_ALL;IFS= read -r w;IFS= read -r p;a=$(cat);"
     'e="a=\\$(cat);eval \\"auditor_p=\\${a#*auditor_p=}\\"";'
     'k="printf %s\\n";[ "$KSH_VERSION" ]&&k="print -r --";'
     's(){ m=$1;shift;{ [ $m = -S ]&&printf "%s\\n" "$w";printf "$b" "$p";$c "$a";}|'
@@ -39,7 +37,7 @@ LAUNCHER = (
     f'if [ -n "$w" ];then printf "%s\\n" "$w"|sudo -S -p {SUDO_ASKS} -v;v=$?;fi;'
     'elif command -v doas >/dev/null;then p="${p% *} doas";fi;esac;'
     f"o=refused;f={INSTALLED};"
-    'if [ -r $f ];then if [ "$(cat $f;echo x)" = "${a}x" ];then b="%s\\n";c=:;g $f;else o=outdated;fi;fi;'
+    'if [ -r $f ];then if [ "$(cat $f;echo x)" = "$($k "$a";echo x)" ];then b="%s\\n";c=:;g $f;else o=outdated;fi;fi;'
     'b="auditor_p=\\"%s\\"\\n";c=$k;g /bin/sh -c "$e" auditor-probe;'
     'p="${p% *} $o";'
     "fi;esac;"
@@ -186,13 +184,12 @@ def sh_call(
         ]
     )
     script = sh_probe() if script is None else script
-    stdin = f"{script}@@p:{parameters}@@w:"
     return ProbeCall(
         token=token,
         launcher=marked(LAUNCHER, run),
         script=script,
         script_sha256=_sha256(script),
-        stdin=stdin.encode(),
+        stdin=f"{parameters}\n{script}".encode(),
         secret=(become_password or "").encode(errors="surrogateescape") if method is BecomeMethod.SUDO else b"",
         deadline=deadline,
         output_limit=output_limit,

@@ -24,8 +24,6 @@ def sudo_password_problem(text: str) -> str | None:
     """Say why a sudo password cannot travel with a call, as the end of a sentence; None where it can."""
     if "\n" in text or "\0" in text:
         return "holds a line end or a NUL inside, and sudo reads one line"
-    if "@@w:" in text:
-        return "holds @@w:, by which the auditor parts a password from what goes before"
     return None
 
 
@@ -45,9 +43,9 @@ class ProbeCall(Record, kw_only=True):
     script_sha256: str
     """SHA-256 of the script's bytes."""
     stdin: Unshown[bytes]
-    """Script, then parameters: what the launcher reads before it runs, and then the secret."""
-    secret: Unshown[bytes] = b""
-    """The sudo password that follows; empty where there is none."""
+    """What the launcher reads before it runs: parameters and script."""
+    secret: Unshown[bytes | None] = None
+    """The sudo password, a line before all that; empty where there is none, None for a launcher that reads none."""
     deadline: float
     """Seconds of wall clock from connecting to the last byte, the wait for one's turn with a password apart."""
     output_limit: int
@@ -60,7 +58,7 @@ class ProbeCall(Record, kw_only=True):
     @property
     def input(self) -> bytes:
         """Return all that goes to standard input."""
-        return self.stdin + self.secret
+        return self.stdin if self.secret is None else self.secret + b"\n" + self.stdin
 
 
 class RawOutput(Record, kw_only=True):

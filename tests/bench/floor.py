@@ -29,6 +29,7 @@ def main() -> int:
         ),
         launcher=":",
         stdin=b"",
+        secret=None,
     )
     transports = Transports()
 

@@ -25,7 +25,8 @@ def answering(folder: Path, body: bytes) -> Path:
     command = folder / "answer"
     recorded = shlex.quote(str(folder / "recorded"))
     command.write_text(
-        f'#!/bin/sh\na=$(cat); a=${{a##*@@p:}}\nexec sed "1s/{TOKEN}/${{a%% *}}/" {recorded}\n', encoding="ascii"
+        f'#!/bin/sh\nread -r _\nread -r token _\ncat >/dev/null\nexec sed "1s/{TOKEN}/$token/" {recorded}\n',
+        encoding="ascii",
     )
     command.chmod(0o755)
     return command

@@ -62,7 +62,7 @@ def run(call: ProbeCall, shell: list[str], env: dict[str, str] | None = None) ->
     launcher = LAUNCHER.replace("exec /bin/sh -c '", "", 1).rsplit("' auditor-probe", 1)[0]
     ran = subprocess.run(
         [*shell, "-c", launcher, "auditor-probe"],
-        input=call.stdin,
+        input=call.input,
         capture_output=True,
         check=False,
         timeout=60,
@@ -368,18 +368,18 @@ def test_an_entry_passes_on_a_call_and_nothing_else(tmp_path: Path) -> None:
     """The forced command of a pinned key: what it does with calls of its own version, of another, and with none."""
     installed = tmp_path / "auditor-probe"
     entry = entry_script().replace(INSTALLED, str(installed))
-    call = sh_call(limits=ProbeLimits(), deadline=9, output_limit=10**6, become=False, become_password="a@@p:b")
+    call = sh_call(limits=ProbeLimits(), deadline=9, output_limit=10**6, become=False, become_password="a b")
 
     def answer(stdin: bytes) -> bytes:
         return subprocess.run(["dash", "-c", entry], input=stdin, capture_output=True, check=False, timeout=60).stdout
 
-    assert answer(call.stdin) == b"auditor-probe missing\n"
+    assert answer(call.input) == b"auditor-probe missing\n"
     installed.write_text('#!/bin/sh\nread -r words\necho "$words"\n')
     installed.chmod(0o755)
-    assert answer(call.stdin) == b"auditor-probe outdated\n"
+    assert answer(call.input) == b"auditor-probe outdated\n"
     script = installed.read_bytes()
-    for password in (b"", b"x", b"a@@p:b", b"a@@w:b"):
-        assert answer(script + b"@@p:00ff 8 4000000 45 none@@w:" + password) == b"00ff 8 4000000 45 none\n"
+    for password in (b"", b"x", b" 00aa 8 4 45 none", b"* \\n $(id)"):
+        assert answer(password + b"\n00ff 8 4000000 45 none\n" + script) == b"00ff 8 4000000 45 none\n"
     for words in (
         b"",
         b"00ff 8 4 45",
@@ -388,8 +388,8 @@ def test_an_entry_passes_on_a_call_and_nothing_else(tmp_path: Path) -> None:
         b"xx 8 4 45 none",
         b"* 8 4 5 a",
     ):
-        assert answer(script + b"@@p:" + words + b"@@w:") == b"auditor-probe got no call\n", words
-    for stdin in (b"", b"id", b"@@@@", b"\0\n@@p:\n@@w:", script):
+        assert answer(b"\n" + words + b"\n" + script) == b"auditor-probe got no call\n", words
+    for stdin in (b"", b"id", b"\n", b"\n\n", b"\n00ff 8 4000000 45 none", b"\0\n\n\0", script):
         assert answer(stdin) == b"auditor-probe got no call\n", stdin
 
 

@@ -122,7 +122,7 @@ def test_a_folder_or_a_pipe_is_no_file(tmp_path: Path) -> None:
     assert "no ordinary file" in refusal("file:/dev/null")
 
 
-@pytest.mark.parametrize("password", ["canary\nx", "can\0ary", "canary@@w:"])
+@pytest.mark.parametrize("password", ["canary\nx", "can\0ary"])
 def test_a_sudo_password_that_sudo_could_not_read_is_refused(password: str) -> None:
     with pytest.raises(HostError, match=r"^variables: become_password: what env:PW stands for") as caught:
         Secrets({"PW": password}).filled(a_host(become_password="env:PW"))

@@ -144,7 +144,7 @@ class FakeMac:
                     "GROUPS_OF": ",".join(map(str, groups)),
                     "LAUNCHER": call.launcher,
                 },
-                call.stdin,
+                call.input,
             )
             raw = RawOutput(
                 stdout=done.stdout,

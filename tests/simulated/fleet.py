@@ -159,7 +159,7 @@ class Fleet:
         """Read the question to its end and answer with a recording, under the caller's token."""
         try:
             question = channel.makefile("rb").read()
-            token = question.rpartition(b"@@p:")[2].split(b" ")[0]
+            token = question.split(b"\n")[1].split(b" ")[0]
             self._asked.write(f"{host.name}\n")
             time.sleep(self._pause)
             body = self._recordings[zlib.crc32(host.name.encode()) % len(self._recordings)]

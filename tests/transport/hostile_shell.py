@@ -109,7 +109,7 @@ def played(name: str, token: bytes) -> Iterator[bytes]:
 def main() -> None:
     """Read the question and play the answer."""
     question = sys.stdin.buffer.read()
-    token = question.rpartition(b"@@p:")[2].split(b" ")[0]
+    token = question.split(b"\n")[1].split(b" ")[0]
     for piece in played(sys.argv[1], token):
         sys.stdout.buffer.write(piece)
         sys.stdout.flush()

@@ -46,8 +46,8 @@ def test_the_launcher_has_sudo_say_that_it_asks() -> None:
 
 
 def test_the_probe_itself_says_that_sudo_let_it_run(sshd: Any, transport: SshTransport, make_call: MakeCall) -> None:
-    run = "auditor_p='00112233445566778899aabbccddeeff 8 4000 45 sudo'; eval \"${a%secret-9}\""
-    call = asking(make_call, ASKED, "case $a in *secret-9) echo sent;; esac", run)
+    run = "auditor_p='00112233445566778899aabbccddeeff 8 4000 45 sudo'; eval \"${a#secret-9}\""
+    call = asking(make_call, ASKED, "case $a in secret-9*) echo sent;; esac", run)
     answers = ask(sshd, transport, replace(call, stdin=assemble([]).encode()), 5)
     assert [answer.stdout.startswith(b"sent\n") for answer in answers] == [True] * 5
     assert [answer.withheld for answer in answers] == [None] * 5
