@@ -28,6 +28,8 @@ _RANK = {
 _STDERR_LIMIT = 2000
 _REASON_LIMIT = 300
 _MARKERS = 20_000
+_STATUSES = {str(status): status for status in range(256)}
+_TELLING = range(32, 64)
 _ID_LENGTH = 80
 _ID_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
 
@@ -174,6 +176,8 @@ class _Assembly:
     outcome: Outcome = Outcome.COLLECTED
     reason: str | None = None
     texts: list[str] = field(default_factory=list)
+    left: str = ""
+    """The status that the open section itself ended with, where it said so."""
 
     def take(self, word: str, value: str) -> None:
         """Follow one marker."""
@@ -190,12 +194,16 @@ class _Assembly:
                 raise HostError(Reason.MALFORMED, f"the answer holds section {value!r} twice")
             self.begun.add(value)
             self.current, self.outcome, self.reason, self.texts = value, Outcome.COLLECTED, None, []
+            self.left = ""
         elif word == "outcome":
             self.worsen(_OUTCOMES.get(name, Outcome.FAILED), rest[:_REASON_LIMIT])
         elif word == "cut":
             self.worsen(Outcome.TRUNCATED, "the answer was cut at its size limit")
+        elif word == "left" and self.current and value in _STATUSES:
+            # Statuses of this range tell the sections that follow something.
+            self.left = "0" if _STATUSES[value] in _TELLING else value
         elif word == "end" and name == self.current:
-            self.close(rest)
+            self.close(self.left or rest if rest == "lost" else rest)
         else:
             raise HostError(Reason.MALFORMED, f"the answer holds a marker out of place: {word[:20]!r} {value[:60]!r}")
 
@@ -211,7 +219,9 @@ class _Assembly:
         if not self.current:
             return
         if self.outcome in (Outcome.COLLECTED, Outcome.PARTIAL) and status not in ("", "0"):
-            self.outcome, self.reason = Outcome.FAILED, f"its last command ended with status {status}"
+            how = "how its last command ended is not known"
+            self.outcome = Outcome.FAILED
+            self.reason = how if status == "lost" else f"its last command ended with status {status}"
         self.answers.append(
             Answer(
                 id=self.current,

@@ -55,6 +55,26 @@ def test_noise_of_a_login_shell_before_the_answer_is_passed_over() -> None:
         pytest.param(
             "@begin a.b\n|x\n@end a.b 3\n", Outcome.FAILED, "its last command ended with status 3", id="status"
         ),
+        pytest.param("@begin a.b\n|x\n@left 0\n@end a.b lost\n", Outcome.COLLECTED, None, id="lost-and-told"),
+        pytest.param("@begin a.b\n@left 35\n@end a.b lost\n", Outcome.COLLECTED, None, id="lost-and-telling-others"),
+        pytest.param(
+            "@begin a.b\n|x\n@left 3\n@end a.b lost\n",
+            Outcome.FAILED,
+            "its last command ended with status 3",
+            id="lost-and-failed",
+        ),
+        pytest.param(
+            "@begin a.b\n|x\n@end a.b lost\n",
+            Outcome.FAILED,
+            "how its last command ended is not known",
+            id="lost-and-not-told",
+        ),
+        pytest.param(
+            "@begin a.b\n|x\n@left 0\n@end a.b 137\n",
+            Outcome.FAILED,
+            "its last command ended with status 137",
+            id="what-the-shell-knows-counts",
+        ),
         pytest.param(
             "@begin a.b\n|x\n@cut\n@end a.b 0\n", Outcome.TRUNCATED, "the answer was cut at its size limit", id="cut"
         ),
@@ -129,6 +149,8 @@ def test_an_answer_that_ends_early_is_cut_short(stdout: bytes) -> None:
         pytest.param(an_answer("") + an_answer(""), id="an-answer-after-the-answer"),
         pytest.param(an_answer("@head uid 0\n"), id="a-head-twice"),
         pytest.param(an_answer("@begin a.b\n@end a.b 0\n@head late yes\n"), id="a-head-behind-a-section"),
+        pytest.param(an_answer("@begin a.b\n@end a.b 0\n@left 0\n"), id="a-last-word-behind-a-section"),
+        pytest.param(an_answer("@begin a.b\n@left ²\n@end a.b lost\n"), id="a-last-word-that-is-no-status"),
         pytest.param(an_answer("|x\n@begin a.b\n@end a.b 0\n"), id="content-before-any-section"),
         pytest.param(an_answer("@begin a.b\n@end a.b 0\n|x\n"), id="content-between-sections"),
         pytest.param(an_answer("@begin \n@end  0\n"), id="a-section-without-a-name"),

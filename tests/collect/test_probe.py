@@ -228,10 +228,19 @@ def test_a_hanging_section_is_killed_with_its_children_and_the_rest_is_asked(she
     assert not killed.exists()
 
 
-def test_a_clock_that_strikes_as_a_section_ends_is_not_its_failure(shell: list[str]) -> None:
-    if shell[0] == "bash":
-        pytest.skip("a bash that is signalled a hundred times a second may lose the second status as well")
-    sections = [a_collector(f"s{number}", "sleep 0.01; echo done") for number in range(60)]
+@pytest.mark.parametrize(
+    ("ending", "outcome", "reason"),
+    [
+        pytest.param("", Outcome.COLLECTED, None, id="by-itself"),
+        pytest.param("exit 0", Outcome.COLLECTED, None, id="early"),
+        pytest.param("tell 3", Outcome.COLLECTED, None, id="telling-others"),
+        pytest.param("false", Outcome.FAILED, "its last command ended with status 1", id="failing"),
+    ],
+)
+def test_a_section_ends_as_it_ends_whenever_the_clock_strikes(
+    shell: list[str], ending: str, outcome: Outcome, reason: str | None
+) -> None:
+    sections = [a_collector(f"s{number}", f"sleep 0.01; echo done; {ending}") for number in range(60)]
     script = assemble(sections).replace("sleep 1 &", "sleep 0.01 &")
     assert script != assemble(sections)
     limits = ProbeLimits(section_seconds=10_000, total_seconds=10_000)
@@ -239,7 +248,7 @@ def test_a_clock_that_strikes_as_a_section_ends_is_not_its_failure(shell: list[s
         limits=limits, deadline=60, output_limit=10**6, become=False, become_password=None, script=script
     )  # fmt: skip
     envelope, _ = run(call, shell)
-    assert set(answers(envelope).values()) == {(Outcome.COLLECTED, None, "done\n")}
+    assert set(answers(envelope).values()) == {(outcome, reason, "done\n")}
 
 
 def test_a_flood_is_cut_and_said_so(shell: list[str]) -> None:
