@@ -18,6 +18,7 @@ INSTALLED = "/usr/local/libexec/auditor-probe"
 
 # One line and no newline inside, so that csh and fish can carry it; sh reads everything before it runs: a line with the
 # password, one with the parameters, then the script. They stand before it since no shell searches 200 KB quickly.
+# Whoever exported a variable of one of these names would have the script, and the password, in each environment.
 # With sudo the probe goes through standard input again, so it never stands in an argument or a log.
 # Where this very script is installed, sudo is asked for it first: a sudoers file may grant it by its digest alone.
 # Where there is no sudo, doas is asked, which takes a password from a terminal only, and so from nobody here.
@@ -26,7 +27,7 @@ INSTALLED = "/usr/local/libexec/auditor-probe"
 # mksh has no printf of its own, and Linux starts no command whose argument is longer than 128 KiB: its print is used.
 LAUNCHER = (
     "exec /bin/sh -c '"
-    "LC_ALL=C;export LC_ALL;IFS= read -r w;IFS= read -r p;a=$(cat);"
+    "LC_ALL=C;export LC_ALL;unset a p w;IFS= read -r w;IFS= read -r p;a=$(cat);"
     'e="a=\\$(cat);eval \\"auditor_p=\\${a#*auditor_p=}\\"";'
     'k="printf %s\\n";[ "$KSH_VERSION" ]&&k="print -r --";'
     's(){ m=$1;shift;{ [ $m = -S ]&&printf "%s\\n" "$w";printf "$b" "$p";$c "$a";}|'

@@ -15,6 +15,7 @@ from auditor.errors import HostError, Reason
 from auditor.model.evidence import Outcome
 from auditor.model.host import OsFamily
 from auditor.model.probe import ProbeCall, ProbeLimits
+from auditor.model.record import replace
 
 SHELLS = {
     "dash": ["dash"],
@@ -365,6 +366,17 @@ def test_the_probe_takes_five_words_in_their_form_or_none(words: str, tmp_path: 
         cwd=tmp_path,
     )  # fmt: skip
     assert (ran.returncode, ran.stdout) == (64, b"")
+
+
+def test_what_the_launcher_reads_is_in_no_environment(shell: list[str]) -> None:
+    """Whoever logs in may export any name: 200 KB in the environment would keep every command from running."""
+    call = replace(a_call(a_collector("env", "env")), secret=b"canary")
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "a": "1", "p": "1", "w": "1"}
+    outcome, _, text = answers(run(call, shell, env)[0])["env"]
+    assert outcome is Outcome.COLLECTED
+    assert "PATH=" in text
+    assert "canary" not in text
+    assert call.token not in text
 
 
 def test_a_sudo_password_that_cannot_travel_is_no_call() -> None:
