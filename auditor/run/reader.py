@@ -22,8 +22,7 @@ from auditor.model.ledger import PassedOver
 from auditor.model.past import History
 from auditor.model.record import Record, field, replace
 from auditor.model.result import HostResult
-from auditor.report.gist import gist_of
-from auditor.report.rows import compact, host_row
+from auditor.report.host_lines import host_lines
 from auditor.run.connections import ConnectionsJob, pack_connections, read_connections
 from auditor.run.exchange import Parcel
 from auditor.run.open_bundle import Answer, Bundle
@@ -246,7 +245,7 @@ def host_record(
     result: HostResult, evidence: Evidence | None, sections: Iterable[SectionRecord | str] = (), *, is_old: bool = False
 ) -> HostRecord:
     """Make the record that the store keeps; what is older than the policy allows says nothing of today."""
-    row = host_row(result, control_infos())
+    row, gist = host_lines(result, control_infos())
     return HostRecord(
         host=result.host.name,
         outcome=result.ledger.outcome,
@@ -255,8 +254,8 @@ def host_record(
         and not is_old
         and not any(section.outcome.is_gap for section in result.sections),
         reason=result.ledger.reason,
-        packed_row=packed(compact(row)),
-        packed_gist=packed(compact(gist_of(row))),
+        packed_row=packed(row),
+        packed_gist=packed(gist),
         evidence_sha256=None if evidence is None else evidence.sha256,
         head=None if evidence is None else json.dumps(head_record(evidence.head), sort_keys=True),
         sections=tuple(sections),
