@@ -35,7 +35,7 @@ from auditor.run.manifest import (
 )
 from auditor.run.outside import sealed_outside
 from auditor.run.sealed_rows import check_history, check_population, check_run, optional_text, passed_over_of, texts
-from auditor.run.section_index import SectionIndex, whole_lines
+from auditor.run.section_index import SectionIndex, line_at, opened, whole_lines
 from auditor.run.strict_json import strict_json
 from auditor.store.record import SectionRecord
 
@@ -175,9 +175,8 @@ class Bundle:
 
     def answer(self, place: int) -> Answer:
         """Return what it holds of the host whose line begins at a place that ``answers`` named."""
-        with _reading(self._lines), self._lines.open("rb") as lines:
-            lines.seek(place)
-            return self._answer(next(whole_lines(lines)), place)
+        with _reading(self._lines), opened(self._lines) as lines:
+            return self._answer(line_at(lines, place), place)
 
     def _answer(self, line: bytes, place: int) -> Answer:
         row = strict_json(line)

@@ -294,11 +294,12 @@ def pack(record: HostRecord) -> bytes:
     }
     gist = record.packed_gist or b""
     head["lengths"] = [len(record.packed_row), len(gist)]
+    # One text of all hashes, for they are most of a message: a list is written and read hash by hash.
+    head["hashes"] = " ".join([part if isinstance(part, str) else part.sha256 for part in record.sections])
     head["sections"] = [
-        part
-        if isinstance(part, str)
-        else [part.sha256, part.id, part.outcome, part.reason, part.stderr, part.redactions, len(part.packed)]
-        for part in record.sections
+        [number, part.id, part.outcome, part.reason, part.stderr, part.redactions, len(part.packed)]
+        for number, part in enumerate(record.sections)
+        if not isinstance(part, str)
     ]
     texts = (part.packed for part in record.sections if not isinstance(part, str))
     return joined(head, record.packed_row, gist, *texts)
@@ -308,24 +309,18 @@ def unpack(message: bytes) -> HostRecord:
     """Read a message back; HostError for a failure, UsageError for evidence that is not judged."""
     head, rest = parted(message)
     row, gist = head.pop("lengths")
-    parts: list[SectionRecord | str] = []
+    parts: list[SectionRecord | str] = head.pop("hashes").split()
     position = row + gist
-    for told_of in head.pop("sections"):
-        if isinstance(told_of, str):
-            parts.append(told_of)
-            continue
-        sha256, section, outcome, reason, stderr, redactions, length = told_of
+    for number, section, outcome, reason, stderr, redactions, length in head.pop("sections"):
         text = rest[position : position + length]
         position += length
-        parts.append(
-            SectionRecord(
-                sha256=sha256,
-                id=section,
-                outcome=Outcome(outcome),
-                reason=reason,
-                stderr=stderr,
-                redactions=redactions,
-                packed=text,
-            )
+        parts[number] = SectionRecord(
+            sha256=str(parts[number]),
+            id=section,
+            outcome=Outcome(outcome),
+            reason=reason,
+            stderr=stderr,
+            redactions=redactions,
+            packed=text,
         )
     return HostRecord(**head, packed_row=rest[:row], packed_gist=rest[row : row + gist] or None, sections=tuple(parts))
