@@ -51,7 +51,8 @@ def read_document(text: str, file: Path, *, dates_as_text: bool = False) -> Docu
     """
     try:
         _check_depth(text)
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        loader = (_TextDates if dates_as_text else yaml.CSafeLoader)(text)
+        node = loader.get_single_node()
         places: dict[Key, tuple[int, int]] = {}
         repeated = _note_places(node, (), places)
         if repeated is not None:
@@ -61,7 +62,7 @@ def read_document(text: str, file: Path, *, dates_as_text: bool = False) -> Docu
                 line=repeated.start_mark.line + 1,
                 column=repeated.start_mark.column + 1,
             )
-        data = yaml.load(text, Loader=_TextDates if dates_as_text else yaml.CSafeLoader)  # noqa: S506 — both are safe
+        data = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         return Problem(
@@ -120,6 +121,30 @@ def _note_places(node: yaml.Node | None, path: Key, places: dict[Key, tuple[int,
             if repeated is not None:
                 return repeated
     return None
+
+
+_DEFINED = "#/$defs/"
+
+
+def without_references(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema with definitions in place of references to them: to follow one takes longer than most checks.
+
+    What stands beside a reference must be a description, which checks nothing. A definition that holds itself stays
+    one.
+    """
+    definitions = schema.get("$defs", {})
+
+    def resolved(part: Any, within: tuple[str, ...]) -> Any:  # noqa: ANN401 — whatever JSON holds
+        if isinstance(part, list):
+            return [resolved(one, within) for one in part]
+        if not isinstance(part, dict):
+            return part
+        name = str(part.get("$ref", "")).removeprefix(_DEFINED)
+        if name in definitions and name not in within and part.keys() <= {"$ref", "description"}:
+            return resolved(definitions[name], (*within, name))
+        return {key: resolved(value, within) for key, value in part.items()}
+
+    return {key: value if key == "$defs" else resolved(value, ()) for key, value in schema.items()}
 
 
 def schema_problems(document: Document, schema: Mapping[str, Any]) -> list[Problem]:

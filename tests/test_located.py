@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import Problem
-from auditor.located import Document, read_document, schema_problems
+from auditor.located import Document, read_document, schema_problems, without_references
 
 _FILE = Path("f.yml")
 
@@ -56,3 +56,44 @@ def test_a_pattern_is_explained_by_its_description() -> None:
     assert [str(problem) for problem in schema_problems(document, schema)] == [
         "f.yml:1:1: a: 'x' does not fit: a number"
     ]
+
+
+_TEXT = {"type": "string", "pattern": "^[0-9]+$", "description": "a number"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        pytest.param({"a": {"$ref": "#/$defs/text"}}, {"a": _TEXT}, id="alone"),
+        pytest.param({"a": {"$ref": "#/$defs/text", "description": "b"}}, {"a": _TEXT}, id="with-words-of-its-own"),
+        pytest.param({"a": [{"$ref": "#/$defs/list"}]}, {"a": [{"items": _TEXT}]}, id="through-another"),
+        pytest.param(
+            {"a": {"$ref": "#/$defs/text", "maxLength": 2}},
+            {"a": {"$ref": "#/$defs/text", "maxLength": 2}},
+            id="a-further-check-beside-it",
+        ),
+        pytest.param(
+            {"a": {"$ref": "#/$defs/tree"}}, {"a": {"items": {"$ref": "#/$defs/tree"}}}, id="what-holds-itself"
+        ),
+        pytest.param({"a": {"$ref": "other.json"}}, {"a": {"$ref": "other.json"}}, id="of-another-file"),
+    ],
+)
+def test_a_definition_stands_where_it_was_referred_to(schema: dict[str, object], expected: dict[str, object]) -> None:
+    definitions = {
+        "text": _TEXT,
+        "list": {"items": {"$ref": "#/$defs/text"}},
+        "tree": {"items": {"$ref": "#/$defs/tree"}},
+    }
+    assert without_references({**schema, "$defs": definitions}) == {**expected, "$defs": definitions}
+
+
+def test_a_fault_is_said_alike_with_references_and_without() -> None:
+    document = read_document("a: x\nb: [1, y]\n", _FILE)
+    assert isinstance(document, Document)
+    schema = {
+        "properties": {"a": {"$ref": "#/$defs/text", "description": "b"}, "b": {"items": {"$ref": "#/$defs/text"}}},
+        "$defs": {"text": _TEXT},
+    }
+    said = [str(problem) for problem in schema_problems(document, schema)]
+    assert said
+    assert [str(problem) for problem in schema_problems(document, without_references(schema))] == said

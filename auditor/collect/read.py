@@ -24,6 +24,7 @@ _READ_LINES = 200_000
 _MOST = {Listener: 5_000}
 _Made = tuple[SectionReading, tuple[tuple[type, tuple[Found[Any], ...]], ...]]
 """What was made of a section: its reading, and the facts by their types."""
+_Key = tuple[str, Outcome, OsFamily]
 _FOUND: Callable[[tuple[Any, str, int]], Found[Any]] = partial(tuple.__new__, Found)
 """Makes of fact, section and line what ``Found`` does, without a call of Python's own: a host has a thousand."""
 _NOT_ASKED = "this evidence was collected by a probe that did not ask it"
@@ -66,7 +67,7 @@ class _Readings:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[Section, OsFamily], _Made] = {}
+        self._kept: dict[_Key, tuple[Section, _Made]] = {}
         self._size = 0
         self._seen: set[int] = set()
 
@@ -74,28 +75,28 @@ class _Readings:
         """Read a section, or say what was made of the same one before."""
         if len(section.text) > _KEPT_LENGTH:
             return _read_section(section, os)
-        key = (section, os)
-        made = self._kept.pop(key, None)
-        if made is not None:
-            self._kept[key] = made  # the newest are at the end
-            return made
+        # Found by its digest, which is quickly hashed, and then compared: one that does not hold finds nothing.
+        key = (section.sha256, section.outcome, os)
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._kept[key] = kept  # the newest are at the end
+            return kept[1] if kept[0] is section or kept[0] == section else _read_section(section, os)
         made = _read_section(section, os)
         number = hash(key)
         if number in self._seen:
-            self._keep(key, made)
+            self._keep(key, section, made)
         elif len(self._seen) < _SEEN:
             self._seen.add(number)
         else:
             self._seen = {number}
         return made
 
-    def _keep(self, key: tuple[Section, OsFamily], made: _Made) -> None:
-        self._kept[key] = made
-        self._size += _size(key[0])
+    def _keep(self, key: _Key, section: Section, made: _Made) -> None:
+        self._kept[key] = (section, made)
+        self._size += _size(section)
         while self._size > _KEPT:
             oldest = next(iter(self._kept))
-            del self._kept[oldest]
-            self._size -= _size(oldest[0])
+            self._size -= _size(self._kept.pop(oldest)[0])
 
 
 _READINGS = _Readings()

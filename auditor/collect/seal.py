@@ -17,7 +17,7 @@ from auditor.model.host import OsFamily
 from auditor.model.own_connection import OwnConnection, own_text
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-_ENCODER = msgspec.json.Encoder()
+_ENCODER = msgspec.json.Encoder(order="sorted")
 _FAMILIES = {"Linux": OsFamily.LINUX, "Darwin": OsFamily.MACOS, "Windows_NT": OsFamily.WINDOWS}
 _NOTE_LIMIT = 300
 _WRONG = "incorrect password attempt"
@@ -41,14 +41,14 @@ def section_digest(*, section_id: str, outcome: str, reason: str | None, stderr:
     return hashlib.sha256(_quickly(said) or canonical(said)).hexdigest()
 
 
-def _quickly(said: tuple[str | None, ...]) -> bytes | None:
-    """Write texts as ``canonical`` does, in a third of its time; None for those that take escapes of characters.
+def _quickly(said: tuple[Any, ...]) -> bytes | None:
+    """Write texts and whole numbers as ``canonical`` does, in a third of its time; None where that takes escapes.
 
     The library writes UTF-8 and escapes what JSON must have escaped: plain ASCII is the same either way.
     """
     try:
         data = _ENCODER.encode(said)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         return None
     return data if data.isascii() and b"\x7f" not in data else None
 
@@ -97,7 +97,8 @@ def head_from_record(record: dict[str, Any]) -> EvidenceHead:
 
 def evidence_digest(head: EvidenceHead, sections: tuple[Section, ...]) -> str:
     """Return the seal over the head and the ordered section hashes."""
-    return hashlib.sha256(canonical([head_record(head), [section.sha256 for section in sections]])).hexdigest()
+    said = (head_record(head), [section.sha256 for section in sections])
+    return hashlib.sha256(_quickly(said) or canonical(said)).hexdigest()
 
 
 def seal(  # noqa: PLR0913 — keyword-only

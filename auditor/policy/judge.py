@@ -43,11 +43,66 @@ def verdict(claim: Claim) -> Verdict:
 
 def judge(control: Control, case: Case, excuse: Excuse) -> Judgement:
     """Assess one control on one host and give its verdict, with all that it rests on."""
+    return judge_each((control,), case, excuse)[0]
+
+
+def judge_each(controls: Iterable[Control], case: Case, excuse: Excuse) -> tuple[Judgement, ...]:
+    """Assess controls on one host and give their verdicts, each with all that it rests on.
+
+    Of two hosts whose sections lack the same, a control that finds nothing says the same: that is made once.
+    """
+    before = _before(case)
+    return tuple([_judged(control, case, excuse, before) for control in controls])
+
+
+_Judged = dict[tuple[str, Inapplicable | None], tuple[Control, Judgement]]
+"""Judgements of controls that found nothing, by the id of the control, and why it does not apply."""
+_KEPT, _KEPT_LENGTH = 128, 16_384
+"""Sorts of hosts of which such judgements are kept, how many of each, and the characters that its gaps may have."""
+_BEFORE: dict[tuple[object, ...], _Judged] = {}
+
+
+def _before(case: Case) -> _Judged:
+    """Return what was judged of hosts like this one, as far as no fact has a say.
+
+    That follows from the operating system, and from each section: which it is, what it lacks, what is said of it.
+    """
+    reading = case.reading
+    sections = [reading.sections[name] for name in reading.ids if name in reading.gaps or name in reading.remarkable]
+    said = [(one.id, one.outcome, one.reason, one.advice, one.limits, one.is_only_documented) for one in sections]
+    if sum(len(one.reason or "") for one in sections) > _KEPT_LENGTH:
+        return {}
+    key = (case.head.os, reading.ids, *said)
+    kept = _BEFORE.get(key)
+    if kept is None:
+        if len(_BEFORE) >= _KEPT:
+            _BEFORE.clear()
+        kept = _BEFORE[key] = {}
+    return kept
+
+
+def _judged(control: Control, case: Case, excuse: Excuse, before: _Judged) -> Judgement:
     reason = control.not_on.get(case.head.os)
-    if reason is not None:
-        inapplicable = Inapplicable(reason=reason, proof=())
-        return Judgement(control=control.id, verdict=Verdict.NOT_APPLICABLE, inapplicable=inapplicable)
-    found = control.assess(case)
+    found = control.assess(case) if reason is None else Assessment(inapplicable=Inapplicable(reason=reason, proof=()))
+    why_not = found.inapplicable
+    if found.violations or found.suspected or found.gaps or (why_not is not None and why_not.proof):
+        return _judgement(control, case, found, excuse)
+    key = (control.id, why_not)
+    kept = before.get(key)
+    if kept is not None and kept[0] is control:
+        return kept[1]
+    made = _judgement(control, case, found, excuse) if reason is None else _not_judged(control, why_not)
+    if len(before) < _KEPT:
+        before[key] = (control, made)
+    return made
+
+
+def _not_judged(control: Control, why: Inapplicable | None) -> Judgement:
+    """Return the verdict of a control that is about nothing that exists on an operating system."""
+    return Judgement(control=control.id, verdict=Verdict.NOT_APPLICABLE, inapplicable=why)
+
+
+def _judgement(control: Control, case: Case, found: Assessment, excuse: Excuse) -> Judgement:
     reading, needed = case.reading, needed_sections(control, case)
     unseen = reading.gaps
     missing = () if unseen.isdisjoint(needed) else tuple([name for name in needed if name in unseen])

@@ -34,16 +34,18 @@ def gist_of(row: Row) -> Row:
         ],
         "listeners": [_of(one, _LISTENER) for one in row["listeners"] if one["product"] is not None],
         "logons": _newest(row["logons"]),
-        "verdicts": [
-            {
-                "control": verdict["control"],
-                "verdict": verdict["verdict"],
-                "violations": [_of(one, _VIOLATION) for one in verdict["violations"]],
-                "suspected": [_of(one, _SUSPICION) for one in verdict["suspected"]],
-                "gaps": [_of(one, _GAP) for one in verdict["gaps"]],
-            }
-            for verdict in row["verdicts"]
-        ],
+        "verdicts": [verdict_gist(verdict) for verdict in row["verdicts"]],
+    }
+
+
+def verdict_gist(verdict: Row) -> Row:
+    """Return what is left of the row of a verdict."""
+    return {
+        "control": verdict["control"],
+        "verdict": verdict["verdict"],
+        "violations": [_of(one, _VIOLATION) for one in verdict["violations"]],
+        "suspected": [_of(one, _SUSPICION) for one in verdict["suspected"]],
+        "gaps": [_of(one, _GAP) for one in verdict["gaps"]],
     }
 
 

@@ -18,6 +18,7 @@ from auditor.model.ledger import LedgerRow, PassedOver
 from auditor.model.own_connection import OwnConnection
 from auditor.model.policy import Approval
 from auditor.model.read_setting import ReadSetting
+from auditor.model.reading import SectionReading
 from auditor.model.result import HostResult, ProductUse
 from auditor.model.session import Session
 from auditor.model.sighting import Exposure, Quote
@@ -94,21 +95,7 @@ def host_row(result: HostResult, controls: Mapping[str, ControlInfo]) -> Row:
         "probe_sha256": result.probe_sha256,
         "host_key": result.host_key,
         "software_count": result.software_count,
-        "sections": [
-            {
-                "id": section.id,
-                "outcome": section.outcome,
-                "reason": section.reason,
-                "advice": section.advice or None,
-                "items": section.items,
-                "unread": len(section.unread),
-                "unread_lines": [
-                    {"line": item.line, "text": item.text, "reason": item.reason} for item in section.unread[:20]
-                ],
-                "proof": section.proof,
-            }
-            for section in result.sections
-        ],
+        "sections": [section_row(section) for section in result.sections],
         "sightings": [_sighting_row(use) for use in result.products],
         "listeners": [_listener_row(exposure) for exposure in result.listeners],
         "connections": [_connection_row(session) for session in result.sessions],
@@ -119,8 +106,22 @@ def host_row(result: HostResult, controls: Mapping[str, ControlInfo]) -> Row:
         "logons": [_logon_row(logon) for logon in result.logons],
         "logon_count": result.logon_count,
         "verdicts": [
-            _verdict_row(judgement, controls[judgement.control], result.host.key) for judgement in result.judgements
+            verdict_row(judgement, controls[judgement.control], result.host.key) for judgement in result.judgements
         ],
+    }
+
+
+def section_row(section: SectionReading) -> Row:
+    """Write what became of one section."""
+    return {
+        "id": section.id,
+        "outcome": section.outcome,
+        "reason": section.reason,
+        "advice": section.advice or None,
+        "items": section.items,
+        "unread": len(section.unread),
+        "unread_lines": [{"line": item.line, "text": item.text, "reason": item.reason} for item in section.unread[:20]],
+        "proof": section.proof,
     }
 
 
@@ -417,7 +418,8 @@ def _gap_row(gap: Gap) -> Row:
     return {"section": gap.section, "outcome": gap.outcome, "reason": gap.reason, "advice": gap.advice or None}
 
 
-def _verdict_row(judgement: Judgement, control: ControlInfo, host_key: str) -> Row:
+def verdict_row(judgement: Judgement, control: ControlInfo, host_key: str) -> Row:
+    """Write the verdict on one control, with all that it rests on."""
     return {
         "control": judgement.control,
         "mitigation": control.mitigation,

@@ -28,8 +28,7 @@ _UNFINISHED = (".writing-", ".old-")
 _NOT_PLAIN = "is not a plain file"
 _BLOCK = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_DIGESTS = re.compile(r"(?:[0-9a-f]{64}\n)*+")
-_DIGEST_LINE = len("\n") + 64
+_DIGITS, _DIGEST_LENGTH = b"0123456789abcdef", 64
 _PROBE = re.compile(rb'"probe_sha256": ?"([0-9a-f]{64})"')
 STATED = ("sequence", "operator", "started", "as_of", "tool_version", "tool_sha256", "scope", "inputs")
 """What a manifest says of its run in the words of ``run.json``."""
@@ -227,9 +226,10 @@ def are_digests(values: object) -> bool:
     """Tell whether a value is a list of SHA-256 as we write them; one look at all, for a host names some fifty."""
     if not isinstance(values, list) or not set(map(type, values)) <= {str}:
         return False
-    text = "\n".join([*values, ""])
-    # So long it is only where each value is one digest, and none of them holds a line's end.
-    return len(text) == _DIGEST_LINE * len(values) and _DIGESTS.fullmatch(text) is not None
+    if not set(map(len, values)) <= {_DIGEST_LENGTH}:
+        return False
+    text = "".join(values)
+    return text.isascii() and not text.encode("ascii").translate(None, delete=_DIGITS)
 
 
 def manifest_problems(folder: Path, manifest: Mapping[str, Any], *, only: tuple[str, ...] = ("",)) -> list[str]:

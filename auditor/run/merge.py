@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 from auditor.collect.seal import canonical
@@ -11,7 +12,7 @@ from auditor.model.ledger import PassedOver, PassedOverWhy
 from auditor.model.record import Record
 from auditor.report.visible import visible
 from auditor.run.history import merged_pasts
-from auditor.run.open_bundle import Bundle
+from auditor.run.open_bundle import Bundle, HostPlace
 from auditor.run.sealed_rows import instant
 from auditor.run.strict_json import strict_json
 
@@ -82,6 +83,9 @@ def merged(bundles: Sequence[Bundle]) -> list[Chosen]:
     A machine is known by its identity (``auditor_host_id``, else its name). Raises UsageError where sets do not
     agree on which machine is which: one name for two identities, or one identity for two machines.
     """
+    if len(bundles) == 1:
+        # Of one set nothing is passed over, and it was held to one word on each machine when it was opened.
+        return sorted(map(_only, repeat(bundles[0]), bundles[0].places), key=lambda one: one.name)
     by_key: dict[str, list[_Word]] = defaultdict(list)
     owner: dict[str, _Word] = {}
     for bundle in bundles:
@@ -96,6 +100,16 @@ def merged(bundles: Sequence[Bundle]) -> list[Chosen]:
     del owner
     chosen = [_choose(words) for words in by_key.values()]
     return sorted(chosen, key=lambda one: one.name)
+
+
+def _only(bundle: Bundle, told: HostPlace) -> Chosen:
+    return Chosen(
+        name=told.facts.name,
+        bundle=bundle,
+        place=told.place,
+        at=told.at or bundle.as_of,
+        is_silent=told.at is None,
+    )
 
 
 def _words(bundle: Bundle) -> Iterator[_Word]:

@@ -6,7 +6,6 @@ held to its kind, so that nothing which is read later can be a surprise (docs/bu
 
 import hashlib
 import zlib
-from array import array
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -36,7 +35,7 @@ from auditor.run.manifest import (
 )
 from auditor.run.outside import sealed_outside
 from auditor.run.sealed_rows import check_history, check_population, check_run, optional_text, passed_over_of, texts
-from auditor.run.section_index import SectionIndex, whole_lines
+from auditor.run.section_index import SectionIndex, line_at, opened, whole_lines
 from auditor.run.strict_json import strict_json
 from auditor.store.record import SectionRecord
 
@@ -76,6 +75,17 @@ class Answer(Record, kw_only=True):
     """What they disagree on, where it is who the host is."""
 
 
+class HostPlace(Record, kw_only=True):
+    """Where a bundle tells of a host."""
+
+    facts: HostFacts
+    """The host."""
+    place: int
+    """Byte that its line begins at."""
+    at: datetime | None
+    """When its evidence was collected; None where there is none."""
+
+
 class Bundle:
     """A bundle that has been checked against its manifest; hosts and sections are read when asked for."""
 
@@ -98,18 +108,19 @@ class Bundle:
             self._index = SectionIndex(evidence / "sections.jsonl", evidence / "sections.pack")
         self._checked: dict[str, Section] = {}
         self._kept = 0
-        self._places = array("Q")
+        self.places: list[HostPlace] = []
         self._probes: set[str | None] = set()
         self._check_scope([one.name for one in facts], len({one.key for one in facts}))
 
     def _check_scope(self, known: list[str], identities: int) -> None:
         """Hold the hosts to the scope: each once in every list, none missing, none put in."""
-        told: list[str] = []
         for answer in self.answers():
-            told.append(answer.facts.name)
-            self._places.append(answer.place)
+            at = None
             if answer.head is not None:
                 self._probes.add(answer.head["probe_sha256"])
+                at = datetime.fromisoformat(answer.head["collected_at"])
+            self.places.append(HostPlace(facts=answer.facts, place=answer.place, at=at))
+        told = [one.facts.name for one in self.places]
         names, scope = sorted(self.facts), self.run["scope"]
         is_whole = sorted(told) == names == sorted(known) and len(names) == scope["count"]
         if not is_whole or scope_digest(names) != scope["sha256"]:
@@ -164,9 +175,8 @@ class Bundle:
 
     def answer(self, place: int) -> Answer:
         """Return what it holds of the host whose line begins at a place that ``answers`` named."""
-        with _reading(self._lines), self._lines.open("rb") as lines:
-            lines.seek(place)
-            return self._answer(next(whole_lines(lines)), place)
+        with _reading(self._lines), opened(self._lines) as lines:
+            return self._answer(line_at(lines, place), place)
 
     def _answer(self, line: bytes, place: int) -> Answer:
         row = strict_json(line)
@@ -261,11 +271,11 @@ class Bundle:
 
     def problems_of_evidence(self, but: Collection[int] = ()) -> Iterator[str]:
         """Yield what is wrong with the seals of evidence, but for hosts whose lines begin at some places."""
-        for place in self._places:
-            if place in but:
+        for one in self.places:
+            if one.place in but:
                 continue
             try:
-                self.evidence(self.answer(place))
+                self.evidence(self.answer(one.place))
             except UsageError as error:
                 yield str(error)
         if not is_of_first_format(self.manifest):

@@ -11,7 +11,6 @@ from auditor.catalogue.unsafe import unfound_settings, unread_settings, weakness
 from auditor.collect.envelope import open_envelope
 from auditor.collect.read import read
 from auditor.collect.seal import seal
-from auditor.controls.control import Control
 from auditor.controls.registry import controls, retired_controls
 from auditor.controls.seen_outside import CONTROL as SEEN_OUTSIDE
 from auditor.controls.seen_outside import unlooked
@@ -38,7 +37,7 @@ from auditor.model.verdict import Judgement, Verdict, Violation
 from auditor.policy.applies import applies_to
 from auditor.policy.approvals import Cover, approval_for, listener_approval
 from auditor.policy.exceptions import exception_for
-from auditor.policy.judge import judge
+from auditor.policy.judge import judge_each
 from auditor.policy.judge import unlooked as unlooked_verdict
 from auditor.policy.limits import accept_limits
 from auditor.policy.succession import Succession
@@ -251,12 +250,7 @@ def _excuser(host: HostFacts, rules: Rules) -> Callable[[str, Violation], str | 
 
 
 def _judgements(case: Case, rules: Rules) -> tuple[Judgement, ...]:
-    excuse = _excuser(case.host, rules)
-
-    def judged(control: Control) -> Judgement:
-        return judge(control, case, excuse)
-
-    return tuple(judged(control) for control in controls().values())
+    return judge_each(controls().values(), case, _excuser(case.host, rules))
 
 
 def _outcome(judgements: Sequence[Judgement]) -> tuple[HostOutcome, bool]:

@@ -22,8 +22,7 @@ from auditor.model.ledger import PassedOver
 from auditor.model.past import History
 from auditor.model.record import Record, field, replace
 from auditor.model.result import HostResult
-from auditor.report.gist import gist_of
-from auditor.report.rows import compact, host_row
+from auditor.report.host_lines import host_lines
 from auditor.run.connections import ConnectionsJob, pack_connections, read_connections
 from auditor.run.exchange import Parcel
 from auditor.run.open_bundle import Answer, Bundle
@@ -246,7 +245,7 @@ def host_record(
     result: HostResult, evidence: Evidence | None, sections: Iterable[SectionRecord | str] = (), *, is_old: bool = False
 ) -> HostRecord:
     """Make the record that the store keeps; what is older than the policy allows says nothing of today."""
-    row = host_row(result, control_infos())
+    row, gist = host_lines(result, control_infos())
     return HostRecord(
         host=result.host.name,
         outcome=result.ledger.outcome,
@@ -255,8 +254,8 @@ def host_record(
         and not is_old
         and not any(section.outcome.is_gap for section in result.sections),
         reason=result.ledger.reason,
-        packed_row=packed(compact(row)),
-        packed_gist=packed(compact(gist_of(row))),
+        packed_row=packed(row),
+        packed_gist=packed(gist),
         evidence_sha256=None if evidence is None else evidence.sha256,
         head=None if evidence is None else json.dumps(head_record(evidence.head), sort_keys=True),
         sections=tuple(sections),
@@ -295,11 +294,12 @@ def pack(record: HostRecord) -> bytes:
     }
     gist = record.packed_gist or b""
     head["lengths"] = [len(record.packed_row), len(gist)]
+    # One text of all hashes, for they are most of a message: a list is written and read hash by hash.
+    head["hashes"] = " ".join([part if isinstance(part, str) else part.sha256 for part in record.sections])
     head["sections"] = [
-        part
-        if isinstance(part, str)
-        else [part.sha256, part.id, part.outcome, part.reason, part.stderr, part.redactions, len(part.packed)]
-        for part in record.sections
+        [number, part.id, part.outcome, part.reason, part.stderr, part.redactions, len(part.packed)]
+        for number, part in enumerate(record.sections)
+        if not isinstance(part, str)
     ]
     texts = (part.packed for part in record.sections if not isinstance(part, str))
     return joined(head, record.packed_row, gist, *texts)
@@ -309,24 +309,18 @@ def unpack(message: bytes) -> HostRecord:
     """Read a message back; HostError for a failure, UsageError for evidence that is not judged."""
     head, rest = parted(message)
     row, gist = head.pop("lengths")
-    parts: list[SectionRecord | str] = []
+    parts: list[SectionRecord | str] = head.pop("hashes").split()
     position = row + gist
-    for told_of in head.pop("sections"):
-        if isinstance(told_of, str):
-            parts.append(told_of)
-            continue
-        sha256, section, outcome, reason, stderr, redactions, length = told_of
+    for number, section, outcome, reason, stderr, redactions, length in head.pop("sections"):
         text = rest[position : position + length]
         position += length
-        parts.append(
-            SectionRecord(
-                sha256=sha256,
-                id=section,
-                outcome=Outcome(outcome),
-                reason=reason,
-                stderr=stderr,
-                redactions=redactions,
-                packed=text,
-            )
+        parts[number] = SectionRecord(
+            sha256=str(parts[number]),
+            id=section,
+            outcome=Outcome(outcome),
+            reason=reason,
+            stderr=stderr,
+            redactions=redactions,
+            packed=text,
         )
     return HostRecord(**head, packed_row=rest[:row], packed_gist=rest[row : row + gist] or None, sections=tuple(parts))

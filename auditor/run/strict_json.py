@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import msgspec
+
+_DECODE, _ENCODE = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 _HALF_CHARACTER = "\\ud"
 
 
@@ -11,6 +14,9 @@ def strict_json(data: bytes) -> Any:  # noqa: ANN401 — whatever JSON can hold
 
     Refused are a key that stands twice, a number that is none, half of a character, and nesting without end.
     """
+    quick = _quickly(data)
+    if quick is not None:
+        return quick
     text = data.decode("utf-8")
     try:
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_refused)
@@ -19,6 +25,19 @@ def strict_json(data: bytes) -> Any:  # noqa: ANN401 — whatever JSON can hold
     if _HALF_CHARACTER in text.lower():
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def _quickly(data: bytes) -> Any:  # noqa: ANN401 — as above
+    """Read what is written as we write it, in a quarter of the time; None for what may be refused, or told otherwise.
+
+    What comes back byte for byte when it is written again held no key twice, no number that is none or loses a digit,
+    and no character that could be written in two ways.
+    """
+    try:
+        value = _DECODE(data)
+        return value if _ENCODE(value) == data.removesuffix(b"\n") else None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

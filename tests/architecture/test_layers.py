@@ -19,7 +19,14 @@ _DOORS = {
     "jinja2": ("report/",),
     "keyring": ("inventory/references.py",),
     "jsonschema": ("",),
-    "msgspec": ("model/record.py", "collect/seal.py", "report/rows.py", "run/apart.py", "ingest/events/records.py"),
+    "msgspec": (
+        "model/record.py",
+        "collect/seal.py",
+        "report/rows.py",
+        "run/apart.py",
+        "run/strict_json.py",
+        "ingest/events/records.py",
+    ),
     "paramiko": ("transport/ssh",),  # ssh.py and the files beside it that carry its name
     "sqlalchemy": ("store/",),
     "tabulate": ("cli/",),

@@ -5,6 +5,7 @@ import pytest
 from auditor.collect import read as reading
 from auditor.model.evidence import Outcome, Section
 from auditor.model.host import OsFamily
+from auditor.model.record import replace
 
 
 def a_section(number: int, text: str = "ID=debian\n") -> Section:
@@ -30,6 +31,14 @@ def test_sections_of_another_outcome_or_system_are_others() -> None:
     assert len(kept._kept) == 4
 
 
+def test_a_digest_that_does_not_hold_finds_nothing_of_another_section() -> None:
+    kept = reading._Readings()
+    one, other = a_section(1), replace(a_section(1), text="ID=alpine\n")
+    for _ in range(3):
+        for section in (one, other):
+            assert kept.of(section, OsFamily.LINUX) == reading._read_section(section, OsFamily.LINUX)
+
+
 def test_no_more_is_kept_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_KEPT", 5000)
     monkeypatch.setattr(reading, "_SEEN", 4)
@@ -37,7 +46,7 @@ def test_no_more_is_kept_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> Non
     for number in range(40):
         for _ in range(2):
             kept.of(a_section(number), OsFamily.LINUX)
-        assert sum(len(one.text) for one, _ in kept._kept) <= kept._size <= 5000
+        assert sum(len(one.text) for one, _ in kept._kept.values()) <= kept._size <= 5000
         assert len(kept._seen) <= 4
     assert 0 < len(kept._kept) < 10
 

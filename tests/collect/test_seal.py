@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.collect.seal import evidence_digest, head_from_record, head_record, section_digest
-from auditor.model.evidence import EvidenceHead, Rights
+from auditor.model.evidence import EvidenceHead, Outcome, Rights, Section
 from auditor.model.host import OsFamily
 from auditor.model.record import replace
 from auditor.run.open_bundle import check_head
@@ -60,3 +60,11 @@ def test_every_character_is_sealed_as_it_always_was(number: int) -> None:
 @given(st.text(st.characters(exclude_categories=())))
 def test_every_text_is_sealed_as_it_always_was(text: str) -> None:
     assert _sealed(text) == _as_first_sealed(text)
+
+
+@given(st.text(), st.lists(st.text(), max_size=3), st.integers())
+def test_every_head_is_sealed_as_it_always_was(text: str, hashes: list[str], number: int) -> None:
+    head = replace(_HEAD, host=text, privilege_note=text, redaction=number)
+    sections = tuple(Section(id="a.b", outcome=Outcome.COLLECTED, text="", sha256=one) for one in hashes)
+    said = json.dumps([head_record(head), hashes], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    assert evidence_digest(head, sections) == hashlib.sha256(said.encode()).hexdigest()

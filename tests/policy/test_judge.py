@@ -1,5 +1,7 @@
 """The order of verdicts is complete: no other case exists."""
 
+import dataclasses
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -12,8 +14,20 @@ from auditor.model.past import History
 from auditor.model.policy import AcceptedLimit, Settings
 from auditor.model.reading import Reading, SectionReading
 from auditor.model.record import replace
-from auditor.model.verdict import Assessment, Demand, Gap, Inapplicable, Limit, Mitigation, Verdict, Violation
-from auditor.policy.judge import Claim, judge, unassessed, verdict
+from auditor.model.sighting import Quote
+from auditor.model.verdict import (
+    Assessment,
+    Demand,
+    Gap,
+    Inapplicable,
+    Judgement,
+    Limit,
+    Mitigation,
+    Verdict,
+    Violation,
+)
+from auditor.policy import judge as module
+from auditor.policy.judge import Claim, judge, judge_each, unassessed, verdict
 from auditor.policy.limits import accept_limits
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -341,3 +355,59 @@ def test_accepting_a_limit_helps_no_section_that_lacks_more() -> None:
     case = a_case(replace(CUT, limits=()))
     entries = (accepted("walk-budget"), accepted("remote-homes"))
     assert accept_limits(case.reading, entries, LAST_DAY) is case.reading
+
+
+_ALTERNATIVES = [
+    COLLECTED,
+    ABSENT,
+    DENIED,
+    CUT,
+    replace(CUT, limits=(FAR,)),
+    replace(COLLECTED, proof=Proof.DOCUMENTED),
+    replace(COLLECTED, id="z.z"),
+    replace(DENIED, outcome=Outcome.FAILED),
+    replace(DENIED, reason="needs more than root"),
+    replace(DENIED, reason=None),
+    replace(DENIED, advice="use doas"),
+    replace(DENIED, reason="x" * 20_000),
+]
+_NOT_HERE = Inapplicable(reason="there is no such thing here", proof=())
+_FOUND = [
+    Assessment(),
+    Assessment(violations=(SEEN,)),
+    Assessment(suspected=(EXCEPTED,)),
+    Assessment(gaps=(MISSING,)),
+    Assessment(inapplicable=_NOT_HERE),
+    Assessment(inapplicable=replace(_NOT_HERE, reason="nor here")),
+    Assessment(inapplicable=replace(_NOT_HERE, proof=(Quote(section="a.b", quote="no"),))),
+]
+
+
+def test_what_was_judged_before_changes_no_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [a_case(*pair) for pair in itertools.permutations(_ALTERNATIVES, 2)]
+    controls = [
+        *(replace_needs(a_control(found), needs) for found in _FOUND for needs in (("a.*",), ("a.b",), ("n.n",), ())),
+        dataclasses.replace(a_control(Assessment()), id="elsewhere", needs={}, not_on={OsFamily.LINUX: "not on Linux"}),
+        dataclasses.replace(a_control(Assessment()), limits=(WALK,)),
+    ]
+
+    def alone(case: Case) -> list[Judgement]:
+        judgements = []
+        for control in controls:
+            module._BEFORE.clear()
+            judgements.append(judge(control, case, excuse))
+        return judgements
+
+    expected = [alone(case) for case in cases]
+    for kept in (1, 3, 10_000):
+        monkeypatch.setattr(module, "_KEPT", kept)
+        module._BEFORE.clear()
+        for _ in range(2):
+            for case, judged in zip(cases, expected, strict=True):
+                assert list(judge_each(controls, case, excuse)) == judged
+        assert len(module._BEFORE) <= kept
+        assert all(len(those) <= kept for those in module._BEFORE.values())
+
+
+def replace_needs(control: Control, needs: tuple[str, ...]) -> Control:
+    return dataclasses.replace(control, id=f"needs_{'_'.join(needs)}", needs={OsFamily.LINUX: needs})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditor.run.open_bundle import Bundle
-from auditor.run.section_index import SectionIndex
+from auditor.run.section_index import LINE_LIMIT, SectionIndex, line_at, opened
 from tests.bench.bundles import cost
 from tests.run.evidence_sets import Seen, a_section, make_set
 
@@ -31,6 +31,27 @@ def test_each_section_is_found_and_no_other(tmp_path: Path, count: int) -> None:
     for missing in ("0" * 64, "f" * 64, "8" * 64):
         with pytest.raises(KeyError):
             index.sections((missing,))
+
+
+@pytest.mark.parametrize("length", [1, 8190, 8191, 8192, 8193, 30_000, LINE_LIMIT - 2, LINE_LIMIT - 1])
+def test_a_line_is_read_as_a_whole(tmp_path: Path, length: int) -> None:
+    lines = [b"before\n", b"x" * length + b"\n", b"after\n", b"cut off"]
+    file = tmp_path / "lines"
+    file.write_bytes(b"".join(lines))
+    with opened(file) as handle:
+        assert line_at(handle, 0) == lines[0]
+        assert line_at(handle, len(lines[0])) == lines[1]
+        assert line_at(handle, file.stat().st_size - len(lines[3]) - len(lines[2])) == lines[2]
+        for place in (file.stat().st_size - len(lines[3]), file.stat().st_size, file.stat().st_size + 9):
+            with pytest.raises(ValueError, match="is cut off"):
+                line_at(handle, place)
+
+
+def test_a_line_that_is_too_long_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_bytes(b"x" * LINE_LIMIT + b"\n")
+    with opened(file) as handle, pytest.raises(ValueError, match="is cut off"):
+        line_at(handle, 0)
 
 
 def test_a_section_is_not_found_in_what_another_says(tmp_path: Path) -> None:
