@@ -41,8 +41,9 @@ from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.rows import instant
 from auditor.report.visible import visible
-from auditor.run.audit import Sealed, close_run, exit_code, new_run
+from auditor.run.audit import Sealed, exit_code, new_run
 from auditor.run.bundle import INPUT_FILES
+from auditor.run.ending import close_run
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
 from auditor.run.report_rows import report_rows

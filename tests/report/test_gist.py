@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from auditor.model.host import HostFacts
 from auditor.model.past import History
 from auditor.report.gist import LEDGER, gist_of, head_of
 from auditor.report.rows import compact, host_row
@@ -34,7 +35,7 @@ def test_a_run_ends_the_same_by_gists_and_by_rows(rows: list[dict[str, Any]], gi
         assert observation_from_row(gist, "key") == observation_from_row(row, "key")
         assert use_from_row(gist) == use_from_row(row)
         assert remembered(History(), gist, _AS_OF) == remembered(History(), row, _AS_OF)
-        facts = {"name": row["host"], "key": row["host"], "groups": row["groups"]}
+        facts = HostFacts(name=row["host"], key=row["host"], groups=tuple(row["groups"]))
         for register, one in zip(registers, (row, gist), strict=True):
             register.add(facts, one)
     by_rows, by_gists = (register.rows() for register in registers)
