@@ -15,7 +15,7 @@ from auditor.model.past import History
 from auditor.policy.exception_register import ExceptionRegister
 from auditor.policy.lifecycle import carried, lives_on
 from auditor.report.earlier_runs import finding_counts
-from auditor.report.rows import control_row, coverage_row, exception_row, finding_row, instant, limit_row
+from auditor.report.rows import control_row, coverage_row, exception_row, finding_row, instant, limit_row, row_of
 from auditor.run.exception_use import use_from_row
 from auditor.run.findings import finding_from_row, following, observation_from_row
 from auditor.run.history import histories, remembered, told_by
@@ -60,15 +60,15 @@ class Ending:
 
     def lives(self, facts: HostFacts, gist: str) -> Lives:
         """Take a host in by its gist, or its row, and return what the run leaves of it for the runs after it."""
-        row = json.loads(gist)
+        row = row_of(gist)
         self._outcomes[HostOutcome(row["outcome"])] += 1
         self._assessed += row["complete"]
         self._register.add(facts, row)
         self._exceptions.add(use_from_row(row))
         self._here.clear()
         self._here[facts.name] = facts
-        observed = observation_from_row(row, facts.key)
         earlier = self._earlier.pop(facts.name, {})
+        observed = observation_from_row(row, facts.key, has_past=bool(earlier))
         findings = [finding_row(one) for one in lives_on(observed, earlier, self._by)]
         self._found.update(finding_counts(findings))
         history = self._succession.history(self.known.get(facts.key, _NOBODY))

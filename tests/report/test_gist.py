@@ -57,6 +57,16 @@ def test_words_of_a_host_do_not_end_the_head(rows: list[dict[str, Any]]) -> None
         assert head_of(text)["owner"] == row["owner"]
 
 
+def test_gaps_that_say_the_same_are_told_once_the_first_first(rows: list[dict[str, Any]]) -> None:
+    gaps = [
+        {"section": section, "outcome": "failed", "reason": reason, "advice": advice}
+        for section, reason, advice in (("b", "blind", None), ("a", "blind", "look"), ("c", "blind", None))
+    ]
+    verdicts = [verdict | {"gaps": gaps} for verdict in rows[0]["verdicts"]]
+    for verdict in gist_of(rows[0] | {"verdicts": verdicts})["verdicts"]:
+        assert verdict["gaps"] == [{"reason": "blind", "advice": None}, {"reason": "blind", "advice": "look"}]
+
+
 def test_a_gist_is_a_part_of_its_row(rows: list[dict[str, Any]], gists: list[dict[str, Any]]) -> None:
     for row, gist in zip(rows, gists, strict=True):
         assert set(gist) <= set(row)
