@@ -24,6 +24,8 @@ from auditor.run.register import Register
 from auditor.store.record import Lives, RunRecord
 from auditor.store.store import Store
 
+_NOBODY = History()
+
 
 def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | None = None) -> RunRecord:
     """End a run whose every host has its outcome: coverage counted, findings followed. It ends now, unless said."""
@@ -104,6 +106,3 @@ class Ending:
         }
         self._store.finish(run.id, finished=instant(finished or datetime.now(UTC)) or "", summary=summary)
         return self._store.run(run.id)
-
-
-_NOBODY = History()
