@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.cli.audit import check_writable, operator_name
-from auditor.cli.bundling import write_bundle
+from auditor.cli.bundling import write_and_print
 from auditor.cli.command import Command
 from auditor.cli.judging import Given, Ruled, judge, judging_of, passing_store, rules_for
 from auditor.cli.report import chosen_formats
 from auditor.cli.sightings import add_sightings_option
 from auditor.cli.stored import add_store_option, open_store
-from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
 from auditor.errors import UsageError
 from auditor.model.ledger import PassedOverWhy
@@ -30,7 +29,6 @@ from auditor.run.manifest import write_manifest
 from auditor.run.merge import in_order, source_of
 from auditor.run.open_bundle import Bundle
 from auditor.run.reassess import Judging
-from auditor.run.report_rows import report_rows
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -131,8 +129,7 @@ def _why_not_kept(store: Store, judging: Judging, as_of: str, options: Namespace
 
 
 def _written(store: Store, run: RunRecord, judging: Judging, formats: tuple[str, ...], options: Namespace) -> int:
-    rows = report_rows(store, run)
-    print_summary(rows, write_bundle(store, run, rows, options.output / run.id, formats), options)
+    write_and_print(store, run, options.output / run.id, formats, options)
     others = sorted({str(one.run["tool_version"]) for one in judging.bundles} - {run.tool_version})
     if others:
         said = ", ".join(map(visible, others))

@@ -17,7 +17,7 @@ from auditor import __version__
 from auditor.catalogue.entry import catalogue_text
 from auditor.catalogue.load import load_catalogue
 from auditor.cli.asking import ask_all
-from auditor.cli.bundling import write_bundle
+from auditor.cli.bundling import write_and_print
 from auditor.cli.command import Command
 from auditor.cli.engine import add_engine_options, check_engine
 from auditor.cli.files import read_text
@@ -29,7 +29,6 @@ from auditor.cli.population import add_population_option, chosen_population
 from auditor.cli.report import chosen_formats
 from auditor.cli.sightings import Outside, add_sightings_option, inventoried, with_strangers
 from auditor.cli.stored import add_store_option, open_store
-from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
 from auditor.errors import OutputError, StoreError, UsageError
 from auditor.inventory.scope import fix_scope, local_host
@@ -41,11 +40,11 @@ from auditor.policy.locate import locate
 from auditor.report.formats import FORMATS
 from auditor.report.rows import instant
 from auditor.report.visible import visible
-from auditor.run.audit import Sealed, close_run, exit_code, new_run
+from auditor.run.audit import Sealed, exit_code, new_run
 from auditor.run.bundle import INPUT_FILES
+from auditor.run.ending import close_run
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
-from auditor.run.report_rows import report_rows
 from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from auditor.run.scheduled import BUSY, read_mark
 from auditor.store.record import RunRecord
@@ -195,10 +194,7 @@ def _audit(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared
     if now < began:
         say(options, "this machine's clock was set back since the run began: it is said to end at the instant it began")
     closed = close_run(store, run, prepared.rules, max(began, now))
-    rows = report_rows(store, closed)
-    folder = options.output / closed.id
-    made = write_bundle(store, closed, rows, folder, prepared.formats)
-    print_summary(rows, made, options)
+    write_and_print(store, closed, options.output / closed.id, prepared.formats, options)
     return exit_code(closed)
 
 

@@ -17,11 +17,10 @@ import yaml
 
 from auditor.catalogue.entry import catalogue_text
 from auditor.catalogue.load import load_catalogue
-from auditor.cli.bundling import write_bundle
+from auditor.cli.bundling import write_and_print
 from auditor.cli.command import Command
 from auditor.cli.population import population
 from auditor.cli.report import chosen_formats
-from auditor.cli.summary import print_summary
 from auditor.cli.terminal import say
 from auditor.errors import HostError, Reason
 from auditor.inventory.scope import fix_scope
@@ -30,11 +29,11 @@ from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
 from auditor.model.record import Record, replace
 from auditor.report.formats import FORMATS
-from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
+from auditor.run.audit import Limits, Sealed, new_run, run_audit
+from auditor.run.ending import close_run
 from auditor.run.fanout import Course
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers
-from auditor.run.report_rows import report_rows
 from auditor.run.rules import RuleFile, RuleFiles, rules_of
 from auditor.store.store import Store
 from auditor.transport.choose import Transports
@@ -139,9 +138,7 @@ def _audit(
     for _ in run_audit(store=store, run=run, scope=scope, limits=Limits(), ask=ask, readers=readers, course=_COURSE):
         pass
     closed = close_run(store, run, rules, finished=recorded.when)
-    rows = report_rows(store, closed)
-    made = write_bundle(store, closed, rows, options.output, formats)
-    print_summary(rows, made, options)
+    write_and_print(store, closed, options.output, formats, options)
     say(options, "this was a recorded fleet: no host was touched")
     say(options, recorded.about_simulated)
 

@@ -38,7 +38,8 @@ from auditor.remediate.planning import Basis
 from auditor.remediate.playbooks import missing_playbooks, playbooks_folder, playbooks_sha256
 from auditor.report.stored_run import stored_run
 from auditor.report.visible import visible
-from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
+from auditor.run.audit import Limits, Sealed, new_run, run_audit
+from auditor.run.ending import close_run
 from auditor.run.fanout import Course, Stop
 from auditor.run.lasting import lasting_sections
 from auditor.run.readers import Readers

@@ -27,36 +27,47 @@ _IN_FULL = 4
 """Pieces of advice that begin with the same step and are said one by one; more are said as that step."""
 
 
-def print_summary(rows: RunRows, made: list[Path], options: Namespace) -> None:
-    """Print the tables a person wants first; hosts are read once, one in memory at a time."""
-    verdicts: dict[str, Counter[str]] = {control: Counter() for control in rows.controls}
-    software, ports = _First(), _Ports()
-    gaps: Counter[tuple[str, str]] = Counter()
-    single = rows.run["scope"]["count"] == 1
-    for host in rows.hosts() if single or rows.gists is None else rows.gists():
-        for verdict in host["verdicts"]:
-            verdicts[verdict["control"]][verdict["verdict"]] += 1
-        if host["reason"] is None:
-            gaps.update(
-                {
-                    (gap["reason"], gap["advice"] or "There is no way yet: the report says more.")
-                    for row in host["verdicts"]
-                    for gap in row["gaps"]
-                }
-            )
-        name = host["host"]
-        for sighting in host["sightings"]:
-            software.add(_picked(name, sighting, _SOFTWARE))
-        ports.add(name, (one for one in host["listeners"] if single or one["product"] is not None))
-    _verdict_table(rows, verdicts, options, single=single)
-    _software_table(software, options, single=single)
-    _listener_table(ports, options, single=single)
-    _approvals(rows, options)
-    _gap_list(gaps, options, single=single)
-    _not_assessed(rows, options)
-    _population(rows, options)
-    _exceptions(rows, options)
-    _closing(rows, made, options)
+class Summary:
+    """The tables a person wants first: gathered from the hosts while there is time for it, printed at the end."""
+
+    def __init__(self, rows: RunRows, options: Namespace) -> None:
+        self._rows, self._options = rows, options
+        self._verdicts: dict[str, Counter[str]] = {control: Counter() for control in rows.controls}
+        self._software, self._ports = _First(), _Ports()
+        self._gaps: Counter[tuple[str, str]] = Counter()
+        self._single = rows.run["scope"]["count"] == 1
+
+    def gather(self) -> None:
+        """Read the hosts, one in memory at a time; once, before anything is printed."""
+        rows, single = self._rows, self._single
+        for host in rows.hosts() if single or rows.gists is None else rows.gists():
+            for verdict in host["verdicts"]:
+                self._verdicts[verdict["control"]][verdict["verdict"]] += 1
+            if host["reason"] is None:
+                self._gaps.update(
+                    {
+                        (gap["reason"], gap["advice"] or "There is no way yet: the report says more.")
+                        for row in host["verdicts"]
+                        for gap in row["gaps"]
+                    }
+                )
+            name = host["host"]
+            for sighting in host["sightings"]:
+                self._software.add(_picked(name, sighting, _SOFTWARE))
+            self._ports.add(name, (one for one in host["listeners"] if single or one["product"] is not None))
+
+    def print(self, made: list[Path]) -> None:
+        """Print the tables, and which of the files that were made to open."""
+        rows, options, single = self._rows, self._options, self._single
+        _verdict_table(rows, self._verdicts, options, single=single)
+        _software_table(self._software, options, single=single)
+        _listener_table(self._ports, options, single=single)
+        _approvals(rows, options)
+        _gap_list(self._gaps, options, single=single)
+        _not_assessed(rows, options)
+        _population(rows, options)
+        _exceptions(rows, options)
+        _closing(rows, made, options)
 
 
 def _picked(host: str, row: Row, names: tuple[str, ...]) -> Row:

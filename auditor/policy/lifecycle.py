@@ -212,7 +212,9 @@ def _alive(
     """Open a violation, or go on with the life it has."""
     since = None if before is None else before.failing_since
     came_back = before is not None and since is None
-    found = Finding(
+    failing_since = since or by.as_of
+    due, overdue = _due(failing_since, violation.severity, violation.exception, by)
+    return Finding(
         fingerprint=name,
         host=observation.host,
         control=violation.control,
@@ -221,7 +223,9 @@ def _alive(
         severity=violation.severity,
         reason=violation.reason,
         first_seen=by.as_of if before is None else before.first_seen,
-        failing_since=since or by.as_of,
+        failing_since=failing_since,
+        due=due,
+        overdue=overdue,
         state=FindingState.OPEN if violation.exception is None else FindingState.EXCEPTED,
         exception=violation.exception,
         owner=observation.owner,
@@ -229,7 +233,6 @@ def _alive(
         reopened=0 if before is None else before.reopened + came_back,
         formerly=() if before is None else before.formerly,
     )
-    return _dated(found, by)
 
 
 def _host_of(finding: Finding, hosts: Mapping[str, str], renamed: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
@@ -251,7 +254,8 @@ def _unseen(finding: Finding, observation: Observation, by: Following) -> Findin
     if suspected is None or finding.subject in suspected:
         # What may still be there may still be accepted: else an exception would end with a host's silence.
         exception = by.excuse(observation.host, finding)
-        return _dated(replace(known, state=FindingState.NOT_OBSERVABLE, exception=exception), by)
+        due, overdue = _due(finding.failing_since, finding.severity, exception, by)
+        return replace(known, state=FindingState.NOT_OBSERVABLE, exception=exception, due=due, overdue=overdue)
     return replace(
         known,
         state=FindingState.CLOSED,
@@ -263,9 +267,11 @@ def _unseen(finding: Finding, observation: Observation, by: Following) -> Findin
     )
 
 
-def _dated(finding: Finding, by: Following) -> Finding:
-    """Say until when a finding that is not closed is to be, and whether that has passed; an exception suspends it."""
-    if finding.exception is not None or finding.failing_since is None:
-        return replace(finding, due=None, overdue=False)
-    due = due_of(finding.failing_since, finding.severity, by.terms)
-    return replace(finding, due=due, overdue=due is not None and due < by.as_of)
+def _due(
+    failing_since: datetime | None, severity: str, exception: str | None, by: Following
+) -> tuple[datetime | None, bool]:
+    """Say until when what is not closed is to be, and whether that has passed; an exception suspends it."""
+    if exception is not None or failing_since is None:
+        return None, False
+    due = due_of(failing_since, severity, by.terms)
+    return due, due is not None and due < by.as_of

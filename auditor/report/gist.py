@@ -3,10 +3,9 @@
 It has the shape of the row, so that whatever reads a gist can read a row in its place; it is some tenth as long.
 """
 
-import json
 from typing import Any
 
-from auditor.report.rows import Row
+from auditor.report.rows import Row, row_of
 
 LEDGER = (
     *("host", "outcome", "complete", "reason", "detail", "attempts", "retried_after", "owner", "site"),
@@ -21,11 +20,13 @@ _LISTENER = (
 _LOGON = ("when", "product", "user", "source", "succeeded")
 _VIOLATION = ("subject", "product", "severity", "reason", "exception")
 _SUSPICION = ("subject", "exception")
-_GAP = ("reason", "advice")
 
 
 def gist_of(row: Row) -> Row:
-    """Return what is left of a row: of listeners those of products, of logons the newest that each product let in."""
+    """Return what is left of a row: of listeners those of products, of logons the newest that each product let in.
+
+    Of gaps of one verdict that say the same there is one.
+    """
     return {
         **_of(row, (*LEDGER, "groups")),
         "sightings": [
@@ -45,7 +46,7 @@ def verdict_gist(verdict: Row) -> Row:
         "verdict": verdict["verdict"],
         "violations": [_of(one, _VIOLATION) for one in verdict["violations"]],
         "suspected": [_of(one, _SUSPICION) for one in verdict["suspected"]],
-        "gaps": [_of(one, _GAP) for one in verdict["gaps"]],
+        "gaps": _once(verdict["gaps"]),
     }
 
 
@@ -56,12 +57,17 @@ def head_of(gist: str) -> Row:
         head, is_long, _ = gist.partition(follows)
         if is_long:
             break
-    row: Row = json.loads(f"{head}}}" if is_long else gist)
-    return row
+    return row_of(f"{head}}}" if is_long else gist)
 
 
 def _of(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: row[name] for name in names}
+
+
+def _once(gaps: list[Row]) -> list[Row]:
+    """Return what gaps say, each thing once: of an older probe every section that it did not ask lacks the same."""
+    said = dict.fromkeys([(one["reason"], one["advice"]) for one in gaps])
+    return [{"reason": reason, "advice": advice} for reason, advice in said]
 
 
 def _newest(logons: list[Row]) -> list[Row]:

@@ -12,6 +12,8 @@ from auditor.report.run_rows import RunRows
 
 SCHEMA_NAME = "results.schema.json"
 """Name of the schema, in the package and beside the results."""
+_BLOCK = 1 << 18
+"""Bytes that are handed to the disk at once: the line of a host has some fifty thousand."""
 
 
 def schema() -> Row:
@@ -28,8 +30,8 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     """Write both files in one pass; a host's line is copied as the store keeps it, never encoded again."""
     results, lines, beside = folder / "results.json", folder / "hosts.jsonl", folder / SCHEMA_NAME
     with (
-        results.open("w", encoding="utf-8", newline="\n") as whole,
-        lines.open("w", encoding="utf-8", newline="\n") as each,
+        results.open("w", _BLOCK, encoding="utf-8", newline="\n") as whole,
+        lines.open("w", _BLOCK, encoding="utf-8", newline="\n") as each,
     ):
         whole.write(f'{{"run":{compact(rows.run)},\n"controls":{compact(dict(rows.controls))},\n')
         whole.write(f'"exceptions":{compact(dict(rows.exceptions))},\n"approvals":{compact(dict(rows.approvals))},\n')

@@ -27,7 +27,7 @@ from auditor.model.verdict import ControlInfo, Gap, Judgement, Violation
 from auditor.policy.exception_register import SOON, ExceptionState, RegisterEntry, state_of
 
 Row = dict[str, Any]
-_ENCODER = msgspec.json.Encoder()
+_ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder()
 
 
 def compact(row: Row) -> str:
@@ -53,6 +53,16 @@ def _quickly(row: Row) -> str | None:
     except (UnicodeEncodeError, OverflowError, TypeError, ValueError):
         return None
     return data.decode("ascii") if data.isascii() and b"\x7f" not in data else None
+
+
+def row_of(line: str) -> Row:
+    """Read back what ``compact`` wrote, in half the time that the standard library takes."""
+    try:
+        row: Row = _DECODER.decode(line)
+    except msgspec.MsgspecError:
+        # Of a version that let half of a character into a row.
+        row = json.loads(line)
+    return row
 
 
 def instant(when: datetime | None) -> str | None:

@@ -9,7 +9,7 @@ from auditor.model.coverage import Coverage
 from auditor.model.ledger import HostOutcome
 from auditor.report.changes import Changes
 from auditor.report.gist import LEDGER, head_of
-from auditor.report.rows import Row, coverage_row
+from auditor.report.rows import Row, coverage_row, row_of
 from auditor.report.run_rows import RunRows
 from auditor.report.stored_changes import changes_of, run_before
 from auditor.report.stored_findings import stored_findings
@@ -44,10 +44,10 @@ def stored_run(store: Store, record: RunRecord) -> RunRows:
         return store.lines(record.id)
 
     def hosts() -> Iterator[Row]:
-        return (_FIRST_TRY | json.loads(line) for line in store.lines(record.id))
+        return (_FIRST_TRY | row_of(line) for line in store.lines(record.id))
 
     def gists() -> Iterator[Row]:
-        return (_FIRST_TRY | json.loads(gist) for _, gist in store.gists(record.id))
+        return (_FIRST_TRY | row_of(gist) for _, gist in store.gists(record.id))
 
     def changes() -> Changes | None:
         before = run_before(store, record)

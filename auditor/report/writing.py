@@ -47,15 +47,22 @@ def write_report(rows: RunRows, folder: Path, formats: Sequence[Format]) -> list
 
 
 def write_side_by_side(
-    rows: RunRows, folder: Path, formats: Sequence[Format], forked: Callable[[], None]
+    rows: RunRows,
+    folder: Path,
+    formats: Sequence[Format],
+    forked: Callable[[], None],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Do what ``write_report`` does on two processors: the first format is written by a process of its own.
 
     ``forked`` is called there first; it must see to it that the rows are read over a connection of its own. Where
-    other threads run, which a process cannot be parted from, and for few hosts, it is written here.
+    other threads run, which a process cannot be parted from, and for few hosts, it is written here. ``meanwhile`` is
+    called here, when all that is written here is: the other process may be at work yet.
     """
     if len(formats) < _BOTH or len(rows.ledger) < _MANY or threading.active_count() > 1:
-        return write_report(rows, folder, formats)
+        made = write_report(rows, folder, formats)
+        meanwhile()
+        return made
     said, says = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -64,6 +71,7 @@ def write_side_by_side(
     os.close(says)
     try:
         others = write_report(rows, folder, formats[1:])
+        meanwhile()
     finally:
         with os.fdopen(said, encoding="utf-8") as stream:
             text = stream.read()

@@ -1,44 +1,33 @@
-"""An audit from its start to its end: scope fixed, hosts asked and judged, findings followed, run closed."""
+"""An audit up to its end: scope and inputs fixed, hosts asked and judged, each written down as it comes."""
 
-import json
 import os
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from auditor import __version__
 from auditor.collect.probe import sh_call, sh_probe_sha256
 from auditor.collect.ps_probe import ps_call, ps_probe_sha256
 from auditor.collect.seal import canonical
-from auditor.controls.attack import attack_data, attack_of
-from auditor.controls.registry import control_infos
-from auditor.errors import HostError, Reason, UsageError
+from auditor.controls.attack import attack_data
+from auditor.errors import HostError, Reason
 from auditor.inventory.references import Secrets
-from auditor.model.coverage import Coverage
 from auditor.model.host import ConnectionKind, Host, HostFacts, Scope, host_facts
-from auditor.model.ledger import HostOutcome
 from auditor.model.past import History
 from auditor.model.probe import ProbeCall, ProbeLimits, RawOutput
 from auditor.model.record import Record, asdict, field, replace
-from auditor.policy.exception_register import ExceptionRegister
-from auditor.policy.lifecycle import carried, lives_on
-from auditor.report.earlier_runs import finding_counts
-from auditor.report.rows import control_row, coverage_row, exception_row, finding_row, instant, limit_row
+from auditor.report.rows import instant
 from auditor.report.stored_run import coverage_of
-from auditor.run.exception_use import use_from_row
 from auditor.run.exchange import Parcel
 from auditor.run.fanout import Course, fan_out
-from auditor.run.findings import finding_from_row, following, observation_from_row
-from auditor.run.history import histories, history_text, remembered, told_by
+from auditor.run.history import histories, history_text, told_by
 from auditor.run.pacing import Turn
 from auditor.run.pipeline import Answered, Rules
 from auditor.run.reader import ReadJob
 from auditor.run.readers import Readers
-from auditor.run.register import Register
 from auditor.run.this_tool import tool_digest
-from auditor.store.record import HostRecord, Lives, RunRecord
+from auditor.store.record import HostRecord, RunRecord
 from auditor.store.store import Store, digest
 
 _OPENING = 4096
@@ -253,67 +242,6 @@ def answered_by(host: Host, answer: RawOutput, limits: Limits) -> Answered:
         probe_sha256=ps_probe_sha256() if _is_of_windows(host, answer) else sh_probe_sha256(),
         unpacked_limit=limits.unpacked_bytes,
     )
-
-
-def close_run(store: Store, run: RunRecord, rules: Rules, finished: datetime | None = None) -> RunRecord:
-    """End a run whose every host has its outcome: coverage counted, findings followed. It ends now, unless said."""
-    counts = dict.fromkeys(HostOutcome, 0)
-    assessed = 0
-    here: dict[str, HostFacts] = {}
-    found = Counter(finding_counts(()))
-    register = Register(rules.policy.approvals, rules.as_of.date())
-    succession = rules.succession
-    exceptions = ExceptionRegister(rules.exceptions, rules.as_of.date(), succession)
-
-    def lives() -> Iterator[Lives]:
-        nonlocal assessed
-        for told, gist in store.gists(run.id):
-            facts, row = json.loads(told), json.loads(gist)
-            counts[HostOutcome(row["outcome"])] += 1
-            assessed += row["complete"]
-            register.add(facts, row)
-            exceptions.add(use_from_row(row))
-            name, key = facts["name"], facts["key"]
-            here.clear()
-            here[name] = HostFacts(name=name, key=key, groups=tuple(facts["groups"]))
-            observed = observation_from_row(row, key)
-            findings = [finding_row(one) for one in lives_on(observed, earlier.pop(name, {}), by)]
-            found.update(finding_counts(findings))
-            past = remembered(succession.history(known.get(key, nobody)), row, rules.as_of)
-            yield Lives(host_key=key, findings=findings, past=past)
-
-    history, nobody = store.text(run.inputs["history"]), History()
-    known, by = histories(history, told_by(run)), following(rules, here)
-    before = [finding_from_row(row) for row in json.loads(history)["findings"]]
-    earlier = carried(before, ((row["name"], row["key"]) for row in store.facts(run.id)), succession)
-    del history, before
-    store.keep_lives(run.id, lives())
-    if sum(counts.values()) != run.scope_count:
-        missing = run.scope_count - sum(counts.values())
-        raise UsageError(
-            f"run {run.id} is not at its end: {missing} hosts have no outcome; go on with --resume {run.id}"
-        )
-    coverage = Coverage(
-        scope=run.scope_count,
-        reached=run.scope_count - counts[HostOutcome.UNREACHABLE],
-        assessed=assessed,
-        wanted=rules.policy.settings.coverage,
-    )
-    summary: dict[str, object] = {
-        "coverage": coverage_row(coverage),
-        "outcomes": {outcome.value: count for outcome, count in counts.items()},
-        "violating_hosts": counts[HostOutcome.NONCOMPLIANT],
-        "findings": dict(found),
-        "controls": {name: control_row(info) for name, info in control_infos().items()},
-        "policy_name": rules.policy.name,
-        "catalogue_version": rules.catalogue.version,
-        "attack_version": attack_of(store.text(run.inputs["attack"])).version,
-        "approvals": register.rows(),
-        "exceptions": {entry.weighed.record.id: exception_row(entry) for entry in exceptions.entries()},
-        "accepted_limits": {one.record.limit: limit_row(one, exceptions.day) for one in rules.limits},
-    }
-    store.finish(run.id, finished=instant(finished or datetime.now(UTC)) or "", summary=summary)
-    return store.run(run.id)
 
 
 def exit_code(run: RunRecord) -> int:

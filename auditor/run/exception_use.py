@@ -6,16 +6,21 @@ from auditor.model.host import HostFacts
 from auditor.model.verdict import Verdict
 from auditor.policy.exception_register import HostUse
 
+_UNKNOWN = Verdict.UNKNOWN.value
+
 
 def use_from_row(row: dict[str, Any]) -> HostUse:
     """Reduce a host's stored row to what the register of exceptions depends on."""
     return HostUse(
         facts=HostFacts(name=row["host"], key=row["host"], groups=tuple(row["groups"])),
         covered=tuple(
-            one["exception"]
-            for verdict in row["verdicts"]
-            for one in (*verdict["violations"], *verdict["suspected"])
-            if one["exception"] is not None
+            [
+                one["exception"]
+                for verdict in row["verdicts"]
+                for named in (verdict["violations"], verdict["suspected"])
+                for one in named
+                if one["exception"] is not None
+            ]
         ),
-        undecided=frozenset(verdict["control"] for verdict in row["verdicts"] if verdict["verdict"] == Verdict.UNKNOWN),
+        undecided=frozenset([verdict["control"] for verdict in row["verdicts"] if verdict["verdict"] == _UNKNOWN]),
     )

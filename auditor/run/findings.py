@@ -39,8 +39,8 @@ def following(rules: Rules, hosts: Mapping[str, HostFacts]) -> Following:
     return Following(as_of=rules.as_of, terms=rules.policy.settings.due, succession=rules.succession, excuse=excuse)
 
 
-def observation_from_row(row: Row, host_key: str) -> Observation:
-    """Reduce a host's stored row to what findings depend on."""
+def observation_from_row(row: Row, host_key: str, *, has_past: bool = True) -> Observation:
+    """Reduce a host's stored row to what findings depend on; what is settled matters only to those it had before."""
     if row["reason"] is not None:
         # Nothing is settled on a host that gave no evidence; what records from outside show of it stands all the same.
         return Observation(host=row["host"], host_key=host_key, owner=row["owner"], violations=tuple(_violations(row)))
@@ -51,7 +51,7 @@ def observation_from_row(row: Row, host_key: str) -> Observation:
         violations=tuple(_violations(row)),
         settled={
             verdict["control"]: frozenset([one["subject"] for one in verdict["suspected"]])
-            for verdict in row["verdicts"]
+            for verdict in (row["verdicts"] if has_past else ())
             if is_settled(verdict["verdict"], has_gaps=bool(verdict["gaps"]), control=verdict["control"])
         },
     )

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ _UNFINISHED = (".writing-", ".old-")
 """Beginnings of what a killed run left: never read, cleared away by the next."""
 _NOT_PLAIN = "is not a plain file"
 _BLOCK = 1 << 20
+_LARGE, _AT_ONCE = 4 * _BLOCK, 2
+"""Bytes from which on a file is read beside another, and how many are."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIGITS, _DIGEST_LENGTH = b"0123456789abcdef", 64
 _PROBE = re.compile(rb'"probe_sha256": ?"([0-9a-f]{64})"')
@@ -63,9 +66,19 @@ def write_manifest(folder: Path, previous: dict[str, Any] | None, *, finished: s
     ``previous`` names the run before this one, as ``{"run": id, "seal": sha256}``. Of a manifest that is there already
     the end of the run is kept, unless another is given.
     """
-    stated = described(folder, finished)
-    settle(folder)
-    return seal_manifest(folder, stated, previous)
+    return seal_manifest(folder, settled(folder, finished), previous)
+
+
+def settled(folder: Path, finished: str | None) -> dict[str, Any]:
+    """Return what ``described`` does, when all that it was read from has reached the disk.
+
+    The disk takes its time while files are read from memory.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        on_disk = pool.submit(settle, folder)
+        stated = described(folder, finished)
+        on_disk.result()
+    return stated
 
 
 def described(folder: Path, finished: str | None) -> dict[str, Any]:
@@ -122,15 +135,19 @@ def _probes(hosts: Path) -> set[str]:
 def list_files(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield path, size and SHA-256 of every file of a bundle, sorted by path; what is signed apart is left out.
 
-    Nothing is opened but plain files: of a link, a pipe or a device, ``sha256`` says that it is none.
+    Nothing is opened but plain files: of a link, a pipe or a device, ``sha256`` says that it is none. Of large files
+    several are read at once.
     """
-    for path in sorted(_paths(folder)):
-        entry = folder / path
-        state = entry.lstat()
-        if stat.S_ISREG(state.st_mode):
-            yield {"path": path, "size": state.st_size, "sha256": _file_digest(entry)}
-        else:
-            yield {"path": path, "size": 0, "sha256": _NOT_PLAIN}
+    states = {path: (folder / path).lstat() for path in sorted(_paths(folder))}
+    large = [path for path, state in states.items() if stat.S_ISREG(state.st_mode) and state.st_size >= _LARGE]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        begun = {path: pool.submit(_file_digest, folder / path) for path in large}
+        for path, state in states.items():
+            if stat.S_ISREG(state.st_mode):
+                sha256 = begun[path].result() if path in begun else _file_digest(folder / path)
+                yield {"path": path, "size": state.st_size, "sha256": sha256}
+            else:
+                yield {"path": path, "size": 0, "sha256": _NOT_PLAIN}
 
 
 def _paths(folder: Path) -> Iterator[str]:

@@ -3,14 +3,15 @@
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 
 from auditor.errors import HostError
 from auditor.inventory.scope import scope_digest
 from auditor.model.host import Host, HostFacts, host_facts
 from auditor.model.past import History
 from auditor.model.record import Record
-from auditor.run.audit import Began, Sealed, begin_run, close_run
-from auditor.run.history import histories, told_by
+from auditor.run.audit import Began, Sealed, begin_run
+from auditor.run.ending import Ending
 from auditor.run.merge import Chosen, source_of, sources_of
 from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Rules
@@ -68,34 +69,35 @@ def reassess(store: Store, run: RunRecord, judging: Judging, rules: Rules, reade
 
     The readers are those of the bundles. Raises UsageError for evidence that is not what its seal says.
     """
-    judged: list[HostRecord] = []
-    for record in _in_order(_jobs(run, judging), readers):
-        judged.append(record)
-        if len(judged) == _WRITTEN:
-            store.record_all(run.id, judged)
-            judged.clear()
-    if judged:
-        store.record_all(run.id, judged)
-    return close_run(store, run, rules)
+    ending = Ending(store, run, rules)
+    # What the end of the run needs of a host is taken from it at once, while readers are at work on the next ones.
+    judged = (
+        (record, ending.lives(facts, record.gist)) for facts, record in _in_order(_jobs(judging, ending.known), readers)
+    )
+    while some := list(islice(judged, _WRITTEN)):
+        store.record_all(run.id, *zip(*some, strict=True))
+    return ending.close()
 
 
-def _in_order(jobs: Iterator[ReadJob], readers: Readers) -> Iterator[HostRecord]:
-    """Yield the records of jobs, never waiting for the last of a batch: readers have work while we write.
+def _in_order(jobs: Iterator[ReadJob], readers: Readers) -> Iterator[tuple[HostFacts, HostRecord]]:
+    """Yield the hosts of jobs with their records, never waiting for the last of a batch: readers work while we write.
 
     In order, so that a section that a record names only came with one that is written before it.
     """
     with ThreadPoolExecutor(2) as pool:
-        going: deque[Future[HostRecord]] = deque()
+        going: deque[tuple[HostFacts, Future[HostRecord]]] = deque()
         for job in jobs:
-            going.append(pool.submit(readers.recorded, job))
+            going.append((job.host, pool.submit(readers.recorded, job)))
             if len(going) >= _AT_ONCE:
-                yield going.popleft().result()
+                facts, record = going.popleft()
+                yield facts, record.result()
         while going:
-            yield going.popleft().result()
+            facts, record = going.popleft()
+            yield facts, record.result()
 
 
-def _jobs(run: RunRecord, judging: Judging) -> Iterator[ReadJob]:
-    known, nobody = histories(judging.history, told_by(run)), History()
+def _jobs(judging: Judging, known: Mapping[str, History]) -> Iterator[ReadJob]:
+    nobody = History()
     numbers = {bundle.id: number for number, bundle in enumerate(judging.bundles)}
     strange = deque(judging.strangers)
     for one in judging.hosts:

@@ -51,9 +51,8 @@ class Register:
         self._as_of = as_of
         self._uses = {approval.id: _Use(approval=approval) for approval in approvals}
 
-    def add(self, facts: Row, row: Row) -> None:
+    def add(self, host: HostFacts, row: Row) -> None:
         """Take one host in: what the inventory says of it, and its row in the results."""
-        host = HostFacts(name=facts["name"], key=facts["key"], groups=tuple(facts["groups"]))
         for use in self._uses.values():
             if applies_to(host, hosts=use.approval.hosts, groups=use.approval.groups):
                 use.matched += 1

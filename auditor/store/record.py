@@ -66,6 +66,11 @@ class HostRecord(Record, kw_only=True):
         """Return the host's line of ``hosts.jsonl``."""
         return unpacked(self.packed_row)
 
+    @property
+    def gist(self) -> str:
+        """Return what the end of a run needs of it; the row itself where no gist is kept."""
+        return self.row if self.packed_gist is None else unpacked(self.packed_gist)
+
 
 class KnownHost(Record, kw_only=True):
     """What finished runs know of one host."""

@@ -96,8 +96,11 @@ class Store:
         """Write one host's outcome, row and evidence: all of it or nothing."""
         self.record_all(run, [host])
 
-    def record_all(self, run: str, hosts: Sequence[HostRecord]) -> None:
-        """Write the outcomes, rows and evidence of several hosts: all of them or nothing."""
+    def record_all(self, run: str, hosts: Sequence[HostRecord], lives: Sequence[Lives] = ()) -> None:
+        """Write the outcomes, rows and evidence of several hosts: all of them or nothing.
+
+        With ``lives``, what the run leaves of them too, where nothing was written of that: see ``keep_lives``.
+        """
         fresh = {
             section.sha256: section
             for host in hosts
@@ -117,6 +120,7 @@ class Store:
             connection.execute(RESULTS.insert(), [result_values(run, host) for host in hosts])
             if gists:
                 connection.execute(GISTS.insert(), gists)
+            _keep(connection, run, lives)
         if len(self._known_sections) > _REMEMBERED:
             self._known_sections.clear()
         self._known_sections.update(fresh)
@@ -131,16 +135,8 @@ class Store:
                 connection.execute(table.delete().where(table.c.run == run))
         hosts = iter(lives)
         while some := list(islice(hosts, _LIVES)):
-            pasts = [{"run": run, "host_key": one.host_key, "row": json_text(one.past)} for one in some if one.past]
-            findings = [
-                {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": json_text(row)}
-                for one in some
-                for row in one.findings
-            ]
             with self._database.writing() as connection:
-                for table, rows in ((PASTS, pasts), (FINDINGS, findings)):
-                    if rows:
-                        connection.execute(table.insert(), rows)
+                _keep(connection, run, some)
 
     def finish(
         self,
@@ -366,6 +362,18 @@ class Store:
         if packed is None:
             raise StoreError(f"{self.url}: the sealed input {sha256} is not in this store")
         return zlib.decompress(packed).decode()
+
+
+def _keep(connection: sa.Connection, run: str, lives: Iterable[Lives]) -> None:
+    pasts = [{"run": run, "host_key": one.host_key, "row": json_text(one.past)} for one in lives if one.past]
+    findings = [
+        {"run": run, "fingerprint": row["fingerprint"], "host": row["host"], "row": json_text(row)}
+        for one in lives
+        for row in one.findings
+    ]
+    for table, rows in ((PASTS, pasts), (FINDINGS, findings)):
+        if rows:
+            connection.execute(table.insert(), rows)
 
 
 def digest(text: str) -> str:

@@ -39,7 +39,8 @@ from auditor.model.pacing import Pacing
 from auditor.model.probe import ProbeCall, RawOutput
 from auditor.model.schedule import Fire, FireState, Schedule
 from auditor.policy.locate import bundled
-from auditor.run.audit import Limits, Sealed, close_run, exit_code, new_run, run_audit
+from auditor.run.audit import Limits, Sealed, exit_code, new_run, run_audit
+from auditor.run.ending import close_run
 from auditor.run.fanout import Course
 from auditor.run.manifest import manifest_problems, read_manifest
 from auditor.run.readers import Readers

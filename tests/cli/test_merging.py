@@ -184,7 +184,7 @@ def test_a_merge_that_breaks_off_leaves_no_run(demo: Path, tmp_path: Path, monke
     def broken(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("auditor.run.reassess.close_run", broken)
+    monkeypatch.setattr("auditor.run.ending.Ending.close", broken)
     assert main(["assess", *map(str, sets), "-o", "out", "-q"]) == 130
     assert list(Path("out").glob("*")) == []
     with closing(Store(str(tmp_path / "store.sqlite"))) as store:
@@ -201,7 +201,7 @@ def test_a_merge_that_was_killed_is_begun_anew(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("auditor.run.reassess.close_run", killed)
+        patched.setattr("auditor.run.ending.Ending.close", killed)
         patched.setattr(Store, "forget", lambda *_: None)
         assert main(["assess", str(west), "-o", "out", "-q"]) == 130
     with closing(Store(str(tmp_path / "store.sqlite"))) as store:

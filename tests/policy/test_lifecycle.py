@@ -1,9 +1,13 @@
 """The life of a finding over runs: a table of claims."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditor.controls import remote_access_at_boot, unapproved_product
 from auditor.controls.control import Control
@@ -363,3 +367,13 @@ def test_what_is_left_of_a_removed_product_closes_its_finding(
     assert [(one.subject, one.state) for one in opened] == [("product:x11vnc", FindingState.OPEN)]
     (found,) = follow(opened, [observe(a_result(judge(control, after, lambda _c, _v: None)))], at(_SECOND))
     assert found.state is state
+
+
+_TEXTS = st.text(max_size=8) | st.text('ab "\\/\x00\x1f\x7f\n', max_size=8)
+
+
+@given(_TEXTS, _TEXTS, _TEXTS)
+def test_a_fingerprint_is_over_what_json_writes(control: str, host_key: str, subject: str) -> None:
+    made_of = json.dumps([1, control, host_key, subject], separators=(",", ":"))
+    made = fingerprint(control=control, host_key=host_key, subject=subject)
+    assert made == hashlib.sha256(made_of.encode()).hexdigest()

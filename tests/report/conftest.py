@@ -70,7 +70,7 @@ def run_rows(results: Iterable[HostResult]) -> RunRows:
     ledger = [ledger_row(result.ledger) for result in ordered]
     register = Register((FLEET.APPROVAL,), FLEET.AS_OF.date())
     for result, line in zip(ordered, lines, strict=True):
-        register.add({"name": result.host.name, "key": result.host.key, "groups": result.host.groups}, json.loads(line))
+        register.add(result.host, json.loads(line))
     complete = sum(1 for row in ledger if row["complete"])
 
     def hosts() -> Iterator[Row]:

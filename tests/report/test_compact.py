@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.report import rows
-from auditor.report.rows import compact
+from auditor.report.rows import compact, row_of
 
 
 class Colour(StrEnum):
@@ -26,6 +26,16 @@ _VALUES = st.recursive(
 @given(st.dictionaries(_TEXTS, _VALUES, max_size=5))
 def test_a_row_is_written_as_by_the_standard_library(row: dict[str, Any]) -> None:
     assert compact(row) == json.dumps(row, separators=(",", ":"), ensure_ascii=True)
+
+
+@given(st.dictionaries(_TEXTS, _VALUES, max_size=5))
+def test_a_row_is_read_back_as_by_the_standard_library(row: dict[str, Any]) -> None:
+    line = compact(row)
+    assert row_of(line) == json.loads(line)
+
+
+def test_half_of_a_character_in_a_row_of_before_is_read_all_the_same() -> None:
+    assert row_of('{"text":"\\ud800"}') == {"text": "\ud800"}
 
 
 @pytest.mark.parametrize("text", ["\x7f", "ä", "\u2028", "\U0001f5a5", "\ud800", "a\udfffb"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from auditor.model.host import HostFacts
 from auditor.model.past import History
 from auditor.report.gist import LEDGER, gist_of, head_of
 from auditor.report.rows import compact, host_row
@@ -34,7 +35,7 @@ def test_a_run_ends_the_same_by_gists_and_by_rows(rows: list[dict[str, Any]], gi
         assert observation_from_row(gist, "key") == observation_from_row(row, "key")
         assert use_from_row(gist) == use_from_row(row)
         assert remembered(History(), gist, _AS_OF) == remembered(History(), row, _AS_OF)
-        facts = {"name": row["host"], "key": row["host"], "groups": row["groups"]}
+        facts = HostFacts(name=row["host"], key=row["host"], groups=tuple(row["groups"]))
         for register, one in zip(registers, (row, gist), strict=True):
             register.add(facts, one)
     by_rows, by_gists = (register.rows() for register in registers)
@@ -54,6 +55,16 @@ def test_words_of_a_host_do_not_end_the_head(rows: list[dict[str, Any]]) -> None
     row = rows[0] | {"owner": 'x","sections":[],"sightings":'}
     for text in (compact(row), compact(gist_of(row))):
         assert head_of(text)["owner"] == row["owner"]
+
+
+def test_gaps_that_say_the_same_are_told_once_the_first_first(rows: list[dict[str, Any]]) -> None:
+    gaps = [
+        {"section": section, "outcome": "failed", "reason": reason, "advice": advice}
+        for section, reason, advice in (("b", "blind", None), ("a", "blind", "look"), ("c", "blind", None))
+    ]
+    verdicts = [verdict | {"gaps": gaps} for verdict in rows[0]["verdicts"]]
+    for verdict in gist_of(rows[0] | {"verdicts": verdicts})["verdicts"]:
+        assert verdict["gaps"] == [{"reason": "blind", "advice": None}, {"reason": "blind", "advice": "look"}]
 
 
 def test_a_gist_is_a_part_of_its_row(rows: list[dict[str, Any]], gists: list[dict[str, Any]]) -> None:

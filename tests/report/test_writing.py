@@ -150,6 +150,20 @@ def test_two_processes_write_what_one_does(sample: RunRows, tmp_path: Path, monk
         os.waitpid(born[0], os.WNOHANG)
 
 
+@pytest.mark.parametrize("many", [1, 10_000], ids=["in two processes", "in one"])
+def test_what_there_is_time_for_is_done_once_and_here(
+    sample: RunRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(writing, "_MANY", many)
+    done: list[bool] = []
+
+    def meanwhile() -> None:
+        done.append((tmp_path / "csv").is_dir())
+
+    write_side_by_side(sample, tmp_path, [FORMATS["json"], FORMATS["csv"]], lambda: None, meanwhile)
+    assert done == [True]
+
+
 def test_a_full_disk_in_the_other_process_is_said_here(
     sample: RunRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

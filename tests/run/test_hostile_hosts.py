@@ -16,7 +16,8 @@ from auditor.model.probe import ProbeCall, RawOutput
 from auditor.report.formats import FORMATS
 from auditor.report.stored_run import stored_run
 from auditor.report.writing import write_report
-from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
+from auditor.run.audit import Limits, Sealed, new_run, run_audit
+from auditor.run.ending import close_run
 from auditor.run.fanout import Course
 from auditor.run.pipeline import Rules
 from auditor.run.readers import Readers

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from auditor.model.host import HostFacts
 from auditor.model.policy import Approval
 from auditor.run.register import Register
 
@@ -42,7 +43,7 @@ def a_logon(when: str, *, product: str = "anydesk", succeeded: bool = True) -> d
 def registered(approvals: tuple[Approval, ...], **hosts: dict[str, Any]) -> dict[str, dict[str, Any]]:
     register = Register(approvals, _TODAY)
     for name, row in hosts.items():
-        facts = {"name": name, "key": name, "groups": row.pop("groups", [])}
+        facts = HostFacts(name=name, key=name, groups=tuple(row.pop("groups", [])))
         register.add(facts, {"outcome": "compliant", "sightings": [], "logons": [], **row})
     return register.rows()
 

@@ -34,7 +34,8 @@ from auditor.model.policy import Settings
 from auditor.model.probe import ProbeCall, RawOutput
 from auditor.policy.load_exceptions import Known, parse_exceptions
 from auditor.report.stored_run import stored_run
-from auditor.run.audit import Limits, Sealed, close_run, new_run, run_audit
+from auditor.run.audit import Limits, Sealed, new_run, run_audit
+from auditor.run.ending import close_run
 from auditor.run.fanout import Course
 from auditor.run.readers import Readers
 from auditor.run.rules import RuleFile, RuleFiles, rules_of

@@ -137,6 +137,24 @@ def finish(
     store.finish(run.id, finished=at, summary={})
 
 
+def test_what_a_run_leaves_of_hosts_is_kept_with_them_or_not_at_all(store: Store) -> None:
+    run = begun(store, a_run())
+
+    def left(name: str) -> Lives:
+        row = {"fingerprint": f"of {name}", "host": name, "control": "c", "subject": "s"}
+        return Lives(host_key=f"key-{name}", findings=[row], past={"anydesk": name})
+
+    store.record_all(run.id, [a_host("a"), a_host("b")], [left("a"), left("b")])
+    with pytest.raises(sa.exc.IntegrityError):
+        store.record_all(run.id, [a_host("c")], [left("b")])
+    assert store.done(run.id) == {"a", "b"}
+    store.record_all(run.id, [a_host("c")], [left("c")])
+    store.finish(run.id, finished="f", summary={})
+    assert [row["host"] for row in store.findings(run.id)] == ["a", "b", "c"]
+    assert store.earlier_pasts(["key-c"]) == {"key-c": {"anydesk": "c"}}
+    store.close()
+
+
 def test_runs_are_numbered_and_only_finished_ones_are_history(store: Store) -> None:
     first = begun(store, a_run("2026-01"))
     store.record(first.id, a_host("a", inventoried=False))
