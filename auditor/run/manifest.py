@@ -27,8 +27,8 @@ SIGNATURE, _SIGNOFF = "manifest.json.sig", "signoff"
 _UNFINISHED = (".writing-", ".old-")
 """Beginnings of what a killed run left: never read, cleared away by the next."""
 _NOT_PLAIN = "is not a plain file"
-_BLOCK = 1 << 20
-_LARGE, _AT_ONCE = 4 * _BLOCK, 2
+_BLOCK = 1 << 18
+_LARGE, _AT_ONCE = 1 << 22, 2
 """Bytes from which on a file is read beside another, and how many are."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIGITS, _DIGEST_LENGTH = b"0123456789abcdef", 64
@@ -161,11 +161,11 @@ def _paths(folder: Path) -> Iterator[str]:
 
 
 def _file_digest(path: Path) -> str:
-    digest = hashlib.sha256()
+    digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK))
     try:
-        with path.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
+        with path.open("rb", buffering=0) as stream:
+            while size := stream.readinto(block):
+                digest.update(block[:size])
     except OSError as error:
         raise UsageError(f"{visible(str(path))}: cannot be read: {error.strerror}") from error
     return digest.hexdigest()
