@@ -32,11 +32,6 @@ def cache_file(folder: Path, texts: Iterable[tuple[str, str]]) -> Path:
     return folder / f"catalogue-{digest.hexdigest()[:32]}.json"
 
 
-def has_kept(folder: Path) -> bool:
-    """Tell whether some catalogue is kept there; it may be another version's."""
-    return any(folder.glob("catalogue-*.json"))
-
-
 def recall(file: Path) -> Catalogue | None:
     """Return the catalogue that was kept, None when there is none or it is not what was written."""
     try:

@@ -23,7 +23,6 @@ from auditor.report.visible import visible
 from auditor.report.writing import write_report
 from auditor.run.audit import exit_code
 from auditor.run.bundle import evidence_format
-from auditor.run.catalogue_ahead import catalogue_ahead
 from auditor.run.history import history_text
 from auditor.run.manifest import write_manifest
 from auditor.run.merge import in_order, source_of
@@ -64,11 +63,11 @@ def _run(options: Namespace) -> int:
         sightings=tuple(options.sightings),
     )
     check_writable(options.output)
-    with tempfile.TemporaryDirectory(prefix="auditor-evidence-") as place, catalogue_ahead() as ahead:
+    with tempfile.TemporaryDirectory(prefix="auditor-evidence-") as place:
         named = [_bundle(name, Path(place) / str(number), options) for number, name in enumerate(options.evidence)]
         bundles = in_order(named)
         _refuse(problem for bundle in bundles for problem in bundle.problems_of_inputs())
-        by = rules_for(bundles, given, ahead.load)
+        by = rules_for(bundles, given)
         for note in by.notes:
             say(options, visible(note))
         if by.own is not None:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -61,13 +61,10 @@ class Ruled(Record, kw_only=True):
     """What of the evidence could not be read for the hosts of sightings."""
 
 
-def rules_for(bundles: Sequence[Bundle], given: Given, load: Callable[[], Catalogue] = load_catalogue) -> Ruled:
-    """Return the rules: what is given, else what one bundle was judged by, else the working folder's.
-
-    ``load`` gives this version's catalogue, where the bundles were not judged by one.
-    """
+def rules_for(bundles: Sequence[Bundle], given: Given) -> Ruled:
+    """Return the rules: what is given, else what one bundle was judged by, else the working folder's."""
     own = bundles[0] if len(bundles) == 1 and bundles[0].is_judged else None
-    catalogue = _catalogue(bundles, load)
+    catalogue = _catalogue(bundles)
     files = RuleFiles(
         policy=_file(given.policy, own, "policy"),
         exceptions=_file(given.exceptions, own, "exceptions"),
@@ -111,12 +108,12 @@ def _people(named: Path | None, own: Bundle | None) -> RuleFile | None:
     return _file(named, own, "people")
 
 
-def _catalogue(bundles: Sequence[Bundle], load: Callable[[], Catalogue]) -> Catalogue:
+def _catalogue(bundles: Sequence[Bundle]) -> Catalogue:
     """Return the catalogue that all bundles were judged by, else this version's own."""
     digests = {bundle.run["inputs"].get("catalogue") for bundle in bundles}
     text = bundles[0].text("catalogue") if len(digests) == 1 else None
     if text is None:
-        return load()
+        return load_catalogue()
     try:
         return catalogue_of(text)
     except ValueError as error:
