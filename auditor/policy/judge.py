@@ -68,7 +68,8 @@ def _before(case: Case) -> _Judged:
     That follows from the operating system, and from each section: which it is, what it lacks, what is said of it.
     """
     reading = case.reading
-    sections = [reading.sections[name] for name in reading.ids if name in reading.gaps or name in reading.remarkable]
+    noted = reading.gaps | reading.remarkable
+    sections = [section for name, section in reading.sections.items() if name in noted]
     said = [(one.id, one.outcome, one.reason, one.advice, one.limits, one.is_only_documented) for one in sections]
     if sum(len(one.reason or "") for one in sections) > _KEPT_LENGTH:
         return {}
