@@ -65,7 +65,7 @@ def retention_holds(folder: Path, is_done: bool) -> None:
     with closing(Store(str(store))) as kept:
         # Findings that are open to this day began in the first run, and their proof stays.
         held = [len(kept.retained.holding(run.id, Kept.EVIDENCE)) for run in runs]
-        assert held == [2, *[0] * (len(oldest) - 1), *[2] * _NEWEST]
+        assert held == [2, *[0] * (len(oldest) - 1), *[2] * _NEWEST], held
     # Reports of an older one compare it with a run whose rows are gone, and are refused.
     may(["report", newest[-1].id, "--store", str(store), "-o", str(reports), "-q"], 0)
     for run in newest:
