@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 from auditor import __version__
@@ -54,8 +55,6 @@ def kept_listing(
 
 def _name(source: str, vault: VaultSources, environ: Mapping[str, str]) -> str | None:
     """Return the name under which an inventory is kept: a digest of all it rests on; None where that is more."""
-    from importlib import metadata  # noqa: PLC0415 — 12 ms that every command would pay
-
     files = inventory_files(source)
     settings = _settings(environ)
     if not Path(source).exists() or vaulted(source) or any(_is_program(file) for file in files):

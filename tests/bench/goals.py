@@ -90,6 +90,7 @@ def busy(part: Mapping[str, Any]) -> float | None:
     """Return which share of the cores others took while a part was measured; None where that was not measured."""
     rows = part["rows"].values()
     runs = [run for one in rows for many in (one.values() if isinstance(one, Mapping) else [one]) for run in many]
+    # Recorded hosts are measured by a ``Cost``, whose others are the memory of other processes.
     if not runs or not all(isinstance(run, Mapping) and {"others", "kernel"} <= set(run) for run in runs):
         return None
     return statistics.median(float(run["others"]) / float(run["wall"]) for run in runs) / cores(part)

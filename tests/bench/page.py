@@ -105,9 +105,8 @@ def _peers(part: Mapping[str, Any]) -> str:
             f"\nA host takes {cost[0] - cost[1]:.1f} ms more for the auditor than for {_BARE}, whose shell has to run "
             "three commands and no more: a clock that ends a section that hangs, marks that content cannot forge, "
             "standard error kept apart, the answer packed; and every connection and network namespace, not only what "
-            "listens. "
-            "Where hosts have processors of their own, as in any real fleet, that is no part of the client's time, and "
-            "the client's processor time is what bounds it.\n"
+            "listens. Where hosts have processors of their own, as in any real fleet, that is no part of the client's "
+            "time, and the client's processor time is what bounds it.\n"
         )
     return work + _table(head, (row(peer.id, peer.title) for peer in known)) + notes
 

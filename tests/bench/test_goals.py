@@ -1,11 +1,13 @@
 """What the bench makes of its figures: run by run, start-up apart, and noise meets nothing."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from tests.bench import page
 from tests.bench.goals import Goal, Spread, busy, each, goals, spread
+from tests.bench.measure import Cost
 
 MACHINE = {"processors": "2 cores of a kind", "memory": "4 GiB", "kernel": "Linux 6.1", "system": "Debian",
            "Python": "3.11", "OpenSSH": "OpenSSH_9.2", "day": "2027-01-01"}  # fmt: skip
@@ -71,6 +73,11 @@ def test_the_page_says_when_the_machine_had_other_work() -> None:
     assert (busy(quiet), busy(loaded)) == (0.0, 0.5)
     assert "wall times are void" not in page.text({"peers": quiet}, goals({"peers": quiet}))
     assert "Other work took 50 % of the cores" in page.text({"peers": loaded}, goals({"peers": loaded}))
+
+
+def test_the_memory_of_other_processes_is_no_load() -> None:
+    cost = Cost(wall=60, cpu=100, own_cpu=20, memory=5, main=2, others=300_000_000, status=0, output="")
+    assert busy(a_part({"10000": [asdict(cost)]})) is None
 
 
 def test_the_page_says_what_was_not_measured() -> None:
