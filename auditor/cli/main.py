@@ -138,6 +138,9 @@ def _guarded(name: str, words: list[str]) -> int:
     except OperatorError as error:
         for problem in error.problems:
             print(f"auditor {name}: {problem}", file=sys.stderr)
+        lacking = scarcity(error.__cause__)
+        if lacking is not None:
+            print(f"auditor {name}: {lacking}", file=sys.stderr)
         return OPERATOR_FAULT
     except HostError as error:
         print(f"auditor {name}: {error}", file=sys.stderr)

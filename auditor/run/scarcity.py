@@ -13,8 +13,8 @@ _NO_THREAD = "can't start new thread"
 _KEPT = "whatever was recorded before is kept, and `--resume` goes on with it"
 
 
-def scarcity(error: BaseException) -> str | None:
-    """Return what this machine lacks and what to do, as a sentence; None for any other failure."""
+def scarcity(error: BaseException | None) -> str | None:
+    """Return what this machine lacks and what to do, as a sentence; None for any other failure, and for none."""
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
         number = errno.EAGAIN

@@ -42,6 +42,8 @@ def applied(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def changing(self: test_remediate_apply.Plays, host: object, task: Task) -> Played:
         if not task.is_check and task.playbook == "remove_product":
+            # Runs tell instants by the second: what is found before and gone after was there for one at least.
+            time.sleep(1.1)
             shutil.copy(clean, probe)
         return told(self, host, task)  # type: ignore[arg-type]
 
