@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from auditor.model.record import Record
 from auditor.report.exception_register import register_rows
 from auditor.report.format import Format
+from auditor.report.host_findings import hosts_with_findings
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.visible import visible
@@ -340,7 +341,6 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
 def write_tables(rows: RunRows, place: Path, *, encoding: str) -> list[Path]:
     """Write the tables into a new folder in one pass over the hosts, and the meaning of their columns."""
     place.mkdir()
-    due = {finding["fingerprint"]: finding["due"] for finding in rows.findings}
     wanted = [name for name in TABLES if name != "population" or rows.run.get("population") is not None]
     made = {name: place / f"{name}.csv" for name in (*wanted, "columns")}
     with ExitStack() as stack:
@@ -361,7 +361,8 @@ def write_tables(rows: RunRows, place: Path, *, encoding: str) -> list[Path]:
         tables["exceptions"].writerows(_lines(_EXCEPTIONS, register_rows(rows), {}))
         if "population" in tables:
             tables["population"].writerows(_lines(_POPULATION, differences(rows.run["population"]), {}))
-        for host in rows.hosts():
+        for host, findings in hosts_with_findings(rows):
+            due = {finding["fingerprint"]: finding["due"] for finding in findings}
             tables["remediation"].writerows(_lines(_REMEDIATION, steps(host, due), host))
             tables["software"].writerows(_lines(_SOFTWARE, host["sightings"], host))
             tables["listeners"].writerows(_lines(_LISTENERS, host["listeners"], host))

@@ -1,6 +1,7 @@
 """What the fleet page and the pages of controls are filled with, once every host has been counted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from auditor import __version__
@@ -8,12 +9,13 @@ from auditor.controls.attack import attack_data
 from auditor.controls.registry import controls
 from auditor.report.control_tally import Tallies, exceptions_of, problems_of
 from auditor.report.exception_register import register_rows
+from auditor.report.fleet_tally import FleetTally
 from auditor.report.host_table import STATIC, table_data
 from auditor.report.manual import blocks_of
 from auditor.report.owners import Owner
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
-from auditor.report.summary import LISTED, NAMED, RANKED, Problem, Summary, life
+from auditor.report.summary import LISTED, NAMED, RANKED, Problem, Summary
 from auditor.report.trend import trend_of
 
 _CHANGES = 50
@@ -25,8 +27,9 @@ def linked_problems(problems: Sequence[Problem]) -> list[Problem]:
     return list(problems[:LISTED])
 
 
-def fleet_view(rows: RunRows, summary: Summary, owners: Sequence[Owner], pages: Mapping[str, str]) -> dict[str, Any]:
+def fleet_view(rows: RunRows, fleet: FleetTally, owners: Sequence[Owner]) -> dict[str, Any]:
     """Return what the fleet page says."""
+    summary = fleet.summary
     problems = summary.ranked_problems()
     products = summary.ranked_products()
     return {
@@ -38,6 +41,7 @@ def fleet_view(rows: RunRows, summary: Summary, owners: Sequence[Owner], pages: 
         "listed": LISTED,
         "named": NAMED,
         "static": STATIC,
+        "static_lines": list(islice(summary.lines, STATIC)),
         "missing": summary.ranked_missing(),
         "unreached": summary.ranked_unreached(),
         "products": products,
@@ -54,11 +58,10 @@ def fleet_view(rows: RunRows, summary: Summary, owners: Sequence[Owner], pages: 
         "population": rows.run.get("population"),
         "coverage": rows.run["coverage"],
         "changes": rows.changes(),
-        "trend": trend_of(rows.run, summary.outcomes, rows.findings),
+        "trend": trend_of(rows.run, summary.outcomes, fleet.findings.counts),
         "unproven": sorted(summary.unproven.items(), key=lambda one: (-one[1].count, one[0])),
-        "pages": pages,
         "shown": _CHANGES,
-        "life": life(rows.findings, rows.run["as_of"]),
+        "life": fleet.findings.life,
         "host_data": table_data(summary, linked_problems(problems)),
     }
 

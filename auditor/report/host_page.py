@@ -62,12 +62,13 @@ class HostPages:
         self._remediation = remediation
         self._pasts = rows.pasts()
 
-    def view(self, host: Row) -> dict[str, Any]:
-        """Return what the template shows of a host."""
+    def view(self, host: Row, found: Sequence[Row]) -> dict[str, Any]:
+        """Return what the template shows of a host, with its findings as the run's rows have them."""
         name = host["host"]
-        findings = self._remediation.findings_of(name)
+        findings = [self._remediation.named(one) for one in found]
         remedies = self._rows.remedies(host, findings) if host["reason"] is None and findings else None
         return _sorted_row(host) | {
+            "findings": {one["fingerprint"]: one for one in found},
             "remedies": remedies,
             "hands": {} if remedies is None else {one["fingerprint"]: one["reason"] for one in remedies["left_out"]},
             "plays": _plays(remedies),

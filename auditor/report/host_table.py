@@ -32,25 +32,30 @@ def table_data(summary: Summary, problems: Sequence[Problem]) -> str:
     group_sets, use_sets, verdict_sets, problem_sets = _Known(), _Known(), _Known(), _Known()
     outcomes = {name: place for place, name in enumerate(OUTCOMES)}
     rows = [
-        [
-            visible(line["host"]),
-            line["page"],
-            outcomes.get(line["outcome"], len(outcomes)),
-            int(line["complete"]),
-            *(known.place(_text(line[name])) for known, name in ((systems, "os"), (owners, "owner"), (sites, "site"))),
-            group_sets.place(tuple(groups.place(visible(one)) for one in line["groups"])),
-            use_sets.place(
-                tuple(
-                    (products[one], state, standing, tuple(tenants.place(_text(tenant)) for tenant in of))
-                    for one, state, standing, of in line["uses"]
-                )
-            ),
-            verdict_sets.place("".join(_LETTERS.get(word, "u") for word in line["verdicts"])),
-            problem_sets.place(tuple(sorted({asked[one] for one in line["problems"] if one in asked}))),
-        ]
+        encoded(
+            [
+                visible(line["host"]),
+                line["page"],
+                outcomes.get(line["outcome"], len(outcomes)),
+                int(line["complete"]),
+                *(
+                    known.place(_text(line[name]))
+                    for known, name in ((systems, "os"), (owners, "owner"), (sites, "site"))
+                ),
+                group_sets.place(tuple(groups.place(visible(one)) for one in line["groups"])),
+                use_sets.place(
+                    tuple(
+                        (products[one], state, standing, tuple(tenants.place(_text(tenant)) for tenant in of))
+                        for one, state, standing, of in line["uses"]
+                    )
+                ),
+                verdict_sets.place("".join(_LETTERS.get(word, "u") for word in line["verdicts"])),
+                problem_sets.place(tuple(sorted({asked[one] for one in map(tuple, line["problems"]) if one in asked}))),
+            ]
+        )
         for line in summary.lines
     ]
-    return encoded(
+    rest = encoded(
         {
             "outcomes": list(OUTCOMES.items()),
             "verdicts": [[letter, name, VERDICTS[name]] for name, letter in _LETTERS.items()],
@@ -68,9 +73,9 @@ def table_data(summary: Summary, problems: Sequence[Problem]) -> str:
                     *(("verdictSets", verdict_sets), ("problemSets", problem_sets)),
                 )
             },
-            "rows": rows,
         }
     )
+    return f'{rest[:-1]},"rows":[{",".join(rows)}]}}'
 
 
 class _Known:

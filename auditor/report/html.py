@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 from auditor.catalogue.cache import user_cache
 from auditor.controls.attack import attack_data
 from auditor.report import words
-from auditor.report.control_tally import Tallies, control_pages
+from auditor.report.control_tally import control_pages
+from auditor.report.fleet_tally import FleetTally
 from auditor.report.fleet_view import control_views, fleet_view
 from auditor.report.format import Format
 from auditor.report.host_page import CommonRows, HostPages
 from auditor.report.host_table import STATIC, table_filter
-from auditor.report.owners import owner_names, owners_of, work_of
+from auditor.report.owners import owner_names, work_of
 from auditor.report.page_workers import PageWorkers
-from auditor.report.remediation import Remediation, counted
+from auditor.report.remediation import counted
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
-from auditor.report.summary import NAMED, RANKED, Summary, bar
+from auditor.report.scratch import Scratch
+from auditor.report.summary import NAMED, RANKED, bar
 from auditor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -30,19 +32,24 @@ if TYPE_CHECKING:
 
 _ASSETS = ("style.css", "fleet.js")
 _SLUG_LENGTH = 40
-_DUE = 500
-"""Findings that an owner's page lists; the tables in csv/ hold all."""
+_LISTED = 500
+"""Findings, and hosts, that an owner's page lists; the tables in csv/ hold all."""
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 
-def page_names(ledger: Iterable[Row]) -> dict[str, str]:
+def page_names(ledger: Sequence[Row]) -> dict[str, str]:
     """Return the file name of each host's page: its place in the ledger and what is harmless of its name.
 
     The place makes it unique, the rest is for people; nothing but ``a-z``, ``0-9`` and ``-`` survives.
     """
-    hosts = [row["host"] for row in ledger]
-    width = max(4, len(str(len(hosts))))
-    return {host: f"{place:0{width}d}-{_slug(host)}.html" for place, host in enumerate(hosts, 1)}
+    return dict(each_page(ledger))
+
+
+def each_page(ledger: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """Yield the same one after the other, in the ledger's order."""
+    width = max(4, len(str(len(ledger))))
+    for place, row in enumerate(ledger, 1):
+        yield row["host"], f"{place:0{width}d}-{_slug(row['host'])}.html"
 
 
 def owner_pages(ledger: Iterable[Row]) -> dict[str | None, str]:
@@ -65,45 +72,49 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
         made.mkdir()
     for name in _ASSETS:
         (place / "assets" / name).write_bytes((files("auditor.report") / "assets" / name).read_bytes())
-    pages, by_owner = page_names(rows.ledger), owner_pages(rows.ledger)
-    summary, tallies = Summary(controls=rows.controls), Tallies(rows.controls)
-    remediation = Remediation(rows)
-    host_pages = HostPages(rows, remediation)
-    template = templates().get_template("host.html")
-    shared = shared_view(rows, by_owner)
-
-    def write_page(host: Row, page: str) -> None:
-        text = template.render(shared | host_pages.view(host))
-        (place / "hosts" / page).write_bytes(text.encode("utf-8"))
-
+    by_owner = owner_pages(rows.ledger)
+    template, shared = templates().get_template("host.html"), shared_view(rows, by_owner)
     hosts: list[Path] = []
-    with PageWorkers(write_page, len(pages)) as workers:
-        for host in rows.hosts():
-            page = pages[host["host"]]
-            summary.add(host, page)
-            tallies.add(host, page)
-            workers.give(host, page)
-            hosts.append(place / "hosts" / page)
-    others = write_fleet(rows, summary, tallies, remediation, place)
+    with Scratch(folder) as scratch:
+        fleet = FleetTally(rows, by_owner, scratch)
+        host_pages = HostPages(rows, fleet.remediation)
+
+        def write_page(host: Row, findings: Sequence[Row], page: str) -> None:
+            text = template.render(shared | host_pages.view(host, findings))
+            (place / "hosts" / page).write_bytes(text.encode("utf-8"))
+
+        with PageWorkers(write_page, len(rows.ledger)) as workers:
+            for host, findings, page in fleet.hosts(page for _, page in each_page(rows.ledger)):
+                workers.give(host, findings, page)
+                hosts.append(place / "hosts" / page)
+        others = write_fleet(rows, fleet, shared, place)
     return [others[0], *hosts, *others[1:], *(place / "assets" / name for name in _ASSETS)]
 
 
-def write_fleet(rows: RunRows, summary: Summary, tallies: Tallies, remediation: Remediation, place: Path) -> list[Path]:
+def write_fleet(rows: RunRows, fleet: FleetTally, shared: Mapping[str, Any], place: Path) -> list[Path]:
     """Write every page that is of no single host, once all of them were counted; the fleet page is the first."""
-    pages, by_owner = page_names(rows.ledger), owner_pages(rows.ledger)
-    owners = owners_of(by_owner, summary.lines, rows.findings)
-    shared = shared_view(rows, by_owner) | {"pages": pages}
-    view = shared | fleet_view(rows, summary, owners, pages) | {"remediation": remediation}
+    summary, owners = fleet.summary, fleet.owners.ranked()
+    view = {**shared, **fleet_view(rows, fleet, owners), "remediation": fleet.remediation}
+    linked = {row["host"] for row in (() if view["changes"] is None else view["changes"].rows)}
+    linked |= {host["host"] for plan in fleet.remediation.plans for host in plan.get("hosts", ())}
+    view["pages"] = {host: page for host, page in each_page(rows.ledger) if host in linked} if linked else {}
     made = [_written(place / "index.html", "fleet.html", view)]
     if len(summary.lines) > STATIC:
         made.append(_written(place / "all-hosts.html", "all_hosts.html", view))
-    for control, of_control in control_views(rows, summary, tallies):
+    for control, of_control in control_views(rows, summary, fleet.tallies):
         file = place / "controls" / shared["control_pages"][control]
-        made.append(_written(file, "control.html", shared | of_control))
+        made.append(_written(file, "control.html", {**shared, **of_control}))
     for owner in owners:
-        of_owner = {"owner": owner, "work": work_of(owner, summary.problems), "listed": _DUE}
-        of_owner |= {"named": NAMED, "ranked": RANKED}
-        made.append(_written(place / "owners" / owner.page, "owner.html", shared | of_owner))
+        of_owner = {
+            "owner": owner,
+            "work": work_of(fleet.owners.all_due(owner), summary.problems),
+            "due": fleet.owners.due(owner, _LISTED),
+            "excepted": fleet.owners.excepted(owner, _LISTED),
+            "hosts": fleet.owners.hosts(owner, _LISTED),
+            "listed": _LISTED,
+            "ranked": RANKED,
+        }
+        made.append(_written(place / "owners" / owner.page, "owner.html", {**shared, **of_owner}))
     return made
 
 
@@ -115,7 +126,6 @@ def shared_view(rows: RunRows, by_owner: Mapping[str | None, str], style: Row | 
         "control_pages": control_pages(rows.controls),
         "exceptions": rows.exceptions,
         "approvals": rows.approvals,
-        "findings": {finding["fingerprint"]: finding for finding in rows.findings},
         "owner_pages": by_owner,
         "rows": CommonRows(templates().get_template("rows.html").module, rows.controls),
         "style": style,
@@ -123,7 +133,9 @@ def shared_view(rows: RunRows, by_owner: Mapping[str | None, str], style: Row | 
 
 
 def _written(file: Path, template: str, view: Mapping[str, Any]) -> Path:
-    file.write_text(templates().get_template(template).render(view), encoding="utf-8")
+    # Piece by piece: the page of all hosts is as long as the fleet.
+    with file.open("w", encoding="utf-8") as stream:
+        stream.writelines(templates().get_template(template).generate(view))
     return file
 
 

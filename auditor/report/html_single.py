@@ -6,8 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from auditor.report.format import Format
+from auditor.report.host_findings import hosts_with_findings
 from auditor.report.host_page import HostPages
-from auditor.report.html import page_names, shared_view, templates
+from auditor.report.html import each_page, shared_view, templates
 from auditor.report.remediation import Remediation
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
@@ -20,13 +21,13 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     """Write a file for each host; nothing in it asks for another file."""
     place = folder / FOLDER
     place.mkdir()
-    pages, host_pages = page_names(rows.ledger), HostPages(rows, Remediation(rows))
+    pages, host_pages = (page for _, page in each_page(rows.ledger)), HostPages(rows, Remediation(rows))
     template = templates().get_template("host.html")
     shared = shared_view(rows, {}, page_style()) | {"control_pages": {}}
     made = []
-    for host in rows.hosts():
-        file = place / pages[host["host"]]
-        file.write_text(template.render(shared | host_pages.view(host)), encoding="utf-8")
+    for (host, findings), page in zip(hosts_with_findings(rows), pages, strict=True):
+        file = place / page
+        file.write_text(template.render(shared | host_pages.view(host, findings)), encoding="utf-8")
         made.append(file)
     return made
 

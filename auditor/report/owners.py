@@ -1,59 +1,122 @@
 """What each owner has to act on: their hosts, what breaks the policy there, and by when it is to be closed."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from auditor.report.rows import Row
-from auditor.report.summary import Problem
+from auditor.report.scratch import Scratch, ScratchRows, sort_key
+from auditor.report.summary import Group, Problem
 from auditor.report.words import SEVERITIES
 
 _RANK = {name: rank for rank, name in enumerate(SEVERITIES)}
 _NEVER = "9999"
+_OF_A_LINE = ("host", "page", "outcome", "reason", "os", "site", "fail", "unknown", "excepted")
+_OF_A_FINDING = (
+    *("host", "control", "subject", "product", "severity", "reason", "state", "exception"),
+    *("due", "overdue", "failing_since"),
+)
 
 
 @dataclass(slots=True, kw_only=True)
 class Owner:
-    """One owner, and everything that is theirs in a run."""
+    """One owner, and what is theirs in a run, counted; ``Owners`` has the lists."""
 
     name: str | None
     """As the inventory writes it; None for the hosts that nobody owns."""
     page: str
     """File name of their page."""
+    number: int
+    """Their number among the owners of the run."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """Their hosts by outcome."""
-    hosts: list[Row] = field(default_factory=list)
-    """Lines of the host table (``Summary.lines``), those to act on first."""
-    due: list[Row] = field(default_factory=list)
-    """Findings to be closed, the first of them at the head: open ones, and those that could not be seen this time."""
-    excepted: list[Row] = field(default_factory=list)
+    incomplete: int = 0
+    """Hosts that were not fully assessed: not reached, or with a verdict that is unknown."""
+    by_reason: dict[str | None, Group] = field(default_factory=dict)
+    """Hosts that were not reached, by the reason."""
+    due: int = 0
+    """Findings to be closed: open ones, and those that could not be seen this time."""
+    excepted: int = 0
     """Findings that an exception covers."""
     overdue: int = 0
     """Findings whose day has passed."""
+    next_due: str | None = None
+    """Instant by which the next finding is to be closed; None where none has one."""
 
     @property
     def count(self) -> int:
         """Return how many hosts are theirs."""
-        return len(self.hosts)
+        return self.outcomes.total()
 
     @property
-    def incomplete(self) -> int:
-        """Return how many of them were not fully assessed: not reached, or with a verdict that is unknown."""
-        return sum(1 for line in self.hosts if not line["complete"])
-
-    @property
-    def unreached(self) -> list[tuple[str | None, list[Row]]]:
+    def unreached(self) -> list[tuple[str | None, Group]]:
         """Return their hosts that were not reached, by the reason, the most frequent first."""
-        by_reason: dict[str | None, list[Row]] = {}
-        for line in self.hosts:
-            if line["outcome"] == "unreachable":
-                by_reason.setdefault(line["reason"], []).append(line)
-        return sorted(by_reason.items(), key=lambda one: (-len(one[1]), one[0] or ""))
+        return sorted(self.by_reason.items(), key=lambda one: (-one[1].count, one[0] or ""))
 
-    @property
-    def next_due(self) -> str | None:
-        """Return the instant by which the next finding is to be closed; None where none has one."""
-        return next((row["due"] for row in self.due if row["due"] is not None), None)
+
+class Owners:
+    """Every owner of a run, with hosts and findings gathered one after the other; the lists wait on the disk."""
+
+    def __init__(self, pages: Mapping[str | None, str], scratch: Scratch) -> None:
+        """Take the file name of each owner's page (``html.owner_pages``), and where the lists are to lie."""
+        self._of = {
+            name: Owner(name=name, page=page, number=number) for number, (name, page) in enumerate(pages.items())
+        }
+        self._hosts, self._due, self._excepted = scratch.rows(), scratch.rows(), scratch.rows()
+
+    def add_host(self, line: Row) -> None:
+        """Take in a host by its line of the host table."""
+        owner = self._of[line["owner"]]
+        owner.outcomes[line["outcome"]] += 1
+        owner.incomplete += not line["complete"]
+        if line["outcome"] == "unreachable":
+            owner.by_reason.setdefault(line["reason"], Group()).add(line["host"], line["page"])
+        key = sort_key(-line["fail"], line["outcome"] == "compliant", line["host"])
+        self._hosts.append({name: line[name] for name in _OF_A_LINE}, owner.number, key)
+
+    def add_finding(self, finding: Row, page: str | None) -> None:
+        """Take in a finding, with the page of its host; None where the host has none."""
+        # A finding of a host that is no longer in scope may name an owner who has none left.
+        owner = self._of.get(finding["owner"])
+        if owner is None or finding["state"] == "closed":
+            return
+        row = {name: finding[name] for name in _OF_A_FINDING} | {"page": page}
+        if finding["exception"] is not None:
+            owner.excepted += 1
+            self._excepted.append(row, owner.number)
+            return
+        owner.due += 1
+        owner.overdue += finding["overdue"]
+        due = finding["due"]
+        if due is not None and (owner.next_due is None or due < owner.next_due):
+            owner.next_due = due
+        severity = _RANK.get(finding["severity"], len(_RANK))
+        self._due.append(row, owner.number, sort_key(due or _NEVER, severity, finding["host"], finding["subject"]))
+
+    def ranked(self) -> list[Owner]:
+        """Return every owner, those with most to do first, and who owns nothing last."""
+        return sorted(self._of.values(), key=lambda one: (one.name is None, -one.overdue, -one.due, one.name or ""))
+
+    def hosts(self, owner: Owner, most: int) -> list[Row]:
+        """Return the first lines of an owner's hosts, those to act on first."""
+        return _first(self._hosts, owner, most)
+
+    def due(self, owner: Owner, most: int) -> list[Row]:
+        """Return the first of an owner's findings to be closed, by their days, and gravity; each with ``page``."""
+        return _first(self._due, owner, most)
+
+    def all_due(self, owner: Owner) -> Iterator[Row]:
+        """Yield all of them."""
+        return self._due.of(owner.number)
+
+    def excepted(self, owner: Owner, most: int) -> list[Row]:
+        """Return the first of an owner's findings that an exception covers, each with ``page``."""
+        return _first(self._excepted, owner, most)
+
+
+def _first(rows: ScratchRows, owner: Owner, most: int) -> list[Row]:
+    return list(islice(rows.of(owner.number), most))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +133,7 @@ class Work:
     """What is wrong, as said of the first host."""
     remediation: Sequence[str]
     """Steps, as given for the first host that has it; none where it was not seen this time."""
-    hosts: list[str] = field(default_factory=list)
+    hosts: Group = field(default_factory=Group)
     """Hosts, those with the nearest day first."""
     due: str | None = None
     """The first day by which one is to be closed."""
@@ -78,10 +141,10 @@ class Work:
     """Hosts on which that day has passed."""
 
 
-def work_of(owner: Owner, problems: Mapping[tuple[str, str], Problem]) -> list[Work]:
-    """Return what an owner has to do, each thing once, in the order in which their findings are due."""
+def work_of(findings: Iterable[Row], problems: Mapping[tuple[str, str], Problem]) -> list[Work]:
+    """Return what is to be done about findings, each thing once, in the order in which they are due."""
     found: dict[tuple[str, str, str | None], Work] = {}
-    for finding in owner.due:
+    for finding in findings:
         # Another product on the same port is another thing to do.
         key = (finding["control"], finding["subject"], finding["product"])
         work = found.get(key)
@@ -97,42 +160,12 @@ def work_of(owner: Owner, problems: Mapping[tuple[str, str], Problem]) -> list[W
             )
         if _RANK.get(finding["severity"], len(_RANK)) < _RANK.get(work.severity, len(_RANK)):
             work.severity = finding["severity"]
-        work.hosts.append(finding["host"])
+        work.hosts.add(finding["host"], finding["page"])
         work.overdue += bool(finding["overdue"])
     return list(found.values())
-
-
-def owners_of(pages: Mapping[str | None, str], lines: Sequence[Row], findings: Iterable[Row]) -> list[Owner]:
-    """Return every owner with what is theirs, those with most to do first, and who owns nothing last."""
-    found = {name: Owner(name=name, page=page) for name, page in pages.items()}
-    for line in lines:
-        owner = found[line["owner"]]
-        owner.hosts.append(line)
-        owner.outcomes[line["outcome"]] += 1
-    for finding in findings:
-        # A finding of a host that is no longer in scope may name an owner who has none left.
-        owner_of_it = found.get(finding["owner"])
-        if owner_of_it is None:
-            continue
-        if finding["state"] == "closed":
-            continue
-        if finding["exception"] is not None:
-            owner_of_it.excepted.append(finding)
-            continue
-        owner_of_it.due.append(finding)
-        owner_of_it.overdue += finding["overdue"]
-    for owner in found.values():
-        owner.due.sort(key=_urgency)
-        owner.hosts.sort(key=lambda line: (-line["fail"], line["outcome"] == "compliant", line["host"]))
-    return sorted(found.values(), key=lambda one: (one.name is None, -one.overdue, -len(one.due), one.name or ""))
 
 
 def owner_names(ledger: Iterable[Row]) -> list[str | None]:
     """Return the owners of a run, sorted; None at the head stands for the hosts without one."""
     names = {row["owner"] for row in ledger}
     return [None] * (None in names) + sorted(name for name in names if name is not None)
-
-
-def _urgency(finding: Row) -> tuple[str, int, str, str]:
-    severity = _RANK.get(finding["severity"], len(_RANK))
-    return finding["due"] or _NEVER, severity, finding["host"], finding["subject"]

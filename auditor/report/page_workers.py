@@ -6,15 +6,15 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, Pipe
 from types import TracebackType
 from typing import NoReturn, Self
 
 from auditor.report.rows import Row
 
-Work = Callable[[Row, str], None]
-"""Write the page of a host under a name; raise nothing but OSError."""
+Work = Callable[[Row, Sequence[Row], str], None]
+"""Write the page of a host, with its findings, under a name; raise nothing but OSError."""
 
 _BLOCK = 16
 """Hosts that are given away at once."""
@@ -34,7 +34,7 @@ class PageWorkers:
     def __init__(self, work: Work, count: int) -> None:
         """Start the processes where there is more than one processor and many hosts to write."""
         self._work = work
-        self._waiting: list[tuple[Row, str]] = []
+        self._waiting: list[tuple[Row, Sequence[Row], str]] = []
         self._workers: list[tuple[int, Connection]] = []
         # A process cannot be parted from one in which other threads run.
         if count < _MANY or threading.active_count() > 1:
@@ -74,9 +74,9 @@ class PageWorkers:
             for pid, _ in self._workers:
                 os.waitpid(pid, 0)
 
-    def give(self, host: Row, page: str) -> None:
+    def give(self, host: Row, findings: Sequence[Row], page: str) -> None:
         """Have the page of a host written under a name, now or later; OSError of an earlier one may come up."""
-        self._waiting.append((host, page))
+        self._waiting.append((host, findings, page))
         if len(self._waiting) < _BLOCK:
             return
         for _, worker in self._workers:
@@ -88,8 +88,8 @@ class PageWorkers:
         self._write_waiting()
 
     def _write_waiting(self) -> None:
-        for host, page in self._waiting:
-            self._work(host, page)
+        for host, findings, page in self._waiting:
+            self._work(host, findings, page)
         self._waiting.clear()
 
 
@@ -138,8 +138,8 @@ def _take(pipe: Connection, work: Work) -> None:
     while block := pipe.recv_bytes():
         try:
             # What comes is our own parent's, of this very process image.
-            for host, page in marshal.loads(block):  # noqa: S302
-                work(host, page)
+            for host, findings, page in marshal.loads(block):  # noqa: S302
+                work(host, findings, page)
         except OSError as error:
             file = error.filename if isinstance(error.filename, str) else None
             pipe.send_bytes(json.dumps([error.errno, error.strerror or str(error), file]).encode())

@@ -1,12 +1,13 @@
 """What became of plans, finding by finding, and how long it took until violations were gone."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
+from typing import Self
 
-from auditor.report.rows import Row, compact
+from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.words import SEVERITIES
 from auditor.store.record import named
@@ -22,9 +23,9 @@ class Times:
     """Findings that are closed as of the run."""
     by_plan: int = 0
     """Those of them that were closed by a plan: the run that found them gone served it, and came after its change."""
-    took: list[float] = field(default_factory=list)
+    took: "array[float]" = field(default_factory=lambda: array("d"))
     """From when each of them began to fail to the run that found it gone; in order of the findings."""
-    ages: list[float] = field(default_factory=list)
+    ages: "array[float]" = field(default_factory=lambda: array("d"))
     """Of each that is to be closed, how long it has failed as of the run."""
     overdue: int = 0
     """Those of them whose day has passed."""
@@ -46,47 +47,64 @@ class Times:
 
 
 class Remediation:
-    """The plans of a run and the lives of its findings, put together."""
+    """The plans of a run and the lives of its findings, put together: these are given it one after the other."""
 
     def __init__(self, rows: RunRows) -> None:
-        """Take what the rows say; each of their iterators is asked once."""
+        """Take what the rows say of runs and plans; of findings nothing yet."""
         run = rows.run
         self.plans: Sequence[Row] = rows.plans()
         """Plans that were applied before the run's end, as ``auditor.run.report_rows`` writes them."""
-        self._as_of = run["as_of"]
+        self._run, self._as_of = run["id"], run["as_of"]
         self._runs = rows.runs()
-        # As text, which takes a quarter of the memory: a large fleet has many hundred thousand findings.
-        self._findings: dict[str, str] = {}
-        self._by_host: dict[str, list[str]] = {}
-        for one in rows.findings:
-            finding = named(one, run=run["id"], as_of=run["as_of"])
-            text = compact(finding)
-            for name in (finding["fingerprint"], *finding["formerly"]):
-                self._findings[name] = text
-            self._by_host.setdefault(finding["host"], []).append(text)
-        self._by_plan: dict[str, tuple[str, str]] = {
-            name: (plan["plan"], host["changed_at"])
-            for plan in self.plans
-            for host in plan.get("hosts", ())
-            for name in (one["fingerprint"] for one in host["findings"])
-            if host["changed_at"] is not None
-        }
+        self._of_host: dict[str, list[tuple[Row, Row]]] = {}
+        self._by_plan: dict[str, tuple[str, str]] = {}
+        # Of a large fleet's findings, those alone are kept that a plan is about.
+        self._planned: dict[str, Row | None] = {}
+        for plan in self.plans:
+            for host in plan.get("hosts", ()):
+                self._of_host.setdefault(host["host"], []).append((plan, host))
+                for one in host["findings"]:
+                    self._planned[one["fingerprint"]] = None
+                    if host["changed_at"] is not None:
+                        self._by_plan[one["fingerprint"]] = (plan["plan"], host["changed_at"])
+        self._times = {severity: Times(severity=severity) for severity in SEVERITIES}
 
-    def findings_of(self, host: str) -> Sequence[Row]:
-        """Return the findings of a host, closed ones included, with the ids of the runs that opened and closed them."""
-        return [json.loads(text) for text in self._by_host.get(host, ())]
+    @classmethod
+    def of(cls, rows: RunRows) -> Self:
+        """Put together all that rows say, every finding included."""
+        made = cls(rows)
+        for finding in rows.findings:
+            made.add(finding)
+        return made
+
+    def named(self, finding: Row) -> Row:
+        """Return a finding with the ids of the runs that opened and closed it, where its row says *this one*."""
+        return named(finding, run=self._run, as_of=self._as_of)
+
+    def add(self, finding: Row) -> None:
+        """Take a finding in, as the run's rows have it."""
+        finding = self.named(finding)
+        for name in (finding["fingerprint"], *finding["formerly"]):
+            if name in self._planned:
+                self._planned[name] = finding
+        times = self._times.setdefault(finding["severity"], Times(severity=finding["severity"]))
+        if finding["state"] == "closed":
+            times.closed += 1
+            times.by_plan += self.closing_plan(finding) is not None
+            took = self.took(finding)
+            if took is not None:
+                times.took.append(took)
+        elif finding["exception"] is None and finding["failing_since"] is not None:
+            times.ages.append(_seconds(finding["failing_since"], self._as_of))
+            times.overdue += finding["overdue"]
 
     def finding(self, fingerprint: str) -> Row | None:
-        """Return a finding as this run has it, also by a fingerprint it went by earlier."""
-        text = self._findings.get(fingerprint)
-        return None if text is None else json.loads(text)
+        """Return a finding that a plan is about as this run has it, also by a fingerprint it went by earlier."""
+        return self._planned.get(fingerprint)
 
-    def plans_of(self, host: str) -> Iterator[tuple[Row, Row]]:
-        """Yield each plan that was applied to a host, with its row of it."""
-        for plan in self.plans:
-            for one in plan.get("hosts", ()):
-                if one["host"] == host:
-                    yield plan, one
+    def plans_of(self, host: str) -> Sequence[tuple[Row, Row]]:
+        """Return each plan that was applied to a host, with its row of it."""
+        return self._of_host.get(host, ())
 
     def verified(self, host: Row) -> Row | None:
         """Return the run that looked at a host after it was changed: id, instant, and who ran it where that is kept."""
@@ -97,19 +115,7 @@ class Remediation:
 
     def times(self) -> list[Times]:
         """Return the times of each severity that there is a finding of, the gravest first."""
-        by = {severity: Times(severity=severity) for severity in SEVERITIES}
-        for finding in (json.loads(one) for mine in self._by_host.values() for one in mine):
-            times = by.setdefault(finding["severity"], Times(severity=finding["severity"]))
-            if finding["state"] == "closed":
-                times.closed += 1
-                times.by_plan += self.closing_plan(finding) is not None
-                took = self.took(finding)
-                if took is not None:
-                    times.took.append(took)
-            elif finding["exception"] is None and finding["failing_since"] is not None:
-                times.ages.append(_seconds(finding["failing_since"], self._as_of))
-                times.overdue += finding["overdue"]
-        return [times for times in by.values() if times.closed or times.ages]
+        return [times for times in self._times.values() if times.closed or times.ages]
 
     def took(self, finding: Row) -> float | None:
         """Return the seconds from when a closed finding began to fail to the run that found it gone.

@@ -1,9 +1,9 @@
 """What the fleet page says: counts and rankings over all hosts, gathered while they stream by."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
 from auditor.model.probe import UNCHECKED
 from auditor.report.rows import Row
@@ -148,15 +148,25 @@ class Unreached:
         return reason_words(self.reason)[1]
 
 
+class Lines(Protocol):
+    """Lines of the host table, in the order in which they came; a list in memory or one on the disk."""
+
+    def append(self, row: Row, /) -> None:
+        """Put a line at the end."""
+
+    def __iter__(self) -> Iterator[Row]: ...
+    def __len__(self) -> int: ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """Everything that the fleet page says of all hosts together; a few hundred bytes for each host."""
+    """Everything that the fleet page says of all hosts together; no more for many hosts than for few, lines apart."""
 
     controls: Mapping[str, Row]
     """What is said of each control."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """Hosts by outcome."""
-    lines: list[Row] = field(default_factory=list)
+    lines: Lines = field(default_factory=list[Row])
     """One line of the host table for each host."""
     verdicts: dict[str, Counter[str]] = field(default_factory=dict)
     """Control to hosts by verdict."""
@@ -178,11 +188,9 @@ class Summary:
     """Hosts listed one by one as not reached."""
     unproven: dict[str, Group] = field(default_factory=dict)
     """Section to the hosts on which a reader read it that has met no real host of its kind."""
-    known: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
-    """What hosts have in common, kept once."""
 
-    def add(self, host: Row, page: str) -> None:
-        """Take one host in."""
+    def add(self, host: Row, page: str) -> Row:
+        """Take one host in, and return its line of the host table."""
         name = host["host"]
         self.outcomes[host["outcome"]] += 1
         counts, verdicts = self._add_verdicts(host, page)
@@ -200,35 +208,30 @@ class Summary:
                 group.rows.append(
                     {key: host[key] for key in ("host", "detail", "attempts", "owner", "site")} | {"page": page}
                 )
-        self.lines.append(
-            {
-                "host": name,
-                "page": page,
-                "outcome": host["outcome"],
-                "complete": host["complete"],
-                "reason": host["reason"],
-                "os": None if host["os"] is None else host["os"]["name"],
-                "owner": host["owner"],
-                "site": host["site"],
-                "fail": counts["fail"],
-                "unknown": counts["unknown"],
-                "excepted": counts["excepted"],
-                "products": len({seen["product"] for seen in host["sightings"] if seen["state"] != "residual"}),
-                "groups": self._once(tuple(host["groups"])),
-                "uses": self._once(uses),
-                "verdicts": self._once(verdicts),
-                "problems": self._once(
-                    tuple(
-                        (verdict["control"], violation["subject"])
-                        for verdict in host["verdicts"]
-                        for violation in verdict["violations"]
-                    )
-                ),
-            }
-        )
-
-    def _once(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        return self.known.setdefault(value, value)
+        line = {
+            "host": name,
+            "page": page,
+            "outcome": host["outcome"],
+            "complete": host["complete"],
+            "reason": host["reason"],
+            "os": None if host["os"] is None else host["os"]["name"],
+            "owner": host["owner"],
+            "site": host["site"],
+            "fail": counts["fail"],
+            "unknown": counts["unknown"],
+            "excepted": counts["excepted"],
+            "products": len({seen["product"] for seen in host["sightings"] if seen["state"] != "residual"}),
+            "groups": host["groups"],
+            "uses": uses,
+            "verdicts": verdicts,
+            "problems": [
+                (verdict["control"], violation["subject"])
+                for verdict in host["verdicts"]
+                for violation in verdict["violations"]
+            ],
+        }
+        self.lines.append(line)
+        return line
 
     def _add_verdicts(self, host: Row, page: str) -> tuple[Counter[str], tuple[str, ...]]:
         given = {verdict["control"]: verdict for verdict in host["verdicts"]}
@@ -379,19 +382,6 @@ def bar(counts: Counter[str]) -> list[tuple[str, float, float]]:
         parts.append((name, round(start, 2), round(width * scale, 2)))
         start += width * scale
     return parts
-
-
-def life(findings: Sequence[Row], as_of: str) -> dict[str, int]:
-    """Count the findings of a run: open, seen for the first time, come back, not seen, overdue, closed."""
-    still = [finding for finding in findings if finding["state"] == "open"]
-    return {
-        "open": len(still),
-        "new": sum(1 for finding in still if finding["first_seen"] == as_of),
-        "back": sum(1 for finding in still if finding["first_seen"] != as_of == finding["failing_since"]),
-        "unseen": sum(1 for finding in findings if finding["state"] == "not_observable"),
-        "overdue": sum(1 for finding in findings if finding["overdue"]),
-        "closed": sum(1 for finding in findings if finding["state"] == "closed"),
-    }
 
 
 def _rank(severity: str) -> int:

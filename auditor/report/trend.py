@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from auditor.model.record import Record
-from auditor.report.earlier_runs import finding_counts
 from auditor.report.rows import Row
 from auditor.report.words import OUTCOMES, percent
 
@@ -84,8 +83,11 @@ class Trend(Record, kw_only=True):
     """What is drawn of them."""
 
 
-def trend_of(run: Row, outcomes: Mapping[str, int], findings: Sequence[Row]) -> Trend | None:
-    """Return the trend up to a run; None where its sealed history says nothing of the runs before it."""
+def trend_of(run: Row, outcomes: Mapping[str, int], findings: Mapping[str, int]) -> Trend | None:
+    """Return the trend up to a run, of whose hosts and findings these are the counts.
+
+    None where its sealed history says nothing of the runs before it.
+    """
     earlier = run["history"].get("runs")
     if earlier is None:
         return None
@@ -93,7 +95,9 @@ def trend_of(run: Row, outcomes: Mapping[str, int], findings: Sequence[Row]) -> 
     return Trend(points=points, charts=() if len(points) == 1 else (_hosts(points), _coverage(points), _open(points)))
 
 
-def _points(earlier: Sequence[Row], run: Row, outcomes: Mapping[str, int], findings: Sequence[Row]) -> Iterator[Point]:
+def _points(
+    earlier: Sequence[Row], run: Row, outcomes: Mapping[str, int], findings: Mapping[str, int]
+) -> Iterator[Point]:
     before: dict[str, str] | None = None
     for row in earlier:
         rules = {"policy": row["policy"], "auditor": row["tool_version"]}
@@ -115,7 +119,7 @@ def _points(earlier: Sequence[Row], run: Row, outcomes: Mapping[str, int], findi
         outcomes={name: outcomes.get(name, 0) for name in _KINDS},
         assessed=run["coverage"]["assessed"],
         wanted=run["coverage"].get("wanted", 1.0),
-        findings=finding_counts(findings),
+        findings=dict(findings),
         differs=_differs(before, {"policy": run["policy"]["sha256"], "auditor": run["tool_version"]}),
         is_this=True,
     )

@@ -11,6 +11,7 @@ from auditor.model.record import Record
 from auditor.report.csv_tables import TABLES, Column, differences, named_findings, starts_formula, steps
 from auditor.report.exception_register import register_rows
 from auditor.report.format import Format
+from auditor.report.host_findings import hosts_with_findings
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.visible import visible
@@ -188,17 +189,19 @@ def _fill(book: "Workbook", rows: RunRows) -> None:
         if name != "Population" or rows.run.get("population") is not None
     }
     tally = _Tally()
-    due = {finding["fingerprint"]: finding["due"] for finding in rows.findings}
     sheets["Ledger"].add(rows.ledger)
     sheets["Findings"].add(named_findings(rows))
-    for host in rows.hosts():
+    excepted: Counter[str] = Counter()
+    for host, findings in hosts_with_findings(rows, lambda finding: excepted.update(_excepted(finding))):
+        for finding in findings:
+            excepted.update(_excepted(finding))
+        due = {finding["fingerprint"]: finding["due"] for finding in findings}
         tally.add(host)
         sheets["Remediation"].add(steps(host, due), host)
         sheets["Software"].add(host["sightings"], host)
         sheets["Listeners"].add(host["listeners"], host)
         sheets["Connections"].add(host.get("connections", ()), host)
         sheets["Logons"].add(host.get("logons", ()), host)
-    excepted = Counter(finding["exception"] for finding in rows.findings if finding["state"] == "excepted")
     sheets["Approvals"].add({"approval": name, **row} for name, row in rows.approvals.items())
     sheets["Exceptions"].add({**row, "findings": excepted[row["id"]]} for row in register_rows(rows))
     if "Population" in sheets:
@@ -210,6 +213,10 @@ def _fill(book: "Workbook", rows: RunRows) -> None:
     sheets["About"].add({"what": what, "value": value} for what, value in _about(rows, tally))
     for sheet in sheets.values():
         sheet.end()
+
+
+def _excepted(finding: Row) -> tuple[str, ...]:
+    return (finding["exception"],) if finding["state"] == "excepted" else ()
 
 
 class _Tally:

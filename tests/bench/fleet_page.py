@@ -25,13 +25,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.model.coverage import Coverage
-from auditor.report.control_tally import Tallies
 from auditor.report.earlier_runs import COUNTS
-from auditor.report.html import page_names, write_fleet
-from auditor.report.remediation import Remediation
+from auditor.report.fleet_tally import FleetTally
+from auditor.report.html import each_page, owner_pages, shared_view, write_fleet
 from auditor.report.rows import Row, compact, coverage_row
 from auditor.report.run_rows import RunRows
-from auditor.report.summary import Summary
+from auditor.report.scratch import Scratch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -164,11 +163,10 @@ def write_pages(rows: RunRows, folder: Path) -> Path:
     assets = Path(__file__).parents[2] / "auditor" / "report" / "assets"
     for file in assets.iterdir():
         shutil.copy(file, folder / "assets" / file.name)
-    summary, tallies, pages = Summary(controls=rows.controls), Tallies(rows.controls), page_names(rows.ledger)
-    for host in rows.hosts():
-        summary.add(host, pages[host["host"]])
-        tallies.add(host, pages[host["host"]])
-    return write_fleet(rows, summary, tallies, Remediation(rows), folder)[0]
+    by_owner = owner_pages(rows.ledger)
+    with Scratch(folder) as scratch:
+        fleet = FleetTally(rows, by_owner, scratch).counted(page for _, page in each_page(rows.ledger))
+        return write_fleet(rows, fleet, shared_view(rows, by_owner), folder)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

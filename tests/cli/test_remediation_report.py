@@ -88,8 +88,9 @@ def test_a_report_says_what_a_plan_would_do_and_what_one_has_done(applied: Path)
     (host,) = plan["hosts"]
     assert (plan["fault"], plan["approved_by"], plan["hosts_elsewhere"]) == (None, "Grace Hopper", 0)
     assert (host["host"], host["after"] in last.runs(), host["changed_at"] is not None) == (HOST, True, True)
-    remediation = Remediation(last)
-    closed = [one for one in remediation.findings_of(HOST) if one["state"] == "closed"]
+    remediation = Remediation.of(last)
+    found = [remediation.named(one) for one in last.findings if one["host"] == HOST]
+    closed = [one for one in found if one["state"] == "closed"]
     assert {one["fingerprint"] for one in closed} & {one["fingerprint"] for one in host["findings"]}
     wanted = {one["fingerprint"] for one in host["findings"] if one["proved"] == "closed"}
     by_plan = {one["fingerprint"] for one in closed if remediation.closing_plan(one) == plan["plan"]}

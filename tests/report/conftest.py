@@ -80,7 +80,7 @@ def run_rows(results: Iterable[HostResult]) -> RunRows:
         run=_run(len(ledger), sum(1 for row in ledger if row["reason"] is None), complete),
         controls={control.id: control_row(control) for control in FLEET.CONTROLS.values()},
         ledger=ledger,
-        findings=[finding_row(finding) for result in ordered for finding in _findings(result)],
+        findings=[json.loads(compact(finding_row(one))) for result in ordered for one in _findings(result)],
         hosts=hosts,
         host_lines=lambda: iter(lines),
         exceptions=_exceptions(ordered),

@@ -5,14 +5,27 @@ from pathlib import Path
 import pytest
 
 from auditor.report.html import FORMAT, owner_pages
-from auditor.report.owners import Owner, owner_names, owners_of, work_of
+from auditor.report.owners import Owners, owner_names, work_of
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
+from auditor.report.scratch import Scratch
 from auditor.report.summary import Problem
 
 
 def a_line(host: str, owner: str | None, outcome: str = "compliant", fail: int = 0) -> Row:
-    return {"host": host, "owner": owner, "outcome": outcome, "fail": fail, "page": f"{host}.html"}
+    return {
+        "host": host,
+        "owner": owner,
+        "outcome": outcome,
+        "fail": fail,
+        "page": f"{host}.html",
+        "complete": outcome != "unreachable",
+        "reason": "timeout" if outcome == "unreachable" else None,
+        "os": None,
+        "site": None,
+        "unknown": 0,
+        "excepted": 0,
+    }
 
 
 def a_finding(host: str, owner: str | None, due: str | None, severity: str = "high", state: str = "open") -> Row:
@@ -24,11 +37,15 @@ def a_finding(host: str, owner: str | None, due: str | None, severity: str = "hi
         "severity": severity,
         "state": state,
         "exception": "e" if state == "excepted" else None,
+        "control": "unapproved_product",
         "subject": "product:x",
+        "product": "x",
+        "reason": "it is there",
+        "failing_since": "2026-10-01T00:00:00Z",
     }
 
 
-def test_the_first_to_be_closed_stands_at_the_head() -> None:
+def test_the_first_to_be_closed_stands_at_the_head(tmp_path: Path) -> None:
     lines = [a_line("a", "Web"), a_line("b", "Web", "noncompliant", 2), a_line("c", None), a_line("d", "Data")]
     findings = [
         a_finding("b", "Web", None),
@@ -40,17 +57,42 @@ def test_the_first_to_be_closed_stands_at_the_head() -> None:
         a_finding("b", "Web", "2026-11-02T00:00:00Z", "medium", state="not_observable"),
         a_finding("gone", "Left the company", None),
     ]
-    web, data, nobody = owners_of(owner_pages(lines), lines, findings)
-    assert [(one["host"], one["severity"], one["due"]) for one in web.due] == [
-        ("b", "low", "2026-11-01T00:00:00Z"),
-        ("b", "medium", "2026-11-02T00:00:00Z"),
-        ("a", "critical", "2026-12-01T00:00:00Z"),
-        ("b", "low", "2026-12-01T00:00:00Z"),
-        ("b", "high", None),
+    with Scratch(tmp_path) as scratch:
+        owners = Owners(owner_pages(lines), scratch)
+        for line in lines:
+            owners.add_host(line)
+        for finding in findings:
+            owners.add_finding(finding, f"{finding['host']}.html")
+        web, data, nobody = owners.ranked()
+        assert [(one["host"], one["severity"], one["due"]) for one in owners.due(web, 9)] == [
+            ("b", "low", "2026-11-01T00:00:00Z"),
+            ("b", "medium", "2026-11-02T00:00:00Z"),
+            ("a", "critical", "2026-12-01T00:00:00Z"),
+            ("b", "low", "2026-12-01T00:00:00Z"),
+            ("b", "high", None),
+        ]
+        assert [one["page"] for one in owners.due(web, 3)] == ["b.html", "b.html", "a.html"]
+        assert (web.due, web.overdue, web.excepted, web.next_due) == (5, 2, 1, "2026-11-01T00:00:00Z")
+        assert [one["exception"] for one in owners.excepted(web, 9)] == ["e"]
+        assert [line["host"] for line in owners.hosts(web, 9)] == ["b", "a"]
+        assert (data.name, data.next_due, nobody.name, nobody.count) == ("Data", None, None, 1)
+        assert list(owners.all_due(data)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hosts_that_were_not_reached_are_counted_by_why(tmp_path: Path) -> None:
+    lines = [a_line(f"h{number}", "Web", "unreachable") for number in range(8)] + [a_line("x", "Web", "partial")]
+    lines[3]["reason"] = lines[5]["reason"] = "authentication"
+    with Scratch(tmp_path) as scratch:
+        owners = Owners(owner_pages(lines), scratch)
+        for line in lines:
+            owners.add_host(line)
+        (web,) = owners.ranked()
+    assert [(reason, group.count, [name for name, _ in group.named]) for reason, group in web.unreached] == [
+        ("timeout", 6, ["h0", "h1", "h2", "h4", "h6", "h7"]),
+        ("authentication", 2, ["h3", "h5"]),
     ]
-    assert (web.overdue, len(web.excepted), web.next_due) == (2, 1, "2026-11-01T00:00:00Z")
-    assert [line["host"] for line in web.hosts] == ["b", "a"]
-    assert (data.name, data.next_due, nobody.name, nobody.count) == ("Data", None, None, 1)
+    assert (web.count, web.incomplete) == (9, 8)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +131,9 @@ def test_every_host_and_every_open_finding_stands_on_the_page_of_its_owner(sampl
 def test_two_products_on_one_port_are_two_things_to_do_each_with_its_own_steps() -> None:
     listening = {"control": "exposed_listener", "subject": "listener:tcp/5900", "reason": "it listens"}
     screen, vnc, gone = (
-        a_finding(host, "Web", None) | listening | {"product": product}
+        a_finding(host, "Web", None) | listening | {"product": product, "page": None}
         for host, product in (("a", "apple-screen-sharing"), ("b", "x11vnc"), ("c", "tightvnc"))
     )
-    owner = Owner(name="Web", page="web.html", due=[screen, vnc, {**vnc, "host": "d"}, gone])
     problem = Problem(
         control="exposed_listener",
         subject="listener:tcp/5900",
@@ -104,9 +145,9 @@ def test_two_products_on_one_port_are_two_things_to_do_each_with_its_own_steps()
             "x11vnc": ("x11vnc listens", ["bind it to loopback"]),
         },
     )
-    work = work_of(owner, {("exposed_listener", "listener:tcp/5900"): problem})
+    work = work_of([screen, vnc, {**vnc, "host": "d"}, gone], {("exposed_listener", "listener:tcp/5900"): problem})
     # Of what no host showed in this run no steps are known: another product's are none of it.
-    assert [(one.hosts, list(one.remediation)) for one in work] == [
+    assert [([host for host, _ in one.hosts.named], list(one.remediation)) for one in work] == [
         (["a"], ["switch it off"]),
         (["b", "d"], ["bind it to loopback"]),
         (["c"], []),

@@ -1,7 +1,7 @@
 """Pages that several processes write are those that one writes, and no fault in one of them is lost."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,17 +30,18 @@ def of_three(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return born
 
 
-def _write(folder: Path, work: Callable[[Row, str], None], count: int) -> None:
+def _write(folder: Path, work: Callable[[Row, Sequence[Row], str], None], count: int) -> None:
     with PageWorkers(work, count) as workers:
         # Who waits gets the first hosts: each process has its part, however busy the machine is.
         for _, pipe in workers._workers:
             assert pipe.poll(60)
         for number in range(count):
-            workers.give({"number": number}, str(folder / f"{number}.html"))
+            workers.give({"number": number}, [{"of": number}], str(folder / f"{number}.html"))
 
 
 def test_every_page_is_written_once_and_every_process_takes_part(of_three: list[int], tmp_path: Path) -> None:
-    def work(host: Row, page: str) -> None:
+    def work(host: Row, findings: Sequence[Row], page: str) -> None:
+        assert findings == [{"of": host["number"]}]
         with Path(page).open("x", encoding="utf-8") as file:
             file.write(f"{host['number']} {os.getpid()}")
 
@@ -52,7 +53,7 @@ def test_every_page_is_written_once_and_every_process_takes_part(of_three: list[
 
 
 def test_no_process_is_left(of_three: list[int], tmp_path: Path) -> None:
-    _write(tmp_path, lambda _host, _page: None, 9)
+    _write(tmp_path, lambda _host, _findings, _page: None, 9)
     assert len(of_three) == 2
     for pid in of_three:
         with pytest.raises(ChildProcessError):
@@ -60,7 +61,7 @@ def test_no_process_is_left(of_three: list[int], tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_is_the_error_that_it_is(of_three: list[int], tmp_path: Path) -> None:
-    def full(_host: Row, page: str) -> None:
+    def full(_host: Row, _findings: Sequence[Row], page: str) -> None:
         raise OSError(28, "No space left on device", page)
 
     with pytest.raises(OSError, match="No space left on device") as told:
@@ -73,7 +74,7 @@ def test_a_disk_that_fills_up_is_the_error_that_it_is(of_three: list[int], tmp_p
 def test_a_disk_that_is_full_for_the_others_alone_is_said_here(of_three: list[int], tmp_path: Path) -> None:
     here = os.getpid()
 
-    def full(_host: Row, page: str) -> None:
+    def full(_host: Row, _findings: Sequence[Row], page: str) -> None:
         if os.getpid() != here:
             raise OSError(28, "No space left on device", page)
 
@@ -85,7 +86,7 @@ def test_a_disk_that_is_full_for_the_others_alone_is_said_here(of_three: list[in
 def test_a_fault_in_another_process_is_not_silent(of_three: list[int], tmp_path: Path) -> None:
     here = os.getpid()
 
-    def broken(_host: Row, _page: str) -> None:
+    def broken(_host: Row, _findings: Sequence[Row], _page: str) -> None:
         if os.getpid() != here:
             os._exit(1)
 
@@ -97,7 +98,7 @@ def test_a_fault_in_another_process_is_not_silent(of_three: list[int], tmp_path:
 def test_few_hosts_are_written_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2})
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("a process was made for three pages"))
-    _write(tmp_path, lambda _host, page: Path(page).touch(), 3)
+    _write(tmp_path, lambda _host, _findings, page: Path(page).touch(), 3)
     assert len(list(tmp_path.iterdir())) == 3
 
 

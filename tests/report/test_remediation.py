@@ -23,20 +23,20 @@ def closed(rows: RunRows) -> tuple[Row, Row]:
 
 def test_a_closed_finding_took_from_its_first_failure_to_the_run_that_found_it_gone(remediated: RunRows) -> None:
     one, _ = closed(remediated)
-    assert Remediation(remediated).took(one) == 19 * 86400
+    assert Remediation.of(remediated).took(one) == 19 * 86400
 
 
 def test_one_that_came_back_took_from_then_on_and_where_that_is_lost_no_time_is_said(remediated: RunRows) -> None:
     one, other = closed(remediated)
-    remediation = Remediation(remediated)
+    remediation = Remediation.of(remediated)
     assert remediation.took(other) is None
     assert remediation.took(other | {"opened_by": one["opened_by"]}) == 19 * 86400
     (times,) = (times for times in remediation.times() if times.severity == "medium")
-    assert (times.closed, times.took, times.median, times.longest) == (1, [], None, None)
+    assert (times.closed, list(times.took), times.median, times.longest) == (1, [], None, None)
 
 
 def test_times_stand_beside_the_age_of_what_is_open(remediated: RunRows) -> None:
-    by = {times.severity: times for times in Remediation(remediated).times()}
+    by = {times.severity: times for times in Remediation.of(remediated).times()}
     assert list(by) == ["critical", "high", "medium"]
     assert (by["critical"].closed, by["critical"].by_plan, by["critical"].median) == (1, 1, 19 * 86400)
     assert (len(by["high"].ages), by["high"].overdue, by["high"].oldest) == (2, 2, 34 * 86400)
@@ -65,7 +65,11 @@ def test_a_plan_closed_it_only_where_a_run_that_proves_the_plan_found_it_gone_af
 
 def test_a_finding_is_found_by_a_name_that_it_went_by(remediated: RunRows) -> None:
     _, other = closed(remediated)
-    found = Remediation(remediated).finding(other["formerly"][0])
+    plan = remediated.plans()[0]
+    (host, *_) = plan["hosts"]
+    about = host | {"findings": [host["findings"][0] | {"fingerprint": other["formerly"][0]}]}
+    rows = replace(remediated, plans=lambda: [plan | {"hosts": [about]}])
+    found = Remediation.of(rows).finding(other["formerly"][0])
     assert found is not None
     assert found["fingerprint"] == other["fingerprint"]
 
@@ -144,10 +148,10 @@ def test_rows_of_an_earlier_version_say_what_they_do_not_hold(sample: RunRows, t
 @pytest.mark.parametrize("name", ["web 1", "a;reboot", "$(x)"])
 def test_a_command_is_quoted_for_the_shell(sample: RunRows, name: str) -> None:
     (host,) = (host for host in sample.hosts() if host["host"] == HOST)
-    view = HostPages(sample, Remediation(sample)).view(host | {"host": name})
+    view = HostPages(sample, Remediation(sample)).view(host | {"host": name}, ())
     assert view["plan_command"] == f"auditor remediate plan --run {sample.run['id']} --host '{name}' -o plan.yml"
 
 
 def test_a_name_that_cannot_be_typed_as_it_is_shown_is_in_no_command(sample: RunRows) -> None:
     (host,) = (host for host in sample.hosts() if host["host"] == HOST)
-    assert HostPages(sample, Remediation(sample)).view(host | {"host": "web\u202e1"})["plan_command"] is None
+    assert HostPages(sample, Remediation(sample)).view(host | {"host": "web\u202e1"}, ())["plan_command"] is None

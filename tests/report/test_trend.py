@@ -42,7 +42,7 @@ def an_earlier(number: int, open_findings: int | None = 4, **more: object) -> Ro
 
 
 def drawn(earlier: list[Row]) -> Trend:
-    made = trend_of(a_run(earlier), _NOW, [])
+    made = trend_of(a_run(earlier), _NOW, finding_counts([]))
     assert made is not None
     return made
 
@@ -98,9 +98,9 @@ def test_other_rules_than_the_run_before_had_are_said() -> None:
 
 
 def test_nothing_is_drawn_of_what_is_not_known() -> None:
-    assert trend_of(a_run(None), _NOW, []) is None
-    assert trend_of(a_run([]) | {"history": {"sha256": "h"}}, _NOW, []) is None
-    first = trend_of(a_run([]), _NOW, [])
+    assert trend_of(a_run(None), _NOW, finding_counts([])) is None
+    assert trend_of(a_run([]) | {"history": {"sha256": "h"}}, _NOW, finding_counts([])) is None
+    first = trend_of(a_run([]), _NOW, finding_counts([]))
     assert first is not None
     assert (len(first.points), first.charts) == (1, ())
 
