@@ -7,8 +7,9 @@ Until when it is to be closed is a function of ``failing_since``, its severity a
 what cannot be seen goes on being due.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
 from auditor.controls.registry import controls
 from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState, fingerprint
@@ -139,6 +140,29 @@ def lives_on(observation: Observation, earlier: Mapping[str, Finding], by: Follo
     return sorted(current.values(), key=lambda one: (one.control, one.subject, one.fingerprint))
 
 
+class Named(Protocol):
+    """What tells under which host a finding is filed."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the finding."""
+
+    @property
+    def host(self) -> str:
+        """Name of its host then."""
+
+    @property
+    def control(self) -> str:
+        """Control that was broken."""
+
+    @property
+    def subject(self) -> str:
+        """What broke it."""
+
+
+N = TypeVar("N", bound=Named)
+
+
 def carried(
     previous: Iterable[Finding], scope: Iterable[tuple[str, str]], succession: Succession
 ) -> dict[str, dict[str, Finding]]:
@@ -146,22 +170,37 @@ def carried(
 
     ``scope`` are the names of hosts, each with its key; nobody looks at them where there is no finding.
     """
-    earlier = list(previous)
-    if not earlier:
-        return {}
+    keys: dict[str, str] = {}
+    found: dict[str, list[Finding]] = {}
+    for host, key, finding in filed(list(previous), scope):
+        keys[host] = key
+        found.setdefault(host, []).append(finding)
+    return {host: called_today(mine, keys[host], succession) for host, mine in found.items()}
+
+
+def filed(previous: Collection[N], scope: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, N]]:
+    """Yield the findings of hosts in scope in their order, each behind the name and the key of its host.
+
+    ``previous`` is gone through twice; ``scope`` is as for ``carried``.
+    """
+    if not previous:
+        return
     hosts = dict(scope)
-    names = {finding.host for finding in earlier}
+    names = {finding.host for finding in previous}
     renamed = [(host, key) for host, key in hosts.items() if key != host and host not in names]
-    found: dict[str, dict[str, Finding]] = {}
-    for finding in earlier:
+    for finding in previous:
         where = _host_of(finding, hosts, renamed)
-        if where is None:
-            continue
-        host, key = where
-        today = _today(finding, key, succession)
-        of_host = found.setdefault(host, {})
-        other = of_host.get(today.fingerprint)
-        of_host[today.fingerprint] = today if other is None else _joined(other, today)
+        if where is not None:
+            yield *where, finding
+
+
+def called_today(findings: Iterable[Finding], host_key: str, succession: Succession) -> dict[str, Finding]:
+    """Return the findings of one host by the names that they have today."""
+    found: dict[str, Finding] = {}
+    for finding in findings:
+        today = _today(finding, host_key, succession)
+        other = found.get(today.fingerprint)
+        found[today.fingerprint] = today if other is None else _joined(other, today)
     return found
 
 
@@ -235,7 +274,7 @@ def _alive(
     )
 
 
-def _host_of(finding: Finding, hosts: Mapping[str, str], renamed: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+def _host_of(finding: Named, hosts: Mapping[str, str], renamed: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
     """Return name and key of the host that a finding is filed under; None when it is not in scope."""
     same_key = hosts.get(finding.host)
     candidates = renamed if same_key is None else ((finding.host, same_key), *renamed)

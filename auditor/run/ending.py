@@ -13,11 +13,11 @@ from auditor.model.host import HostFacts
 from auditor.model.ledger import HostOutcome
 from auditor.model.past import History
 from auditor.policy.exception_register import ExceptionRegister
-from auditor.policy.lifecycle import carried, lives_on
+from auditor.policy.lifecycle import lives_on
 from auditor.report.earlier_runs import finding_counts
 from auditor.report.rows import control_row, coverage_row, exception_row, finding_row, instant, limit_row, row_of
 from auditor.run.exception_use import use_from_row
-from auditor.run.findings import finding_from_row, following, observation_from_row
+from auditor.run.findings import EarlierFindings, following, observation_from_row
 from auditor.run.history import histories, remembered, told_by
 from auditor.run.pipeline import Rules
 from auditor.run.register import Register
@@ -56,9 +56,8 @@ class Ending:
         history = store.text(run.inputs["history"])
         self.known: Mapping[str, History] = histories(history, told_by(run))
         """What earlier runs know of each host, by its key."""
-        before = [finding_from_row(row) for row in json.loads(history)["findings"]]
         scope = ((row["name"], row["key"]) for row in store.facts(run.id))
-        self._earlier = carried(before, scope, self._succession)
+        self._earlier = EarlierFindings(history, scope, self._succession)
 
     def lives(self, facts: HostFacts, gist: str) -> Lives:
         """Take a host in by its gist, or its row, and return what the run leaves of it for the runs after it."""
@@ -69,7 +68,7 @@ class Ending:
         self._exceptions.add(use_from_row(row))
         self._here.clear()
         self._here[facts.name] = facts
-        earlier = self._earlier.pop(facts.name, {})
+        earlier = self._earlier.pop(facts.name)
         observed = observation_from_row(row, facts.key, has_past=bool(earlier))
         findings = [finding_row(one) for one in lives_on(observed, earlier, self._by)]
         self._found.update(finding_counts(findings))

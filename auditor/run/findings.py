@@ -1,14 +1,25 @@
 """Findings between the store's rows and the rules of their life."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from auditor.model.finding import ClosedBy, CloserKind, Finding, FindingState
 from auditor.model.host import HostFacts
 from auditor.policy.exceptions import exception_for
-from auditor.policy.lifecycle import Following, Observation, SeenViolation, is_settled, stands
+from auditor.policy.lifecycle import (
+    Following,
+    Observation,
+    SeenViolation,
+    called_today,
+    filed,
+    is_settled,
+    stands,
+)
+from auditor.policy.succession import Succession
 from auditor.run.pipeline import Rules
+from auditor.run.sealed_history import Text, findings_told
 
 Row = dict[str, Any]
 
@@ -23,6 +34,31 @@ def finding_from_row(row: Row) -> Finding:
     values["closed_by"] = None if closer is None else ClosedBy(kind=CloserKind(closer["kind"]), id=closer["id"])
     values["formerly"] = tuple(values.get("formerly", ()))
     return Finding(**values)
+
+
+class EarlierFindings:
+    """Findings of the runs before, as a history tells them; those of a host are read when it is taken in.
+
+    A large fleet has many hundred thousand: as text each takes a fifth of the memory.
+    """
+
+    def __init__(self, history: str, scope: Iterable[tuple[str, str]], succession: Succession) -> None:
+        """Take a run's sealed history, and the names of its hosts, each with its key."""
+        self._succession = succession
+        self._of: dict[str, list[Text]] = {}
+        self._keys: dict[str, str] = {}
+        for host, key, head in filed(findings_told(history), scope):
+            self._of.setdefault(host, []).append(head.row)
+            self._keys[host] = key
+
+    def pop(self, host: str) -> dict[str, Finding]:
+        """Return the findings of a host by the names that they have today, and forget them."""
+        rows = self._of.pop(host, ())
+        if not rows:
+            return {}
+        return called_today(
+            (finding_from_row(json.loads(bytes(row))) for row in rows), self._keys[host], self._succession
+        )
 
 
 def following(rules: Rules, hosts: Mapping[str, HostFacts]) -> Following:

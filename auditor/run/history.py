@@ -1,8 +1,8 @@
 """What earlier runs know of the hosts in scope, between the store, the sealed text and the rules."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from io import StringIO
 from typing import Any
 
 from auditor.collect.seal import canonical
@@ -14,6 +14,7 @@ from auditor.policy.lifecycle import is_settled
 from auditor.policy.remember import SeenProducts, remember
 from auditor.report.earlier_runs import earlier_runs
 from auditor.report.rows import instant
+from auditor.run.sealed_history import hosts_told
 from auditor.store.record import RunRecord
 from auditor.store.store import Store
 
@@ -48,13 +49,14 @@ def history_text(
     }
     for key, products in store.earlier_pasts(keys, before).items():
         pasts.setdefault(key, {"complete_runs": 0, "told_by": None, "products": {}})["products"] = products
-    told = {
-        "hosts": hosts,
-        "findings": store.earlier_findings(keys, before),
-        "pasts": pasts,
-        "runs": earlier_runs(store, source, options or {}, before),
-    }
-    return canonical(told).decode()
+    told = {"hosts": hosts, "pasts": pasts, "runs": earlier_runs(store, source, options or {}, before)}
+    # Findings are many, so they are written one by one; the keys of the whole stand in their order all the same.
+    with StringIO() as text:
+        text.write('{"findings":[')
+        for number, finding in enumerate(store.earlier_findings(keys, before)):
+            text.write(f"{',' if number else ''}{canonical(finding).decode()}")
+        text.write(f"],{canonical(told).decode().removeprefix('{')}")
+        return text.getvalue()
 
 
 def histories(text: str, ours: list[str]) -> dict[str, History]:
@@ -62,10 +64,9 @@ def histories(text: str, ours: list[str]) -> dict[str, History]:
 
     ``ours`` is what this run tells products by, as ``told_by`` gives it.
     """
-    data = json.loads(text)
-    pasts = data.get("pasts", {})
-    found = {}
-    for key, (first, last) in data["hosts"].items():
+    data = hosts_told(text)
+    pasts, found = data.pasts, {}
+    for key, (first, last) in data.hosts.items():
         past = pasts.get(key, {"complete_runs": 0, "told_by": None, "products": {}})
         found[key] = History(
             first_seen=_instant(first),

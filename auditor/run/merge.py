@@ -187,10 +187,13 @@ def merged_history(known: str, bundles: Sequence[Bundle]) -> str:
 
     Of one finding the last one's word counts, but for when it was first seen.
     """
+    told_by_sets = [text for text in (one.text("history") for one in bundles) if text is not None]
+    if not any(map(_tells_of_hosts, told_by_sets)):
+        # As it is: of a large fleet it is long, and sets that `auditor collect` made know of no run before them.
+        return known
     hosts: dict[str, Any] = {}
     findings: dict[str, dict[str, Any]] = {}
-    texts = [known.encode(), *(text.encode() for text in (one.text("history") for one in bundles) if text is not None)]
-    all_told = [strict_json(text) for text in texts]
+    all_told = [strict_json(text.encode()) for text in (known, *told_by_sets)]
     for told in all_told:
         for key, (first, last) in told["hosts"].items():
             older = hosts.get(key, (first, None))
@@ -207,6 +210,11 @@ def merged_history(known: str, bundles: Sequence[Bundle]) -> str:
     # The runs before this one are those of its own scope: what a set was made after is another scope's story.
     runs = all_told[0].get("runs")
     return canonical(together if runs is None else together | {"runs": runs}).decode()
+
+
+def _tells_of_hosts(history: str) -> bool:
+    told = strict_json(history.encode())
+    return bool(told["hosts"] or told["findings"] or told.get("pasts"))
 
 
 def source_of(bundles: Iterable[Bundle]) -> str:

@@ -1,7 +1,7 @@
 """What finished runs know of hosts: asked when a run begins, and sealed into its inputs."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,8 +20,11 @@ def ended(before: str | None) -> tuple[sa.ColumnElement[bool], ...]:
     return (is_finished,) if before is None else (is_finished, RUNS.c.as_of < before)
 
 
-def findings(connection: Connection, keys: Collection[str], before: str | None) -> list[dict[str, Any]]:
-    """Return the findings of each host's last run, its id put in where they say *this one*."""
+def findings(connection: Connection, keys: Collection[str], before: str | None) -> Iterator[dict[str, Any]]:
+    """Return the findings of each host's last run, its id put in where they say *this one*, sorted.
+
+    They are read from the database at once, and each is made a row when it is asked for: that takes more memory.
+    """
     known = connection.execute(_last_runs(before, keys)).all()
     last = {row.host_key: row.sequence for row in known if row.host_key in keys}
     found = []
@@ -37,8 +40,14 @@ def findings(connection: Connection, keys: Collection[str], before: str | None) 
         )
         found += [row for row in connection.execute(query) if last.get(row.host_key) == number]
     # Sorted here: databases sort texts by rules of their own, and this order is sealed.
-    found.sort(key=lambda row: (row.host, row.fingerprint))
-    return [named(json.loads(row.row), run=row.id, as_of=row.as_of) for row in found]
+    found.sort(key=lambda row: (row.host, row.fingerprint), reverse=True)
+    return _popped(found)
+
+
+def _popped(found: list[Any]) -> Iterator[dict[str, Any]]:
+    while found:
+        row = found.pop()
+        yield named(json.loads(row.row), run=row.id, as_of=row.as_of)
 
 
 def pasts(connection: Connection, keys: Collection[str], before: str | None) -> dict[str, dict[str, Any]]:

@@ -254,7 +254,7 @@ class Store:
             query = sa.select(sa.func.count()).select_from(FINDINGS).where(FINDINGS.c.run == run)
             return int(connection.execute(query).scalar_one())
 
-    def earlier_findings(self, keys: Collection[str], before: str | None = None) -> list[dict[str, Any]]:
+    def earlier_findings(self, keys: Collection[str], before: str | None = None) -> Iterator[dict[str, Any]]:
         """Return the findings that a run over these hosts goes on from: of each, those of its last finished run.
 
         ``before`` leaves out the runs that judge at that instant or later.

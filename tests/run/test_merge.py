@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.collect.seal import canonical
 from auditor.errors import Reason, UsageError
 from auditor.model.ledger import PassedOverWhy
 from auditor.run.merge import Chosen, in_order, merged, merged_history
@@ -122,17 +123,20 @@ def test_one_name_under_two_identities_is_refused(tmp_path: Path) -> None:
         merged(made)
 
 
+class Told:
+    """A set of evidence, as far as its history goes."""
+
+    def __init__(self, text: str | None) -> None:
+        self._text = text
+
+    def text(self, _name: str) -> str | None:
+        return self._text
+
+
 def test_what_a_store_and_sets_know_is_put_together() -> None:
     def known(first: str, last: str | None, state: str, seen: str) -> str:
         finding = {"fingerprint": "f", "host": "web", "state": state, "first_seen": seen}
         return json.dumps({"hosts": {"web": [first, last]}, "findings": [finding]})
-
-    class Told:
-        def __init__(self, text: str | None) -> None:
-            self._text = text
-
-        def text(self, _name: str) -> str | None:
-            return self._text
 
     store = known("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z", "closed", "2026-01-01T00:00:00Z")
     site = known("2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z", "open", "2026-02-01T00:00:00Z")
@@ -140,3 +144,14 @@ def test_what_a_store_and_sets_know_is_put_together() -> None:
     assert together["hosts"] == {"web": ["2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z"]}
     (finding,) = together["findings"]
     assert (finding["state"], finding["first_seen"]) == ("open", "2026-01-01T00:00:00Z")
+
+
+def test_sets_that_know_of_no_run_before_them_leave_what_the_store_knows_as_it_is() -> None:
+    seen = "2026-01-01T00:00:00Z"
+    findings = [{"fingerprint": name, "host": name, "state": "open", "first_seen": seen} for name in "ab"]
+    store = canonical({"hosts": {"b": [seen, None], "a": [seen, seen]}, "findings": findings, "pasts": {}, "runs": []})
+    nothing = [Told(None), Told('{"findings":[],"hosts":{}}'), Told('{"findings":[],"hosts":{},"pasts":{},"runs":[]}')]
+    assert merged_history(store.decode(), nothing) == store.decode()  # type: ignore[arg-type]
+    # A set that knows a host has all of it put together, and that comes to the same.
+    also = [*nothing, Told(json.dumps({"findings": [], "hosts": {"a": [seen, None]}}))]
+    assert merged_history(store.decode(), also) == store.decode()  # type: ignore[arg-type]

@@ -1,0 +1,90 @@
+"""A sealed history read in part: of a large fleet it holds very many findings, and these stay the text that they are.
+
+It is written by ``auditor.run.history`` and, where sets of evidence are merged, by ``auditor.run.merge``.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import msgspec
+
+Text = msgspec.Raw
+"""A part of a text that is JSON; ``bytes`` of it gives that part."""
+
+
+class HostsTold(msgspec.Struct):
+    """What a history says of hosts; its findings are passed over."""
+
+    hosts: dict[str, Any]
+    """Host key to the instants of the first run that had it in scope, and the last that it was complete in."""
+    pasts: dict[str, Any] = {}
+    """Host key to what is known of its products; nothing in a history of an early version."""
+
+
+def hosts_told(history: str) -> HostsTold:
+    """Read what a history says of hosts."""
+    try:
+        return msgspec.json.decode(history, type=HostsTold)
+    except msgspec.MsgspecError:
+        # Half of a character, which it does not read.
+        told = json.loads(history)
+        return HostsTold(hosts=told["hosts"], pasts=told.get("pasts", {}))
+
+
+class Head(msgspec.Struct):
+    """What tells where a finding belongs, and the text of its row."""
+
+    fingerprint: str
+    """Its name."""
+    host: str
+    """Name that its host had."""
+    control: str
+    """Control that was broken."""
+    subject: str
+    """What broke it."""
+    row: Text = Text()
+    """The row, whole."""
+
+
+class _Findings(msgspec.Struct):
+    findings: list[Text]
+
+
+class Heads(Collection[Head]):
+    """The heads of findings in their order, read anew each time."""
+
+    def __init__(self, rows: list[Text]) -> None:
+        """Take the text of each row."""
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, one: object) -> bool:
+        return any(one == head for head in self)
+
+    def __iter__(self) -> Iterator[Head]:
+        for row in self._rows:
+            head = _head(row)
+            head.row = row
+            yield head
+
+
+def findings_told(history: str) -> Heads:
+    """Read what a history says of findings, as far as it takes to tell where each belongs."""
+    try:
+        return Heads(msgspec.json.decode(history, type=_Findings).findings)
+    except msgspec.MsgspecError:
+        return Heads([Text(json.dumps(row).encode()) for row in json.loads(history)["findings"]])
+
+
+def _head(row: Text) -> Head:
+    try:
+        return _DECODE(row)
+    except msgspec.MsgspecError:
+        values = json.loads(bytes(row))
+        return Head(*(values[name] for name in ("fingerprint", "host", "control", "subject")))
+
+
+_DECODE = msgspec.json.Decoder(Head).decode
