@@ -7,15 +7,19 @@ resolved. A finding that only one run knows of is looked for in the verdicts of 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 
 from auditor.model.record import Record, field
 from auditor.report.rows import Row
+from auditor.report.stored_rows import sorted_by_host
 from auditor.report.words import SEVERITIES
 
 RULES = ("policy", "exceptions", "people", "catalogue", "attack", "tool_version")
 """What a run judges by, beside what it saw and when."""
 _COMPARED = ("control", "subject", "state", "severity", "reason", "exception", "owner", "due")
 _RANK = {name: rank for rank, name in enumerate(SEVERITIES)}
+_HOST = itemgetter("host")
 
 
 class Change(StrEnum):
@@ -172,10 +176,41 @@ def changes_between(before: Side, after: Side) -> Changes:
 
 
 def _pairs(before: Side, after: Side) -> Iterator[_Pair]:
-    """Yield every finding of both runs once; one that has another name now is found by those it had."""
+    """Yield every finding of both runs once; one that has another name now is found by those it had.
+
+    A finding belongs to the key of its host, so what is on both sides is under one name of it; findings of hosts that
+    are called otherwise now are put together once the others have passed.
+    """
     keys = [{row["name"]: key for key, row in side.hosts.items()} for side in (before, after)]
-    earlier = {row["fingerprint"]: row for row in before.findings}
-    for row in after.findings:
+    called = [(before.hosts[key]["name"], after.hosts[key]["name"]) for key in before.hosts.keys() & after.hosts.keys()]
+    moved = [{one for one, other in called if one != other}, {other for one, other in called if one != other}]
+    later: tuple[list[Row], list[Row]] = ([], [])
+    for name, mine, theirs in _by_host(before.findings, after.findings):
+        for place, rows in enumerate((mine, theirs)):
+            if name in moved[place]:
+                later[place].extend(rows)
+                rows.clear()
+        yield from _paired(mine, theirs, keys)
+    yield from _paired(*later, keys)
+
+
+def _by_host(before: Sequence[Row], after: Sequence[Row]) -> Iterator[tuple[str, list[Row], list[Row]]]:
+    """Yield the findings of each host of both sides, one host's in memory."""
+    groups = [groupby(sorted_by_host(findings), _HOST) for findings in (before, after)]
+    heads = [next(group, None) for group in groups]
+    while names := [head[0] for head in heads if head is not None]:
+        name = min(names)
+        rows: tuple[list[Row], list[Row]] = ([], [])
+        for place, head in enumerate(heads):
+            if head is not None and head[0] == name:
+                rows[place].extend(head[1])
+                heads[place] = next(groups[place], None)
+        yield name, *rows
+
+
+def _paired(before: Iterable[Row], after: Iterable[Row], keys: Sequence[Mapping[str, str]]) -> Iterator[_Pair]:
+    earlier = {row["fingerprint"]: row for row in before}
+    for row in after:
         names = (row["fingerprint"], *reversed(row["formerly"]))
         same = next((earlier.pop(name) for name in names if name in earlier), None)
         for name in names:

@@ -12,6 +12,7 @@ from auditor.report.changes import RULES, Changes, Side, Told, changes_between
 from auditor.report.earlier_runs import scope_of
 from auditor.report.rows import Row
 from auditor.report.stored_findings import stored_findings
+from auditor.report.stored_rows import StoredRows
 from auditor.store.record import RunRecord, StoredAnswer, named
 from auditor.store.store import Store
 
@@ -52,11 +53,12 @@ def _side(store: Store, run: RunRecord) -> Side:
     if run.finished is None:
         raise UsageError(f"run {run.id} is not finished: it has no findings yet")
     hosts = {row["key"]: row for row in store.scope(run.id)}
+    found = stored_findings(store, run)
     digests = {name: run.inputs.get(name, "none") for name in RULES if name != "tool_version"}
     return Side(
         run={"id": run.id, "sequence": run.sequence, "as_of": run.as_of, "tool_version": run.tool_version} | digests,
         hosts=hosts,
-        findings=[named(row, run=run.id, as_of=run.as_of) for row in stored_findings(store, run)],
+        findings=StoredRows(lambda: (named(row, run=run.id, as_of=run.as_of) for row in found), lambda: len(found)),
         told=partial(_told, store, run, hosts),
     )
 

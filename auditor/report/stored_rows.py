@@ -1,10 +1,16 @@
 """Rows that stay in the store: a sequence to whoever reads it, of which no more than a page is in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import overload
 
 from auditor.report.rows import Row
+
+
+def sorted_by_host(findings: Sequence[Row]) -> Iterable[Row]:
+    """Return findings sorted by host: the store sorts its own, and what is in memory may be in any order."""
+    return findings if isinstance(findings, StoredRows) else sorted(findings, key=itemgetter("host"))
 
 
 class StoredRows(Sequence[Row]):

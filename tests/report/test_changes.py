@@ -167,6 +167,26 @@ def test_a_host_that_was_renamed_stays_the_same_host() -> None:
     assert changes.renamed == (("pc", "desk"),)
 
 
+def test_hosts_that_took_each_other_s_name_keep_their_own_findings() -> None:
+    def scope(*names: str) -> dict[str, Row]:
+        return {f"asset-{number}": {"name": name, "groups": []} for number, name in enumerate(names)}
+
+    one, other, third = (a_finding(host=name, fingerprint=f"of-{number}") for number, name in enumerate("abc"))
+    before = a_side("first", third, other, one, hosts=scope("a", "b", "c", "d"))
+    swapped = [
+        one | {"host": "b"},
+        other | {"host": "a"},
+        third | {"host": "d"},
+        a_finding(host="c", fingerprint="new"),
+    ]
+    after = a_side("second", *swapped, hosts=scope("b", "a", "d", "c"))
+    changes = changes_between(before, after)
+    assert [(row["host"], row["change"], row["fingerprint"]) for row in changes.rows] == [("c", "new", "new")]
+    assert changes.renamed == (("a", "b"), ("b", "a"), ("c", "d"), ("d", "c"))
+    back = changes_between(after, before)
+    assert [(row["host"], row["change"], row["fingerprint"]) for row in back.rows] == [("c", "resolved", "new")]
+
+
 def test_a_finding_is_found_by_the_names_it_had() -> None:
     new = a_finding(fingerprint="n", control="successor", formerly=["f"])
     (row,) = between([_OPEN], [new]).rows
