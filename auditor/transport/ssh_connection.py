@@ -11,7 +11,7 @@ from contextlib import suppress
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.message import Message
-from paramiko.packet import Packetizer
+from paramiko.packet import NeedRekeyException, Packetizer
 
 from auditor import __version__
 from auditor.errors import HostError, Reason
@@ -44,6 +44,8 @@ FLOOD = 268_435_456
 """Bytes beyond the output limit that one host may make us read, be it standard error or empty messages."""
 FOREVER = 1 << 62
 """Bytes for a connection that others share: each of these has bounds of its own."""
+_PIECE = 65_536
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _JOIN = 5.0
 _KEY_KINDS = {
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
@@ -63,6 +65,17 @@ class BoundedPacketizer(Packetizer):
         self.until = Deadline(at=float("inf"))
         self.allowance = FLOOD
         self._connection = connection
+        self._read = b""
+        self._taken = 0
+        self._acknowledges_at_once = False
+
+    def acknowledge_at_once(self, *, wanted: bool) -> bool:
+        """Let the kernel acknowledge what comes without delay (tcp(7), TCP_QUICKACK), or no more; False if it cannot.
+
+        A server whose kernel waits for that before it sends the next small packet would have to wait 40 ms.
+        """
+        self._acknowledges_at_once = wanted and isinstance(self._connection, socket.socket) and _QUICKACK is not None
+        return self._acknowledges_at_once
 
     def start_handshake(self, timeout: float) -> None:
         """Start no timer: ``until`` holds for everything."""
@@ -82,7 +95,45 @@ class BoundedPacketizer(Packetizer):
         self.allowance -= n
         if self.allowance < 0:
             raise TooMuchError("more bytes than any honest answer has")
-        return super().read_all(n, check_rekey)
+        while len(self._read) - self._taken < n:
+            is_between = check_rekey and self._taken == len(self._read)
+            self._read = self._read[self._taken :] + self._more(is_between=is_between)
+            self._taken = 0
+        piece = self._read[self._taken : self._taken + n]
+        self._taken += n
+        return piece
+
+    def readline(self, timeout: float) -> str:  # noqa: ARG002 — ``until`` holds for everything
+        """Read a line before the first packet, without its end; who waited for the banner has bounded its length."""
+        while (end := self._read.find(b"\n", self._taken)) < 0:
+            self._read += self._more(is_between=False)
+        line = self.read_all(end + 1 - self._taken)
+        return line.removesuffix(b"\n").removesuffix(b"\r").decode()
+
+    def _more(self, *, is_between: bool) -> bytes:
+        """Take what has come, as much as there is: paramiko itself asks the kernel twice for each packet."""
+        while True:
+            if self.until.passed:
+                raise EOFError
+            try:
+                data = self._connection.recv(_PIECE)
+            except (TimeoutError, BlockingIOError):
+                if self.closed:
+                    raise EOFError from None
+                if is_between and self.need_rekey():
+                    raise NeedRekeyException from None
+                self._check_keepalive()  # type: ignore[attr-defined] # paramiko's stubs lack it
+                continue
+            except OSError:
+                if self.closed:
+                    raise EOFError from None
+                raise
+            if not data:
+                raise EOFError
+            if self._acknowledges_at_once and isinstance(self._connection, socket.socket) and _QUICKACK is not None:
+                with suppress(OSError):
+                    self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            return data
 
     def write_all(self, out: bytes) -> None:  # type: ignore[override] # bytes are all that paramiko writes
         """Write everything, or raise EOFError when the connection ends or the time is up."""
@@ -164,6 +215,11 @@ class SshConnection(paramiko.Transport):
     def agreed_on(self) -> str:
         """Return how the host proves itself and how bytes are kept secret."""
         return f"{self.host_key_type}, {self.remote_cipher}"  # type: ignore[attr-defined] # paramiko's stubs lack it
+
+    def acknowledge_at_once(self, *, wanted: bool) -> bool:
+        """Acknowledge what comes without delay, or no more; False where that cannot be had."""
+        packetizer = self.packetizer
+        return isinstance(packetizer, BoundedPacketizer) and packetizer.acknowledge_at_once(wanted=wanted)
 
     def host_key_shown(self) -> HostKey:
         """Return the key whose signature the key exchange has verified, with its certificate where it has one."""

@@ -191,7 +191,7 @@ def test_the_entry_of_a_pinned_key_gains_root_the_same_way(
     )
     ran = subprocess.run(
         ["/bin/sh", "-c", entry],
-        input=f"\n00ff 8 4000000 45 {word}\n".encode() + installed.read_bytes(),
+        input=f"\n00ff 8 4000000 45 {word}\ncat\n".encode() + installed.read_bytes(),
         capture_output=True,
         check=False,
         timeout=60,
