@@ -13,8 +13,8 @@ refuse() { printf 'auditor-probe %s\n' "$1"; exit 65; }
 # read by, and the script: as for the launcher.
 newline='
 '
-unset -v password words how
-IFS= read -r password
+unset -v words how
+IFS= read -r _
 IFS= read -r words
 IFS= read -r how
 case $how in

@@ -137,7 +137,7 @@ def test_root_is_gained_as_the_host_allows(
 
 def test_a_script_longer_than_any_argument_reaches_root(shell: list[str], tmp_path: Path) -> None:
     call = _call(BecomeMethod.SUDO)
-    padded = call.stdin.replace(b"\n", b"\n" + b"# a comment of some length\n" * 8_000, 1)
+    padded = call.stdin.replace(b"\ncat\n", b"\ncat\n" + b"# a comment of some length\n" * 8_000, 1)
     assert len(padded) > 128 * 1024
     envelope, _ = _answer(replace(call, stdin=padded), shell, _host(tmp_path / "bin", ("sudo",)))
     assert envelope.head["become"] == "sudo"
