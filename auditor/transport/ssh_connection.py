@@ -5,8 +5,8 @@ import logging
 import socket
 import termios
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
@@ -69,6 +69,9 @@ class BoundedPacketizer(Packetizer):
         self._read = b""
         self._taken = 0
         self._acknowledges_at_once = False
+        # Whoever writes meanwhile comes after what is held.
+        self._writing = threading.RLock()
+        self._held: bytearray | None = None
 
     def acknowledge_at_once(self, *, wanted: bool) -> bool:
         """Let the kernel acknowledge what comes without delay (tcp(7), TCP_QUICKACK), or no more; False if it cannot.
@@ -136,17 +139,33 @@ class BoundedPacketizer(Packetizer):
                     self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             return data
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is written inside in one piece: every small one costs both ends a wake-up."""
+        with self._writing:
+            self._held = bytearray()
+        try:
+            yield
+        finally:
+            with self._writing:
+                held, self._held = self._held, None
+                self.write_all(bytes(held or b""))
+
     def write_all(self, out: bytes) -> None:  # type: ignore[override] # bytes are all that paramiko writes
         """Write everything, or raise EOFError when the connection ends or the time is up."""
-        rest = memoryview(out)
-        while rest:
-            try:
-                rest = rest[self._connection.send(rest) :]
-            except TimeoutError:
-                if self.closed or self.until.passed:
-                    raise EOFError from None
-            except OSError as error:
-                raise EOFError from error
+        with self._writing:
+            if self._held is not None:
+                self._held += out
+                return
+            rest = memoryview(out)
+            while rest:
+                try:
+                    rest = rest[self._connection.send(rest) :]
+                except TimeoutError:
+                    if self.closed or self.until.passed:
+                        raise EOFError from None
+                except OSError as error:
+                    raise EOFError from error
 
 
 class TooMuchError(paramiko.SSHException):
@@ -220,6 +239,10 @@ class SshConnection(paramiko.Transport):
     def agreed_on(self) -> str:
         """Return how the host proves itself and how bytes are kept secret."""
         return f"{self.host_key_type}, {self.remote_cipher}"  # type: ignore[attr-defined] # paramiko's stubs lack it
+
+    def together(self) -> AbstractContextManager[None]:
+        """Send what is sent inside in one piece."""
+        return self.packetizer.together() if isinstance(self.packetizer, BoundedPacketizer) else nullcontext()
 
     def acknowledge_at_once(self, *, wanted: bool) -> bool:
         """Acknowledge what comes without delay, or no more; False where that cannot be had."""
@@ -373,6 +396,9 @@ class SshConnection(paramiko.Transport):
 
     def _log(self, level: int, msg: object, *args: object) -> None:
         """Log nothing: some forty lines a connection, which nobody reads, are worth their CPU."""
+
+    def _parse_debug(self, m: Message) -> None:
+        """Read nothing of what a server says for debugging: paramiko makes it fit to log, which nobody does."""
 
     def _parse_disconnect(self, m: Message) -> None:
         """Keep the reason that the host gives for going (RFC 4253, section 11.1); paramiko only logs it."""

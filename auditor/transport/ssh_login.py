@@ -261,7 +261,7 @@ class _Login(AuthHandler):
             return False
         self._offers += 1
         done = threading.Event()
-        with _BROKEN:
+        with _BROKEN, self._connection.together():
             self.auth_publickey(self._user, key, done)
             if self._offers_at_once and self._offers == 1:
                 with suppress(paramiko.SSHException):  # what ended the connection is told below
