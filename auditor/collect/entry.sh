@@ -9,16 +9,25 @@ probe=/usr/local/libexec/auditor-probe
 refuse() { printf 'auditor-probe %s\n' "$1"; exit 65; }
 
 [ -r "$probe" ] || refuse missing
-# A line with a password, which is left out of everything, one with the words, and the script: as for the launcher.
+# A line with a password, which is left out of everything, one with the words, one with the command that the script is
+# read by, and the script: as for the launcher.
 newline='
 '
-asked=$(head -c 1000000)
-asked=${asked#*"$newline"}
-script=${asked#*"$newline"}
-[ "$script" != "$asked" ] || refuse 'got no call'
+unset -v words how
+IFS= read -r _
+IFS= read -r words
+IFS= read -r how
+case $how in
+cat) script=$(head -c 1000000) ;;
+'gzip -dc')
+    command -v gzip >/dev/null || refuse 'cannot unpack'
+    script=$(gzip -dc 2>/dev/null | head -c 1000000) ;;
+*) refuse 'got no call' ;;
+esac
+[ -n "$script" ] || refuse 'got no call'
 set -f
 # shellcheck disable=SC2086 # five words
-set -- ${asked%%"$newline"*}
+set -- $words
 [ $# = 5 ] || refuse 'got no call'
 case $1 in *[!0-9a-f]* | '') refuse 'got no call' ;; esac
 case $2$3$4 in *[!0-9]*) refuse 'got no call' ;; esac

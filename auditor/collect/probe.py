@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -17,7 +18,8 @@ INSTALLED = "/usr/local/libexec/auditor-probe"
 """Where the probe lies on hosts whose sudoers or authorized_keys grant it and nothing else."""
 
 # One line and no newline inside, so that csh and fish can carry it; sh reads everything before it runs: a line with the
-# password, one with the parameters, then the script. They stand before it since no shell searches 200 KB quickly.
+# password, one with the parameters, one with the command that the script is to be read by, then the script. They stand
+# before it since no shell searches 200 KB quickly.
 # Whoever exported a variable of one of these names would have the script, and the password, in each environment.
 # With sudo the probe goes through standard input again, so it never stands in an argument or a log.
 # Where this very script is installed, sudo is asked for it first: a sudoers file may grant it by its digest alone.
@@ -27,7 +29,8 @@ INSTALLED = "/usr/local/libexec/auditor-probe"
 # mksh has no printf of its own, and Linux starts no command whose argument is longer than 128 KiB: its print is used.
 LAUNCHER = (
     "exec /bin/sh -c '"
-    "LC_ALL=C;export LC_ALL;unset a p w;IFS= read -r w;IFS= read -r p;a=$(cat);"
+    "LC_ALL=C;export LC_ALL;unset a p w z;IFS= read -r w;IFS= read -r p;read -r z;"
+    "a=$($z)||{ echo $0 cannot unpack;exit;};"
     'e="a=\\$(cat);eval \\"auditor_p=\\${a#*auditor_p=}\\"";'
     'k="printf %s\\n";[ "$KSH_VERSION" ]&&k="print -r --";'
     's(){ m=$1;shift;{ [ $m = -S ]&&printf "%s\\n" "$w";printf "$b" "$p";$c "$a";}|'
@@ -45,6 +48,8 @@ LAUNCHER = (
     'auditor_p=$p;eval "$a"\' auditor-probe'
 )
 
+_GZIP = 31
+"""The window bits that make zlib write gzip's form."""
 _QUOTED = '"$section_seconds"'
 _READER_CALLS = "\n                # ---- the readers of collectors"
 _READER_FUNCTIONS = "            # ---- the functions of collectors"
@@ -143,6 +148,13 @@ def _sha256(script: str) -> str:
     return hashlib.sha256(script.encode()).hexdigest()
 
 
+@lru_cache(maxsize=4)
+def _forms(script: str) -> tuple[bytes, bytes]:
+    """Return the script as it travels, plain and packed, each behind the command that a host reads it by."""
+    plain = script.encode()
+    return b"cat\n" + plain, b"gzip -dc\n" + zlib.compress(plain, wbits=_GZIP)
+
+
 @cache
 def entry_script() -> str:
     """Return what a pinned key runs on a host: it passes a call on to the installed probe."""
@@ -185,12 +197,14 @@ def sh_call(
         ]
     )
     script = sh_probe() if script is None else script
+    plain, packed = _forms(script)
     return ProbeCall(
         token=token,
         launcher=marked(LAUNCHER, run),
         script=script,
         script_sha256=_sha256(script),
-        stdin=f"{parameters}\n{script}".encode(),
+        stdin=f"{parameters}\n".encode() + plain,
+        packed=f"{parameters}\n".encode() + packed,
         secret=(become_password or "").encode(errors="surrogateescape") if method is BecomeMethod.SUDO else b"",
         deadline=deadline,
         output_limit=output_limit,

@@ -8,6 +8,9 @@ from auditor.model.record import Record, Unshown
 SUDO_ASKS = "auditor-asks"
 """What stands on a host's standard error when its sudo asks for a password."""
 
+CANNOT_UNPACK = b"auditor-probe cannot unpack"
+"""What a host says that was sent a packed script and has nothing that unpacks it; it is sent the script as it is."""
+
 _BEGINNING = 4096
 _CONTROLS = frozenset(range(32)) - frozenset(b"\a\b\t\n\r\x1b") | {127}
 _STRANGE = 20
@@ -43,7 +46,9 @@ class ProbeCall(Record, kw_only=True):
     script_sha256: str
     """SHA-256 of the script's bytes."""
     stdin: Unshown[bytes]
-    """What the launcher reads before it runs: parameters and script."""
+    """What the launcher reads before it runs: parameters, how to unpack the script, and the script as it is."""
+    packed: Unshown[bytes] = b""
+    """The same with the script packed, for ways that are long; empty where there is no such form."""
     secret: Unshown[bytes | None] = None
     """The sudo password, a line before all that; empty where there is none, None for a launcher that reads none."""
     deadline: float

@@ -18,7 +18,7 @@ from socket import socket
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import BecomeMethod, Host
-from auditor.model.probe import SUDO_ASKS, ProbeCall, RawOutput
+from auditor.model.probe import CANNOT_UNPACK, SUDO_ASKS, ProbeCall, RawOutput
 from auditor.model.record import Record, replace
 from auditor.model.rung import Climbed, Rung, nobody_watches
 from auditor.transport.capture import Capture
@@ -144,12 +144,10 @@ class SshTransport:
         with self._connected(
             host, deadline, self._algorithms(host), call.output_limit + FLOOD, run=call.run
         ) as connection:
+            connection.opens_ahead = True
             key, deadline = self._let_in(connection, host, deadline)
             with self._sudo_turn(connection, host, call, deadline) as turn:
-                session = open_session(connection, turn.deadline)
-                self._climbed(host.name, Rung.SESSION, "a channel for a command is open")
-                answer, exit_status = converse(connection, session, turn.call, turn.deadline, turn.hear)
-                turn.end(answer)
+                answer, exit_status = self._put(host, connection, turn)
             own = ends_of([connection.stream])
         self._climbed(host.name, Rung.ANSWER, f"{len(answer.stdout)} bytes")
         return RawOutput(
@@ -164,6 +162,18 @@ class SshTransport:
             withheld=turn.withheld,
             own_connections=own,
         )
+
+    def _put(self, host: Host, connection: SshConnection, turn: "_Turn") -> tuple[Capture, int | None]:
+        """Put the call over an open connection: its script packed, and as it is where the host has no gzip."""
+        packed = replace(turn.call, stdin=turn.call.packed or turn.call.stdin)
+        for call in (packed, turn.call):
+            session = open_session(connection, turn.deadline)
+            self._climbed(host.name, Rung.SESSION, "a channel for a command is open")
+            answer, exit_status = converse(connection, session, call, turn.deadline, turn.hear)
+            if not answer.stdout.rstrip(b"\n").endswith(CANNOT_UNPACK):
+                break
+        turn.end(answer)
+        return answer, exit_status
 
     def close(self) -> None:
         """End the connections to jump hosts."""

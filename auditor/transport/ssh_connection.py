@@ -5,13 +5,13 @@ import logging
 import socket
 import termios
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.message import Message
-from paramiko.packet import Packetizer
+from paramiko.packet import NeedRekeyException, Packetizer
 
 from auditor import __version__
 from auditor.errors import HostError, Reason
@@ -44,6 +44,9 @@ FLOOD = 268_435_456
 """Bytes beyond the output limit that one host may make us read, be it standard error or empty messages."""
 FOREVER = 1 << 62
 """Bytes for a connection that others share: each of these has bounds of its own."""
+_PIECE = 65_536
+_OPENSSH = "SSH-2.0-OpenSSH_"
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _JOIN = 5.0
 _KEY_KINDS = {
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
@@ -63,6 +66,20 @@ class BoundedPacketizer(Packetizer):
         self.until = Deadline(at=float("inf"))
         self.allowance = FLOOD
         self._connection = connection
+        self._read = b""
+        self._taken = 0
+        self._acknowledges_at_once = False
+        # Whoever writes meanwhile comes after what is held.
+        self._writing = threading.RLock()
+        self._held: bytearray | None = None
+
+    def acknowledge_at_once(self, *, wanted: bool) -> bool:
+        """Let the kernel acknowledge what comes without delay (tcp(7), TCP_QUICKACK), or no more; False if it cannot.
+
+        A server whose kernel waits for that before it sends the next small packet would have to wait 40 ms.
+        """
+        self._acknowledges_at_once = wanted and isinstance(self._connection, socket.socket) and _QUICKACK is not None
+        return self._acknowledges_at_once
 
     def start_handshake(self, timeout: float) -> None:
         """Start no timer: ``until`` holds for everything."""
@@ -82,19 +99,73 @@ class BoundedPacketizer(Packetizer):
         self.allowance -= n
         if self.allowance < 0:
             raise TooMuchError("more bytes than any honest answer has")
-        return super().read_all(n, check_rekey)
+        while len(self._read) - self._taken < n:
+            is_between = check_rekey and self._taken == len(self._read)
+            self._read = self._read[self._taken :] + self._more(is_between=is_between)
+            self._taken = 0
+        piece = self._read[self._taken : self._taken + n]
+        self._taken += n
+        return piece
+
+    def readline(self, timeout: float) -> str:  # noqa: ARG002 — ``until`` holds for everything
+        """Read a line before the first packet, without its end; who waited for the banner has bounded its length."""
+        while (end := self._read.find(b"\n", self._taken)) < 0:
+            self._read += self._more(is_between=False)
+        line = self.read_all(end + 1 - self._taken)
+        return line.removesuffix(b"\n").removesuffix(b"\r").decode()
+
+    def _more(self, *, is_between: bool) -> bytes:
+        """Take what has come, as much as there is: paramiko itself asks the kernel twice for each packet."""
+        while True:
+            if self.until.passed:
+                raise EOFError
+            try:
+                data = self._connection.recv(_PIECE)
+            except (TimeoutError, BlockingIOError):
+                if self.closed:
+                    raise EOFError from None
+                if is_between and self.need_rekey():
+                    raise NeedRekeyException from None
+                self._check_keepalive()  # type: ignore[attr-defined] # paramiko's stubs lack it
+                continue
+            except OSError:
+                if self.closed:
+                    raise EOFError from None
+                raise
+            if not data:
+                raise EOFError
+            if self._acknowledges_at_once and isinstance(self._connection, socket.socket) and _QUICKACK is not None:
+                with suppress(OSError):
+                    self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            return data
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is written inside in one piece: every small one costs both ends a wake-up."""
+        with self._writing:
+            self._held = bytearray()
+        try:
+            yield
+        finally:
+            with self._writing:
+                held, self._held = self._held, None
+                self.write_all(bytes(held or b""))
 
     def write_all(self, out: bytes) -> None:  # type: ignore[override] # bytes are all that paramiko writes
         """Write everything, or raise EOFError when the connection ends or the time is up."""
-        rest = memoryview(out)
-        while rest:
-            try:
-                rest = rest[self._connection.send(rest) :]
-            except TimeoutError:
-                if self.closed or self.until.passed:
-                    raise EOFError from None
-            except OSError as error:
-                raise EOFError from error
+        with self._writing:
+            if self._held is not None:
+                self._held += out
+                return
+            rest = memoryview(out)
+            while rest:
+                try:
+                    rest = rest[self._connection.send(rest) :]
+                except TimeoutError:
+                    if self.closed or self.until.passed:
+                        raise EOFError from None
+                except OSError as error:
+                    raise EOFError from error
 
 
 class TooMuchError(paramiko.SSHException):
@@ -119,6 +190,10 @@ class SshConnection(paramiko.Transport):
         self.parting_words: str | None = None
         self._refused: dict[int, paramiko.ChannelException] = {}
         self._own = threading.local()
+        self.opens_ahead = False
+        """Whether a session is wanted, which ``open_ahead`` may then ask for before we are let in."""
+        self._ahead: paramiko.Channel | None = None
+        self._ahead_answered = threading.Event()
 
     def agree(self, algorithms: Sequence[str], deadline: Deadline, *, others: bool) -> None:
         """Exchange keys, asking for host keys of these types first (``others``: and for any other after them)."""
@@ -165,6 +240,15 @@ class SshConnection(paramiko.Transport):
         """Return how the host proves itself and how bytes are kept secret."""
         return f"{self.host_key_type}, {self.remote_cipher}"  # type: ignore[attr-defined] # paramiko's stubs lack it
 
+    def together(self) -> AbstractContextManager[None]:
+        """Send what is sent inside in one piece."""
+        return self.packetizer.together() if isinstance(self.packetizer, BoundedPacketizer) else nullcontext()
+
+    def acknowledge_at_once(self, *, wanted: bool) -> bool:
+        """Acknowledge what comes without delay, or no more; False where that cannot be had."""
+        packetizer = self.packetizer
+        return isinstance(packetizer, BoundedPacketizer) and packetizer.acknowledge_at_once(wanted=wanted)
+
     def host_key_shown(self) -> HostKey:
         """Return the key whose signature the key exchange has verified, with its certificate where it has one."""
         key = self.get_remote_server_key()
@@ -185,7 +269,46 @@ class SshConnection(paramiko.Transport):
         message.add_string(argument)
         if reply:
             channel._event_pending()  # type: ignore[attr-defined] # noqa: SLF001 — as exec_command does
-        self._send_user_message(message)  # type: ignore[attr-defined] # as above
+        self._send_user_message(message)
+
+    def open_ahead(self, deadline: Deadline) -> None:
+        """Ask for a session behind an offer whose answer is still to come, where one is wanted: a round trip less.
+
+        Only OpenSSH is asked so: it takes messages one after the other, and what comes too early it calls unknown (RFC
+        4253, section 11.4) and goes on; others may end the connection, and with it the other keys that we have.
+        """
+        if self.opens_ahead and self.remote_version.startswith(_OPENSSH):
+            self._own.goes_ahead = True
+            try:
+                self._ahead = super().open_session(timeout=max(0.001, deadline.remaining))
+            finally:
+                self._own.goes_ahead = False
+
+    def forget_ahead(self) -> None:
+        """Expect no answer to what was asked ahead: the offer before it was refused."""
+        self._ahead = None
+
+    def open_session(
+        self, window_size: int | None = None, max_packet_size: int | None = None, timeout: float | None = None
+    ) -> paramiko.Channel:
+        """Open a session, or wait for the one that was asked for ahead."""
+        channel, self._ahead = self._ahead, None
+        if channel is None:
+            return super().open_session(window_size, max_packet_size, timeout)
+        self._ahead_answered.wait(timeout)
+        if self.is_active() and channel.active:
+            return channel
+        raise self.get_exception() or paramiko.SSHException("the session is not opened")
+
+    def _send_user_message(self, data: Message) -> None:
+        """Let who asks ahead go on at once: paramiko waits for the answer on an event that it has just made."""
+        if not getattr(self._own, "goes_ahead", False):
+            super()._send_user_message(data)  # type: ignore[misc] # paramiko's stubs leave it out
+            return
+        waits = self.channel_events[self._own.channel]
+        self.channel_events[self._own.channel] = self._ahead_answered
+        super()._send_user_message(data)  # type: ignore[misc] # as above
+        waits.set()
 
     def open_stream(self, address: str, port: int, deadline: Deadline) -> paramiko.Channel:
         """Have the host connect to an address and pass bytes on; may be called from many threads at once.
@@ -223,7 +346,7 @@ class SshConnection(paramiko.Transport):
         message.add_string("keepalive@openssh.com")
         message.add_boolean(True)  # noqa: FBT003 — paramiko's interface
         with suppress(EOFError, OSError, paramiko.SSHException):
-            self._send_user_message(message)  # type: ignore[attr-defined] # as below
+            self._send_user_message(message)
         return self.completion_event.wait(seconds)
 
     @property
@@ -273,6 +396,9 @@ class SshConnection(paramiko.Transport):
 
     def _log(self, level: int, msg: object, *args: object) -> None:
         """Log nothing: some forty lines a connection, which nobody reads, are worth their CPU."""
+
+    def _parse_debug(self, m: Message) -> None:
+        """Read nothing of what a server says for debugging: paramiko makes it fit to log, which nobody does."""
 
     def _parse_disconnect(self, m: Message) -> None:
         """Keep the reason that the host gives for going (RFC 4253, section 11.1); paramiko only logs it."""

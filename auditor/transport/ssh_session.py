@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import paramiko
 
@@ -114,12 +114,13 @@ def _exchange(
             expecting = hear(capture)
         if ended:
             return
-        while sent < len(data) and channel.send_ready() and not channel.closed:
-            sent += channel.send(data[sent : sent + _PACKET])
-            moved = True
-        if open_for_input and sent == len(data):
-            channel.shutdown_write()
-            open_for_input = False
+        with connection.together() if open_for_input else nullcontext():
+            while sent < len(data) and channel.send_ready() and not channel.closed:
+                sent += channel.send(data[sent : sent + _PACKET])
+                moved = True
+            if open_for_input and sent == len(data):
+                channel.shutdown_write()
+                open_for_input = False
         if not moved:
             patience = _WINDOW_WAIT if open_for_input else STRAGGLER if expecting else deadline.remaining
             wakeup.wait(min(deadline.remaining, patience))

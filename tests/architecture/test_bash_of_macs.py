@@ -102,7 +102,7 @@ def _broken(script: str) -> list[str]:
 )
 def test_bash_of_macos_finds_the_end_of_every_command_substitution(script: Callable[[], str]) -> None:
     text = script()
-    assert len(_substitutions(text)) >= len(re.findall(r"=\$\([a-z]", text)) > 0
+    assert len(_substitutions(text)) >= len(re.findall(r"=\$\([a-z$]", text)) > 0
     assert _broken(text) == []
 
 

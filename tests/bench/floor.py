@@ -29,6 +29,7 @@ def main() -> int:
         ),
         launcher=":",
         stdin=b"",
+        packed=b"",
         secret=None,
     )
     transports = Transports()

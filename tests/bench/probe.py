@@ -81,7 +81,7 @@ def _rounds(lab: Lab, meter: Meter, options: argparse.Namespace) -> Rounds:
     """Return what each kind of session cost in each round, in ms; the first round fills caches and is not counted."""
     (target,) = read_inventory(str(lab.inventory("csv")))
     calls = {name: _call(chosen) for name, chosen in _probes(options).items()}
-    calls[NULL] = replace(calls[ALL], launcher=":", stdin=b"", secret=None)
+    calls[NULL] = replace(calls[ALL], launcher=":", stdin=b"", packed=b"", secret=None)
     rounds: Rounds = {name: [] for name in calls}
 
     def cost(act: Callable[[], None]) -> float:

@@ -137,7 +137,7 @@ def test_root_is_gained_as_the_host_allows(
 
 def test_a_script_longer_than_any_argument_reaches_root(shell: list[str], tmp_path: Path) -> None:
     call = _call(BecomeMethod.SUDO)
-    padded = call.stdin.replace(b"\n", b"\n" + b"# a comment of some length\n" * 8_000, 1)
+    padded = call.stdin.replace(b"\ncat\n", b"\ncat\n" + b"# a comment of some length\n" * 8_000, 1)
     assert len(padded) > 128 * 1024
     envelope, _ = _answer(replace(call, stdin=padded), shell, _host(tmp_path / "bin", ("sudo",)))
     assert envelope.head["become"] == "sudo"
@@ -191,7 +191,7 @@ def test_the_entry_of_a_pinned_key_gains_root_the_same_way(
     )
     ran = subprocess.run(
         ["/bin/sh", "-c", entry],
-        input=f"\n00ff 8 4000000 45 {word}\n".encode() + installed.read_bytes(),
+        input=f"\n00ff 8 4000000 45 {word}\ncat\n".encode() + installed.read_bytes(),
         capture_output=True,
         check=False,
         timeout=60,

@@ -10,7 +10,7 @@ import pytest
 
 from auditor.collect.collector import Collector, parse_lines
 from auditor.collect.envelope import Envelope, open_envelope
-from auditor.collect.probe import INSTALLED, LAUNCHER, assemble, entry_script, sh_call, sh_probe
+from auditor.collect.probe import LAUNCHER, assemble, sh_call, sh_probe
 from auditor.errors import HostError, Reason
 from auditor.model.evidence import Outcome
 from auditor.model.host import OsFamily
@@ -383,35 +383,6 @@ def test_a_sudo_password_that_cannot_travel_is_no_call() -> None:
     with pytest.raises(HostError, match="the sudo password holds a line end") as caught:
         sh_call(limits=ProbeLimits(), deadline=9, output_limit=10**6, become=True, become_password="canary\nx")
     assert caught.value.reason is Reason.VARIABLES
-
-
-def test_an_entry_passes_on_a_call_and_nothing_else(tmp_path: Path) -> None:
-    """The forced command of a pinned key: what it does with calls of its own version, of another, and with none."""
-    installed = tmp_path / "auditor-probe"
-    entry = entry_script().replace(INSTALLED, str(installed))
-    call = sh_call(limits=ProbeLimits(), deadline=9, output_limit=10**6, become=False, become_password="a b")
-
-    def answer(stdin: bytes) -> bytes:
-        return subprocess.run(["dash", "-c", entry], input=stdin, capture_output=True, check=False, timeout=60).stdout
-
-    assert answer(call.input) == b"auditor-probe missing\n"
-    installed.write_text('#!/bin/sh\nread -r words\necho "$words"\n')
-    installed.chmod(0o755)
-    assert answer(call.input) == b"auditor-probe outdated\n"
-    script = installed.read_bytes()
-    for password in (b"", b"x", b" 00aa 8 4 45 none", b"* \\n $(id)"):
-        assert answer(password + b"\n00ff 8 4000000 45 none\n" + script) == b"00ff 8 4000000 45 none\n"
-    for words in (
-        b"",
-        b"00ff 8 4 45",
-        b"00ff 8 4 45 none more",
-        b"00ff 8 $(id) 45 none",
-        b"xx 8 4 45 none",
-        b"* 8 4 5 a",
-    ):
-        assert answer(b"\n" + words + b"\n" + script) == b"auditor-probe got no call\n", words
-    for stdin in (b"", b"id", b"\n", b"\n\n", b"\n00ff 8 4000000 45 none", b"\0\n\n\0", script):
-        assert answer(stdin) == b"auditor-probe got no call\n", stdin
 
 
 @pytest.mark.parametrize(
