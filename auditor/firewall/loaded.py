@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from auditor.firewall.chains import Chains
 from auditor.firewall.regions import Region
@@ -23,6 +23,7 @@ from auditor.model.ruleset import (
     Translate,
 )
 
+T = TypeVar("T")
 _NAT_DESTINATION, _NAT_SOURCE = -100, 100
 OF_HOST = frozenset((Field.SADDR_TYPE, Field.DADDR_TYPE, Field.ROUTE_BACK))
 """Fields whose value depends on the host that has the rules."""
@@ -39,6 +40,7 @@ class Loaded:
             hook: tuple(sorted((base for base in ruleset.bases if base.hook is hook), key=_order)) for hook in Hook
         }
         self._answers: dict[tuple[object, ...], Any] = {}
+        self._distinct: dict[Any, Any] = {}
         self.regions: dict[tuple[object, ...], tuple[Region, Region]] = {}
 
     def steps(self) -> Iterator[Step]:
@@ -126,11 +128,14 @@ class Loaded:
         """Return what was answered before; None when it was not."""
         return self._answers.get(key)
 
-    def remember(self, key: tuple[object, ...], answer: object) -> None:
-        """Keep an answer for the next host."""
+    def remember(self, key: tuple[object, ...], answer: T) -> T:
+        """Keep an answer for the next host, and return it, or one like it that was given before: most are alike."""
         if len(self._answers) >= _KEPT:
             self._answers.clear()
-        self._answers[key] = answer
+            self._distinct.clear()
+        known: T = self._distinct.setdefault(answer, answer)
+        self._answers[key] = known
+        return known
 
 
 def _is_masked_port(match: Match) -> bool:

@@ -4,11 +4,13 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
+from auditor.firewall.access import Access, Arrival, combined, union
 from auditor.firewall.elsewhere import Target, arrivals, first_packet
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.redirected import led_in
-from auditor.firewall.regions import Region, coarse, everything, nothing, region_texts
+from auditor.firewall.regions import Region, nothing
 from auditor.firewall.routing import no_source
 from auditor.firewall.settled import Holder
 from auditor.firewall.source_states import Sources
@@ -29,7 +31,6 @@ _LAST_PORT = 65_535
 _ELSEWHERE = "it listens in another network namespace"
 _NOT_LOOKED_INTO = "which was not looked into: that takes root, nsenter and ip"
 _UNNAMED = 47_001
-_NETWORKS = 256
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
 
 
@@ -50,19 +51,6 @@ class Door(Record, kw_only=True):
     """Network namespace when it is not the host's own."""
     is_v6only: bool | None = None
     """For ``::``, whether IPv4 is excluded; None, when not known, counts as not: the kernel's default."""
-
-
-class Access(Record, kw_only=True):
-    """Which sources reach a port over one family."""
-
-    family: Family
-    """The family."""
-    sources: Sources
-    """The sets, and the rules that decided."""
-    is_open: bool
-    """Whether every source that has a route reaches it."""
-    networks: tuple[str, ...]
-    """The networks that reach it; where there are very many, fewer that hold them all."""
 
 
 class Decision(Record, kw_only=True):
@@ -91,6 +79,23 @@ def is_loopback(address: str) -> bool:
     return (mapped or plain).is_loopback
 
 
+class _WayIn(NamedTuple):
+    """One way by which a first packet comes to a socket, whatever its protocol and port."""
+
+    share: Region
+    """The sources that come by it, or may."""
+    is_whole: bool
+    """Whether that is known."""
+    interface: str
+    """Interface that it comes by."""
+    address: int
+    """Address that it is sent to."""
+    source_port: int | None
+    """Port that it is sent from."""
+    atoms: tuple[int, int | None]
+    """The numbers of the intervals that these two are in: the rules tell no two of one apart."""
+
+
 @dataclass(kw_only=True)
 class Filters:
     """The packet filters of one host, ready to be asked."""
@@ -105,7 +110,10 @@ class Filters:
     """Makes them those of one holder of a socket; None where no rule asks who holds it."""
     _refused: dict[tuple[object, ...], tuple[Region, Region, str]] = field(default_factory=dict)
     _routed: dict[tuple[object, ...], Region] = field(default_factory=dict)
+    _ways: dict[tuple[object, ...], tuple[_WayIn, ...]] = field(default_factory=dict)
     _accesses: dict[tuple[object, ...], Access | None] = field(default_factory=dict)
+    _alike: dict[tuple[object, ...], tuple[tuple[Sources, ...], Access]] = field(default_factory=dict)
+    """By what the rules alone say of each way in, with it: a number of something that is gone is given again."""
 
     def held_by(self, holder: Holder) -> "Filters":
         """Return the filters as they are for a socket of one holder; by themselves they are those of an unknown one."""
@@ -138,16 +146,16 @@ class Filters:
             return decided
         family = _families(door)[0]
         parts = list(self._led(replace(door, device=None), family, (int(bound),)))
-        access = self._combined(parts, family, nothing(family)) if parts else None
+        access = combined(parts, family, self._own(family)) if parts else None
         is_reached = access is not None and (access.sources.allowed or access.sources.unknown)
         return _decision((access,)) if access is not None and is_reached else decided
 
-    def _led(self, door: Door, family: Family, to: tuple[int, ...]) -> Iterator[tuple[Region, bool, Sources]]:
+    def _led(self, door: Door, family: Family, to: tuple[int, ...]) -> Iterator[Arrival]:
         """Give by interface the sources that rules lead to a socket from another address or port."""
         program = self.asked()
         if program.loaded.leads_in:
             around, names = program.around, self._interfaces(door, family)
-            routed = _union([around.behind(family, name)[0] for name in names], family)
+            routed = union([around.behind(family, name)[0] for name in names], family)
             shares = {name: around.behind(family, name)[0] | routed.rest for name in names}
             yield from led_in(program, door.protocol, family, (to, door.port), shares)
 
@@ -172,7 +180,7 @@ class Filters:
 
     def _access_elsewhere(self, door: Door, family: Family, space: Space) -> Access | None:
         bound = _bound(door.address)
-        parts: list[tuple[Region, bool, Sources]] = []
+        parts: list[Arrival] = []
         near = nothing(family)
         inner_ports = () if space.program is None else source_ports(space.program.loaded)
         for inner, outer, address in space.addresses(family):
@@ -186,7 +194,7 @@ class Filters:
                 names = self._interfaces(replace(door, device=None), family)
                 ports = tuple(dict.fromkeys((*self.source_ports, *inner_ports)))
                 parts += arrivals(self.asked(), space, target, names, ports)
-        return self._combined(parts, family, near) if parts else None
+        return combined(parts, family, near | self._own(family)) if parts else None
 
     @property
     def is_loaded(self) -> bool:
@@ -216,46 +224,42 @@ class Filters:
         return self._accesses[key]
 
     def _access(self, door: Door, family: Family) -> Access | None:
-        parts = [*self._arrivals(door, family), *self._led(door, family, self._taken(door, family))]
-        return self._combined(parts, family, nothing(family)) if parts else None
+        ways = self._ways_in(door, family)
+        if self.asked().loaded.is_of_host:
+            parts = [(way.share, way.is_whole, self._ask(door, family, way)) for way in ways]
+            parts += self._led(door, family, self._taken(door, family))
+            return combined(parts, family, self._own(family)) if parts else None
+        if not ways:
+            return None
+        # Of most ports rules say the same: these are put together once.
+        ruled = tuple([self._ruled(door, family, way) for way in ways])
+        key = (family, door.address, door.device, *map(id, ruled))
+        known = self._alike.get(key)
+        if known is None:
+            parts = [
+                (way.share, way.is_whole, _with_routing(found, *self._routing(door, family, way)))
+                for way, found in zip(ways, ruled, strict=True)
+            ]
+            known = self._alike[key] = (ruled, combined(parts, family, self._own(family)))
+        return known[1]
 
-    def _combined(self, parts: list[tuple[Region, bool, Sources]], family: Family, near: Region) -> Access:
-        """Put the answers of several arrivals into one; who is near is on this machine and does not count."""
-        none = nothing(family)
-        allowed, unknown, refused = none, none, everything(family)
-        firsts: list[Sources] = []
-        for share, is_whole, found in parts:
-            allowed |= found.allowed & share
-            unknown |= found.unknown & share
-            refused &= found.refused | share.rest
-            # Where it is not known by which interface a source comes, interfaces that disagree leave it open.
-            if not is_whole:
-                unknown |= found.blocked & share & ~found.refused
-            firsts.append(found)
-        if any(not is_whole for _, is_whole, _ in parts):
-            unknown = unknown & _union([found.allowed | found.unknown for found in firsts], family)
-        unknown -= allowed if all(is_whole for _, is_whole, _ in parts) else none
-        allowed -= unknown
-        # No one reaches it from an address of this host but this host.
-        own = near | (self.program.around.own(family) if self.program else none)
-        allowed, unknown = allowed - own, unknown - own
-        aside = (refused | own) - unknown - allowed
-        return Access(
-            family=family,
-            sources=_summed(firsts, allowed, unknown),
-            is_open=(allowed | aside).is_all and bool(allowed),
-            networks=region_texts(coarse(_smoothed(allowed, aside), _NETWORKS), family),
-        )
+    def _own(self, family: Family) -> Region:
+        return self.program.around.own(family) if self.program else nothing(family)
 
-    def _arrivals(self, door: Door, family: Family) -> Iterator[tuple[Region, bool, Sources]]:
-        """Give by interface the sources that come in by it, whether that is known, and which of them get through."""
-        program = self.program
-        if program is None:
-            return
-        names = self._interfaces(door, family)
+    def _ways_in(self, door: Door, family: Family) -> tuple[_WayIn, ...]:
+        """Return the ways by which packets come to a socket."""
+        place = (family, door.address, door.device)
+        known = self._ways.get(place)
+        if known is None:
+            known = self._ways[place] = tuple(self._arriving(door, family))
+        return known
+
+    def _arriving(self, door: Door, family: Family) -> Iterator[_WayIn]:
+        program = self.asked()
+        loaded, names = program.loaded, self._interfaces(door, family)
         key = (family, *names)
         if key not in self._routed:
-            self._routed[key] = _union([program.around.behind(family, name)[0] for name in names], family)
+            self._routed[key] = union([program.around.behind(family, name)[0] for name in names], family)
         routed = self._routed[key]
         knows_routes = program.host.routes is not None or len(names) == 1
         for name in names:
@@ -263,7 +267,8 @@ class Filters:
             for address in self._destinations(door, family, name):
                 here = share & _LINK if _is_link_local(family, address) else share
                 for port in self.source_ports:
-                    yield here, knows_routes, self._ask(door, family, name, address, port)
+                    atoms = loaded.atom(Field.DADDR, address), None if port is None else loaded.atom(Field.SPORT, port)
+                    yield _WayIn(here, knows_routes, name, address, port, atoms)
 
     def _taken(self, door: Door, family: Family) -> tuple[int, ...]:
         """Return the addresses of a socket that a rule may translate others to."""
@@ -316,31 +321,30 @@ class Filters:
                         ),
                     )
 
-    def _ask(self, door: Door, family: Family, interface: str, address: int, port: int | None) -> Sources:
-        program = self.asked()
-        loaded = program.loaded
-        packet = first_packet(door.protocol, family, interface, address, door.port, port)
-        if loaded.is_of_host:
-            found = Fan(program, packet).ask()
-            # Rules before routing may have dropped what it refuses: these are no sources all the same.
-            return replace(found, refused=found.refused | (self._routing(packet)[0] - found.allowed - found.unknown))
-        # What the rules alone say is the same for every host and port that they do not tell apart.
-        sport = None if port is None else loaded.atom(Field.SPORT, port)
-        atoms = (loaded.atom(Field.DADDR, address), loaded.atom(Field.DPORT, door.port), sport)
-        key = (door.protocol, family, interface, *atoms)
-        ruled: Sources | None = loaded.answered(key)
-        if ruled is None:
-            ruled = Fan(program, packet).ask(routes=False)
-            loaded.remember(key, ruled)
-        return _with_routing(ruled, *self._routing(packet))
+    def _ask(self, door: Door, family: Family, way: _WayIn) -> Sources:
+        """Ask about rules that look at what is this host's own."""
+        found = Fan(self.asked(), _first(door, family, way)).ask()
+        # Rules before routing may have dropped what it refuses: these are no sources all the same.
+        refused = self._routing(door, family, way)[0]
+        return replace(found, refused=found.refused | (refused - found.allowed - found.unknown))
 
-    def _routing(self, packet: Packet) -> tuple[Region, Region, str]:
+    def _ruled(self, door: Door, family: Family, way: _WayIn) -> Sources:
+        """Return what the rules alone say: the same for every host and port that they do not tell apart."""
+        loaded = self.asked().loaded
+        key = (door.protocol, family, way.interface, loaded.atom(Field.DPORT, door.port), *way.atoms)
+        known: Sources | None = loaded.answered(key)
+        if known is None:
+            known = loaded.remember(key, Fan(self.asked(), _first(door, family, way)).ask(routes=False))
+        return known
+
+    def _routing(self, door: Door, family: Family, way: _WayIn) -> tuple[Region, Region, str]:
         """Return the sources that routing refuses, those it may refuse, and why."""
-        key = (packet.family, packet.interface, packet.destination)
+        key = (family, way.interface, way.address)
         known = self._refused.get(key)
         if known is None:
-            certain = possible = nothing(packet.family)
+            certain = possible = nothing(family)
             why = ""
+            packet = _first(door, family, way)
             values = Way(program=self.asked(), packet=packet).walk.values
             for region, text, is_certain in no_source(self.asked().around, packet, values):
                 if is_certain:
@@ -355,6 +359,11 @@ class Filters:
         if self.program is None:
             raise RuntimeError("asked without a program")
         return self.program
+
+
+def _first(door: Door, family: Family, way: _WayIn) -> Packet:
+    """Make the first packet to a socket by a way."""
+    return first_packet(door.protocol, family, way.interface, way.address, door.port, way.source_port)
 
 
 def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -> Sources:
@@ -392,34 +401,6 @@ def _families(door: Door) -> tuple[Family, ...]:
     if door.family is Family.IP6 and bound.is_unspecified and door.is_v6only is not True:
         return (Family.IP, Family.IP6)
     return (door.family,)
-
-
-def _union(regions: list[Region], family: Family) -> Region:
-    made = nothing(family)
-    for region in regions:
-        made |= region
-    return made
-
-
-def _summed(parts: list[Sources], allowed: Region, unknown: Region) -> Sources:
-    """Put the answers of several arrivals into one; the rules are those of the arrival that tells most."""
-    first = max(parts, key=lambda part: (bool(part.allowed), bool(part.unknown)))
-    return Sources(
-        allowed=allowed,
-        unknown=unknown,
-        blocked=(allowed | unknown).rest,
-        refused=parts[0].refused,
-        accepting=first.accepting,
-        is_by_policy=first.is_by_policy,
-        blocking=next((part.blocking for part in parts if part.blocking), ""),
-        doubt=next((part.doubt for part in parts if part.doubt), ""),
-    )
-
-
-def _smoothed(allowed: Region, aside: Region) -> Region:
-    """Close the gaps in a set that no source can come from, so that a network is told as one."""
-    gaps = [(low, high) for low, high in aside if low - 1 in allowed and high + 1 in allowed]
-    return allowed | Region.of(gaps, allowed.top) if gaps else allowed
 
 
 def _both_rules(sources: Sources) -> str:

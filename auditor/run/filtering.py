@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from auditor.catalogue.product import Catalogue, Connects, Product, parse_port
+from auditor.firewall.access import Access
 from auditor.firewall.egress import Egress, egress
 from auditor.firewall.loaded import Loaded
-from auditor.firewall.reach import Access, Door, Filters
+from auditor.firewall.reach import Door, Filters
 from auditor.firewall.regions import Region, coarse, region_texts
 from auditor.firewall.settled import STRANGER, holders_for
 from auditor.model.facts.network import Family, Protocol
