@@ -8,6 +8,8 @@ from auditor.model.facts.network import Family
 from auditor.model.record import Record
 
 _NETWORKS = 256
+_FEW = 64
+"""Intervals that are sorted together sooner than they are put in one by one."""
 
 Arrival = tuple[Region, bool, Sources]
 """One way in: the sources that come by it or may, whether that is known, and which sources get through on it."""
@@ -58,6 +60,8 @@ def combined(arrivals: Sequence[Arrival], family: Family, own: Region) -> Access
 def union(regions: Sequence[Region], family: Family) -> Region:
     """Return what any of some regions holds."""
     made = nothing(family)
+    if sum([len(region.starts) for region in regions]) <= _FEW:
+        return Region.of([interval for region in regions for interval in region], made.top)
     for region in regions:
         made |= region
     return made

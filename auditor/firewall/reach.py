@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from auditor.firewall.access import Access, Arrival, combined, union
+from auditor.firewall.compiled import UNKNOWN, Value
 from auditor.firewall.elsewhere import Target, arrivals, first_packet
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.redirected import led_in
@@ -16,7 +17,7 @@ from auditor.firewall.settled import Holder
 from auditor.firewall.source_states import Sources
 from auditor.firewall.sources import Fan
 from auditor.firewall.spaces import Space
-from auditor.firewall.way import Program, Way
+from auditor.firewall.way import Program
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import Packet
 from auditor.model.record import Record, replace
@@ -114,6 +115,8 @@ class Filters:
     _accesses: dict[tuple[object, ...], Access | None] = field(default_factory=dict)
     _alike: dict[tuple[object, ...], tuple[tuple[Sources, ...], Access]] = field(default_factory=dict)
     """By what the rules alone say of each way in, with it: a number of something that is gone is given again."""
+    _decisions: dict[tuple[int, ...], Decision] = field(default_factory=dict)
+    """By the accesses that they are made of."""
 
     def held_by(self, holder: Holder) -> "Filters":
         """Return the filters as they are for a socket of one holder; by themselves they are those of an unknown one."""
@@ -136,7 +139,12 @@ class Filters:
         accesses = tuple(access for family in _families(door) if (access := self.access(door, family)) is not None)
         if not accesses:
             return Decision(reachability=Reachability.BLOCKED, rule="no interface has an address of its family")
-        return _decision(accesses)
+        # Most listeners share theirs with others.
+        key = tuple(map(id, accesses))
+        known = self._decisions.get(key)
+        if known is None:
+            known = self._decisions[key] = _decision(accesses)
+        return known
 
     def _reach_loopback(self, door: Door) -> Decision:
         """Decide who reaches a socket on loopback: this host alone, unless rules lead others to it."""
@@ -208,11 +216,12 @@ class Filters:
         found = {one[0] for name, entries in addresses.items() if name != _LOOPBACK for one in entries}
         return tuple(family for family in Family if family in found or not addresses)
 
-    @cached_property
+    @property
     def ordinary_port(self) -> int:
         """Return a port that no rule names: what happens to it happens unless something is opened."""
-        named = set(self.asked().loaded.cuts(Field.DPORT))
-        return next(port for port in range(_UNNAMED, _LAST_PORT) if not {port, port + 1} & named)
+        loaded = self.asked().loaded
+        known: int | None = loaded.answered(("ordinary port",))
+        return loaded.remember(("ordinary port",), _ordinary_port(loaded)) if known is None else known
 
     def access(self, door: Door, family: Family) -> Access | None:
         """Return which sources reach a socket over a family; None when the host has no address of it."""
@@ -299,13 +308,15 @@ class Filters:
         # Of several addresses that no rule tells apart, one stands for all.
         return list({self.asked().loaded.atom(Field.DADDR, address): address for address in mine}.values())
 
-    @cached_property
+    @property
     def source_ports(self) -> tuple[int | None, ...]:
         """Return the source ports to ask about: a client's, and those at which rules begin to say something else.
 
         Of very many, any other stands for the rest: None.
         """
-        return source_ports(self.asked().loaded)
+        loaded = self.asked().loaded
+        known: tuple[int | None, ...] | None = loaded.answered(("source ports",))
+        return loaded.remember(("source ports",), source_ports(loaded)) if known is None else known
 
     def packets(self, door: Door, family: Family, source: int) -> Iterator[tuple[str, Packet]]:
         """Give the first packet of a source to a socket, by each interface that it may come by."""
@@ -342,16 +353,15 @@ class Filters:
         key = (family, way.interface, way.address)
         known = self._refused.get(key)
         if known is None:
-            certain = possible = nothing(family)
-            why = ""
-            packet = _first(door, family, way)
-            values = Way(program=self.asked(), packet=packet).walk.values
-            for region, text, is_certain in no_source(self.asked().around, packet, values):
-                if is_certain:
-                    certain |= region
-                elif region:
-                    possible, why = possible | region, text
-            known = self._refused[key] = (certain, possible - certain, why)
+            around = self.asked().around
+            values: list[Value] = [None] * len(Field)
+            kind = around.type_of(family, way.address)
+            values[Field.DADDR], values[Field.DADDR_TYPE] = way.address, UNKNOWN if kind is None else kind
+            refusals = no_source(around, _first(door, family, way), values)
+            certain = union([region for region, _, is_certain in refusals if is_certain], family)
+            doubtful = [(region, text) for region, text, is_certain in refusals if region and not is_certain]
+            possible = union([region for region, _ in doubtful], family)
+            known = self._refused[key] = (certain, possible - certain, doubtful[-1][1] if doubtful else "")
         return known
 
     def asked(self) -> Program:
@@ -381,6 +391,11 @@ def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -
     )
 
 
+def _ordinary_port(loaded: Loaded) -> int:
+    named = set(loaded.cuts(Field.DPORT))
+    return next(port for port in range(_UNNAMED, _LAST_PORT) if not {port, port + 1} & named)
+
+
 def source_ports(loaded: Loaded) -> tuple[int | None, ...]:
     """Return a client's source port, and those at which rules say something else; None for the rest of many."""
     cuts = [port for port in loaded.cuts(Field.SPORT) if 0 < port <= _LAST_PORT]
@@ -395,12 +410,18 @@ def _is_link_local(family: Family, address: int) -> bool:
 
 
 def _families(door: Door) -> tuple[Family, ...]:
-    bound = _bound(door.address)
+    return _served(door.address, door.family, door.is_v6only is True)
+
+
+@lru_cache(maxsize=256)
+def _served(address: str, family: Family, is_v6only: bool) -> tuple[Family, ...]:  # noqa: FBT001
+    """Return the families of the packets that come to a socket."""
+    bound = _bound(address)
     if isinstance(bound, ipaddress.IPv6Address) and bound.ipv4_mapped is not None:
         return (Family.IP,)
-    if door.family is Family.IP6 and bound.is_unspecified and door.is_v6only is not True:
+    if family is Family.IP6 and bound.is_unspecified and not is_v6only:
         return (Family.IP, Family.IP6)
-    return (door.family,)
+    return (family,)
 
 
 def _both_rules(sources: Sources) -> str:
