@@ -28,6 +28,21 @@ class Access(Record, kw_only=True):
     """The networks that reach it; where there are very many, fewer that hold them all."""
 
 
+def with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -> Sources:
+    """Take out of what the rules let in what routing refuses."""
+    doubtful = ruled.allowed & possible
+    return Sources(
+        allowed=ruled.allowed - certain - doubtful,
+        unknown=(ruled.unknown - certain) | (doubtful - certain),
+        blocked=ruled.blocked | certain,
+        refused=certain,
+        accepting=ruled.accepting,
+        is_by_policy=ruled.is_by_policy,
+        blocking=ruled.blocking,
+        doubt=ruled.doubt or (why if doubtful - certain else ""),
+    )
+
+
 def combined(arrivals: Sequence[Arrival], family: Family, own: Region) -> Access:
     """Put the answers of several arrivals into one; who comes from ``own`` is on this machine and does not count."""
     none = nothing(family)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from auditor.firewall.access import Access, Arrival, combined, union
+from auditor.firewall.access import Access, Arrival, combined, union, with_routing
 from auditor.firewall.compiled import UNKNOWN, Value
 from auditor.firewall.elsewhere import Target, arrivals, first_packet
 from auditor.firewall.loaded import Loaded
@@ -17,7 +17,7 @@ from auditor.firewall.settled import Holder
 from auditor.firewall.source_states import Sources
 from auditor.firewall.sources import Fan
 from auditor.firewall.spaces import Space
-from auditor.firewall.way import Program
+from auditor.firewall.way import Program, is_delivered
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import Packet
 from auditor.model.record import Record, replace
@@ -95,6 +95,8 @@ class _WayIn(NamedTuple):
     """Port that it is sent from."""
     atoms: tuple[int, int | None]
     """The numbers of the intervals that these two are in: the rules tell no two of one apart."""
+    kind: Value
+    """What the address is to this host: its own, broadcast and the like; UNKNOWN where that is not known."""
 
 
 @dataclass(kw_only=True)
@@ -246,7 +248,7 @@ class Filters:
         known = self._alike.get(key)
         if known is None:
             parts = [
-                (way.share, way.is_whole, _with_routing(found, *self._routing(door, family, way)))
+                (way.share, way.is_whole, with_routing(found, *self._routing(door, family, way)))
                 for way, found in zip(ways, ruled, strict=True)
             ]
             known = self._alike[key] = (ruled, combined(parts, family, self._own(family)))
@@ -275,9 +277,10 @@ class Filters:
             share = program.around.behind(family, name)[0] | routed.rest
             for address in self._destinations(door, family, name):
                 here = share & _LINK if _is_link_local(family, address) else share
+                kind = program.around.type_of(family, address)
                 for port in self.source_ports:
                     atoms = loaded.atom(Field.DADDR, address), None if port is None else loaded.atom(Field.SPORT, port)
-                    yield _WayIn(here, knows_routes, name, address, port, atoms)
+                    yield _WayIn(here, knows_routes, name, address, port, atoms, UNKNOWN if kind is None else kind)
 
     def _taken(self, door: Door, family: Family) -> tuple[int, ...]:
         """Return the addresses of a socket that a rule may translate others to."""
@@ -340,12 +343,17 @@ class Filters:
         return replace(found, refused=found.refused | (refused - found.allowed - found.unknown))
 
     def _ruled(self, door: Door, family: Family, way: _WayIn) -> Sources:
-        """Return what the rules alone say: the same for every host and port that they do not tell apart."""
+        """Return what the rules alone say: the same for every host and port that they do not tell apart.
+
+        But for what does not come to this host: where that goes on to is the host's own.
+        """
         loaded = self.asked().loaded
-        key = (door.protocol, family, way.interface, loaded.atom(Field.DPORT, door.port), *way.atoms)
+        key = (door.protocol, family, way.interface, way.kind, loaded.atom(Field.DPORT, door.port), *way.atoms)
         known: Sources | None = loaded.answered(key)
         if known is None:
-            known = loaded.remember(key, Fan(self.asked(), _first(door, family, way)).ask(routes=False))
+            known = Fan(self.asked(), _first(door, family, way)).ask(routes=False)
+            if is_delivered(way.kind):
+                known = loaded.remember(key, known)
         return known
 
     def _routing(self, door: Door, family: Family, way: _WayIn) -> tuple[Region, Region, str]:
@@ -355,8 +363,7 @@ class Filters:
         if known is None:
             around = self.asked().around
             values: list[Value] = [None] * len(Field)
-            kind = around.type_of(family, way.address)
-            values[Field.DADDR], values[Field.DADDR_TYPE] = way.address, UNKNOWN if kind is None else kind
+            values[Field.DADDR], values[Field.DADDR_TYPE] = way.address, way.kind
             refusals = no_source(around, _first(door, family, way), values)
             certain = union([region for region, _, is_certain in refusals if is_certain], family)
             doubtful = [(region, text) for region, text, is_certain in refusals if region and not is_certain]
@@ -374,21 +381,6 @@ class Filters:
 def _first(door: Door, family: Family, way: _WayIn) -> Packet:
     """Make the first packet to a socket by a way."""
     return first_packet(door.protocol, family, way.interface, way.address, door.port, way.source_port)
-
-
-def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -> Sources:
-    """Take out of what the rules let in what routing refuses."""
-    doubtful = ruled.allowed & possible
-    return Sources(
-        allowed=ruled.allowed - certain - doubtful,
-        unknown=(ruled.unknown - certain) | (doubtful - certain),
-        blocked=ruled.blocked | certain,
-        refused=certain,
-        accepting=ruled.accepting,
-        is_by_policy=ruled.is_by_policy,
-        blocking=ruled.blocking,
-        doubt=ruled.doubt or (why if doubtful - certain else ""),
-    )
 
 
 def _ordinary_port(loaded: Loaded) -> int:
