@@ -112,9 +112,11 @@ class Loaded:
         for fields, entries in self._looked_at():
             for at, name in enumerate(fields):
                 found = cuts.get(twins.get(name, name))
-                for box, _ in () if found is None else entries:
+                if found is None:
+                    continue
+                for box, _ in entries:
                     low, high = box[at]
-                    if found is not None and isinstance(low, int) and isinstance(high, int):
+                    if isinstance(low, int) and isinstance(high, int):
                         found.update((low, high + 1))
         return {name: sorted(found) for name, found in cuts.items()}
 

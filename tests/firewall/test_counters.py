@@ -123,3 +123,10 @@ def test_a_rule_is_never_shortened() -> None:
 def test_matches_stay_as_they_are() -> None:
     text = listing(table("ip"), chain("ip", "in", "input"), rule("ip", "in", match({"meta": {"key": "mark"}}, 5)))
     assert uncounted({"firewall.nft": text})["firewall.nft"] is text
+
+
+@pytest.mark.parametrize(
+    "text", ['{"counter": null}]', '{"nftables": [{"rule": {}}, {"counter": null}]}', '[{"counter": null}]']
+)
+def test_of_what_is_no_listing_nothing_is_said(text: str) -> None:
+    assert not says_the_same({"firewall.nft": text})

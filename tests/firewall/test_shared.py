@@ -26,7 +26,6 @@ HOSTS = (
     {"addresses": {"eth1": ["10.20.0.5/16", "10.20.0.6/16"], "eth0": ["198.51.100.1/31"]}},
     {
         "addresses": {"eth0": ["192.0.2.11/24"], "eth1": ["2001:db8:1::5/64"]},
-        "routes": [{"dst": "192.0.2.0/24", "dev": "eth0"}, {"dst": "default", "via": "192.0.2.1", "dev": "eth0"}],
         "sysctl": {"rp_filter": 1, "net.ipv4.conf.eth0.route_localnet": 1},
     },
 )
