@@ -26,6 +26,7 @@ class Surroundings:
 
     host: HostNetwork
     """The host."""
+    _own: dict[Family, Region] = field(default_factory=dict)
     _sorted: dict[Family, tuple[dict[int, Region], Region]] = field(default_factory=dict)
     _known_types: dict[tuple[Family, int], int | None] = field(default_factory=dict)
     _behind: dict[tuple[Family, str], tuple[Region, Region]] = field(default_factory=dict)
@@ -34,9 +35,8 @@ class Surroundings:
 
     def _sort(self, family: Family) -> tuple[dict[int, Region], Region]:
         """Sort all addresses of a family by their type; those that may be a broadcast address apart."""
-        mine = [one for addresses in self.host.addresses.values() for one in addresses if one[0] is family]
         top = everything(family).top
-        local = Region.of([network_interval(_LOCAL[family]), *((one[1], one[1]) for one in mine)], top)
+        local = self.own(family)
         types = {ADDRESS_TYPES["local"]: local}
         left = local.rest
         for name, network in _STATIC[family]:
@@ -45,13 +45,16 @@ class Surroundings:
             left = left - region
         unsure = nothing(family)
         if family is Family.IP:
-            known, guessed = self._broadcasts(mine)
+            known, guessed = self._broadcasts(self._mine(family))
             broadcast = Region.of(known, top) & left
             types[ADDRESS_TYPES["broadcast"]] |= broadcast
             unsure = (Region.of(guessed, top) & left) - broadcast
             left = left - broadcast - unsure
         types[ADDRESS_TYPES["unicast"]] = left
         return types, unsure
+
+    def _mine(self, family: Family) -> list[tuple[Family, int, int | None]]:
+        return [one for addresses in self.host.addresses.values() for one in addresses if one[0] is family]
 
     def _broadcasts(
         self, mine: list[tuple[Family, int, int | None]]
@@ -68,6 +71,8 @@ class Surroundings:
 
     def type_of(self, family: Family, address: int) -> int | None:
         """Return the type of an address; None when it depends on what is not known of the host."""
+        if address in self.own(family):
+            return ADDRESS_TYPES["local"]
         key = (family, address)
         if key not in self._known_types:
             if len(self._known_types) > _REMEMBERED:
@@ -86,7 +91,11 @@ class Surroundings:
 
     def own(self, family: Family) -> Region:
         """Return this host's addresses."""
-        return self.types(family)[0][ADDRESS_TYPES["local"]]
+        known = self._own.get(family)
+        if known is None:
+            mine = [(one[1], one[1]) for one in self._mine(family)]
+            known = self._own[family] = Region.of([network_interval(_LOCAL[family]), *mine], everything(family).top)
+        return known
 
     def first_of(self, interface: str, family: Family) -> int | None:
         """Return the first address of an interface."""
@@ -152,7 +161,11 @@ class Surroundings:
         left, here = everything(family), nothing(family)
         if family is Family.IP6:  # the way to a link-local address is looked up on the link it came by
             here = Region.of([network_interval("fe80::/10")], left.top)
-        for _, (low, high), route in self._routes[family]:
+        routes = self._routes[family]
+        if all(route.interface == interface for _, _, route in routes):
+            # As on most hosts: no way is taken by another interface.
+            return Region.of([*here, *(interval for _, interval, _ in routes)], left.top), nothing(family)
+        for _, (low, high), route in routes:
             region = Region.of([(low, high)], left.top) & left
             if route.interface == interface:
                 here |= region

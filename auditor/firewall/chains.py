@@ -30,6 +30,10 @@ class Tested(Record, eq=False):
     """Says whether it holds."""
     is_of_source: bool
     """Whether it looks at the source address."""
+    fields: frozenset[Field] | None
+    """The fields that it looks at; None where it is not known what it looks at."""
+    is_of_port: bool
+    """Whether it is a match of the destination port and of nothing else."""
 
 
 class Compiled(Record, eq=False):
@@ -78,11 +82,26 @@ _NOTHING = Action(verb=Verb.CONTINUE)
 _UNREAD = Action(verb=Verb.UNREAD)
 
 
+def _tested(step: Condition, compiler: Compiler) -> Tested:
+    return Tested(
+        match=step,
+        test=compiler.test(step),
+        is_of_source=_is_of_source(step),
+        fields=_fields(step),
+        is_of_port=isinstance(step, Match) and step.fields == (Field.DPORT,) and step.mask is None,
+    )
+
+
+def _fields(step: Condition) -> frozenset[Field] | None:
+    matches = step.options if isinstance(step, AnyOf) else (step,)
+    looked_at = [match.fields for match in matches if isinstance(match, Match)]
+    return frozenset(name for fields in looked_at for name in fields) if len(looked_at) == len(matches) else None
+
+
 def compile_rule(rule: Rule, at: int, compiler: Compiler) -> Compiled:
     """Compile one rule."""
     ordered: list[Tested | Effect] = [
-        Tested(step, compiler.test(step), _is_of_source(step)) if isinstance(step, Match | AnyOf | Doubt) else step
-        for step in rule.steps
+        _tested(step, compiler) if isinstance(step, Match | AnyOf | Doubt) else step for step in rule.steps
     ]
     split = next((at for at, step in enumerate(ordered) if not isinstance(step, Tested)), len(ordered))
     conditions = tuple(step for step in ordered[:split] if isinstance(step, Tested))
@@ -113,7 +132,7 @@ class _Class:
         cuts: set[int] = set()
         for rule in rules:
             for one in rule.conditions:
-                if keeps_port and _is_of_port(one):
+                if keeps_port and one.is_of_port:
                     for box, _ in one.match.keys.entries:  # type: ignore[union-attr]
                         cuts.update((box[0][0], box[0][1] + 1))  # type: ignore[operator,arg-type]
         self.cuts = sorted(cuts)
@@ -130,11 +149,6 @@ class _Class:
         return found
 
 
-def _is_of_port(one: Tested) -> bool:
-    match = one.match
-    return isinstance(match, Match) and match.fields == (Field.DPORT,) and match.mask is None
-
-
 _OF_SOURCE = frozenset((Field.SADDR, Field.SADDR_TYPE, Field.ROUTE_BACK))
 
 
@@ -144,10 +158,13 @@ def _is_of_source(condition: Condition) -> bool:
     return isinstance(condition, Match) and not _OF_SOURCE.isdisjoint(condition.fields)
 
 
+def _is_of_port(one: Tested) -> bool:
+    return one.is_of_port
+
+
 def _is_of(kept: frozenset[Field], one: Tested) -> bool:
     """Tell whether a condition looks at nothing but fields that stay the same."""
-    matches = one.match.options if isinstance(one.match, AnyOf) else (one.match,)
-    return all(isinstance(match, Match) and kept.issuperset(match.fields) for match in matches)
+    return one.fields is not None and kept.issuperset(one.fields)
 
 
 def _settle(

@@ -55,25 +55,27 @@ class Compiler:
         return _however_open(test, step.mask) if Field.CT_STATUS in step.fields else test
 
     def _of_match(self, step: Match) -> Test:
-        try:
-            index = self.index(step.keys)
-        except (ValueError, TypeError):
-            return doubt_test
         missing = YES if step.holds_if_missing else NO
         hit, miss = (NO, YES) if step.is_negated else (YES, NO)
         if step.keys.is_open:
             miss = MAYBE
+        entries = step.keys.entries
+        if len(step.fields) == 1 and step.mask is None and all(truth is Truth.YES for _, truth in entries):
+            # Most matches: no index is needed to find a value.
+            at = int(step.fields[0])
+            if len(entries) == 1:
+                low, high = entries[0][0][0]
+                return _between(at, low, high, hit, miss, missing)
+            if all(low == high for ((low, high),), _ in entries):
+                return _among(at, frozenset(low for ((low, _),), _ in entries), hit, miss, missing)
+        try:
+            index = self.index(step.keys)
+        except (ValueError, TypeError):
+            return doubt_test
         if len(step.fields) > 1:
             return _many(step, index, hit, miss)
-        plain = all(truth is Truth.YES for _, truth in step.keys.entries)
         if step.mask is not None:
             return _masked(step, index, hit, miss, missing)
-        if plain and len(step.keys.entries) == 1:
-            low, high = step.keys.entries[0][0][0]
-            return _between(int(step.fields[0]), low, high, hit, miss, missing)
-        if plain and not index.ranged:
-            members = frozenset(low for ((low, _),), _ in step.keys.entries)
-            return _among(int(step.fields[0]), members, hit, miss, missing)
         return _found(int(step.fields[0]), index, hit, miss, missing)
 
 

@@ -1,9 +1,9 @@
 """A ruleset made ready to be walked, whichever host has it loaded: hosts of one build share it."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from auditor.firewall.chains import Chains
 from auditor.firewall.regions import Region
@@ -12,6 +12,7 @@ from auditor.model.facts.network import Family
 from auditor.model.ruleset import (
     AnyOf,
     Base,
+    Box,
     Field,
     Hook,
     Lookup,
@@ -23,6 +24,7 @@ from auditor.model.ruleset import (
     Translate,
 )
 
+T = TypeVar("T")
 _NAT_DESTINATION, _NAT_SOURCE = -100, 100
 OF_HOST = frozenset((Field.SADDR_TYPE, Field.DADDR_TYPE, Field.ROUTE_BACK))
 """Fields whose value depends on the host that has the rules."""
@@ -39,6 +41,7 @@ class Loaded:
             hook: tuple(sorted((base for base in ruleset.bases if base.hook is hook), key=_order)) for hook in Hook
         }
         self._answers: dict[tuple[object, ...], Any] = {}
+        self._distinct: dict[Any, Any] = {}
         self.regions: dict[tuple[object, ...], tuple[Region, Region]] = {}
 
     def steps(self) -> Iterator[Step]:
@@ -47,8 +50,8 @@ class Loaded:
             for rule in rules:
                 yield from rule.steps
 
-    def _looked_at(self) -> Iterator[tuple[Field, tuple[int | str, int | str]]]:
-        """Give every interval that a field is compared with, once of what several rules share, such as a table."""
+    def _looked_at(self) -> Iterator[tuple[tuple[Field, ...], Sequence[tuple[Box, object]]]]:
+        """Give fields with all they are compared with, once of what several rules share, such as a table."""
         given: set[tuple[int, tuple[Field, ...]]] = set()
         for step in self.steps():
             for match in step.options if isinstance(step, AnyOf) else (step,):
@@ -57,13 +60,11 @@ class Loaded:
                     if place in given:
                         continue
                     given.add(place)
-                    for box, _ in match.keys.entries:
-                        yield from zip(match.fields, box, strict=True)
+                    yield match.fields, match.keys.entries
         for rules in self.ruleset.chains.values():
             for rule in rules:
                 if isinstance(rule.action, Lookup):
-                    for entry, _ in rule.action.entries:
-                        yield from zip(rule.action.fields, entry, strict=True)
+                    yield rule.action.fields, rule.action.entries
 
     @cached_property
     def writes_ct_mark(self) -> bool:
@@ -86,7 +87,7 @@ class Loaded:
     @cached_property
     def used(self) -> frozenset[Field]:
         """Return the fields that any rule looks at."""
-        return frozenset(name for name, _ in self._looked_at())
+        return frozenset(name for fields, entries in self._looked_at() if entries for name in fields)
 
     @cached_property
     def is_of_host(self) -> bool:
@@ -108,10 +109,15 @@ class Loaded:
     def _cuts(self) -> dict[Field, list[int]]:
         cuts: dict[Field, set[int]] = {Field.DPORT: set(), Field.SPORT: set(), Field.DADDR: set()}
         twins = {Field.SET_DPORT: Field.DPORT, Field.SET_SPORT: Field.SPORT}
-        for name, (low, high) in self._looked_at():
-            found = cuts.get(twins.get(name, name))
-            if found is not None and isinstance(low, int) and isinstance(high, int):
-                found.update((low, high + 1))
+        for fields, entries in self._looked_at():
+            for at, name in enumerate(fields):
+                found = cuts.get(twins.get(name, name))
+                if found is None:
+                    continue
+                for box, _ in entries:
+                    low, high = box[at]
+                    if isinstance(low, int) and isinstance(high, int):
+                        found.update((low, high + 1))
         return {name: sorted(found) for name, found in cuts.items()}
 
     def cuts(self, name: Field) -> list[int]:
@@ -126,11 +132,14 @@ class Loaded:
         """Return what was answered before; None when it was not."""
         return self._answers.get(key)
 
-    def remember(self, key: tuple[object, ...], answer: object) -> None:
-        """Keep an answer for the next host."""
+    def remember(self, key: tuple[object, ...], answer: T) -> T:
+        """Keep an answer for the next host, and return it, or one like it that was given before: most are alike."""
         if len(self._answers) >= _KEPT:
             self._answers.clear()
-        self._answers[key] = answer
+            self._distinct.clear()
+        known: T = self._distinct.setdefault(answer, answer)
+        self._answers[key] = known
+        return known
 
 
 def _is_masked_port(match: Match) -> bool:

@@ -4,17 +4,20 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
+from auditor.firewall.access import Access, Arrival, combined, union, with_routing
+from auditor.firewall.compiled import UNKNOWN, Value
 from auditor.firewall.elsewhere import Target, arrivals, first_packet
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.redirected import led_in
-from auditor.firewall.regions import Region, coarse, everything, nothing, region_texts
+from auditor.firewall.regions import Region, nothing
 from auditor.firewall.routing import no_source
 from auditor.firewall.settled import Holder
 from auditor.firewall.source_states import Sources
 from auditor.firewall.sources import Fan
 from auditor.firewall.spaces import Space
-from auditor.firewall.way import Program, Way
+from auditor.firewall.way import Program, is_delivered
 from auditor.model.facts.network import Family, Protocol
 from auditor.model.packet import Packet
 from auditor.model.record import Record, replace
@@ -29,7 +32,6 @@ _LAST_PORT = 65_535
 _ELSEWHERE = "it listens in another network namespace"
 _NOT_LOOKED_INTO = "which was not looked into: that takes root, nsenter and ip"
 _UNNAMED = 47_001
-_NETWORKS = 256
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
 
 
@@ -50,19 +52,6 @@ class Door(Record, kw_only=True):
     """Network namespace when it is not the host's own."""
     is_v6only: bool | None = None
     """For ``::``, whether IPv4 is excluded; None, when not known, counts as not: the kernel's default."""
-
-
-class Access(Record, kw_only=True):
-    """Which sources reach a port over one family."""
-
-    family: Family
-    """The family."""
-    sources: Sources
-    """The sets, and the rules that decided."""
-    is_open: bool
-    """Whether every source that has a route reaches it."""
-    networks: tuple[str, ...]
-    """The networks that reach it; where there are very many, fewer that hold them all."""
 
 
 class Decision(Record, kw_only=True):
@@ -91,6 +80,25 @@ def is_loopback(address: str) -> bool:
     return (mapped or plain).is_loopback
 
 
+class _WayIn(NamedTuple):
+    """One way by which a first packet comes to a socket, whatever its protocol and port."""
+
+    share: Region
+    """The sources that come by it, or may."""
+    is_whole: bool
+    """Whether that is known."""
+    interface: str
+    """Interface that it comes by."""
+    address: int
+    """Address that it is sent to."""
+    source_port: int | None
+    """Port that it is sent from."""
+    atoms: tuple[int, int | None]
+    """The numbers of the intervals that these two are in: the rules tell no two of one apart."""
+    kind: Value
+    """What the address is to this host: its own, broadcast and the like; UNKNOWN where that is not known."""
+
+
 @dataclass(kw_only=True)
 class Filters:
     """The packet filters of one host, ready to be asked."""
@@ -105,7 +113,12 @@ class Filters:
     """Makes them those of one holder of a socket; None where no rule asks who holds it."""
     _refused: dict[tuple[object, ...], tuple[Region, Region, str]] = field(default_factory=dict)
     _routed: dict[tuple[object, ...], Region] = field(default_factory=dict)
+    _ways: dict[tuple[object, ...], tuple[_WayIn, ...]] = field(default_factory=dict)
     _accesses: dict[tuple[object, ...], Access | None] = field(default_factory=dict)
+    _alike: dict[tuple[object, ...], tuple[tuple[Sources, ...], Access]] = field(default_factory=dict)
+    """By what the rules alone say of each way in, with it: a number of something that is gone is given again."""
+    _decisions: dict[tuple[int, ...], Decision] = field(default_factory=dict)
+    """By the accesses that they are made of."""
 
     def held_by(self, holder: Holder) -> "Filters":
         """Return the filters as they are for a socket of one holder; by themselves they are those of an unknown one."""
@@ -128,7 +141,12 @@ class Filters:
         accesses = tuple(access for family in _families(door) if (access := self.access(door, family)) is not None)
         if not accesses:
             return Decision(reachability=Reachability.BLOCKED, rule="no interface has an address of its family")
-        return _decision(accesses)
+        # Most listeners share theirs with others.
+        key = tuple(map(id, accesses))
+        known = self._decisions.get(key)
+        if known is None:
+            known = self._decisions[key] = _decision(accesses)
+        return known
 
     def _reach_loopback(self, door: Door) -> Decision:
         """Decide who reaches a socket on loopback: this host alone, unless rules lead others to it."""
@@ -138,16 +156,16 @@ class Filters:
             return decided
         family = _families(door)[0]
         parts = list(self._led(replace(door, device=None), family, (int(bound),)))
-        access = self._combined(parts, family, nothing(family)) if parts else None
+        access = combined(parts, family, self._own(family)) if parts else None
         is_reached = access is not None and (access.sources.allowed or access.sources.unknown)
         return _decision((access,)) if access is not None and is_reached else decided
 
-    def _led(self, door: Door, family: Family, to: tuple[int, ...]) -> Iterator[tuple[Region, bool, Sources]]:
+    def _led(self, door: Door, family: Family, to: tuple[int, ...]) -> Iterator[Arrival]:
         """Give by interface the sources that rules lead to a socket from another address or port."""
         program = self.asked()
         if program.loaded.leads_in:
             around, names = program.around, self._interfaces(door, family)
-            routed = _union([around.behind(family, name)[0] for name in names], family)
+            routed = union([around.behind(family, name)[0] for name in names], family)
             shares = {name: around.behind(family, name)[0] | routed.rest for name in names}
             yield from led_in(program, door.protocol, family, (to, door.port), shares)
 
@@ -172,7 +190,7 @@ class Filters:
 
     def _access_elsewhere(self, door: Door, family: Family, space: Space) -> Access | None:
         bound = _bound(door.address)
-        parts: list[tuple[Region, bool, Sources]] = []
+        parts: list[Arrival] = []
         near = nothing(family)
         inner_ports = () if space.program is None else source_ports(space.program.loaded)
         for inner, outer, address in space.addresses(family):
@@ -186,7 +204,7 @@ class Filters:
                 names = self._interfaces(replace(door, device=None), family)
                 ports = tuple(dict.fromkeys((*self.source_ports, *inner_ports)))
                 parts += arrivals(self.asked(), space, target, names, ports)
-        return self._combined(parts, family, near) if parts else None
+        return combined(parts, family, near | self._own(family)) if parts else None
 
     @property
     def is_loaded(self) -> bool:
@@ -200,11 +218,12 @@ class Filters:
         found = {one[0] for name, entries in addresses.items() if name != _LOOPBACK for one in entries}
         return tuple(family for family in Family if family in found or not addresses)
 
-    @cached_property
+    @property
     def ordinary_port(self) -> int:
         """Return a port that no rule names: what happens to it happens unless something is opened."""
-        named = set(self.asked().loaded.cuts(Field.DPORT))
-        return next(port for port in range(_UNNAMED, _LAST_PORT) if not {port, port + 1} & named)
+        loaded = self.asked().loaded
+        known: int | None = loaded.answered(("ordinary port",))
+        return loaded.remember(("ordinary port",), _ordinary_port(loaded)) if known is None else known
 
     def access(self, door: Door, family: Family) -> Access | None:
         """Return which sources reach a socket over a family; None when the host has no address of it."""
@@ -216,54 +235,52 @@ class Filters:
         return self._accesses[key]
 
     def _access(self, door: Door, family: Family) -> Access | None:
-        parts = [*self._arrivals(door, family), *self._led(door, family, self._taken(door, family))]
-        return self._combined(parts, family, nothing(family)) if parts else None
+        ways = self._ways_in(door, family)
+        if self.asked().loaded.is_of_host:
+            parts = [(way.share, way.is_whole, self._ask(door, family, way)) for way in ways]
+            parts += self._led(door, family, self._taken(door, family))
+            return combined(parts, family, self._own(family)) if parts else None
+        if not ways:
+            return None
+        # Of most ports rules say the same: these are put together once.
+        ruled = tuple([self._ruled(door, family, way) for way in ways])
+        key = (family, door.address, door.device, *map(id, ruled))
+        known = self._alike.get(key)
+        if known is None:
+            parts = [
+                (way.share, way.is_whole, with_routing(found, *self._routing(door, family, way)))
+                for way, found in zip(ways, ruled, strict=True)
+            ]
+            known = self._alike[key] = (ruled, combined(parts, family, self._own(family)))
+        return known[1]
 
-    def _combined(self, parts: list[tuple[Region, bool, Sources]], family: Family, near: Region) -> Access:
-        """Put the answers of several arrivals into one; who is near is on this machine and does not count."""
-        none = nothing(family)
-        allowed, unknown, refused = none, none, everything(family)
-        firsts: list[Sources] = []
-        for share, is_whole, found in parts:
-            allowed |= found.allowed & share
-            unknown |= found.unknown & share
-            refused &= found.refused | share.rest
-            # Where it is not known by which interface a source comes, interfaces that disagree leave it open.
-            if not is_whole:
-                unknown |= found.blocked & share & ~found.refused
-            firsts.append(found)
-        if any(not is_whole for _, is_whole, _ in parts):
-            unknown = unknown & _union([found.allowed | found.unknown for found in firsts], family)
-        unknown -= allowed if all(is_whole for _, is_whole, _ in parts) else none
-        allowed -= unknown
-        # No one reaches it from an address of this host but this host.
-        own = near | (self.program.around.own(family) if self.program else none)
-        allowed, unknown = allowed - own, unknown - own
-        aside = (refused | own) - unknown - allowed
-        return Access(
-            family=family,
-            sources=_summed(firsts, allowed, unknown),
-            is_open=(allowed | aside).is_all and bool(allowed),
-            networks=region_texts(coarse(_smoothed(allowed, aside), _NETWORKS), family),
-        )
+    def _own(self, family: Family) -> Region:
+        return self.program.around.own(family) if self.program else nothing(family)
 
-    def _arrivals(self, door: Door, family: Family) -> Iterator[tuple[Region, bool, Sources]]:
-        """Give by interface the sources that come in by it, whether that is known, and which of them get through."""
-        program = self.program
-        if program is None:
-            return
-        names = self._interfaces(door, family)
+    def _ways_in(self, door: Door, family: Family) -> tuple[_WayIn, ...]:
+        """Return the ways by which packets come to a socket."""
+        place = (family, door.address, door.device)
+        known = self._ways.get(place)
+        if known is None:
+            known = self._ways[place] = tuple(self._arriving(door, family))
+        return known
+
+    def _arriving(self, door: Door, family: Family) -> Iterator[_WayIn]:
+        program = self.asked()
+        loaded, names = program.loaded, self._interfaces(door, family)
         key = (family, *names)
         if key not in self._routed:
-            self._routed[key] = _union([program.around.behind(family, name)[0] for name in names], family)
+            self._routed[key] = union([program.around.behind(family, name)[0] for name in names], family)
         routed = self._routed[key]
         knows_routes = program.host.routes is not None or len(names) == 1
         for name in names:
             share = program.around.behind(family, name)[0] | routed.rest
             for address in self._destinations(door, family, name):
                 here = share & _LINK if _is_link_local(family, address) else share
+                kind = program.around.type_of(family, address)
                 for port in self.source_ports:
-                    yield here, knows_routes, self._ask(door, family, name, address, port)
+                    atoms = loaded.atom(Field.DADDR, address), None if port is None else loaded.atom(Field.SPORT, port)
+                    yield _WayIn(here, knows_routes, name, address, port, atoms, UNKNOWN if kind is None else kind)
 
     def _taken(self, door: Door, family: Family) -> tuple[int, ...]:
         """Return the addresses of a socket that a rule may translate others to."""
@@ -294,13 +311,15 @@ class Filters:
         # Of several addresses that no rule tells apart, one stands for all.
         return list({self.asked().loaded.atom(Field.DADDR, address): address for address in mine}.values())
 
-    @cached_property
+    @property
     def source_ports(self) -> tuple[int | None, ...]:
         """Return the source ports to ask about: a client's, and those at which rules begin to say something else.
 
         Of very many, any other stands for the rest: None.
         """
-        return source_ports(self.asked().loaded)
+        loaded = self.asked().loaded
+        known: tuple[int | None, ...] | None = loaded.answered(("source ports",))
+        return loaded.remember(("source ports",), source_ports(loaded)) if known is None else known
 
     def packets(self, door: Door, family: Family, source: int) -> Iterator[tuple[str, Packet]]:
         """Give the first packet of a source to a socket, by each interface that it may come by."""
@@ -316,38 +335,40 @@ class Filters:
                         ),
                     )
 
-    def _ask(self, door: Door, family: Family, interface: str, address: int, port: int | None) -> Sources:
-        program = self.asked()
-        loaded = program.loaded
-        packet = first_packet(door.protocol, family, interface, address, door.port, port)
-        if loaded.is_of_host:
-            found = Fan(program, packet).ask()
-            # Rules before routing may have dropped what it refuses: these are no sources all the same.
-            return replace(found, refused=found.refused | (self._routing(packet)[0] - found.allowed - found.unknown))
-        # What the rules alone say is the same for every host and port that they do not tell apart.
-        sport = None if port is None else loaded.atom(Field.SPORT, port)
-        atoms = (loaded.atom(Field.DADDR, address), loaded.atom(Field.DPORT, door.port), sport)
-        key = (door.protocol, family, interface, *atoms)
-        ruled: Sources | None = loaded.answered(key)
-        if ruled is None:
-            ruled = Fan(program, packet).ask(routes=False)
-            loaded.remember(key, ruled)
-        return _with_routing(ruled, *self._routing(packet))
+    def _ask(self, door: Door, family: Family, way: _WayIn) -> Sources:
+        """Ask about rules that look at what is this host's own."""
+        found = Fan(self.asked(), _first(door, family, way)).ask()
+        # Rules before routing may have dropped what it refuses: these are no sources all the same.
+        refused = self._routing(door, family, way)[0]
+        return replace(found, refused=found.refused | (refused - found.allowed - found.unknown))
 
-    def _routing(self, packet: Packet) -> tuple[Region, Region, str]:
+    def _ruled(self, door: Door, family: Family, way: _WayIn) -> Sources:
+        """Return what the rules alone say: the same for every host and port that they do not tell apart.
+
+        But for what does not come to this host: where that goes on to is the host's own.
+        """
+        loaded = self.asked().loaded
+        key = (door.protocol, family, way.interface, way.kind, loaded.atom(Field.DPORT, door.port), *way.atoms)
+        known: Sources | None = loaded.answered(key)
+        if known is None:
+            known = Fan(self.asked(), _first(door, family, way)).ask(routes=False)
+            if is_delivered(way.kind):
+                known = loaded.remember(key, known)
+        return known
+
+    def _routing(self, door: Door, family: Family, way: _WayIn) -> tuple[Region, Region, str]:
         """Return the sources that routing refuses, those it may refuse, and why."""
-        key = (packet.family, packet.interface, packet.destination)
+        key = (family, way.interface, way.address)
         known = self._refused.get(key)
         if known is None:
-            certain = possible = nothing(packet.family)
-            why = ""
-            values = Way(program=self.asked(), packet=packet).walk.values
-            for region, text, is_certain in no_source(self.asked().around, packet, values):
-                if is_certain:
-                    certain |= region
-                elif region:
-                    possible, why = possible | region, text
-            known = self._refused[key] = (certain, possible - certain, why)
+            around = self.asked().around
+            values: list[Value] = [None] * len(Field)
+            values[Field.DADDR], values[Field.DADDR_TYPE] = way.address, way.kind
+            refusals = no_source(around, _first(door, family, way), values)
+            certain = union([region for region, _, is_certain in refusals if is_certain], family)
+            doubtful = [(region, text) for region, text, is_certain in refusals if region and not is_certain]
+            possible = union([region for region, _ in doubtful], family)
+            known = self._refused[key] = (certain, possible - certain, doubtful[-1][1] if doubtful else "")
         return known
 
     def asked(self) -> Program:
@@ -357,19 +378,14 @@ class Filters:
         return self.program
 
 
-def _with_routing(ruled: Sources, certain: Region, possible: Region, why: str) -> Sources:
-    """Take out of what the rules let in what routing refuses."""
-    doubtful = ruled.allowed & possible
-    return Sources(
-        allowed=ruled.allowed - certain - doubtful,
-        unknown=(ruled.unknown - certain) | (doubtful - certain),
-        blocked=ruled.blocked | certain,
-        refused=certain,
-        accepting=ruled.accepting,
-        is_by_policy=ruled.is_by_policy,
-        blocking=ruled.blocking,
-        doubt=ruled.doubt or (why if doubtful - certain else ""),
-    )
+def _first(door: Door, family: Family, way: _WayIn) -> Packet:
+    """Make the first packet to a socket by a way."""
+    return first_packet(door.protocol, family, way.interface, way.address, door.port, way.source_port)
+
+
+def _ordinary_port(loaded: Loaded) -> int:
+    named = set(loaded.cuts(Field.DPORT))
+    return next(port for port in range(_UNNAMED, _LAST_PORT) if not {port, port + 1} & named)
 
 
 def source_ports(loaded: Loaded) -> tuple[int | None, ...]:
@@ -386,40 +402,18 @@ def _is_link_local(family: Family, address: int) -> bool:
 
 
 def _families(door: Door) -> tuple[Family, ...]:
-    bound = _bound(door.address)
+    return _served(door.address, door.family, door.is_v6only is True)
+
+
+@lru_cache(maxsize=256)
+def _served(address: str, family: Family, is_v6only: bool) -> tuple[Family, ...]:  # noqa: FBT001
+    """Return the families of the packets that come to a socket."""
+    bound = _bound(address)
     if isinstance(bound, ipaddress.IPv6Address) and bound.ipv4_mapped is not None:
         return (Family.IP,)
-    if door.family is Family.IP6 and bound.is_unspecified and door.is_v6only is not True:
+    if family is Family.IP6 and bound.is_unspecified and not is_v6only:
         return (Family.IP, Family.IP6)
-    return (door.family,)
-
-
-def _union(regions: list[Region], family: Family) -> Region:
-    made = nothing(family)
-    for region in regions:
-        made |= region
-    return made
-
-
-def _summed(parts: list[Sources], allowed: Region, unknown: Region) -> Sources:
-    """Put the answers of several arrivals into one; the rules are those of the arrival that tells most."""
-    first = max(parts, key=lambda part: (bool(part.allowed), bool(part.unknown)))
-    return Sources(
-        allowed=allowed,
-        unknown=unknown,
-        blocked=(allowed | unknown).rest,
-        refused=parts[0].refused,
-        accepting=first.accepting,
-        is_by_policy=first.is_by_policy,
-        blocking=next((part.blocking for part in parts if part.blocking), ""),
-        doubt=next((part.doubt for part in parts if part.doubt), ""),
-    )
-
-
-def _smoothed(allowed: Region, aside: Region) -> Region:
-    """Close the gaps in a set that no source can come from, so that a network is told as one."""
-    gaps = [(low, high) for low, high in aside if low - 1 in allowed and high + 1 in allowed]
-    return allowed | Region.of(gaps, allowed.top) if gaps else allowed
+    return (family,)
 
 
 def _both_rules(sources: Sources) -> str:

@@ -92,6 +92,7 @@ def tracked_families(ruleset: Ruleset) -> frozenset[Family]:
             for rule in ruleset.chains.get(key, ()):
                 if any(_needs_tracking(step, number, rule) for step in rule.steps):
                     found.add(family)
+                    break
                 waiting += _called(rule)
     return frozenset(found)
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from auditor.catalogue.product import Catalogue, Connects, Product, parse_port
+from auditor.firewall.access import Access
 from auditor.firewall.egress import Egress, egress
 from auditor.firewall.loaded import Loaded
-from auditor.firewall.reach import Access, Door, Filters
+from auditor.firewall.reach import Door, Filters
 from auditor.firewall.regions import Region, coarse, region_texts
 from auditor.firewall.settled import STRANGER, holders_for
 from auditor.model.facts.network import Family, Protocol
@@ -107,14 +108,35 @@ def _access(filters: Filters, protocol: Protocol, family: Family, port: int) -> 
 def _opened(filters: Filters, catalogue: Catalogue) -> Iterator[Passage]:
     """Yield the ports of remote access that are open, or may be, to sources to whom an ordinary port is not."""
     unnamed = filters.held_by(STRANGER)
+    # Of TCP for UDP too: that is what `host_filter` speaks of, so a rule that opens all of UDP has to be told here.
+    if filters.narrow is None:
+        for protocol, ports in _told_apart(filters, catalogue):
+            found = tuple(_beyond(filters, Protocol.TCP, protocol, ports[0]))
+            for port in ports if found else ():
+                yield from (replace(one, port=port) for one in found)
+        return
     for protocol, port in remote_ports(catalogue):
-        # Of TCP for UDP too: that is what `host_filter` speaks of, so a rule that opens all of UDP has to be told here.
         yield from _beyond(unnamed, Protocol.TCP, protocol, port)
-        if filters.narrow is None:
-            continue
         for holder in holders_for(filters.asked().ruleset, protocol, port):
             mine = filters if holder is None else filters.held_by(holder)
             yield from _beyond(mine, protocol, protocol, port)
+
+
+def _told_apart(filters: Filters, catalogue: Catalogue) -> tuple[tuple[Protocol, tuple[int, ...]], ...]:
+    """Return the ports of remote access that rules may tell from an ordinary one; those that they take alike, together.
+
+    The same on every host that has the rules.
+    """
+    loaded, key = filters.asked().loaded, ("ports of remote access", catalogue.sha256)
+    known: tuple[tuple[Protocol, tuple[int, ...]], ...] | None = loaded.answered(key)
+    if known is None:
+        found: dict[tuple[Protocol, int], tuple[int, ...]] = {}
+        for protocol, port in remote_ports(catalogue):
+            if protocol is not Protocol.TCP or not _are_alike(loaded, port, filters.ordinary_port):
+                place = (protocol, port if loaded.is_of_host else loaded.atom(Field.DPORT, port))
+                found[place] = (*found.get(place, ()), port)
+        known = loaded.remember(key, tuple((protocol, ports) for (protocol, _), ports in found.items()))
+    return known
 
 
 def _beyond(filters: Filters, usually: Protocol, protocol: Protocol, port: int) -> Iterator[Passage]:
@@ -124,7 +146,7 @@ def _beyond(filters: Filters, usually: Protocol, protocol: Protocol, port: int) 
     for family in filters.families:
         found = _access(filters, protocol, family, port)
         usual = _access(filters, usually, family, filters.ordinary_port)
-        if found is None or usual is None or found.sources == usual.sources:
+        if found is None or usual is None or found is usual or found.sources == usual.sources:
             continue
         allowed = found.sources.allowed - usual.sources.allowed
         unknown = found.sources.unknown - usual.sources.allowed - usual.sources.unknown

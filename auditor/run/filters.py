@@ -1,10 +1,12 @@
 """The packet filters of a host, read from its evidence and made ready to be asked who reaches what."""
 
+import contextlib
 import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
 
 from auditor.collect.sockets.spaces import listings
+from auditor.firewall.dialects.counters import says_the_same, uncounted
 from auditor.firewall.dialects.registry import dialects
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.reach import Filters
@@ -93,9 +95,20 @@ def _text(reading: Reading, name: str) -> str | None:
     return "\n".join(section.lines) + "\n"
 
 
-@lru_cache(maxsize=32)
 def _loaded(os: OsFamily, texts: tuple[tuple[str, str], ...]) -> Loaded:
-    """Read a ruleset once: hosts of one build have the same."""
+    """Read a ruleset once: hosts of one build have the same, but for what its rules have counted."""
+    plain = tuple(uncounted(dict(texts)).items())
+    if plain != texts:
+        # Where a text is wrong is told by the text as it came.
+        with contextlib.suppress(ValueError):
+            return _loaded_before(os, plain, is_without_counts=True)
+    return _loaded_before(os, texts)
+
+
+@lru_cache(maxsize=32)
+def _loaded_before(os: OsFamily, texts: tuple[tuple[str, str], ...], *, is_without_counts: bool = False) -> Loaded:
+    if is_without_counts and not says_the_same(dict(texts)):
+        raise ValueError("what it counts is not what its rules have counted")
     return _load(os, texts)
 
 

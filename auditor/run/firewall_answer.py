@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditor.catalogue.belonging import Belongings, Owned
+from auditor.firewall.access import Access
 from auditor.firewall.decide import decide
-from auditor.firewall.reach import Access, Door, Filters
+from auditor.firewall.reach import Door, Filters
 from auditor.firewall.regions import region_texts
 from auditor.model.facts.containers import Container
 from auditor.model.facts.firewall import FirewallFrontend, PortProxy

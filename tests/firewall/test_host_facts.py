@@ -366,3 +366,15 @@ def test_a_packet_filter_right_after_the_place_of_translation_sees_the_new_sourc
             rule("ip", "late", match(SADDR, "198.51.100.1"), "drop"),
         )
         assert ask(ruleset, out)["verdict"] == verdict
+
+
+def test_behind_an_interface_are_only_those_that_routes_lead_to_by_it() -> None:
+    addresses = {
+        name: ((Family.IP, int(ip_address(own)), 24),)
+        for name, own in (("eth0", "192.0.2.10"), ("eth1", "198.51.100.10"))
+    }
+    routes = tuple(Route(family=Family.IP, destination=to, interface="eth0") for to in ("192.0.2.0/24", "0.0.0.0/0"))
+    host = HostNetwork(addresses=addresses, routes=routes, forwards={}, rp_filter={"": 0}, route_localnet={"": False})
+    around = Surroundings(host=host)
+    assert around.behind(Family.IP, "eth0")[0].is_all
+    assert not around.behind(Family.IP, "eth1")[0]

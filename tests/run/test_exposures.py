@@ -177,3 +177,27 @@ def test_a_port_that_only_a_translation_publishes_names_its_container() -> None:
         "nothing listens on 15900/tcp",
         "docker publishes port 5900 of container desk (some/desk:1) there",
     ]
+
+
+def _counted(packets: int, *, rest: str = "") -> str:
+    return accepts(DPORT, {"counter": {"packets": packets, "bytes": packets * 60}}) + rest
+
+
+def test_hosts_whose_rules_have_counted_other_packets_share_what_was_read() -> None:
+    once, twice = (filters_of(a_reading(*NETWORK, rules=_counted(packets))) for packets in (0, 4711))
+    assert once.asked().loaded is twice.asked().loaded
+
+
+@pytest.mark.parametrize("packets", [0, 4711])
+def test_where_a_listing_is_wrong_is_told_of_the_text_as_it_came(packets: int) -> None:
+    text = _counted(packets, rest="]")
+    (decision,) = exposed(a_reading(VNC, a_listener(5900, 7), *NETWORK, rules=text)).values()
+    assert decision.reachability is Reachability.UNDECIDED
+    assert (decision.rule or "").endswith(f"(char {len(text) - 1})")
+
+
+def test_a_count_that_is_a_value_is_told_as_it_came() -> None:
+    strange = match({"counter": {"packets": 5, "bytes": 6}}, 1)
+    for _ in range(2):
+        (one,) = exposed(a_reading(VNC, a_listener(5900, 7), *NETWORK, rules=accepts(DPORT, strange))).values()
+        assert "counter packets 5 bytes 6" in (one.rule or "")
