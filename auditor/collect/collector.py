@@ -120,13 +120,16 @@ def row_of(line: str, kinds: Mapping[str, int]) -> tuple[str, list[str]]:
     return kind, rest
 
 
-@lru_cache(maxsize=4096)
-def number_of(text: str, what: str) -> int:
+def plain_number(text: str, what: str) -> int:
     """Read a decimal number of sane length; ValueError names what it should have been."""
     if len(text) > _NUMBER_LENGTH or not text.isascii() or not text.isdigit():
         message = f"{what} {text[:40]!r} is not a number"
         raise ValueError(message)
     return int(text)
+
+
+number_of = lru_cache(maxsize=4096)(plain_number)
+"""The same for numbers that come again, from host to host."""
 
 
 def unread(number: int, line: str, reason: object) -> Unread:
