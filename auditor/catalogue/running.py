@@ -158,17 +158,16 @@ def _program_hits(fact: Process, index: Index) -> tuple[tuple[Hit, str, bool], .
     if index.os is OsFamily.WINDOWS:
         return _named_hits(fact, index, program_of_windows(fact.executable, fact.name, fact.arguments))
     first = first_word(fact.arguments)
-    if is_script_run(fact.executable, fact.name, first):
-        return _named_hits(fact, index, program_of_process(fact.executable, fact.name, fact.arguments))
     key = (fact.executable, fact.name, first)
     known = index.program_hits.get(key)
-    if known is None:
-        known = _named_hits(fact, index, program_of_process(fact.executable, fact.name, fact.arguments))
-        if len(first) <= KEPT_LENGTH:
-            if len(index.program_hits) >= KEPT:
-                index.program_hits.clear()
-            index.program_hits[key] = known
-    return known
+    if known is not None:
+        return known
+    hits = _named_hits(fact, index, program_of_process(fact.executable, fact.name, fact.arguments))
+    if len(first) <= KEPT_LENGTH and not is_script_run(fact.executable, fact.name, first):
+        if len(index.program_hits) >= KEPT:
+            index.program_hits.clear()
+        index.program_hits[key] = hits
+    return hits
 
 
 def _named_hits(fact: Process, index: Index, program: Program) -> tuple[tuple[Hit, str, bool], ...]:

@@ -202,9 +202,13 @@ def instant_of(text: str) -> datetime:
     raise ValueError(message)
 
 
-def lines_of(text: str) -> list[str]:
-    """Split at newlines only: other Unicode line ends are content, not structure."""
+@lru_cache(maxsize=1)
+def lines_of(text: str) -> tuple[str, ...]:
+    """Split at newlines only: other Unicode line ends are content, not structure.
+
+    The last text's lines are remembered: a section is parted by its parser, and then for what is quoted of it.
+    """
     parts = text.split("\n")
-    if parts and not parts[-1]:
+    if not parts[-1]:
         parts.pop()
-    return parts
+    return tuple(parts)
