@@ -195,7 +195,7 @@ def templates() -> "Environment":
     # Formats are listed by every command that takes --format: Jinja2 is loaded only by those that render.
     from jinja2 import PackageLoader, StrictUndefined  # noqa: PLC0415
 
-    from auditor.report.page_text import Pages, shown  # noqa: PLC0415
+    from auditor.report.page_text import Pages, prose, shown  # noqa: PLC0415
 
     made = Pages(
         loader=PackageLoader("auditor.report"),
@@ -239,6 +239,7 @@ def templates() -> "Environment":
         "counted": counted,
         "stands_kind": words.STANDS,
         "verdict_names": words.VERDICTS,
+        "prose": prose,
         "reason_words": words.reason_words,
         "table_filter": table_filter,
     }

@@ -9,10 +9,13 @@ from typing import Any
 from jinja2 import Environment
 from jinja2.compiler import CodeGenerator
 
+from auditor.report.host_page import Rendered
 from auditor.report.visible import visible
 
 _KEPT, _KEPT_LENGTH = 20_000, 200
 """Texts that are kept as they stand in a page, and the characters that one may have to be kept."""
+_KEPT_PROSE, _LONG_PROSE = 2000, 1000
+"""The same of texts that hold code."""
 
 
 def shown(value: object) -> object:
@@ -54,6 +57,27 @@ def written(value: Any) -> str:  # noqa: ANN401 — whatever a template prints
         return str(value)
     made = shown(value)
     return str(made.__html__()) if hasattr(made, "__html__") else escaped(str(made))
+
+
+class _Prose(dict[str, Rendered]):
+    """Texts that hold code, as they stand in a page."""
+
+    def __missing__(self, text: str) -> Rendered:
+        parts = [written(part) for part in text.split("`")]
+        is_paired = len(parts) % 2 == 1
+        coded = (f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
+        made = Rendered("".join(coded) if is_paired else written(text))
+        if len(text) <= _LONG_PROSE and len(self) < _KEPT_PROSE:
+            self[text] = made
+        return made
+
+
+_PROSE = _Prose()
+
+
+def prose(text: str | None) -> Rendered:
+    """Write a text with code between backticks; one with an odd number of them is written as it is."""
+    return _PROSE[text or ""]
 
 
 class _Writer(CodeGenerator):

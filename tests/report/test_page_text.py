@@ -9,7 +9,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, UndefinedError
 from markupsafe import Markup, escape
 
 from auditor.report.host_page import Rendered
-from auditor.report.page_text import Pages, shown, written
+from auditor.report.page_text import Pages, prose, shown, written
 
 
 class Word(StrEnum):
@@ -70,3 +70,14 @@ def test_an_unknown_name_stays_an_error() -> None:
     template = Pages(autoescape=True, finalize=shown, undefined=StrictUndefined).from_string("{{ value }}")
     with pytest.raises(UndefinedError):
         template.render()
+
+
+_MACRO = """{% set parts = (text or "").split("`") %}{% if parts | length is odd %}{% for part in parts %}
+{%- if loop.index is odd %}{{ part }}{% else %}<code>{{ part }}</code>{% endif %}{% endfor %}
+{%- else %}{{ text }}{% endif %}"""
+
+
+@given(st.one_of(st.none(), st.text(), st.text(alphabet="`<a& ")))
+def test_code_stands_between_backticks(text: str | None) -> None:
+    template = Environment(autoescape=True, finalize=shown).from_string(_MACRO)
+    assert prose(text) == template.render(text=text)
