@@ -55,6 +55,8 @@ class Index:
     """Everything else, by kind."""
     process_hits: dict[tuple[str | None, ...], tuple[tuple[Hit, str, bool], ...]] = field(default_factory=dict)
     """What processes met before, by what they are known by; see ``running``."""
+    program_hits: dict[tuple[str | None, ...], tuple[tuple[Hit, str, bool], ...]] = field(default_factory=dict)
+    """What their names and paths met, by all that these follow from where no script is run; see ``running``."""
     signer_hits: dict[str, tuple[tuple[Hit, str], ...]] = field(default_factory=dict)
     """What signers of programs met before, by the subject of the certificate (Windows)."""
     command_hits: dict[tuple[bool, str | bytes], tuple[tuple[Hit, str], ...]] = field(default_factory=dict)

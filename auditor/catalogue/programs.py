@@ -56,6 +56,18 @@ class Program(Record, kw_only=True):
     """Paths, each with whether it is trusted."""
 
 
+def first_word(arguments: str) -> str:
+    """Return the first word of a command line, of what is read of it."""
+    words = arguments[:_ENOUGH].split(None, 1)
+    return words[0] if words else ""
+
+
+def is_script_run(executable: str | None, name: str, first: str) -> bool:
+    """Tell whether a process is an interpreter's, which what stands behind its first word names too."""
+    first_base = base(first.lstrip("-").rstrip(":"))
+    return is_interpreter((base(executable) if executable else "") or first_base or name)
+
+
 def program_of_process(executable: str | None, name: str, arguments: str) -> Program:
     """Name a running program.
 

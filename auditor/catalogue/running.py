@@ -10,7 +10,13 @@ from collections.abc import Iterable, Iterator
 from auditor.catalogue.claim import Basis, Claim, claim_of, spoken_for, trust
 from auditor.catalogue.index import KEPT, KEPT_LENGTH, Hit, Index
 from auditor.catalogue.product import IndicatorKind, Strength
-from auditor.catalogue.programs import program_of_process, program_of_windows
+from auditor.catalogue.programs import (
+    Program,
+    first_word,
+    is_script_run,
+    program_of_process,
+    program_of_windows,
+)
 from auditor.catalogue.signatures import Row, maker_hits, signatures_of
 from auditor.model.facts.processes import Process
 from auditor.model.host import OsFamily
@@ -136,17 +142,39 @@ def _process_hits(fact: Process, index: Index) -> tuple[tuple[Hit, str, bool], .
     known = index.process_hits.get(key)
     if known is not None:
         return known
-    name_program = program_of_windows if index.os is OsFamily.WINDOWS else program_of_process
-    program = name_program(fact.executable, fact.name, fact.arguments)
+    hits = [
+        *_program_hits(fact, index),
+        *((hit, fact.arguments[:KEPT_LENGTH], False) for hit in index.find(IndicatorKind.ARGUMENTS, fact.arguments)),
+    ]
+    if len(fact.arguments) <= KEPT_LENGTH:
+        if len(index.process_hits) >= KEPT:
+            index.process_hits.clear()
+        index.process_hits[key] = tuple(hits)
+    return tuple(hits)
+
+
+def _program_hits(fact: Process, index: Index) -> tuple[tuple[Hit, str, bool], ...]:
+    """Return what the names and paths of a process meet; many have the host's own address in their command line."""
+    if index.os is OsFamily.WINDOWS:
+        return _named_hits(fact, index, program_of_windows(fact.executable, fact.name, fact.arguments))
+    first = first_word(fact.arguments)
+    key = (fact.executable, fact.name, first)
+    known = index.program_hits.get(key)
+    if known is not None:
+        return known
+    hits = _named_hits(fact, index, program_of_process(fact.executable, fact.name, fact.arguments))
+    if len(first) <= KEPT_LENGTH and not is_script_run(fact.executable, fact.name, first):
+        if len(index.program_hits) >= KEPT:
+            index.program_hits.clear()
+        index.program_hits[key] = hits
+    return hits
+
+
+def _named_hits(fact: Process, index: Index, program: Program) -> tuple[tuple[Hit, str, bool], ...]:
     hits: list[tuple[Hit, str, bool]] = []
     for name, trusted in program.names.items():
         hits += [(hit, name, trusted) for hit in index.find(IndicatorKind.PROCESS, name)]
     for path, trusted in program.paths.items():
         hits += [(hit, path, trusted) for hit in index.find(IndicatorKind.EXECUTABLE, path)]
     hits += [(hit, fact.name, False) for hit in index.cut_names.get(fact.name, ())]
-    hits += [(hit, fact.arguments[:KEPT_LENGTH], False) for hit in index.find(IndicatorKind.ARGUMENTS, fact.arguments)]
-    if len(fact.arguments) <= KEPT_LENGTH:
-        if len(index.process_hits) >= KEPT:
-            index.process_hits.clear()
-        index.process_hits[key] = tuple(hits)
     return tuple(hits)

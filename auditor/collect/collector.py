@@ -120,13 +120,16 @@ def row_of(line: str, kinds: Mapping[str, int]) -> tuple[str, list[str]]:
     return kind, rest
 
 
-@lru_cache(maxsize=4096)
-def number_of(text: str, what: str) -> int:
+def plain_number(text: str, what: str) -> int:
     """Read a decimal number of sane length; ValueError names what it should have been."""
     if len(text) > _NUMBER_LENGTH or not text.isascii() or not text.isdigit():
         message = f"{what} {text[:40]!r} is not a number"
         raise ValueError(message)
     return int(text)
+
+
+number_of = lru_cache(maxsize=4096)(plain_number)
+"""The same for numbers that come again, from host to host."""
 
 
 def unread(number: int, line: str, reason: object) -> Unread:
@@ -199,9 +202,13 @@ def instant_of(text: str) -> datetime:
     raise ValueError(message)
 
 
-def lines_of(text: str) -> list[str]:
-    """Split at newlines only: other Unicode line ends are content, not structure."""
+@lru_cache(maxsize=1)
+def lines_of(text: str) -> tuple[str, ...]:
+    """Split at newlines only: other Unicode line ends are content, not structure.
+
+    The last text's lines are remembered: a section is parted by its parser, and then for what is quoted of it.
+    """
     parts = text.split("\n")
-    if parts and not parts[-1]:
+    if not parts[-1]:
         parts.pop()
-    return parts
+    return tuple(parts)

@@ -2,6 +2,8 @@
 
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 
 from auditor.collect.ascii_form import from_ascii
 from auditor.errors import HostError, Reason
@@ -28,6 +30,8 @@ _RANK = {
 _STDERR_LIMIT = 2000
 _REASON_LIMIT = 300
 _MARKERS = 20_000
+_KEPT_LENGTH = 4096
+"""Bytes of a section that is remembered as it was taken apart: what one host sends must take no memory for long."""
 _STATUSES = {str(status): status for status in range(256)}
 _TELLING = range(32, 64)
 _ID_LENGTH = 80
@@ -70,9 +74,10 @@ def open_envelope(*, stdout: bytes, stderr: bytes, token: str, limit: int) -> En
     body = _unpack(stdout, token, limit)
     if body.startswith(b"@"):
         body = b"\n" + body
-    if body.count(b"\n@") > _MARKERS:
+    # Each look for markers passes over the whole answer: this is the only one.
+    first, *chunks = body.split(b"\n@", _MARKERS + 1)
+    if len(chunks) > _MARKERS:
         raise HostError(Reason.MALFORMED, f"the answer holds more than {_MARKERS} markers")
-    first, *chunks = body.split(b"\n@")
     if first:
         raise HostError(Reason.MALFORMED, "the answer does not begin with a marker of the probe")
     if not chunks or chunks[-1].rstrip(b"\n") != b"finish":
@@ -80,8 +85,7 @@ def open_envelope(*, stdout: bytes, stderr: bytes, token: str, limit: int) -> En
             raise HostError(Reason.MALFORMED, "the answer goes on behind its end")
         where = _last_section(chunks)
         raise HostError(Reason.CUT_SHORT, f"the answer is not whole: it ends {where}, {len(body)} bytes in")
-    noises = _noises(stderr, token)
-    return _assemble(chunks[:-1], noises)
+    return _assemble(chunks[:-1], _noises(stderr, token))
 
 
 def _unpack(stdout: bytes, token: str, limit: int) -> bytes:
@@ -149,9 +153,11 @@ def _content(rest: bytes) -> str:
     """Take the prefix off every content line; a line without one is a forgery or damage."""
     if not rest:
         return ""
-    if not rest.startswith(b"|") or rest.count(b"\n") != rest.count(b"\n|"):
+    text = rest[1:].replace(b"\n|", b"\n")
+    # As many bytes are gone as lines had a prefix: nobody has to look for them a second time.
+    if not rest.startswith(b"|") or text.count(b"\n") != len(rest) - 1 - len(text):
         raise HostError(Reason.MALFORMED, "the answer holds a line that is neither content nor a marker")
-    return _text(rest[1:].replace(b"\n|", b"\n")) + "\n"
+    return _text(text) + "\n"
 
 
 def _noises(stderr: bytes, token: str) -> dict[str, str]:
@@ -166,35 +172,41 @@ def _noises(stderr: bytes, token: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Assembly:
-    """Sections under construction, marker by marker."""
+    """A section under construction, or what stands before the first, marker by marker."""
 
-    noises: dict[str, str]
+    noise: str = ""
+    """What its commands said on standard error."""
     head: dict[str, str] = field(default_factory=dict)
-    answers: list[Answer] = field(default_factory=list)
-    begun: set[str] = field(default_factory=set)
+    answer: Answer | None = None
+    """The section, once it has ended."""
+    has_begun: bool = False
     current: str = ""
     outcome: Outcome = Outcome.COLLECTED
     reason: str | None = None
     texts: list[str] = field(default_factory=list)
     left: str = ""
-    """The status that the open section itself ended with, where it said so."""
+    """The status that the section itself ended with, where it said so."""
+
+    def take_chunk(self, chunk: bytes) -> None:
+        """Follow one marker, and take the content behind it."""
+        line, _, rest = chunk.partition(b"\n")
+        word, _, value = _text(line).partition(" ")
+        self.take(word, value)
+        if rest and not self.current:
+            raise HostError(Reason.MALFORMED, "the answer holds content outside of any section")
+        self.texts.append(_content(rest))
 
     def take(self, word: str, value: str) -> None:
         """Follow one marker."""
         name, _, rest = value.partition(" ")
-        if word == "head" and not self.begun:
+        if word == "head" and not self.has_begun:
             if name in self.head:
                 raise HostError(Reason.MALFORMED, f"the answer states {name[:20]!r} twice")
             self.head[name] = rest
         elif word == "begin":
-            self.close("")
             if not value or len(value) > _ID_LENGTH or not _ID_ALPHABET.issuperset(value):
                 raise HostError(Reason.MALFORMED, f"the answer holds a section named {value[:60]!r}")
-            if value in self.begun:
-                raise HostError(Reason.MALFORMED, f"the answer holds section {value!r} twice")
-            self.begun.add(value)
-            self.current, self.outcome, self.reason, self.texts = value, Outcome.COLLECTED, None, []
-            self.left = ""
+            self.current, self.has_begun = value, True
         elif word == "outcome":
             self.worsen(_OUTCOMES.get(name, Outcome.FAILED), rest[:_REASON_LIMIT])
         elif word == "cut":
@@ -215,36 +227,48 @@ class _Assembly:
             self.outcome, self.reason = outcome, reason
 
     def close(self, status: str) -> None:
-        """End the open section, if there is one."""
+        """End the section, if it is open."""
         if not self.current:
             return
         if self.outcome in (Outcome.COLLECTED, Outcome.PARTIAL) and status not in ("", "0"):
             how = "how its last command ended is not known"
             self.outcome = Outcome.FAILED
             self.reason = how if status == "lost" else f"its last command ended with status {status}"
-        self.answers.append(
-            Answer(
-                id=self.current,
-                outcome=self.outcome,
-                reason=self.reason,
-                text="".join(self.texts),
-                stderr=self.noises.get(self.current, ""),
-            )
+        self.answer = Answer(
+            id=self.current, outcome=self.outcome, reason=self.reason, text="".join(self.texts), stderr=self.noise
         )
         self.current = ""
 
 
 def _assemble(chunks: list[bytes], noises: dict[str, str]) -> Envelope:
-    assembly = _Assembly(noises=noises)
+    """Take apart what stands before the last marker, marker by marker."""
+    begins = [at for at, chunk in enumerate(chunks) if chunk.startswith(b"begin ")]
+    opening = _Assembly()
+    for chunk in chunks[: begins[0]] if begins else chunks:
+        opening.take_chunk(chunk)
+    answers: dict[str, Answer] = {}
+    for begin, end in pairwise([*begins, len(chunks)]):
+        name = _text(chunks[begin].partition(b"\n")[0].removeprefix(b"begin "))
+        if name in answers:
+            raise HostError(Reason.MALFORMED, f"the answer holds section {name!r} twice")
+        mine = tuple(chunks[begin:end])
+        take = _section_before if sum(map(len, mine)) <= _KEPT_LENGTH else _section
+        answers[name] = take(mine, noises.get(name, ""))
+    return Envelope(head=opening.head, answers=tuple(answers.values()), preamble_stderr=noises[""])
+
+
+def _section(chunks: tuple[bytes, ...], noise: str) -> Answer:
+    """Take apart a section, up to where the next begins; ``noise`` is what it said on standard error."""
+    assembly = _Assembly(noise=noise)
     for chunk in chunks:
-        line, _, rest = chunk.partition(b"\n")
-        word, _, value = _text(line).partition(" ")
-        assembly.take(word, value)
-        if rest and not assembly.current:
-            raise HostError(Reason.MALFORMED, "the answer holds content outside of any section")
-        assembly.texts.append(_content(rest))
+        assembly.take_chunk(chunk)
     assembly.close("")
-    return Envelope(head=assembly.head, answers=tuple(assembly.answers), preamble_stderr=noises[""])
+    assert assembly.answer is not None  # noqa: S101 — its first chunk has begun it
+    return assembly.answer
+
+
+_section_before = lru_cache(maxsize=256)(_section)
+"""The same for what comes again: hosts of one build say the same of most things, and what is absent is everywhere."""
 
 
 def write_envelope(envelope: Envelope, token: str) -> tuple[bytes, bytes]:

@@ -137,7 +137,7 @@ def _read_section(section: Section, os: OsFamily) -> _Made:
         proof=collector.proof.get(os, Proof.DOCUMENTED),
         advice=collector.advice if outcome.is_gap else "",
         limits=parsed.limits if _is_by_limits_alone(section, parsed) and cut is None else (),
-        lines=tuple(lines_of(text)),
+        lines=lines_of(text),
     )
     return reading, tuple((kind, those) for kind, those in found.items() if those)
 

@@ -414,8 +414,14 @@ _CELLS = _Cells()
 
 
 def _cell(value: Any) -> str | int | float:  # noqa: ANN401 — whatever JSON can hold
-    """Do what ``cell`` does, quicker for texts that come again."""
-    return cell(value) if type(value) is list else _CELLS[value]
+    """Do what ``cell`` does, quicker for numbers and for texts that come again."""
+    kind = type(value)
+    if kind is int:
+        number: int = value
+        return number
+    if kind is list:
+        return cell(value) if value else ""
+    return _CELLS[value]
 
 
 FORMAT = Format(

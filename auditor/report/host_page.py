@@ -3,7 +3,7 @@
 import marshal
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from auditor.report import words
 from auditor.report.remediation import Remediation
@@ -25,6 +25,16 @@ _STATES = {name: rank for rank, name in enumerate(words.FINDING_STATES)}
 _GRAVITY = {name: rank for rank, name in enumerate(words.SEVERITIES)}
 
 
+class Rendered(str):
+    """Text that a page takes as it is: what macros made, of values that were escaped in them."""
+
+    __slots__ = ()
+
+    def __html__(self) -> Self:
+        """Return itself: by this Jinja2 knows what is not to be escaped again."""
+        return self
+
+
 class CommonRows:
     """Rows of a host's page that many hosts have in common: each is rendered once."""
 
@@ -34,23 +44,27 @@ class CommonRows:
         self._controls = controls
         self._known: dict[bytes, str] = {}
 
-    def verdict(self, one: Row) -> str:
-        """Render a verdict."""
-        return self._row(one, lambda: self._macros.verdict(one, self._controls))
+    def verdicts(self, those: Sequence[Row]) -> str:
+        """Render verdicts, a line each."""
+        return self._rows(those, lambda one: self._macros.verdict(one, self._controls))
 
-    def section(self, one: Row) -> str:
-        """Render what became of a section."""
-        return self._row(one, lambda: self._macros.section(one))
+    def sections(self, those: Sequence[Row]) -> str:
+        """Render what became of sections, a line each."""
+        return self._rows(those, self._macros.section)
 
-    def _row(self, one: Row, render: Callable[[], str]) -> str:
-        # The quickest key; a row that marshal can write in two ways is rendered twice, which changes nothing.
-        key = marshal.dumps(one)
-        known = self._known.get(key)
-        if known is None:
-            known = render()
-            if len(key) <= _KEPT_LENGTH and len(self._known) < _KEPT:
-                self._known[key] = known
-        return known
+    def _rows(self, those: Sequence[Row], render: Callable[[Row], str]) -> str:
+        known = self._known
+        made: list[str] = []
+        for one in those:
+            # The quickest key; a row that marshal can write in two ways is rendered twice, which changes nothing.
+            key = marshal.dumps(one)
+            text = known.get(key)
+            if text is None:
+                text = f"{render(one)}\n"
+                if len(key) <= _KEPT_LENGTH and len(known) < _KEPT:
+                    known[key] = text
+            made.append(text)
+        return Rendered("".join(made))
 
 
 class HostPages:

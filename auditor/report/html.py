@@ -25,7 +25,6 @@ from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.scratch import Scratch
 from auditor.report.summary import NAMED, RANKED, bar
-from auditor.report.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import BytecodeCache, Environment
@@ -139,17 +138,6 @@ def _written(file: Path, template: str, view: Mapping[str, Any]) -> Path:
     return file
 
 
-def _shown(value: object) -> object:
-    """Make every value a template prints harmless and visible; what is not known is a dash."""
-    if value is None:
-        return "—"
-    if type(value) is str:
-        return value if value.isascii() and value.isprintable() else visible(value)
-    if isinstance(value, str) and not hasattr(value, "__html__"):
-        return visible(str(value))
-    return value
-
-
 def _duration(seconds: float) -> str:
     """Say a clock's error as a person would."""
     size = abs(seconds)
@@ -210,20 +198,22 @@ def _kepttemplates() -> "BytecodeCache | None":
                 super().dump_bytecode(bucket)
 
     folder = _private_cache()
-    return None if folder is None else Kept(str(folder), "template-%s.cache")
+    return None if folder is None else Kept(str(folder), "page-%s.cache")
 
 
 @cache
 def templates() -> "Environment":
     """Compile the templates once in a process: escaping on, an unknown name is an error."""
     # Formats are listed by every command that takes --format: Jinja2 is loaded only by those that render.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+    from jinja2 import PackageLoader, StrictUndefined  # noqa: PLC0415
 
-    made = Environment(
+    from auditor.report.page_text import Pages, prose, shown  # noqa: PLC0415
+
+    made = Pages(
         loader=PackageLoader("auditor.report"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=shown,
         auto_reload=False,
         bytecode_cache=_kepttemplates(),
         trim_blocks=True,
@@ -261,6 +251,7 @@ def templates() -> "Environment":
         "counted": counted,
         "stands_kind": words.STANDS,
         "verdict_names": words.VERDICTS,
+        "prose": prose,
         "reason_words": words.reason_words,
         "table_filter": table_filter,
     }

@@ -34,7 +34,7 @@ from auditor.run.wire import failure, joined, parted, receive, refusal, send
 from auditor.store.record import HostRecord, SectionRecord, packed
 
 # What is longer is not kept: what one host sends must not take the memory that another's needs.
-_KEPT_LENGTH = 32_768
+_KEPT_LENGTH, _KEPT_SHORT = 32_768, 4096
 _COLLECTED = 16
 """Jobs after which what points at itself is thrown away."""
 _SENT = 20_000
@@ -185,7 +185,11 @@ def record_of(job: ReadJob, sources: Sources) -> HostRecord:
 
 def _judged(evidence: Evidence, job: ReadJob, rules: Rules) -> HostRecord:
     result = _tried(assess(evidence, job.host, job.history, rules), job)
-    return host_record(result, evidence, map(_section_record, evidence.sections), is_old=_is_old(evidence, rules))
+    records = [
+        _record_before(one) if len(one.text) + len(one.stderr) <= _KEPT_SHORT else _section_record(one)
+        for one in evidence.sections
+    ]
+    return host_record(result, evidence, records, is_old=_is_old(evidence, rules))
 
 
 def _is_old(evidence: Evidence, rules: Rules) -> bool:
@@ -275,6 +279,10 @@ def _section_record(section: Section, text: bytes | None = None) -> SectionRecor
         redactions=section.redactions,
         packed=text,
     )
+
+
+_record_before = lru_cache(maxsize=256)(_section_record)
+"""The same for short sections, of which hosts have nearly all in common."""
 
 
 @lru_cache(maxsize=64)

@@ -20,6 +20,7 @@ _DRIVER = "postgresql+psycopg"
 _CONNECT_SECONDS = 10
 _IDLE_MS = 600_000
 """A transaction of ours never waits for a host or a person: one that rests this long is of a process that hangs."""
+_SYNCHRONOUS = "auditor_synchronous"
 _ADVICE = {
     "database is locked": "another process holds it; wait for it to end, or name another store with --store",
     "database or disk is full": "make room, or name another store with --store",
@@ -43,6 +44,7 @@ class Database:
         with _plain_errors(self.name):
             self._engine = _engine(url, durable=durable)
         self.is_postgresql = self._engine.dialect.name == _POSTGRESQL
+        self._inserts: dict[sa.Table, Any] = {}
 
     @property
     def engine(self) -> Engine:
@@ -74,7 +76,12 @@ class Database:
             yield connection.execution_options(auditor_reads=True)
 
     def insert_new(self, table: sa.Table) -> Any:  # noqa: ANN401 — one of two dialects' own statements
-        """Return an insert that leaves alone what is there."""
+        """Return an insert that leaves alone what is there; it is made once, for every host of a run asks for it."""
+        if table not in self._inserts:
+            self._inserts[table] = self._made_insert(table)
+        return self._inserts[table]
+
+    def _made_insert(self, table: sa.Table) -> Any:  # noqa: ANN401
         # Imported here: a dialect costs every command's start more than its statements, and one of the two is enough.
         if self.is_postgresql:
             from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
@@ -195,8 +202,11 @@ def _begin_sqlite(always_durable: bool, connection: Connection) -> None:  # noqa
     if asked.get("auditor_reads", False):
         connection.exec_driver_sql("BEGIN")
         return
-    is_durable = always_durable or asked.get("auditor_durable", False)
-    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
+    wanted = "FULL" if always_durable or asked.get("auditor_durable", False) else "NORMAL"
+    # It holds for the connection until it is set anew, and is kept with it.
+    if connection.info.get(_SYNCHRONOUS) != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info[_SYNCHRONOUS] = wanted
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

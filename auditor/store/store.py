@@ -34,6 +34,7 @@ _REMEMBERED = 5_000
 """Sections remembered as kept; one that is forgotten is written again, which changes nothing."""
 _LIVES = 250
 """Hosts whose findings are written in one transaction, or whose facts in one statement."""
+_RESULT, _GIST = RESULTS.insert(), GISTS.insert()
 _GIST_OR_ROW = sa.func.coalesce(GISTS.c.packed, RESULTS.c.packed_row)
 
 
@@ -117,9 +118,9 @@ class Store:
                 # In one order in every process: two that wait for each other's sections would wait for ever.
                 values = [section_values(fresh[sha256]) for sha256 in sorted(fresh)]
                 connection.execute(self._database.insert_new(SECTIONS), values)
-            connection.execute(RESULTS.insert(), [result_values(run, host) for host in hosts])
+            connection.execute(_RESULT, [result_values(run, host) for host in hosts])
             if gists:
-                connection.execute(GISTS.insert(), gists)
+                connection.execute(_GIST, gists)
             _keep(connection, run, lives)
         if len(self._known_sections) > _REMEMBERED:
             self._known_sections.clear()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.collect.envelope import Envelope, open_envelope
+from auditor.collect.envelope import Envelope, _section_before, open_envelope
 from auditor.errors import HostError, Reason
 from auditor.model.evidence import Outcome
 
@@ -187,3 +187,26 @@ def test_no_bytes_make_it_fall_over(noise: bytes) -> None:
         except HostError:
             continue
         assert all(answer.id for answer in envelope.answers)
+
+
+_MARKERS = "begin a.b|begin c.d|end a.b 0|end c.d 1|left 3|cut|head k v|outcome partial why|begin A|begin|end"
+_SAID = st.lists(
+    st.sampled_from([*(f"@{said}\n" for said in _MARKERS.split("|")), "|text\n", "|\n", "|password=x\n", "no\n"]),
+    max_size=10,
+)
+
+
+def _sections(body: str, stderr: bytes) -> object:
+    try:
+        return opened(an_answer(body), stderr)
+    except HostError as error:
+        return error.reason, error.detail
+
+
+@given(_SAID, st.sampled_from(["", "one", "another"]))
+def test_a_section_that_came_before_comes_apart_as_the_first_time(said: list[str], noise: str) -> None:
+    stderr = f"\n{TOKEN} begin a.b\n{noise}\n".encode()
+    before = _sections("".join(said), stderr)
+    assert _sections("".join(said), stderr) == before
+    _section_before.cache_clear()
+    assert _sections("".join(said), stderr) == before

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.collect.seal import evidence_digest, head_from_record, head_record, section_digest
+from auditor.collect.envelope import Answer
+from auditor.collect.seal import _section, _section_of, evidence_digest, head_from_record, head_record, section_digest
 from auditor.model.evidence import EvidenceHead, Outcome, Rights, Section
 from auditor.model.host import OsFamily
 from auditor.model.record import replace
@@ -68,3 +69,20 @@ def test_every_head_is_sealed_as_it_always_was(text: str, hashes: list[str], num
     sections = tuple(Section(id="a.b", outcome=Outcome.COLLECTED, text="", sha256=one) for one in hashes)
     said = json.dumps([head_record(head), hashes], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     assert evidence_digest(head, sections) == hashlib.sha256(said.encode()).hexdigest()
+
+
+@given(
+    st.sampled_from(["processes.procfs", "software.dpkg", "a.b"]),
+    st.sampled_from(["", "x --password hunter2", "token=abc", "ssh://u:secret@h", "plain"]),
+    st.sampled_from(["", "PWD: hunter2", "plain"]),
+    st.sampled_from(list(Outcome)),
+    st.sampled_from([None, "", "why"]),
+)
+def test_a_section_that_came_before_is_redacted_and_sealed_as_the_first_time(
+    section_id: str, text: str, stderr: str, outcome: Outcome, reason: str | None
+) -> None:
+    answer = Answer(id=section_id, outcome=outcome, reason=reason, text=text, stderr=stderr)
+    alone = _section(answer)
+    assert _section_of(answer) == alone
+    assert _section_of(replace(answer)) == alone, "the second time too"
+    assert "hunter2" not in alone.stderr

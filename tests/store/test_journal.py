@@ -62,6 +62,8 @@ def test_an_event_is_on_the_disk_when_it_is_written(tmp_path: Path) -> None:
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == wanted
         with store._database.writing(durable=True) as connection:
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        with store._database.writing() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == wanted
         store.close()
 
 

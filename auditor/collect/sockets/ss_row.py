@@ -8,7 +8,7 @@ matter and before ``v6only``, of which the last one is taken.
 
 from functools import lru_cache
 
-from auditor.collect.collector import number_of
+from auditor.collect.collector import number_of, plain_number
 from auditor.collect.sockets.socket import Socket, canonical
 from auditor.model.facts.network import Family, Owner, Protocol
 
@@ -53,7 +53,7 @@ def read_row(line: str, *, line_number: int, star_is_v6: bool) -> Socket:
     owners, rest = _owners(columns[_COLUMNS].rstrip() if len(columns) > _COLUMNS else "")
     words = rest.split()
     uid, inode = _identity(words)
-    is_v6only = _v6only(words)
+    is_v6only = _v6only(words) if "v6only:" in rest else None
     star = "::" if is_v6only is not None or star_is_v6 else "0.0.0.0"  # noqa: S104 — read, not bound
     host, device, port = _end(local, star)
     peer, _, peer_port = _end(remote, star)
@@ -74,16 +74,22 @@ def read_row(line: str, *, line_number: int, star_is_v6: bool) -> Socket:
     )
 
 
-@lru_cache(maxsize=2048)
 def _end(text: str, star: str) -> tuple[tuple[Family, str], str | None, int]:
     """Read ``127.0.0.1:22``, ``[fe80::1]%eth0:546``, ``0.0.0.0%eth0:68``, ``*:*``."""
     host, _, port = text.rpartition(":")
+    # Apart: peers have few addresses and very many ports.
+    address, device = _place(host, star)
+    return address, device, 0 if port == "*" else number_of(port, "port")
+
+
+@lru_cache(maxsize=2048)
+def _place(host: str, star: str) -> tuple[tuple[Family, str], str | None]:
     host, _, device = host.partition("%")
     host = host.removeprefix("[").removesuffix("]")
     if host == "*":
         host = star
     # Older ones put the brackets around the zone as well.
-    return canonical(host), device.removesuffix("]") or None, 0 if port == "*" else number_of(port, "port")
+    return canonical(host), device.removesuffix("]") or None
 
 
 def _owners(text: str) -> tuple[tuple[Owner, ...], str]:
@@ -136,7 +142,8 @@ def _identity(words: list[str]) -> tuple[int | None, int | None]:
         if key == "uid" and uid is None:
             uid = number_of(value, "uid")
         elif key == "ino" and inode is None:
-            inode = number_of(value, "inode")
+            # Not remembered: an inode is one socket.
+            inode = plain_number(value, "inode")
         elif key in ("sk", "cgroup"):
             break
         elif not key.replace("_", "").isalnum():
