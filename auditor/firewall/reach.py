@@ -308,8 +308,9 @@ class Filters:
         if not bound.is_unspecified:
             return [int(bound)] if (bound.version == 4) is (family is Family.IP) else []  # noqa: PLR2004
         mine = [one[1] for one in self.program.host.addresses.get(interface, ()) if one[0] is family]
-        # Of several addresses that no rule tells apart, one stands for all.
-        return list({self.asked().loaded.atom(Field.DADDR, address): address for address in mine}.values())
+        # Of several addresses that no rule tells apart, one stands for all; to a link-local one only the link comes.
+        atom = self.asked().loaded.atom
+        return list({(atom(Field.DADDR, one), _is_link_local(family, one)): one for one in mine}.values())
 
     @property
     def source_ports(self) -> tuple[int | None, ...]:

@@ -17,7 +17,7 @@ from auditor.model.policy import Networks
 from auditor.model.sighting import Reachability
 from auditor.run.filtering import filtering_of
 from tests.firewall.abstract import PORTS, Filter, filters, iptables_save, nft_json
-from tests.firewall.conftest import chain, listing, match, meta, rule, table
+from tests.firewall.conftest import chain, listing, match, meta, payload, rule, table
 
 DIALECTS = pytest.mark.parametrize("written", [nft_json, iptables_save], ids=["nft", "iptables"])
 HOSTS = (
@@ -93,3 +93,13 @@ def test_who_listens_for_broadcasts_does_not_answer_for_who_does_not(broadcast_c
     expected = [("192.0.2.255", Reachability.BLOCKED), ("192.0.2.10", Reachability.FROM_ANYWHERE)]
     for bound, reachability in expected if broadcast_comes_first else reversed(expected):
         assert _reached(shared, ["192.0.2.10/24"], bound) is reachability
+
+
+@pytest.mark.parametrize("addresses", [["2001:db8::7/64", "fe80::7/64"], ["fe80::7/64", "2001:db8::7/64"]])
+def test_a_link_local_address_does_not_stand_for_one_that_others_reach(addresses: list[str]) -> None:
+    network = match(payload("ip6", "saddr"), {"prefix": {"addr": "2001:db8:f::", "len": 48}})
+    rules = listing(table("inet"), chain("inet", "in", "input", policy="drop"), rule("inet", "in", network, "accept"))
+    host = {"addresses": {"eth0": addresses}, "routes": [{"dst": "::/0", "dev": "eth0"}]}
+    door = Door(protocol=Protocol.TCP, family=Family.IP6, address="::", port=22, is_v6only=True)
+    decision = _filters(Loaded(read_nft(rules)), host).reach(door)
+    assert (decision.reachability, decision.sources) == (Reachability.FROM_NETWORKS, ("2001:db8:f::/48",))
