@@ -144,7 +144,6 @@ class SshTransport:
         with self._connected(
             host, deadline, self._algorithms(host), call.output_limit + FLOOD, run=call.run
         ) as connection:
-            connection.opens_ahead = True
             key, deadline = self._let_in(connection, host, deadline)
             with self._sudo_turn(connection, host, call, deadline) as turn:
                 answer, exit_status = self._put(host, connection, turn)

@@ -45,7 +45,6 @@ FLOOD = 268_435_456
 FOREVER = 1 << 62
 """Bytes for a connection that others share: each of these has bounds of its own."""
 _PIECE = 65_536
-_OPENSSH = "SSH-2.0-OpenSSH_"
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _JOIN = 5.0
 _KEY_KINDS = {
@@ -190,10 +189,6 @@ class SshConnection(paramiko.Transport):
         self.parting_words: str | None = None
         self._refused: dict[int, paramiko.ChannelException] = {}
         self._own = threading.local()
-        self.opens_ahead = False
-        """Whether a session is wanted, which ``open_ahead`` may then ask for before we are let in."""
-        self._ahead: paramiko.Channel | None = None
-        self._ahead_answered = threading.Event()
 
     def agree(self, algorithms: Sequence[str], deadline: Deadline, *, others: bool) -> None:
         """Exchange keys, asking for host keys of these types first (``others``: and for any other after them)."""
@@ -269,46 +264,7 @@ class SshConnection(paramiko.Transport):
         message.add_string(argument)
         if reply:
             channel._event_pending()  # type: ignore[attr-defined] # noqa: SLF001 — as exec_command does
-        self._send_user_message(message)
-
-    def open_ahead(self, deadline: Deadline) -> None:
-        """Ask for a session behind an offer whose answer is still to come, where one is wanted: a round trip less.
-
-        Only OpenSSH is asked so: it takes messages one after the other, and what comes too early it calls unknown (RFC
-        4253, section 11.4) and goes on; others may end the connection, and with it the other keys that we have.
-        """
-        if self.opens_ahead and self.remote_version.startswith(_OPENSSH):
-            self._own.goes_ahead = True
-            try:
-                self._ahead = super().open_session(timeout=max(0.001, deadline.remaining))
-            finally:
-                self._own.goes_ahead = False
-
-    def forget_ahead(self) -> None:
-        """Expect no answer to what was asked ahead: the offer before it was refused."""
-        self._ahead = None
-
-    def open_session(
-        self, window_size: int | None = None, max_packet_size: int | None = None, timeout: float | None = None
-    ) -> paramiko.Channel:
-        """Open a session, or wait for the one that was asked for ahead."""
-        channel, self._ahead = self._ahead, None
-        if channel is None:
-            return super().open_session(window_size, max_packet_size, timeout)
-        self._ahead_answered.wait(timeout)
-        if self.is_active() and channel.active:
-            return channel
-        raise self.get_exception() or paramiko.SSHException("the session is not opened")
-
-    def _send_user_message(self, data: Message) -> None:
-        """Let who asks ahead go on at once: paramiko waits for the answer on an event that it has just made."""
-        if not getattr(self._own, "goes_ahead", False):
-            super()._send_user_message(data)  # type: ignore[misc] # paramiko's stubs leave it out
-            return
-        waits = self.channel_events[self._own.channel]
-        self.channel_events[self._own.channel] = self._ahead_answered
-        super()._send_user_message(data)  # type: ignore[misc] # as above
-        waits.set()
+        self._send_user_message(message)  # type: ignore[attr-defined] # as above
 
     def open_stream(self, address: str, port: int, deadline: Deadline) -> paramiko.Channel:
         """Have the host connect to an address and pass bytes on; may be called from many threads at once.
@@ -346,7 +302,7 @@ class SshConnection(paramiko.Transport):
         message.add_string("keepalive@openssh.com")
         message.add_boolean(True)  # noqa: FBT003 — paramiko's interface
         with suppress(EOFError, OSError, paramiko.SSHException):
-            self._send_user_message(message)
+            self._send_user_message(message)  # type: ignore[attr-defined] # as below
         return self.completion_event.wait(seconds)
 
     @property

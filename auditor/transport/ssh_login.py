@@ -263,9 +263,6 @@ class _Login(AuthHandler):
         done = threading.Event()
         with _BROKEN, self._connection.together():
             self.auth_publickey(self._user, key, done)
-            if self._offers_at_once and self._offers == 1:
-                with suppress(paramiko.SSHException):  # what ended the connection is told below
-                    self._connection.open_ahead(self._deadline)
         return self._came_of(done, shown)
 
     def with_password(self, password: str) -> bool:
@@ -320,7 +317,6 @@ class _Login(AuthHandler):
             error = connection.failure(Reason.AUTH, f"at the log-in of user {self._user!r}, when offered {what}")
             tried = f"; tried before: {'; '.join(self._tried)}" if self._tried else ""
             raise HostError(error.reason, error.detail + tried)
-        connection.forget_ahead()
         went_on = isinstance(connection.get_exception(), paramiko.ssh_exception.PartialAuthentication)
         self._tried.append(f"{what} {'accepted, but not enough' if went_on else 'refused'}")
         return False

@@ -15,7 +15,7 @@ from auditor.model.probe import CANNOT_UNPACK, ProbeCall
 from auditor.model.record import replace
 from auditor.model.rung import Rung
 from auditor.transport.ssh import SshTransport
-from auditor.transport.ssh_connection import SshConnection
+from auditor.transport.ssh_login import _Login
 
 MakeCall = Callable[..., ProbeCall]
 # What the launcher does, without a probe: it says so where it cannot unpack, else it runs what it got.
@@ -34,19 +34,19 @@ class Rungs:
 
 @pytest.fixture
 def ahead(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Note when a session is asked for before its log-in was answered."""
+    """Note which offers do not wait for leave."""
     noted: list[str] = []
-    before = SshConnection.open_ahead
+    before = _Login._request_auth
 
-    def open_ahead(self: SshConnection, *words: Any) -> None:
-        before(self, *words)
-        noted.append("ahead" if self._ahead is not None else "not")
+    def request(self: _Login) -> None:
+        before(self)
+        noted.append("ahead" if self._offers_at_once else "waits")
 
-    monkeypatch.setattr(SshConnection, "open_ahead", open_ahead)
+    monkeypatch.setattr(_Login, "_request_auth", request)
     return noted
 
 
-def test_a_session_is_asked_for_behind_the_first_key(
+def test_a_key_is_offered_without_waiting_for_leave(
     sshd: Any, tmp_path: Path, make_call: MakeCall, ahead: list[str], nothing_left: Any
 ) -> None:
     with nothing_left():
@@ -54,7 +54,7 @@ def test_a_session_is_asked_for_behind_the_first_key(
     assert (answer.stdout, ahead) == (b"done\n", ["ahead"])
 
 
-def test_a_key_that_is_refused_takes_its_session_with_it(
+def test_the_next_key_is_offered_where_the_first_is_refused(
     sshd: Any, tmp_path: Path, make_call: MakeCall, keygen: Callable[..., Path], ahead: list[str], nothing_left: Any
 ) -> None:
     folder = tmp_path / ".ssh"
@@ -67,7 +67,7 @@ def test_a_key_that_is_refused_takes_its_session_with_it(
     host = sshd.host(credentials=Credentials(user="root"), ssh=settings)
     with nothing_left():
         answer = SshTransport(home=tmp_path, agent_socket="").collect(host, make_call("echo done"))
-    assert (answer.stdout, ahead) == (b"done\n", ["ahead"])
+    assert (answer.stdout, ahead) == (b"done\n", ["ahead", "ahead"])
     shutil.rmtree(folder)
     refused = keygen(tmp_path / "refused", "ed25519")
     with nothing_left(), pytest.raises(HostError) as raised:
@@ -86,15 +86,13 @@ def test_an_rsa_key_waits_for_what_the_host_says_of_signatures(
         file.write(Path(f"{key}.pub").read_text())
     host = sshd.host(credentials=Credentials(user="root", private_key=key))
     answer = SshTransport(home=tmp_path, agent_socket="").collect(host, make_call("echo done"))
-    assert (answer.stdout, ahead) == (b"done\n", [])
+    assert (answer.stdout, ahead) == (b"done\n", ["waits"])
 
 
-def test_a_session_that_is_refused_is_told(
-    start_sshd: Any, tmp_path: Path, make_call: MakeCall, ahead: list[str]
-) -> None:
+def test_a_session_that_is_refused_is_told(start_sshd: Any, tmp_path: Path, make_call: MakeCall) -> None:
     with pytest.raises(HostError) as raised:
         SshTransport(home=tmp_path, agent_socket="").collect(start_sshd("MaxSessions 0").host(), make_call(":"))
-    assert (raised.value.reason, ahead) == (Reason.NO_SESSION, ["ahead"])
+    assert raised.value.reason is Reason.NO_SESSION
 
 
 def test_a_host_that_cannot_unpack_gets_the_script_as_it_is(
