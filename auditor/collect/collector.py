@@ -53,6 +53,8 @@ from auditor.model.record import Record, field
 UNREAD_TEXT = 300
 """Characters of an unread line that are kept."""
 _NUMBER_LENGTH = 20
+_KEPT_LINES = 65_536
+"""Characters of a text whose lines are remembered."""
 ENDS_EARLY = "the listing ends before its end"
 """What an answer lacks whose last row did not come."""
 
@@ -202,13 +204,20 @@ def instant_of(text: str) -> datetime:
     raise ValueError(message)
 
 
-@lru_cache(maxsize=1)
 def lines_of(text: str) -> tuple[str, ...]:
     """Split at newlines only: other Unicode line ends are content, not structure.
 
-    The last text's lines are remembered: a section is parted by its parser, and then for what is quoted of it.
+    The last text's lines are remembered, unless it is long: a section is parted by its parser, and then for what is
+    quoted of it.
     """
+    return _lines_before(text) if len(text) <= _KEPT_LINES else _lines(text)
+
+
+def _lines(text: str) -> tuple[str, ...]:
     parts = text.split("\n")
     if not parts[-1]:
         parts.pop()
     return tuple(parts)
+
+
+_lines_before = lru_cache(maxsize=1)(_lines)

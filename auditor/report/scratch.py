@@ -1,6 +1,8 @@
 """Rows that wait on the disk for the pages which list them: of a large fleet, more than memory should hold."""
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -76,7 +78,9 @@ class Scratch:
         try:
             yield
         except sqlite3.Error as error:
-            raise OSError(None, str(error), str(self._path)) from error
+            is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            why = (errno.ENOSPC, os.strerror(errno.ENOSPC)) if is_full else (None, str(error))
+            raise OSError(*why, str(self._path)) from error
 
 
 class ScratchRows:

@@ -75,9 +75,22 @@ def _environment(folder: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "xterm-256color"}
 
 
+# A program takes over what was the most of the process that starts it (Linux, exec(2)): that of all tests before this
+# one. So a small process starts it, and tells what is measured of its own child.
+_MEASURED = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[2:]).returncode
+with open(sys.argv[1], "w") as file:
+    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""
+
+
 def _on_a_terminal(command: list[str], folder: Path) -> tuple[int, str, int]:
     """Run a command on a terminal of its own; return its exit status, all that was shown, and its largest memory."""
     ours, theirs = pty.openpty()
+    most = folder / "most.txt"
+    command = [sys.executable, "-c", _MEASURED, str(most), *command]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=_environment(folder), cwd=_ROOT
     )
@@ -93,11 +106,10 @@ def _on_a_terminal(command: list[str], folder: Path) -> tuple[int, str, int]:
 
     watching = threading.Thread(target=watch)
     watching.start()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    status = process.wait()
     watching.join()
     os.close(ours)
-    return process.returncode, b"".join(shown).decode("utf-8", "replace"), usage.ru_maxrss
+    return status, b"".join(shown).decode("utf-8", "replace"), int(most.read_text())
 
 
 @pytest.fixture(scope="module")
