@@ -7,7 +7,7 @@ Until when it is to be closed is a function of ``failing_since``, its severity a
 what cannot be seen goes on being due.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -178,15 +178,15 @@ def carried(
     return {host: called_today(mine, keys[host], succession) for host, mine in found.items()}
 
 
-def filed(previous: Collection[N], scope: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, N]]:
+def filed(previous: Iterable[N], scope: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, N]]:
     """Yield the findings of hosts in scope in their order, each behind the name and the key of its host.
 
     ``previous`` is gone through twice; ``scope`` is as for ``carried``.
     """
-    if not previous:
+    names = {finding.host for finding in previous}
+    if not names:
         return
     hosts = dict(scope)
-    names = {finding.host for finding in previous}
     renamed = [(host, key) for host, key in hosts.items() if key != host and host not in names]
     for finding in previous:
         where = _host_of(finding, hosts, renamed)

@@ -1,11 +1,10 @@
 """What the pages say that are of no single host: gathered while hosts and findings stream by, the lists on the disk."""
 
-from collections.abc import Iterator, Mapping
-from typing import Self
+from collections.abc import Iterable, Iterator, Mapping
 
 from auditor.report.control_tally import Tallies
 from auditor.report.finding_tally import FindingTally
-from auditor.report.host_findings import hosts_with_findings
+from auditor.report.host_findings import hosts_with_findings, with_pages
 from auditor.report.owners import Owners
 from auditor.report.remediation import Remediation
 from auditor.report.rows import Row
@@ -26,21 +25,14 @@ class FleetTally:
         self.remediation = Remediation(rows)
         self._rows = rows
 
-    def hosts(self, pages: Iterator[str]) -> Iterator[tuple[Row, list[Row], str]]:
+    def hosts(self, pages: Iterable[tuple[str, str]]) -> Iterator[tuple[Row, list[Row], str]]:
         """Yield each host with its findings and its page, in the ledger's order, when they are counted in."""
-        for host, findings in hosts_with_findings(self._rows, self._add_finding):
-            page = next(pages)
+        for host, findings, page in with_pages(hosts_with_findings(self._rows, self._add_finding), pages):
             self.tallies.add(host, page)
             self.owners.add_host(self.summary.add(host, page))
             for finding in findings:
                 self._add_finding(finding, page)
             yield host, findings, page
-
-    def counted(self, pages: Iterator[str]) -> Self:
-        """Count every host in, and return itself."""
-        for _ in self.hosts(pages):
-            pass
-        return self
 
     def _add_finding(self, finding: Row, page: str | None = None) -> None:
         self.findings.add(finding)

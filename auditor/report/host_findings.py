@@ -1,6 +1,6 @@
 """The findings of a run beside its hosts: in the store both are sorted by host, and one host's at a time are read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
@@ -19,6 +19,16 @@ def hosts_with_findings(
     A report of a hundred thousand hosts cannot hold all that was ever found on them.
     """
     return _read_beside(rows, of_no_host) if isinstance(rows.findings, StoredRows) else _held(rows, of_no_host)
+
+
+def with_pages(
+    hosts: Iterable[tuple[Row, list[Row]]], pages: Iterable[tuple[str, str]]
+) -> Iterator[tuple[Row, list[Row], str]]:
+    """Yield hosts and findings with the page of each, given by host in the same order; ValueError where it is not."""
+    for (host, findings), (name, page) in zip(hosts, pages, strict=True):
+        if host["host"] != name:
+            raise ValueError(f"the host {host['host']!r} stands where the ledger has {name!r}")
+        yield host, findings, page
 
 
 def _read_beside(rows: RunRows, of_no_host: Callable[[Row], object]) -> Iterator[tuple[Row, list[Row]]]:

@@ -83,7 +83,7 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
             (place / "hosts" / page).write_bytes(text.encode("utf-8"))
 
         with PageWorkers(write_page, len(rows.ledger)) as workers:
-            for host, findings, page in fleet.hosts(page for _, page in each_page(rows.ledger)):
+            for host, findings, page in fleet.hosts(each_page(rows.ledger)):
                 workers.give(host, findings, page)
                 hosts.append(place / "hosts" / page)
         others = write_fleet(rows, fleet, shared, place)

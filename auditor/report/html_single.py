@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from auditor.report.format import Format
-from auditor.report.host_findings import hosts_with_findings
+from auditor.report.host_findings import hosts_with_findings, with_pages
 from auditor.report.host_page import HostPages
 from auditor.report.html import each_page, shared_view, templates
 from auditor.report.remediation import Remediation
@@ -21,11 +21,11 @@ def _write(rows: RunRows, folder: Path) -> list[Path]:
     """Write a file for each host; nothing in it asks for another file."""
     place = folder / FOLDER
     place.mkdir()
-    pages, host_pages = (page for _, page in each_page(rows.ledger)), HostPages(rows, Remediation(rows))
+    host_pages = HostPages(rows, Remediation(rows))
     template = templates().get_template("host.html")
     shared = shared_view(rows, {}, page_style()) | {"control_pages": {}}
     made = []
-    for (host, findings), page in zip(hosts_with_findings(rows), pages, strict=True):
+    for host, findings, page in with_pages(hosts_with_findings(rows), each_page(rows.ledger)):
         file = place / page
         file.write_text(template.render(shared | host_pages.view(host, findings)), encoding="utf-8")
         made.append(file)

@@ -28,9 +28,12 @@ class Scratch:
         # SQLite would say that it cannot open it, and not why.
         self._path.touch()
         self._database = sqlite3.connect(self._path, isolation_level=None)
-        for said in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "temp_store=FILE"):
-            self._database.execute(f"PRAGMA {said}")
-        self._database.execute("CREATE TABLE rows (at INTEGER PRIMARY KEY, list INTEGER, part INTEGER, key BLOB, row)")
+        with self._faults():
+            for said in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "temp_store=FILE"):
+                self._database.execute(f"PRAGMA {said}")
+            self._database.execute(
+                "CREATE TABLE rows (at INTEGER PRIMARY KEY, list INTEGER, part INTEGER, key BLOB, row)"
+            )
         self._waiting: list[tuple[int, int, bytes, str]] = []
         self._lists = 0
         self._is_sorted = False

@@ -160,7 +160,7 @@ class Lines(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """Everything that the fleet page says of all hosts together; no more for many hosts than for few, lines apart."""
+    """Everything that the fleet page says of all hosts together; lines apart, it grows with what differs among them."""
 
     controls: Mapping[str, Row]
     """What is said of each control."""

@@ -107,7 +107,6 @@ def _access(filters: Filters, protocol: Protocol, family: Family, port: int) -> 
 
 def _opened(filters: Filters, catalogue: Catalogue) -> Iterator[Passage]:
     """Yield the ports of remote access that are open, or may be, to sources to whom an ordinary port is not."""
-    unnamed = filters.held_by(STRANGER)
     # Of TCP for UDP too: that is what `host_filter` speaks of, so a rule that opens all of UDP has to be told here.
     if filters.narrow is None:
         for protocol, ports in _told_apart(filters, catalogue):
@@ -115,6 +114,7 @@ def _opened(filters: Filters, catalogue: Catalogue) -> Iterator[Passage]:
             for port in ports if found else ():
                 yield from (replace(one, port=port) for one in found)
         return
+    unnamed = filters.held_by(STRANGER)
     for protocol, port in remote_ports(catalogue):
         yield from _beyond(unnamed, Protocol.TCP, protocol, port)
         for holder in holders_for(filters.asked().ruleset, protocol, port):

@@ -4,7 +4,7 @@ It is written by ``auditor.run.history`` and, where sets of evidence are merged,
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -51,18 +51,12 @@ class _Findings(msgspec.Struct):
     findings: list[Text]
 
 
-class Heads(Collection[Head]):
+class Heads:
     """The heads of findings in their order, read anew each time."""
 
     def __init__(self, rows: list[Text]) -> None:
         """Take the text of each row."""
         self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __contains__(self, one: object) -> bool:
-        return any(one == head for head in self)
 
     def __iter__(self) -> Iterator[Head]:
         for row in self._rows:

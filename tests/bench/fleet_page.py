@@ -165,7 +165,9 @@ def write_pages(rows: RunRows, folder: Path) -> Path:
         shutil.copy(file, folder / "assets" / file.name)
     by_owner = owner_pages(rows.ledger)
     with Scratch(folder) as scratch:
-        fleet = FleetTally(rows, by_owner, scratch).counted(page for _, page in each_page(rows.ledger))
+        fleet = FleetTally(rows, by_owner, scratch)
+        for _ in fleet.hosts(each_page(rows.ledger)):
+            pass
         return write_fleet(rows, fleet, shared_view(rows, by_owner), folder)[0]
 
 

@@ -5,20 +5,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from auditor.collect.probe import INSTALLED, LAUNCHER, entry_script, sh_call
 from auditor.model.probe import CANNOT_UNPACK, ProbeLimits
 from auditor.model.record import replace
-from tests.collect.test_probe import SHELLS, a_call, a_collector, run
+from tests.collect import test_probe
+from tests.collect.test_probe import a_call, a_collector, run
 
-
-@pytest.fixture(params=SHELLS)
-def shell(request: pytest.FixtureRequest) -> list[str]:
-    words = SHELLS[request.param]
-    if shutil.which(words[0]) is None:
-        pytest.skip(f"{words[0]} is not installed")
-    return words
+shell = test_probe.shell
 
 
 def test_an_entry_passes_on_a_call_and_nothing_else(tmp_path: Path) -> None:

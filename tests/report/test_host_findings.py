@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from auditor.model.record import replace
-from auditor.report.host_findings import hosts_with_findings
+from auditor.report.host_findings import hosts_with_findings, with_pages
 from auditor.report.rows import Row
 from auditor.report.run_rows import RunRows
 from auditor.report.stored_rows import StoredRows
@@ -51,3 +51,11 @@ def test_hosts_out_of_order_are_no_reason_to_lose_a_finding(sample: RunRows) -> 
     with pytest.raises(ValueError, match="not sorted"):
         list(hosts_with_findings(replace(sample, findings=stored(findings), hosts=hosts)))
     assert [len(mine) for _, mine in hosts_with_findings(replace(sample, findings=findings, hosts=hosts))] == [1, 1]
+
+
+@pytest.mark.parametrize("ledger", ["ab", "a", "abc", "cb"])
+def test_no_host_is_written_on_the_page_of_another(ledger: str) -> None:
+    hosts: list[tuple[Row, list[Row]]] = [({"host": "b"}, []), ({"host": "a"}, [])]
+    with pytest.raises(ValueError, match=r"stands where the ledger has|shorter|longer"):
+        list(with_pages(hosts, [(host, f"{host}.html") for host in ledger]))
+    assert [page for _, _, page in with_pages(hosts, [("b", "b.html"), ("a", "a.html")])] == ["b.html", "a.html"]

@@ -243,7 +243,8 @@ def test_a_flood_of_sockets_is_cut_in_words_and_hides_no_remote_access(
     (host,) = (host for host in rows.hosts() if host["sightings"])
     vnc, other = sorted(host["listeners"], key=lambda one: one["product"] is None)
     flood = [other | {"port": port} for port in range(1000, 4000)]
-    flooded = replace(rows, hosts=lambda: iter([host | {"listeners": [*flood, vnc]}]))
+    ledger = [row for row in rows.ledger if row["host"] == host["host"]]
+    flooded = replace(rows, ledger=ledger, hosts=lambda: iter([host | {"listeners": [*flood, vnc]}]))
     FORMAT.write(flooded, tmp_path)
     (file,) = (tmp_path / "html" / "hosts").iterdir()
     text = Page(file.read_text(encoding="utf-8")).words
