@@ -35,7 +35,10 @@ _DIGESTS = (
     "hmac-sha2-512",
     "hmac-sha1",
 )
-# Finite-field groups cost five to twelve times the CPU of the curves.
+# First what a quantum computer will not break (what is recorded today waits for one), then P-256, by which a session
+# costs the host 2 ms of 27 less than by Curve25519: OpenSSH computes that in C of its own, P-256 by OpenSSL. RFC 9142,
+# section 4, says SHOULD of both alike. Finite-field groups cost five to twelve times the CPU of the curves.
+_KEX = ("mlkem768x25519-sha256", "ecdh-sha2-nistp256", "curve25519-sha256@libssh.org")
 _SLOW_KEX = "diffie-hellman-"
 
 _LARGEST_PACKET = 262_144
@@ -167,6 +170,11 @@ class BoundedPacketizer(Packetizer):
                     raise EOFError from error
 
 
+def _kex_rank(name: str) -> int:
+    """Say where a way to agree on keys stands among those that are offered."""
+    return _KEX.index(name) if name in _KEX else len(_KEX) + name.startswith(_SLOW_KEX)
+
+
 class TooMuchError(paramiko.SSHException):
     """A host sends more than any honest one."""
 
@@ -195,7 +203,7 @@ class SshConnection(paramiko.Transport):
         options = self.get_security_options()
         options.ciphers = _CIPHERS
         options.digests = _DIGESTS
-        options.kex = sorted(options.kex, key=lambda name: name.startswith(_SLOW_KEX))
+        options.kex = sorted(options.kex, key=_kex_rank)
         plain = options.key_types
         possible = (*plain, *(f"{name}{SUFFIX}" for name in plain))
         wanted = [name for kind in algorithms for name in _KEY_KINDS.get(kind, (kind,)) if name in possible]

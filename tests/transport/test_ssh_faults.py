@@ -361,12 +361,22 @@ def test_nothing_in_common(start_sshd: Any, tmp_path: Path, make_call: MakeCall,
     assert "ciphers" in error.detail
 
 
-def test_the_wire_is_encrypted_as_meant(start_sshd: Any, tmp_path: Path, make_call: MakeCall) -> None:
-    server = start_sshd("LogLevel DEBUG1")
+@pytest.mark.parametrize(
+    ("settings", "agreed"),
+    [
+        pytest.param((), "ecdh-sha2-nistp256", id="as-it-comes"),
+        pytest.param(("KexAlgorithms -ecdh-sha2-nistp*",), "curve25519-sha256", id="no-curve-of-NIST"),
+        pytest.param(("KexAlgorithms diffie-hellman-group16-sha512",), "diffie-hellman-group16-sha512", id="no-curve"),
+    ],
+)
+def test_the_wire_is_encrypted_as_meant(
+    settings: tuple[str, ...], agreed: str, start_sshd: Any, tmp_path: Path, make_call: MakeCall
+) -> None:
+    server = start_sshd("LogLevel DEBUG1", *settings)
     SshTransport(home=tmp_path, agent_socket="").collect(server.host(), make_call(":"))
     log = (server.folder / "log").read_text()
     assert "cipher: aes128-gcm@openssh.com MAC: <implicit> compression: none" in log
-    assert "kex: algorithm: curve25519-sha256" in log
+    assert f"kex: algorithm: {agreed}" in log
 
 
 def test_at_the_deadline_the_host_is_asked_to_stop(start_sshd: Any, tmp_path: Path, make_call: MakeCall) -> None:
