@@ -43,9 +43,8 @@ def test_memory_and_descriptors_stay_flat_and_every_host_stands_in_the_ledger_on
     descriptors = thirds(samples, HOSTS, lambda sample: sample.descriptors)
     threads = thirds(samples, HOSTS, lambda sample: sample.threads)
     print(f"{took:.1f} s; memory {[round(part / 1e6, 1) for part in memory]} MB; {descriptors=}; {threads=}")  # noqa: T201
-    # What a host could leave behind is its question (60 KB) or its answer (16 KB); caches fill up to about here.
-    # Caches, which end, take up to 11 KB a host meanwhile. Whoever keeps what is sent to a host (57 KB), what it answers
-    # (16 KB) or what a reader makes of it (40 KB) is beyond that.
+    # Caches, which end, take up to 11 KB a host meanwhile. To keep what is sent to a host (57 KB), what it answers
+    # (16 KB) or what a reader makes of it (40 KB) would be beyond that.
     assert memory[2] - memory[1] < 16_000 * HOSTS / 3
     # A worker has one connection at most, and a thread of paramiko's for it; the rest is the store's and the readers'.
     # Second tries wait behind the first: towards the end, more workers hold a connection that does not come about.
