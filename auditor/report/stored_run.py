@@ -9,7 +9,7 @@ from auditor.model.coverage import Coverage
 from auditor.model.ledger import HostOutcome
 from auditor.report.changes import Changes
 from auditor.report.gist import LEDGER, head_of
-from auditor.report.rows import Row, coverage_row, row_of
+from auditor.report.rows import Row, coverage_row, row_of, runs_told
 from auditor.report.run_rows import RunRows
 from auditor.report.stored_changes import changes_of, run_before
 from auditor.report.stored_findings import stored_findings
@@ -122,7 +122,7 @@ def coverage_of(summary: Mapping[str, Any]) -> Coverage:
 def _history(store: Store, record: RunRecord) -> Row:
     """Return what is sealed of the runs before a run; ``runs`` is None where its history says nothing of them."""
     sha256 = record.inputs["history"]
-    return {"sha256": sha256, "runs": json.loads(store.text(sha256)).get("runs")}
+    return {"sha256": sha256, "runs": runs_told(store.text(sha256))}
 
 
 def _population(store: Store, record: RunRecord) -> Row | None:

@@ -21,7 +21,7 @@ from auditor.report.rows import instant
 from auditor.report.stored_run import coverage_of
 from auditor.run.exchange import Parcel
 from auditor.run.fanout import Course, fan_out
-from auditor.run.history import histories, history_text, told_by
+from auditor.run.history import Histories, history_text, told_by
 from auditor.run.pacing import Turn
 from auditor.run.pipeline import Answered, Rules
 from auditor.run.reader import ReadJob
@@ -184,7 +184,7 @@ def run_audit(
     """
     done = store.done(run.id)
     waiting = [host for host in scope.hosts if host.name not in done]
-    history = histories(store.text(run.inputs["history"]), told_by(run))
+    history = Histories(store.text(run.inputs["history"]), told_by(run))
     nobody = History()
 
     def read(turn: Turn, answer: RawOutput | Parcel | HostError) -> HostRecord:

@@ -47,7 +47,8 @@ def _write(store: Store, run: RunRecord, _rows: RunRows, folder: Path) -> list[P
     made = [_write_json(inputs / "run.json", run_head(run)), _write_list(inputs / "hosts.json", store.facts(run.id))]
     for name, sha256 in sorted(run.inputs.items()):
         file = inputs / INPUT_FILES[name]
-        file.write_text(store.text(sha256), encoding="utf-8", newline="")
+        with file.open("wb") as stream:
+            stream.writelines(store.text_pieces(sha256))
         made.append(file)
     return made + _write_evidence(store, run, evidence)
 

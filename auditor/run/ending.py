@@ -18,7 +18,7 @@ from auditor.report.earlier_runs import finding_counts
 from auditor.report.rows import control_row, coverage_row, exception_row, finding_row, instant, limit_row, row_of
 from auditor.run.exception_use import use_from_row
 from auditor.run.findings import EarlierFindings, following, observation_from_row
-from auditor.run.history import histories, remembered, told_by
+from auditor.run.history import Histories, remembered, told_by
 from auditor.run.pipeline import Rules
 from auditor.run.register import Register
 from auditor.store.record import Lives, RunRecord
@@ -54,7 +54,7 @@ class Ending:
         self._here: dict[str, HostFacts] = {}
         self._by = following(rules, self._here)
         history = store.text(run.inputs["history"])
-        self.known: Mapping[str, History] = histories(history, told_by(run))
+        self.known: Mapping[str, History] = Histories(history, told_by(run))
         """What earlier runs know of each host, by its key."""
         scope = ((row["name"], row["key"]) for row in store.facts(run.id))
         self._earlier = EarlierFindings(history, scope, self._succession)
@@ -68,7 +68,7 @@ class Ending:
         self._exceptions.add(use_from_row(row))
         self._here.clear()
         self._here[facts.name] = facts
-        earlier = self._earlier.pop(facts.name)
+        earlier = self._earlier.pop(facts.name, facts.key)
         observed = observation_from_row(row, facts.key, has_past=bool(earlier))
         findings = [finding_row(one) for one in lives_on(observed, earlier, self._by)]
         self._found.update(finding_counts(findings))

@@ -1,6 +1,7 @@
 """Findings between the store's rows and the rules of their life."""
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -39,26 +40,24 @@ def finding_from_row(row: Row) -> Finding:
 class EarlierFindings:
     """Findings of the runs before, as a history tells them; those of a host are read when it is taken in.
 
-    A large fleet has many hundred thousand: as text each takes a fifth of the memory.
+    A large fleet has many hundred thousand: packed, host by host, each takes a twentieth of the memory.
     """
 
     def __init__(self, history: str, scope: Iterable[tuple[str, str]], succession: Succession) -> None:
         """Take a run's sealed history, and the names of its hosts, each with its key."""
         self._succession = succession
-        self._of: dict[str, list[Text]] = {}
-        self._keys: dict[str, str] = {}
-        for host, key, head in filed(findings_told(history), scope):
-            self._of.setdefault(host, []).append(head.row)
-            self._keys[host] = key
+        found: dict[str, list[Text]] = {}
+        for host, _, head in filed(findings_told(history), scope):
+            found.setdefault(host, []).append(head.row)
+        self._of = {host: zlib.compress(b"[%b]" % b",".join(map(bytes, rows)), 1) for host, rows in found.items()}
 
-    def pop(self, host: str) -> dict[str, Finding]:
-        """Return the findings of a host by the names that they have today, and forget them."""
-        rows = self._of.pop(host, ())
-        if not rows:
+    def pop(self, host: str, key: str) -> dict[str, Finding]:
+        """Return the findings of a host, given its key, by the names that they have today, and forget them."""
+        packed = self._of.pop(host, None)
+        if packed is None:
             return {}
-        return called_today(
-            (finding_from_row(json.loads(bytes(row))) for row in rows), self._keys[host], self._succession
-        )
+        rows = json.loads(zlib.decompress(packed))
+        return called_today(map(finding_from_row, rows), key, self._succession)
 
 
 def following(rules: Rules, hosts: Mapping[str, HostFacts]) -> Following:

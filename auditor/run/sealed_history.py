@@ -4,32 +4,38 @@ It is written by ``auditor.run.history`` and, where sets of evidence are merged,
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 Text = msgspec.Raw
 """A part of a text that is JSON; ``bytes`` of it gives that part."""
+_NULL = Text(b"null")
 
 
-class HostsTold(msgspec.Struct):
-    """What a history says of hosts; its findings are passed over."""
-
-    hosts: dict[str, Any]
-    """Host key to the instants of the first run that had it in scope, and the last that it was complete in."""
-    pasts: dict[str, Any] = {}
-    """Host key to what is known of its products; nothing in a history of an early version."""
+class _Hosts(msgspec.Struct):
+    hosts: dict[str, Text]
+    pasts: dict[str, Text] = {}
 
 
-def hosts_told(history: str) -> HostsTold:
-    """Read what a history says of hosts."""
+def hosts_told(history: str) -> dict[str, bytes]:
+    """Read what a history says of hosts; its findings are passed over.
+
+    Returns host key to a list in JSON: the instants of the first run that had the host in scope and of the last that it
+    was complete in; and what is known of its products, null where that is nothing.
+    """
     try:
-        return msgspec.json.decode(history, type=HostsTold)
+        told = msgspec.json.decode(history, type=_Hosts)
     except msgspec.MsgspecError:
         # Half of a character, which it does not read.
-        told = json.loads(history)
-        return HostsTold(hosts=told["hosts"], pasts=told.get("pasts", {}))
+        whole = json.loads(history)
+        told = _Hosts(hosts=_texts(whole["hosts"]), pasts=_texts(whole.get("pasts", {})))
+    # Copied: a part of a text keeps all of it in memory.
+    return {key: b"[%b,%b]" % (bytes(seen), bytes(told.pasts.get(key, _NULL))) for key, seen in told.hosts.items()}
+
+
+def _texts(rows: Mapping[str, object]) -> dict[str, Text]:
+    return {key: Text(json.dumps(row).encode()) for key, row in rows.items()}
 
 
 class Head(msgspec.Struct):

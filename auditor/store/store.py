@@ -32,6 +32,8 @@ _NUMBERING = 0x61756402
 """Number of the lock under which runs are numbered."""
 _REMEMBERED = 5_000
 """Sections remembered as kept; one that is forgotten is written again, which changes nothing."""
+_PIECE = 1_048_576
+"""Bytes of a sealed input that are unpacked at once."""
 _LIVES = 250
 """Hosts whose findings are written in one transaction, or whose facts in one statement."""
 _RESULT, _GIST = RESULTS.insert(), GISTS.insert()
@@ -89,7 +91,8 @@ class Store:
             while some := list(islice(rows, _LIVES)):
                 connection.execute(SCOPE.insert(), some)
             for text in texts:
-                values = {"sha256": digest(text), "packed": zlib.compress(text.encode(), 6)}
+                data = text.encode()
+                values = {"sha256": hashlib.sha256(data).hexdigest(), "packed": zlib.compress(data, 6)}
                 connection.execute(self._database.insert_new(TEXTS), values)
         return self.run(record.id)
 
@@ -358,11 +361,22 @@ class Store:
 
     def text(self, sha256: str) -> str:
         """Return a sealed input by its hash."""
+        return zlib.decompress(self._packed_text(sha256)).decode()
+
+    def text_pieces(self, sha256: str) -> Iterator[bytes]:
+        """Yield a sealed input by its hash, as UTF-8 and a piece at a time: a history can be very long."""
+        packed, unpacking = self._packed_text(sha256), zlib.decompressobj()
+        while packed:
+            yield unpacking.decompress(packed, _PIECE)
+            packed = unpacking.unconsumed_tail
+        yield unpacking.flush()
+
+    def _packed_text(self, sha256: str) -> bytes:
         with self._database.reading() as connection:
             packed = connection.execute(sa.select(TEXTS.c.packed).where(TEXTS.c.sha256 == sha256)).scalar()
         if packed is None:
             raise StoreError(f"{self.url}: the sealed input {sha256} is not in this store")
-        return zlib.decompress(packed).decode()
+        return bytes(packed)
 
 
 def _keep(connection: sa.Connection, run: str, lives: Iterable[Lives]) -> None:

@@ -16,7 +16,7 @@ from auditor.errors import OperatorError, Reason, UsageError
 from auditor.report.earlier_runs import COUNTS
 from auditor.report.words import OUTCOMES
 from auditor.run.bundle import INPUT_FILES
-from auditor.run.history import PAST_INSTANTS, histories
+from auditor.run.history import PAST_INSTANTS, Histories
 from auditor.run.manifest import SMALL_FILE, are_digests, is_digest, write_manifest
 from auditor.run.merge import merged, merged_history
 from auditor.run.open_bundle import Bundle
@@ -351,7 +351,7 @@ def test_no_input_of_another_kind_is_a_surprise(bundle: Path) -> None:
                     continue
                 if name == "history":
                     merged_history(text or "", [opened])
-                    assert all(known.first_seen for known in histories(text or "", ["0", "c"]).values())
+                    assert all(known.first_seen for known in Histories(text or "", ["0", "c"]).values())
         assert refused > len(list(_places(value)))
 
 
