@@ -65,19 +65,6 @@ def row_of(line: str) -> Row:
     return row
 
 
-class _RunsTold(msgspec.Struct):
-    runs: Any = None
-
-
-def runs_told(history: str) -> Any:  # noqa: ANN401 — as it was written
-    """Read what a sealed history says of the runs before it, and pass over the rest; None where it says nothing."""
-    try:
-        return msgspec.json.decode(history, type=_RunsTold).runs
-    except msgspec.MsgspecError:
-        # Half of a character, which it does not read.
-        return json.loads(history).get("runs")
-
-
 def instant(when: datetime | None) -> str | None:
     """Write an instant as RFC 3339 in UTC, to the second."""
     return None if when is None else _written(when.astimezone(UTC))

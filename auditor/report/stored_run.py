@@ -8,8 +8,9 @@ from auditor.errors import UsageError
 from auditor.model.coverage import Coverage
 from auditor.model.ledger import HostOutcome
 from auditor.report.changes import Changes
+from auditor.report.earlier_runs import runs_told
 from auditor.report.gist import LEDGER, head_of
-from auditor.report.rows import Row, coverage_row, row_of, runs_told
+from auditor.report.rows import Row, coverage_row, row_of
 from auditor.report.run_rows import RunRows
 from auditor.report.stored_changes import changes_of, run_before
 from auditor.report.stored_findings import stored_findings

@@ -33,7 +33,6 @@ _NUMBERING = 0x61756402
 _REMEMBERED = 5_000
 """Sections remembered as kept; one that is forgotten is written again, which changes nothing."""
 _PIECE = 1_048_576
-"""Bytes of a sealed input that are unpacked at once."""
 _LIVES = 250
 """Hosts whose findings are written in one transaction, or whose facts in one statement."""
 _RESULT, _GIST = RESULTS.insert(), GISTS.insert()
@@ -361,22 +360,19 @@ class Store:
 
     def text(self, sha256: str) -> str:
         """Return a sealed input by its hash."""
-        return zlib.decompress(self._packed_text(sha256)).decode()
+        return b"".join(self.text_pieces(sha256)).decode()
 
     def text_pieces(self, sha256: str) -> Iterator[bytes]:
         """Yield a sealed input by its hash, as UTF-8 and a piece at a time: a history can be very long."""
-        packed, unpacking = self._packed_text(sha256), zlib.decompressobj()
-        while packed:
-            yield unpacking.decompress(packed, _PIECE)
-            packed = unpacking.unconsumed_tail
-        yield unpacking.flush()
-
-    def _packed_text(self, sha256: str) -> bytes:
         with self._database.reading() as connection:
             packed = connection.execute(sa.select(TEXTS.c.packed).where(TEXTS.c.sha256 == sha256)).scalar()
         if packed is None:
             raise StoreError(f"{self.url}: the sealed input {sha256} is not in this store")
-        return bytes(packed)
+        unpacking = zlib.decompressobj()
+        while packed:
+            yield unpacking.decompress(packed, _PIECE)
+            packed = unpacking.unconsumed_tail
+        yield unpacking.flush()
 
 
 def _keep(connection: sa.Connection, run: str, lives: Iterable[Lives]) -> None:

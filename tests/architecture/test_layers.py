@@ -24,6 +24,7 @@ _DOORS = {
         "collect/seal.py",
         "report/rows.py",
         "run/apart.py",
+        "report/earlier_runs.py",
         "run/sealed_history.py",
         "run/strict_json.py",
         "ingest/events/records.py",
