@@ -138,7 +138,7 @@ def _is_small(rule: Rule) -> bool:
     )
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _compiled_before(rule: Rule, at: int) -> Compiled:
     """Compile a small rule once: rulesets of one fleet have most of theirs in common, as the same objects."""
     return compile_rule(rule, at, Compiler())

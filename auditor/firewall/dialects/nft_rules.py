@@ -38,7 +38,7 @@ _CONDITIONS = frozenset(("limit", "quota", "ct count", "set", "map", "meter", "x
 _MARKS = (Field.MARK, Field.CT_MARK)
 _REJECT_FAMILIES = {"icmp": 4, "icmpv6": 6}
 _ANY_FAMILY = frozenset(("inet", "netdev", "bridge"))
-_KEPT, _KEPT_LENGTH = 2048, 2048
+_KEPT, _KEPT_LENGTH = 1024, 1024
 """Rules that are kept as they were read, and the bytes that one may take in the listing to be kept."""
 _RULES: dict[bytes, Rule] = {}
 """By their place and all that the listing says of them: rulesets of one fleet have most of theirs in common."""
