@@ -56,10 +56,12 @@ def collect_claims(reading: Reading, index: Index) -> list[Claim]:
 
 
 def _software_claims(facts: Iterable[Found[Software]], index: Index) -> Iterator[Claim]:
-    packages, strangers = index.packages, index.strangers
+    packages, source, strangers = index.packages, "", index.strangers_of("")
     for found in facts:
         fact = found.fact
-        if (fact.source, fact.name) in strangers and not fact.identifier and not fact.signer and not fact.location:
+        if fact.source != source:
+            source, strangers = fact.source, index.strangers_of(fact.source)
+        if fact.name in strangers and not fact.identifier and not fact.signer and not fact.location:
             continue
         table = packages.get(fact.source)
         named = index.find(IndicatorKind.DISPLAY_NAME, fact.name) if table is None else table.find(fact.name)

@@ -23,7 +23,7 @@ What a host says at length takes the memory that another's needs.
 
 
 _STRANGERS = 16_384
-"""Names of packages that are remembered."""
+"""Names of packages that are remembered of one collector."""
 
 
 class Hit(Record, kw_only=True, eq=False):
@@ -62,15 +62,20 @@ class Index:
     command_hits: dict[tuple[bool, str | bytes], tuple[tuple[Hit, str], ...]] = field(default_factory=dict)
     """What commands of services met before, by whether launchd reads them, and what they are known by."""
 
-    strangers: set[tuple[str, str]] = field(default_factory=set)
-    """Names of packages that met nothing before, each after the collector that lists it."""
+    strangers: dict[str, set[str]] = field(default_factory=dict)
+    """Names of packages that met nothing before, by the collector that lists them."""
+
+    def strangers_of(self, source: str) -> set[str]:
+        """Return the names that met nothing of the packages that a collector lists."""
+        return self.strangers.setdefault(source, set())
 
     def keep_stranger(self, source: str, name: str) -> None:
         """Remember that the name of a package meets nothing."""
         if len(name) <= KEPT_LENGTH:
-            if len(self.strangers) >= _STRANGERS:
-                self.strangers.clear()
-            self.strangers.add((source, name))
+            known = self.strangers_of(source)
+            if len(known) >= _STRANGERS:
+                known.clear()
+            known.add(name)
 
     def find(self, kind: IndicatorKind, text: str) -> tuple[Hit, ...]:
         """Return the indicators of a kind that a text meets."""

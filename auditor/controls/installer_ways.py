@@ -1,6 +1,7 @@
 """The ways in which somebody can install software on a Linux host: each fact that gives one, read as a grant."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from auditor.controls.present import is_present
 from auditor.model.case import Case
@@ -73,13 +74,21 @@ class _People:
         self.case = case
         self.approved_groups = approved_groups
         self.groups = {group.name: group for group in case.reading.of(Group)}
-        self.by_number = {f"#{group.gid}": group for group in self.groups.values() if group.gid is not None}
-        self.users = {f"#{account.uid}": account.name for account in case.reading.of(Account)}
+
+    @cached_property
+    def by_number(self) -> dict[str, Group]:
+        """Return the groups by ``#number``."""
+        return {f"#{group.gid}": group for group in self.groups.values() if group.gid is not None}
+
+    @cached_property
+    def users(self) -> dict[str, str]:
+        """Return the names of accounts by ``#number``."""
+        return {f"#{account.uid}": account.name for account in self.case.reading.of(Account)}
 
     def grants(self, principal: str, how: str, proof: Quote, *, is_console: bool = False) -> Iterator[Grant]:
         """Return a grant for a user, or for each member of a group that the policy does not approve."""
         if not principal.startswith("%"):
-            name = self.users.get(principal, principal)
+            name = self.users.get(principal, principal) if principal.startswith("#") else principal
             yield Grant(principal=name, how=how, proof=proof, is_console=is_console)
             return
         group = self.group(principal[1:])

@@ -132,11 +132,15 @@ def _servers(case: Case) -> Iterator[tuple[tuple[Exposure, ...], Found[Process]]
         listening = sockets.get(found.fact.pid)
         if listening is None:
             continue
-        words, _ = words_of(found.fact.arguments)
-        displays = {_X11 + int(word[1:]) for word in words[1:] if _is_display(word)}
+        displays = _displays(found.fact.arguments) if ":" in found.fact.arguments else frozenset()
         beside = [port for port in listening if port in _VIEWERS or port in displays]
         for port in sorted(set(listening).difference(beside) or listening):
             yield tuple(listening[port]), found
+
+
+def _displays(arguments: str) -> frozenset[int]:
+    """Return the ports of the X servers' displays that a command line names."""
+    return frozenset(_X11 + int(word[1:]) for word in words_of(arguments)[0][1:] if _is_display(word))
 
 
 _X11 = 6000
@@ -151,12 +155,27 @@ def _is_display(word: str) -> bool:
 
 def _kind(process: Process, port: int) -> str | None:
     """Return what kind of server a process that listens is: by its program, or by its options."""
-    words, _ = words_of(process.arguments)
-    for program in (process.executable or "", words[0] if words else "", process.name):
+    said = (process.executable or "", process.arguments, process.name)
+    is_short = len(said[0]) + len(said[1]) + len(said[2]) <= _KEPT_LENGTH
+    kind = _kind_before(*said) if is_short else _kind_of(*said)
+    return "dconf" if kind == "gnome" and port not in _RDP else kind
+
+
+_KEPT_LENGTH = 1024
+"""Characters of a process's names and words that are remembered: what one host says must take no memory for long."""
+
+
+def _kind_of(executable: str, arguments: str, name: str) -> str | None:
+    words, _ = words_of(arguments)
+    for program in (executable, words[0] if words else "", name):
         kind = server_of(program)
         if kind is not None:
-            return "dconf" if kind == "gnome" and port not in _RDP else kind
+            return kind
     return kind_by_options(words[1:])
+
+
+_kind_before = lru_cache(maxsize=512)(_kind_of)
+"""The same for what comes again: hosts of one build have the same listen."""
 
 
 def _unjudged(case: Case, process: Process, exposure: Exposure) -> Iterator[Gap]:

@@ -46,12 +46,11 @@ def with_routing(ruled: Sources, certain: Region, possible: Region, why: str) ->
 def combined(arrivals: Sequence[Arrival], family: Family, own: Region) -> Access:
     """Put the answers of several arrivals into one; who comes from ``own`` is on this machine and does not count."""
     none = nothing(family)
-    allowed, unknown, refused = none, none, everything(family)
+    allowed, unknown = none, none
     is_known = True
     for share, is_whole, found in arrivals:
         allowed |= found.allowed & share
         unknown |= found.unknown & share
-        refused &= found.refused | share.rest
         # Where it is not known by which interface a source comes, interfaces that disagree leave it open.
         if not is_whole:
             is_known = False
@@ -63,11 +62,17 @@ def combined(arrivals: Sequence[Arrival], family: Family, own: Region) -> Access
     allowed -= unknown
     # No one reaches it from an address of this host but this host.
     allowed, unknown = allowed - own, unknown - own
+    sources = _summed([found for _, _, found in arrivals], allowed, unknown)
+    if not allowed:
+        return Access(family=family, sources=sources, is_open=False, networks=())
+    refused = everything(family)
+    for share, _, found in arrivals:
+        refused &= found.refused | share.rest
     aside = (refused | own) - unknown - allowed
     return Access(
         family=family,
-        sources=_summed([found for _, _, found in arrivals], allowed, unknown),
-        is_open=(allowed | aside).is_all and bool(allowed),
+        sources=sources,
+        is_open=(allowed | aside).is_all,
         networks=region_texts(coarse(_smoothed(allowed, aside), _NETWORKS), family),
     )
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 from auditor.firewall.compiled import NO, YES, Compiler, Test, Value
 from auditor.firewall.lookup import Index
@@ -124,6 +124,26 @@ def compile_rule(rule: Rule, at: int, compiler: Compiler) -> Compiled:
     )
 
 
+_SMALL = 8
+"""Entries that the sets of a rule may have for it to be kept compiled."""
+
+
+def _is_small(rule: Rule) -> bool:
+    """Tell whether a rule takes little memory: it looks at no long set, and at no map."""
+    steps = [one for step in rule.steps for one in (step.options if isinstance(step, AnyOf) else (step,))]
+    return (
+        not isinstance(rule.action, Lookup)
+        and len(steps) <= _SMALL
+        and all(len(one.keys.entries) <= _SMALL for one in steps if isinstance(one, Match))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _compiled_before(rule: Rule, at: int) -> Compiled:
+    """Compile a small rule once: rulesets of one fleet have most of theirs in common, as the same objects."""
+    return compile_rule(rule, at, Compiler())
+
+
 class _Class:
     """The rules of a chain that can concern one class of packets, sorted out further by destination port."""
 
@@ -207,7 +227,8 @@ class Chains:
         known = self._compiled.get(key)
         if known is None:
             known = self._compiled[key] = tuple(
-                compile_rule(rule, at, self.compiler) for at, rule in enumerate(self._chains.get(key, ()))
+                _compiled_before(rule, at) if _is_small(rule) else compile_rule(rule, at, self.compiler)
+                for at, rule in enumerate(self._chains.get(key, ()))
             )
         return known
 

@@ -15,12 +15,14 @@ BITS = {Family.IP: 32, Family.IP6: 128}
 class Region:
     """A set of integers from 0 to ``top``, never changed."""
 
+    __slots__ = ("_met", "_rest", "ends", "starts", "top")
+
     def __init__(self, starts: list[int], ends: list[int], top: int) -> None:
         self.starts = starts
         self.ends = ends
         self.top = top
         self._rest: Region | None = None
-        self._met: dict[int, tuple[Region, Region]] = {}
+        self._met: dict[int, tuple[Region, Region]] | None = None
 
     @classmethod
     def of(cls, intervals: Iterable[tuple[int, int]], top: int) -> "Region":
@@ -93,6 +95,8 @@ class Region:
         if len(self.starts) + len(other.starts) <= _LARGE:
             return self._meet(other)
         # Listeners of one host ask for the same of a large set again and again.
+        if self._met is None:
+            self._met = {}
         known = self._met.get(id(other))
         if known is None:
             if len(self._met) > _REMEMBERED:
@@ -132,15 +136,17 @@ class Region:
         return (self.rest & other.rest).rest
 
 
+_NOTHING = {family: Region([], [], (1 << bits) - 1) for family, bits in BITS.items()}
+
+
 def everything(family: Family) -> Region:
     """Return all addresses of a family."""
-    top = (1 << BITS[family]) - 1
-    return Region([0], [top], top)
+    return _NOTHING[family].rest
 
 
 def nothing(family: Family) -> Region:
     """Return no address of a family."""
-    return Region([], [], (1 << BITS[family]) - 1)
+    return _NOTHING[family]
 
 
 def coarse(region: Region, most: int) -> Region:

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar, dataclass_transform
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
-__all__ = ["Record", "Unshown", "asdict", "field", "replace"]
+__all__ = ["Draft", "Record", "Unshown", "asdict", "field", "replace"]
 
 T = TypeVar("T")
 _UNSHOWN = "unshown"
@@ -31,6 +31,10 @@ class Record(Struct, frozen=True):
     def __repr__(self) -> str:
         """Return its class and its fields, but for those that are not to be shown."""
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in _shown(type(self)))})"
+
+
+class Draft(Struct):
+    """Data while it is read: as a record, but that its fields may be set, and made as quickly."""
 
 
 @cache

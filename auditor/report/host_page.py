@@ -3,6 +3,7 @@
 import marshal
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Self
 
 from auditor.report import words
@@ -35,6 +36,15 @@ class Rendered(str):
         return self
 
 
+_PLACE = Rendered("\0")
+"""Stands where the number of a process is to stand: nothing that is shown holds it."""
+_LISTENER = itemgetter(
+    "family", "address", "port", "protocol", "namespace", "process", "executable", "user", "product", "suspected",
+    "reachability", "sources", "rule", "approval", "objection", "belongs", "container", "image", "published",
+)  # fmt: skip
+"""All that a page shows of a listening socket, but for its process id."""
+
+
 class CommonRows:
     """Rows of a host's page that many hosts have in common: each is rendered once."""
 
@@ -51,6 +61,27 @@ class CommonRows:
     def sections(self, those: Sequence[Row]) -> str:
         """Render what became of sections, a line each."""
         return self._rows(those, self._macros.section)
+
+    def listeners(self, those: Sequence[Row]) -> str:
+        """Render listening sockets, a line each: on another host the same one is held by another process."""
+        known = self._known
+        made: list[str] = []
+        for one in those:
+            pid = one["pid"]
+            try:
+                key = marshal.dumps(_LISTENER(one)) if pid and type(pid) is int else None
+            except KeyError:  # as an earlier version kept it
+                key = None
+            if key is None:
+                made.append(f"{self._macros.listener(one)}\n")
+                continue
+            text = known.get(key)
+            if text is None:
+                text = f"{self._macros.listener({**one, 'pid': _PLACE})}\n"
+                if len(key) <= _KEPT_LENGTH and len(known) < _KEPT:
+                    known[key] = text
+            made.append(text.replace(_PLACE, str(pid)))
+        return Rendered("".join(made))
 
     def _rows(self, those: Sequence[Row], render: Callable[[Row], str]) -> str:
         known = self._known

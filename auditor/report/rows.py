@@ -32,7 +32,7 @@ _ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder()
 
 def compact(row: Row) -> str:
     """Write a row as one line of JSON: ASCII only, so that nothing from a host acts on a terminal or splits a line."""
-    quick = _quickly(row)
+    quick = quickly(row)
     if quick is not None:
         return quick
     text = json.dumps(row, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
@@ -43,7 +43,7 @@ def compact(row: Row) -> str:
     return json.dumps(whole, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
-def _quickly(row: Row) -> str | None:
+def quickly(row: Row) -> str | None:
     """Write a row as ``compact`` does, in a tenth of its time; None for one that takes escapes of characters.
 
     The library writes UTF-8 and escapes what JSON must have escaped: plain ASCII is the same either way.

@@ -184,6 +184,12 @@ def assess(evidence: Evidence, host: HostFacts, history: History, rules: Rules) 
     return _result(evidence, case, judgements)
 
 
+def unjudged(evidence: Evidence, host: HostFacts) -> HostResult:
+    """Return the result of a host of which nothing but its evidence is wanted: nothing is known of it, so *partial*."""
+    row = LedgerRow(host=host.name, outcome=HostOutcome.PARTIAL, complete=False, owner=host.owner, site=host.site)
+    return HostResult(host=host, ledger=row, evidence_sha256=evidence.sha256)
+
+
 def unreached(host: HostFacts, error: HostError, rules: Rules) -> HostResult:
     """Return the result of a host that gave no evidence: its reason, and nothing but unknown verdicts.
 

@@ -26,7 +26,7 @@ from auditor.report.host_lines import host_lines
 from auditor.run.connections import ConnectionsJob, pack_connections, read_connections
 from auditor.run.exchange import Parcel
 from auditor.run.open_bundle import Answer, Bundle
-from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unreached
+from auditor.run.pipeline import Answered, Rules, assess, to_evidence, unjudged, unreached
 from auditor.run.process_limits import limit_cpu, limit_memory
 from auditor.run.said_addresses import AddressesJob, pack_addresses, read_addresses
 from auditor.run.scrubbing import ScrubJob, pack_scrubbed, scrubbed
@@ -109,15 +109,18 @@ class Sources(Record, kw_only=True):
     """The sets of evidence that jobs may name places in."""
     sent: set[str] = field(default_factory=set)
     """Hashes of sections of bundles that this reader has sent."""
+    judges: bool = True
+    """Whether answers are judged; where only evidence is wanted, they are opened, redacted and sealed."""
 
 
-def warm_up(rules: Rules) -> None:
+def warm_up(sources: Sources) -> None:
     """Build what every reader would build for its first host: done before they are forked, it is done once."""
     control_infos()
-    dialects()
-    for os in OsFamily:
-        index_of(rules.catalogue, os)
-        sections_of(os)
+    if sources.judges:
+        dialects()
+        for os in OsFamily:
+            index_of(sources.rules.catalogue, os)
+            sections_of(os)
 
 
 def serve(channel: socket.socket, sources: Sources, limits: ReaderLimits) -> None:
@@ -171,7 +174,7 @@ def record_of(job: ReadJob, sources: Sources) -> HostRecord:
         from auditor.run.parcel import open_parcel  # noqa: PLC0415 — few runs have workers
 
         try:
-            return _judged(open_parcel(job.parcel, job.host), job, rules)
+            return _judged(open_parcel(job.parcel, job.host), job, sources)
         except HostError as error:
             return host_record(_tried(unreached(job.host, error, rules), job), None)
     if job.answered is None:
@@ -180,16 +183,18 @@ def record_of(job: ReadJob, sources: Sources) -> HostRecord:
         evidence = to_evidence(job.answered)
     except HostError as error:
         return host_record(_tried(unreached(job.host, error, rules), job), None)
-    return _judged(evidence, job, rules)
+    return _judged(evidence, job, sources)
 
 
-def _judged(evidence: Evidence, job: ReadJob, rules: Rules) -> HostRecord:
-    result = _tried(assess(evidence, job.host, job.history, rules), job)
+def _judged(evidence: Evidence, job: ReadJob, sources: Sources) -> HostRecord:
+    rules = sources.rules
+    found = assess(evidence, job.host, job.history, rules) if sources.judges else unjudged(evidence, job.host)
+    result = _tried(found, job)
     records = [
         _record_before(one) if len(one.text) + len(one.stderr) <= _KEPT_SHORT else _section_record(one)
         for one in evidence.sections
     ]
-    return host_record(result, evidence, records, is_old=_is_old(evidence, rules))
+    return host_record(result, evidence, records, is_old=not sources.judges or _is_old(evidence, rules))
 
 
 def _is_old(evidence: Evidence, rules: Rules) -> bool:

@@ -40,11 +40,18 @@ class Readers:
     """
 
     def __init__(
-        self, count: int, rules: Rules, limits: ReaderLimits | None = None, bundles: Sequence[Bundle] = ()
+        self,
+        count: int,
+        rules: Rules,
+        limits: ReaderLimits | None = None,
+        bundles: Sequence[Bundle] = (),
+        *,
+        judges: bool = True,
     ) -> None:
         """Fork the nursery, which gets ready beside us; it makes up to ``count`` readers when they are needed.
 
-        ``bundles`` are those that jobs may name evidence of: what they hold, readers read themselves.
+        ``bundles`` are those that jobs may name evidence of: what they hold, readers read themselves. Where they are
+        not to judge, records of what was answered hold the evidence, and a result that says nothing of the host.
         """
         self._limits = limits or ReaderLimits()
         self._bundles = bundles
@@ -54,7 +61,7 @@ class Readers:
         self._nursery_pid = os.fork()
         if self._nursery_pid == 0:
             ours.close()
-            _nursery(theirs, Sources(rules=rules, bundles=bundles), self._limits)
+            _nursery(theirs, Sources(rules=rules, bundles=bundles, judges=judges), self._limits)
         theirs.close()
         self._nursery = ours
         self._birth = threading.Lock()
@@ -187,7 +194,7 @@ def _nursery(requests: socket.socket, sources: Sources, limits: ReaderLimits) ->
     """Fork a reader for every byte that comes, until the parent is gone; never returns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        warm_up(sources.rules)
+        warm_up(sources)
         gc.collect()
         gc.freeze()
         while requests.recv(1):

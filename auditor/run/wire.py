@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from auditor.errors import HostError, Reason, UsageError
+from auditor.report.rows import quickly
 
 _SIZE = struct.Struct("!I")
 # A record is far smaller; one that is not comes from a reader that a host has taken over.
@@ -18,7 +19,7 @@ _MESSAGE_LIMIT = 256 * 1024 * 1024
 
 def joined(head: dict[str, Any], *parts: bytes) -> bytes:
     """Write a head and the bytes that it tells the lengths of as one message."""
-    text = json.dumps(head).encode()
+    text = (quickly(head) or json.dumps(head)).encode()
     return b"".join([_SIZE.pack(len(text)), text, *parts])
 
 

@@ -111,6 +111,23 @@ def test_hosts_that_are_missing_stand_in_the_folder_and_in_the_exit_code(tmp_pat
     assert main(["collect", "-i", "hosts.yml", "-q", "here"]) == 0
 
 
+def test_nothing_is_judged_but_where_it_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bool] = []
+
+    def readers(*given: Any, judges: bool) -> Readers:
+        made.append(judges)
+        return Readers(*given, judges=judges)
+
+    monkeypatch.setattr("auditor.cli.collect.Readers", readers)
+    assert main(["collect", "local", "-o", "quiet", "-q"]) == 0
+    assert main(["collect", "local", "-o", "told", "-v"]) == 0
+    assert made == [False, True]
+    for folder in map(Path, capsys.readouterr().out.split()):
+        assert list(Bundle(folder).problems()) == []
+
+
 @pytest.fixture
 def envelope(tmp_path: Path) -> Path:
     """Make one as docs/evidence-by-other-roads.md says, standard error beside it."""

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.catalogue.load import load_catalogue
+from auditor.firewall.dialects import nft_rules
 from auditor.firewall.dialects.nft_json import read_nft
 from auditor.firewall.loaded import Loaded
 from auditor.firewall.protocol import read_host, read_ruleset
@@ -17,7 +18,7 @@ from auditor.model.policy import Networks
 from auditor.model.sighting import Reachability
 from auditor.run.filtering import filtering_of
 from tests.firewall.abstract import PORTS, Filter, filters, iptables_save, nft_json
-from tests.firewall.conftest import chain, listing, match, meta, payload, rule, table
+from tests.firewall.conftest import DPORT, chain, listing, match, meta, payload, rule, table
 
 DIALECTS = pytest.mark.parametrize("written", [nft_json, iptables_save], ids=["nft", "iptables"])
 HOSTS = (
@@ -103,3 +104,58 @@ def test_a_link_local_address_does_not_stand_for_one_that_others_reach(addresses
     door = Door(protocol=Protocol.TCP, family=Family.IP6, address="::", port=22, is_v6only=True)
     decision = _filters(Loaded(read_nft(rules)), host).reach(door)
     assert (decision.reachability, decision.sources) == (Reachability.FROM_NETWORKS, ("2001:db8:f::/48",))
+
+
+def _told_alone(text: str) -> str:
+    """Return all that is read of a listing by a process that has read none before."""
+    nft_rules._RULES.clear()
+    return repr(read_nft(text))
+
+
+_TRUSTED = match(payload("ip", "saddr"), "@trusted")
+
+
+def _with_set(*members: str) -> str:
+    named = {"set": {"family": "ip", "table": "t", "name": "trusted", "elem": list(members)}}
+    return listing(table("ip"), named, chain("ip", "in", "input"), rule("ip", "in", _TRUSTED, "accept"))
+
+
+def _jumping(*chains: str) -> str:
+    jump = rule("ip", "in", {"jump": {"target": "more"}})
+    return listing(table("ip"), chain("ip", "in", "input"), *(chain("ip", name) for name in chains), jump)
+
+
+def _rejecting(family: str, table_name: str = "t", chain_name: str = "in") -> str:
+    mine = chain(family, chain_name, "input", table=table_name)
+    return listing(table(family, table_name), mine, rule(family, chain_name, {"reject": {}}, table_name=table_name))
+
+
+@pytest.mark.parametrize(
+    "listings",
+    [
+        pytest.param([_with_set("192.0.2.1"), _with_set("203.0.113.7"), _with_set()], id="its-set-has-other-members"),
+        pytest.param([_jumping("more"), _jumping(), _jumping("other")], id="its-chain-is-listed-or-not"),
+        pytest.param([_rejecting("ip"), _rejecting("inet"), _rejecting("ip6")], id="its-table-is-of-another-family"),
+        pytest.param([_rejecting("ip"), _rejecting("ip", "u"), _rejecting("ip", "t", "u")], id="it-stands-elsewhere"),
+        pytest.param(
+            [
+                listing(table("ip"), chain("ip", "in", "input"), rule("ip", "in", match(DPORT, port), "accept"))
+                for port in (22, "22", 22.0, True, 1, {"range": [22, 23]}, {"set": [22, 23]})
+            ],
+            id="it-looks-much-the-same",
+        ),
+    ],
+)
+def test_a_rule_that_another_ruleset_has_too_is_read_as_by_itself(listings: list[str]) -> None:
+    alone = [_told_alone(text) for text in listings]
+    for order in (listings, listings[::-1]):
+        nft_rules._RULES.clear()
+        together = {text: repr(read_nft(text)) for text in order}
+        assert [together[text] for text in listings] == alone
+
+
+@given(before=st.lists(filters(may_be_unread=True), min_size=2, max_size=4))
+def test_rulesets_that_are_read_one_after_the_other_are_read_as_by_themselves(before: list[Filter]) -> None:
+    listings = [nft_json(one)["ruleset"] for one in before]
+    alone = [_told_alone(text) for text in listings]
+    assert [repr(read_nft(text)) for text in [*listings, *listings]] == [*alone, *alone]

@@ -40,10 +40,10 @@ def test_half_of_a_character_in_a_row_of_before_is_read_all_the_same() -> None:
 
 @pytest.mark.parametrize("text", ["\x7f", "ä", "\u2028", "\U0001f5a5", "\ud800", "a\udfffb"])
 def test_what_is_not_plain_takes_the_long_way(text: str) -> None:
-    assert rows._quickly({"text": text}) is None
+    assert rows.quickly({"text": text}) is None
     assert compact({"text": text}).isascii()
 
 
 def test_what_is_plain_takes_the_short_way() -> None:
     row = {"text": 'a "quoted"\tword\x00', "tuple": (1, True, None), "kind": Colour.RED}
-    assert rows._quickly(row) == json.dumps(row, separators=(",", ":"))
+    assert rows.quickly(row) == json.dumps(row, separators=(",", ":"))

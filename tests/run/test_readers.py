@@ -23,6 +23,7 @@ from auditor.model.past import History
 from auditor.model.policy import Policy
 from auditor.model.probe import RawOutput
 from auditor.model.reading import Parsed
+from auditor.report.gist import LEDGER, head_of
 from auditor.run.open_bundle import Bundle
 from auditor.run.pipeline import Answered, Rules
 from auditor.run.reader import ReaderLimits, ReadJob, SealedPlace, Sources, pack, record_of, unpack
@@ -32,6 +33,7 @@ from tests.run.evidence_sets import Seen, a_section, make_set
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 TOKEN = "ab" * 16
 FACTS = HostFacts(name="h", key="h")
+_JUDGED = ("outcome", "complete")
 _LIMITS = ReaderLimits(cpu_seconds=1, memory_bytes=200_000_000, wall_seconds=20)
 
 
@@ -88,6 +90,23 @@ def test_a_record_crosses_the_wire_whole(rules: Rules) -> None:
     record = record_of(a_job(text="ID=debian\nVERSION_ID=12\n"), Sources(rules=rules))
     assert record.sections
     assert unpack(pack(record)) == record
+
+
+def test_who_is_not_to_judge_seals_the_same_evidence(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = a_job(text="ID=debian\nVERSION_ID=12\n")
+    judged = record_of(job, Sources(rules=rules))
+    monkeypatch.setattr("auditor.run.reader.assess", None)
+    record = record_of(job, Sources(rules=rules, judges=False))
+    assert (record.sections, record.head, record.evidence_sha256) == (
+        judged.sections,
+        judged.head,
+        judged.evidence_sha256,
+    )
+    assert (record.outcome, record.complete, record.inventoried) == ("partial", False, False)
+    assert unpack(pack(record)) == record
+    assert [json.loads(line)["verdicts"] for line in (record.row, record.gist)] == [[], []]
+    known = [{name: head_of(one.gist)[name] for name in LEDGER if name not in _JUDGED} for one in (record, judged)]
+    assert known[0] == known[1]
 
 
 @pytest.mark.parametrize(

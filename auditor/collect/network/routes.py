@@ -10,6 +10,10 @@ _KINDS = frozenset((
     "unicast", "local", "broadcast", "multicast", "throw", "unreachable", "prohibit", "blackhole", "nat", "anycast",
 ))  # fmt: skip
 _DEFAULT = {Family.IP: "0.0.0.0/0", Family.IP6: "::/0"}
+_KEPT_LENGTH = 256
+"""Characters of a line that is remembered."""
+_Said = tuple[Family, str, str, str]
+"""Family, destination, kind and table of a route."""
 _ROUTE_COLUMNS = 8
 _IPV6_ROUTE_COLUMNS = 10
 # include/uapi/linux/route.h and ipv6_route.h.
@@ -51,24 +55,16 @@ class RouteReader:
 
     def __init__(self) -> None:
         """Begin before the first route."""
-        self._route: tuple[Family, str, str, str] | None = None
+        self._route: _Said | None = None
 
     def read(self, line: str) -> Route | None:
         """Read one line of ``ip route``; None for the head of a route whose hops follow. ValueError when it is none."""
-        words = line.split()
         if line[0].isspace():
-            return self._hop(words)
-        kind = words.pop(0) if words and words[0] in _KINDS else "unicast"
-        if not words:
-            message = "a route without a destination"
-            raise ValueError(message)
-        destination = words[0]
-        family = _family(destination, words)
-        network = _DEFAULT[family] if destination == "default" else _network(destination)
-        self._route = (family, network, kind, _after(words, "table") or "main")
-        if not {"via", "dev"} & set(words) and kind == "unicast":
-            return None
-        return self._made(words)
+            return self._hop(line.split())
+        self._route, route, wrong = _head_before(line) if len(line) <= _KEPT_LENGTH else _head(line)
+        if wrong is not None:
+            raise ValueError(wrong)
+        return route
 
     def _hop(self, words: list[str]) -> Route:
         if words[:1] != ["nexthop"] or self._route is None:
@@ -77,19 +73,42 @@ class RouteReader:
         if ":" in (_after(words, "via") or "") and self._route[1] == _DEFAULT[Family.IP] and "inet6" not in words:
             # Only its hops tell a default route of IPv6 from one of IPv4.
             self._route = (Family.IP6, _DEFAULT[Family.IP6], *self._route[2:])
-        return self._made(words)
+        return _made(self._route, words)
 
-    def _made(self, words: list[str]) -> Route:
-        assert self._route is not None  # noqa: S101 — both callers have set or checked it
-        family, network, kind, table = self._route
-        return Route(
-            family=family,
-            destination=network,
-            gateway=_gateway(words),
-            interface=_after(words, "dev"),
-            kind=kind,
-            table=table,
-        )
+
+def _head(line: str) -> tuple[_Said, Route | None, str | None]:
+    """Read a line that begins a route: what holds for hops below it, the route where it has none, and what is wrong."""
+    words = line.split()
+    kind = words.pop(0) if words and words[0] in _KINDS else "unicast"
+    if not words:
+        message = "a route without a destination"
+        raise ValueError(message)
+    destination = words[0]
+    family = _family(destination, words)
+    network = _DEFAULT[family] if destination == "default" else _network(destination)
+    said = (family, network, kind, _after(words, "table") or "main")
+    if not {"via", "dev"} & set(words) and kind == "unicast":
+        return said, None, None
+    try:
+        return said, _made(said, words), None
+    except ValueError as error:
+        return said, None, str(error)
+
+
+_head_before = lru_cache(maxsize=512)(_head)
+"""The same for short lines: hosts of one network have most of their routes in common."""
+
+
+def _made(said: _Said, words: list[str]) -> Route:
+    family, network, kind, table = said
+    return Route(
+        family=family,
+        destination=network,
+        gateway=_gateway(words),
+        interface=_after(words, "dev"),
+        kind=kind,
+        table=table,
+    )
 
 
 def read_proc_route(line: str) -> list[Route]:

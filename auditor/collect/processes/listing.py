@@ -8,6 +8,7 @@ from auditor.collect.collector import ENDS_EARLY, lines_of, unread
 from auditor.model.evidence import Unread
 from auditor.model.facts.processes import Process
 from auditor.model.reading import Parsed
+from auditor.model.record import Draft
 
 _FIELDS = 9
 _KINDS = ("exe", "ns/net")
@@ -21,8 +22,7 @@ _TICKS = 100
 """Ticks a second in which the kernel tells when a process began (proc(5), USER_HZ)."""
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(Draft):
     """What is known of one process so far."""
 
     line: int

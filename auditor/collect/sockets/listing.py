@@ -15,6 +15,7 @@ from auditor.model.reading import Parsed
 _MARKS = ("ss", "files", "descriptors", "namespaces", "again", MARK)
 # A name has 15 bytes: no row has more line ends than that, unless many processes share a socket.
 _NAME_LINES = 16
+_ROWS = ("tcp ", "udp ")
 _SIGHTS = ("all", "some", "own")
 
 
@@ -301,6 +302,11 @@ def parse_listing(text: str) -> Parsed:
     # An ss that never writes 0.0.0.0 is one that writes `*` for it.
     listing = _Listing(star_is_v6=" 0.0.0.0" in text)
     for line_number, line in enumerate(lines_of(text), 1):
+        if listing.part == "ss" and line.startswith(_ROWS):
+            # Nearly every line is one of these, which take no look at what else it may be.
+            listing.has_told = True
+            listing.rows.append((line_number, line))
+            continue
         if not line:
             continue
         try:

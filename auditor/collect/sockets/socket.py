@@ -1,17 +1,16 @@
 """One socket as a source prints it, before it is a fact: what ss and /proc/net have in common."""
 
 import ipaddress
-from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.model.facts.network import Family, Owner, Protocol
+from auditor.model.record import Draft
 
 LISTENING = ("listen", "unconn")
 """States in which a socket waits for anyone: TCP that listens, UDP without a peer."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Socket:
+class Socket(Draft, kw_only=True):
     """One line of a source, understood."""
 
     line: int

@@ -13,6 +13,8 @@ from auditor.collect.sockets.socket import Socket, canonical
 from auditor.model.facts.network import Family, Owner, Protocol
 
 _NAME_BYTES = 15
+_PID = '",pid='
+"""What ends a name."""
 _ENTRY = 128
 """Characters that an entry of the list of processes can have, and more."""
 _PROTOCOLS = {"tcp": Protocol.TCP, "udp": Protocol.UDP}
@@ -45,12 +47,15 @@ def read_row(line: str, *, line_number: int, star_is_v6: bool) -> Socket:
         message = f"{len(columns)} columns instead of {_COLUMNS} at least"
         raise ValueError(message)
     kind, state, received, sent, local, remote = columns[:_COLUMNS]
-    if kind not in _PROTOCOLS or state not in _STATES:
+    protocol, spelled = _PROTOCOLS.get(kind), _STATES.get(state)
+    if protocol is None or spelled is None:
         message = f"{kind[:20]!r} in state {state[:20]!r} is not known"
         raise ValueError(message)
-    number_of(received, "receive queue")
-    number_of(sent, "send queue")
-    owners, rest = _owners(columns[_COLUMNS].rstrip() if len(columns) > _COLUMNS else "")
+    if received != "0":
+        number_of(received, "receive queue")
+    if sent != "0":
+        number_of(sent, "send queue")
+    owners, rest = _held(columns[_COLUMNS].rstrip()) if len(columns) > _COLUMNS else ((), "")
     words = rest.split()
     uid, inode = _identity(words)
     is_v6only = _v6only(words) if "v6only:" in rest else None
@@ -59,8 +64,8 @@ def read_row(line: str, *, line_number: int, star_is_v6: bool) -> Socket:
     peer, _, peer_port = _end(remote, star)
     return Socket(
         line=line_number,
-        protocol=_PROTOCOLS[kind],
-        state=_STATES[state],
+        protocol=protocol,
+        state=spelled,
         local=host,
         local_port=port,
         remote=peer,
@@ -92,6 +97,18 @@ def _place(host: str, star: str) -> tuple[tuple[Family, str], str | None]:
     return canonical(host), device.removesuffix("]") or None
 
 
+def _held(text: str) -> tuple[tuple[Owner, ...], str]:
+    """Do what ``_owners`` does; a list of one process, which hosts of a build have in common, is read once."""
+    if not text.startswith("users:(("):
+        return (), text
+    if text.count(_PID) == 1:
+        # With one such mark in all of the row, its name can be no other.
+        end = text.find("))", text.find(_PID)) + 2
+        if end > 1 and text[end : end + 1] in ("", " ") and end <= _ENTRY:
+            return _owners_before(text[:end]), text[end:].lstrip()
+    return _owners(text)
+
+
 def _owners(text: str) -> tuple[tuple[Owner, ...], str]:
     """Take ``users:(("sshd",pid=1,fd=3),…)`` off the front; return the owners and what follows."""
     if not text.startswith("users:(("):
@@ -110,6 +127,12 @@ def _owners(text: str) -> tuple[tuple[Owner, ...], str]:
             raise ValueError(message)
 
 
+@lru_cache(maxsize=2048)
+def _owners_before(text: str) -> tuple[Owner, ...]:
+    """Read a list of processes behind which nothing stands."""
+    return _owners(text)[0]
+
+
 def _owner(text: str, start: int) -> tuple[Owner, int]:
     """Read one ``("name",pid=1,fd=3)``, with the longest name that it can be; return where it ends, too."""
     if not text.startswith('("', start):
@@ -118,13 +141,13 @@ def _owner(text: str, start: int) -> tuple[Owner, int]:
     # An entry is short: what is looked at does not depend on how many there are.
     body = text[start + 2 : start + _ENTRY]
     found: tuple[Owner, int] | None = None
-    at = body.find('",pid=')
+    at = body.find(_PID)
     while 0 <= at <= _NAME_BYTES and len(body[:at].encode()) <= _NAME_BYTES:
-        pid, comma, rest = body[at + len('",pid=') :].partition(",fd=")
+        pid, comma, rest = body[at + len(_PID) :].partition(",fd=")
         descriptor, close, rest = rest.partition(")")
         if comma and close and pid.isdigit() and descriptor.isdigit():
             found = Owner(pid=number_of(pid, "pid"), name=body[:at]), start + 2 + len(body) - len(rest)
-        at = body.find('",pid=', at + 1)
+        at = body.find(_PID, at + 1)
     if found is None:
         message = "a process of the list has no pid and descriptor"
         raise ValueError(message)
@@ -139,13 +162,13 @@ def _identity(words: list[str]) -> tuple[int | None, int | None]:
         if not colon:
             message = f"{token[:40]!r} is not a field of ss"
             raise ValueError(message)
-        if key == "uid" and uid is None:
-            uid = number_of(value, "uid")
-        elif key == "ino" and inode is None:
+        if key in ("sk", "cgroup"):
+            break
+        if key == "ino" and inode is None:
             # Not remembered: an inode is one socket.
             inode = plain_number(value, "inode")
-        elif key in ("sk", "cgroup"):
-            break
+        elif key == "uid" and uid is None:
+            uid = number_of(value, "uid")
         elif not key.replace("_", "").isalnum():
             message = f"{token[:40]!r} is not a field of ss"
             raise ValueError(message)

@@ -1,6 +1,7 @@
 """Read one rule of nft's JSON: its statements in order into conditions, effects and what is done in the end."""
 
 import ipaddress
+import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -37,6 +38,10 @@ _CONDITIONS = frozenset(("limit", "quota", "ct count", "set", "map", "meter", "x
 _MARKS = (Field.MARK, Field.CT_MARK)
 _REJECT_FAMILIES = {"icmp": 4, "icmpv6": 6}
 _ANY_FAMILY = frozenset(("inet", "netdev", "bridge"))
+_KEPT, _KEPT_LENGTH = 1024, 1024
+"""Rules that are kept as they were read, and the bytes that one may take in the listing to be kept."""
+_RULES: dict[bytes, Rule] = {}
+"""By their place and all that the listing says of them: rulesets of one fleet have most of theirs in common."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,12 +58,34 @@ class RuleReader:
     """Names of its chains."""
     _steps: list[Step] = field(default_factory=list)
     _action: Action | Lookup | None = None
+    _is_by_itself: bool = True
+    """Whether nothing but the rule itself has had a say in what was read: no set, and no list of the chains."""
 
     def read(self, chain: str, expressions: Json) -> Rule:
         """Read one rule; what is not understood becomes a doubt or an unread action, never nothing."""
         listed = expressions if isinstance(expressions, list) else [expressions]
+        key = self._known_by(chain, listed)
+        known = None if key is None else _RULES.get(key)
+        if known is not None:
+            return known
+        made = self._read(chain, listed)
+        if key is not None and self._is_by_itself:
+            if len(_RULES) >= _KEPT:
+                _RULES.clear()
+            _RULES[key] = made
+        return made
+
+    def _known_by(self, chain: str, listed: list[Json]) -> bytes | None:
+        """Return what a rule is remembered by; None for a long one."""
+        try:
+            key = marshal.dumps((self.family, self.table, chain, listed))
+        except ValueError:  # nested too deeply
+            return None
+        return key if len(key) <= _KEPT_LENGTH else None
+
+    def _read(self, chain: str, listed: list[Json]) -> Rule:
         text = rule_text(f"{self.family} {self.table} {chain}", listed)
-        self._steps, self._action = [], None
+        self._steps, self._action, self._is_by_itself = [], None, True
         for expression in listed:
             before = self._action
             try:
@@ -110,6 +137,7 @@ class RuleReader:
         kind, body = only(expression)
         if kind in _VERDICTS:
             return Action(verb=_VERDICTS[kind])
+        self._is_by_itself = False
         if kind not in ("jump", "goto") or body["target"] not in self.chains:
             raise ValueError(f"not a verdict, or one to a chain that is not listed: {kind}")
         return Action(verb=Verb(kind), target=f"{self.family} {self.table} {body['target']}")
@@ -128,6 +156,7 @@ class RuleReader:
         return Lookup(fields=left.fields, entries=pairs(data["set"], left.fields, self.action, left.names))
 
     def _named(self, name: str) -> NamedSet:
+        self._is_by_itself = False
         return self.sets[name.removeprefix("@")]
 
     def _match(self, body: Json) -> None:
