@@ -74,9 +74,9 @@ def _run(options: Namespace) -> int:
     def log(text: str) -> None:
         print(visible(text), file=sys.stderr, flush=True)
 
-    # Readers are forked before the first thread is; what they judge on the way is kept nowhere.
+    # Readers are forked before the first thread is.
     with (
-        closing(Readers(os.cpu_count() or 1, _rules())) as readers,
+        closing(Readers(os.cpu_count() or 1, _rules(), judges=False)) as readers,
         closing(Asking(reading, limits=limits, at_once=options.at_once, idle=options.forget_after, log=log)) as asking,
     ):
         for line in ignored_arguments(asking.hosts):
