@@ -50,7 +50,8 @@ def ask_all(
             if options.verbose:
                 progress.clear()
                 reason = f" ({record.reason})" if record.reason else ""
-                say(options, f"{visible(record.host)}: {record.outcome}{reason}")
+                sealed = "no evidence" if record.evidence_sha256 is None else "evidence"
+                say(options, f"{visible(record.host)}: {record.outcome if readers.judges else sealed}{reason}")
     progress.clear()
     kept = len(store.done(run.id))
     if not stop.is_asked or kept == run.scope_count:

@@ -73,7 +73,10 @@ def _run(options: Namespace) -> int:
     check_writable(options.output)
     name = f"{prepared.rules.as_of:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}"
     draft = _draft(options.output, name)
-    with closing(_readers(options, prepared)) as readers, closing(Store(str(draft))) as store:
+    with (
+        closing(Readers(os.cpu_count() or 1, prepared.rules, judges=False)) as readers,
+        closing(Store(str(draft))) as store,
+    ):
         run = new_run(
             store,
             prepared.scope,
@@ -99,7 +102,7 @@ def _go_on(options: Namespace) -> int:
                 f"collection {run.id} was begun by auditor {run.tool_version}, this is {__version__}: start a new one"
             )
         prepared = _prepare(options, Path("policy.yml"), store.text(run.inputs["policy"]), run)
-        with closing(_readers(options, prepared)) as readers:
+        with closing(Readers(os.cpu_count() or 1, prepared.rules, judges=False)) as readers:
             code = _collect(options, store, run, prepared, readers)
     return _ended(draft, code)
 
@@ -118,11 +121,6 @@ def _prepare(options: Namespace, policy_file: Path, policy_text: str, run: RunRe
             catalogue=catalogue_text(catalogue),
         ),
     )
-
-
-def _readers(options: Namespace, prepared: _Prepared) -> Readers:
-    """Make readers that judge nothing but where it is told of each host what it would be judged to be."""
-    return Readers(os.cpu_count() or 1, prepared.rules, judges=options.verbose)
 
 
 def _collect(options: Namespace, store: Store, run: RunRecord, prepared: _Prepared, readers: Readers) -> int:

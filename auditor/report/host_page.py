@@ -3,7 +3,6 @@
 import marshal
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Self
 
 from auditor.report import words
@@ -38,11 +37,8 @@ class Rendered(str):
 
 _PLACE = Rendered("\0")
 """Stands where the number of a process is to stand: nothing that is shown holds it."""
-_LISTENER = itemgetter(
-    "family", "address", "port", "protocol", "namespace", "process", "executable", "user", "product", "suspected",
-    "reachability", "sources", "rule", "approval", "objection", "belongs", "container", "image", "published",
-)  # fmt: skip
-"""All that a page shows of a listening socket, but for its process id."""
+_OF_ONE_HOST = ("pid", "proof")
+"""What is said of a listening socket that differs from host to host: the page shows the first and not the second."""
 
 
 class CommonRows:
@@ -68,16 +64,14 @@ class CommonRows:
         made: list[str] = []
         for one in those:
             pid = one["pid"]
-            try:
-                key = marshal.dumps(_LISTENER(one)) if pid and type(pid) is int else None
-            except KeyError:  # as an earlier version kept it
-                key = None
-            if key is None:
+            if not pid or type(pid) is not int:
                 made.append(f"{self._macros.listener(one)}\n")
                 continue
+            common = {name: value for name, value in one.items() if name not in _OF_ONE_HOST}
+            key = marshal.dumps(common)
             text = known.get(key)
             if text is None:
-                text = f"{self._macros.listener({**one, 'pid': _PLACE})}\n"
+                text = f"{self._macros.listener({**common, 'pid': _PLACE})}\n"
                 if len(key) <= _KEPT_LENGTH and len(known) < _KEPT:
                     known[key] = text
             made.append(text.replace(_PLACE, str(pid)))

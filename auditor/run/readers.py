@@ -53,6 +53,8 @@ class Readers:
         ``bundles`` are those that jobs may name evidence of: what they hold, readers read themselves. Where they are
         not to judge, records of what was answered hold the evidence, and a result that says nothing of the host.
         """
+        self.judges = judges
+        """Whether what they answer says anything of a host beside its evidence."""
         self._limits = limits or ReaderLimits()
         self._bundles = bundles
         gc.collect()

@@ -90,8 +90,7 @@ class Store:
             while some := list(islice(rows, _LIVES)):
                 connection.execute(SCOPE.insert(), some)
             for text in texts:
-                data = text.encode()
-                values = {"sha256": hashlib.sha256(data).hexdigest(), "packed": zlib.compress(data, 6)}
+                values = {"sha256": digest(text), "packed": zlib.compress(text.encode(), 6)}
                 connection.execute(self._database.insert_new(TEXTS), values)
         return self.run(record.id)
 
@@ -373,6 +372,8 @@ class Store:
             yield unpacking.decompress(packed, _PIECE)
             packed = unpacking.unconsumed_tail
         yield unpacking.flush()
+        if not unpacking.eof:
+            raise StoreError(f"{self.url}: the sealed input {sha256} is damaged: its end is missing")
 
 
 def _keep(connection: sa.Connection, run: str, lives: Iterable[Lives]) -> None:

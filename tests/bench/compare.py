@@ -28,14 +28,15 @@ Rows = dict[str, list[dict[str, Any]]]
 def compare(lab: Lab, hosts: Sequence[Host], peers: Iterable[Peer], runs: int) -> Rows:
     """Have every peer ask all hosts so many times, in turn; a first round fills caches and is not counted.
 
-    Each round begins with another peer: none comes always after the one that leaves most behind.
+    Each round begins with another peer, and every second goes the other way about: none comes always after the one that
+    leaves most behind.
     """
     rows: Rows = defaultdict(list)
     chosen = list(peers)
     with metering(CLIENT) as client, metered(*hosts) as on_hosts:
         for number in range(runs + 1):
             first = number % len(chosen)
-            for peer in (*chosen[first:], *chosen[:first]):
+            for peer in (*chosen[first:], *chosen[:first])[:: -1 if number % 2 else 1]:
                 if number == 0 and peer.id == "ansible-default":
                     continue  # the hosts' caches are filled by the tuned one
                 spent = checked(lab, hosts, peer, client, on_hosts)

@@ -111,21 +111,15 @@ def test_hosts_that_are_missing_stand_in_the_folder_and_in_the_exit_code(tmp_pat
     assert main(["collect", "-i", "hosts.yml", "-q", "here"]) == 0
 
 
-def test_nothing_is_judged_but_where_it_is_told(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[bool] = []
-
-    def readers(*given: Any, judges: bool) -> Readers:
-        made.append(judges)
-        return Readers(*given, judges=judges)
-
-    monkeypatch.setattr("auditor.cli.collect.Readers", readers)
-    assert main(["collect", "local", "-o", "quiet", "-q"]) == 0
-    assert main(["collect", "local", "-o", "told", "-v"]) == 0
-    assert made == [False, True]
-    for folder in map(Path, capsys.readouterr().out.split()):
-        assert list(Bundle(folder).problems()) == []
+def test_nothing_is_judged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Readers are forked, and would say so.
+    monkeypatch.setattr("auditor.run.reader.assess", None)
+    Path("hosts.csv").write_text("host,connection,replay\nhere,local,\nlost,replay,nowhere\n")
+    assert main(["collect", "-i", "hosts.csv", "-v"]) == 3
+    said = capsys.readouterr()
+    assert "here: evidence\n" in said.err
+    assert "lost: no evidence (probe_failed)\n" in said.err
+    assert list(Bundle(Path(said.out.strip())).problems()) == []
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from auditor.model.record import replace
 from auditor.store import store as kept
 from auditor.store.record import HostRecord, Lives, RunRecord, SectionRecord, packed
 from auditor.store.store import Store, digest
+from auditor.store.tables import TEXTS
 
 HOSTS = ("a", "b", "c")
 
@@ -389,3 +390,16 @@ def test_a_run_that_did_not_end_is_forgotten_and_one_that_did_is_not(store: Stor
     assert store.done("june") == set()
     # The number of what never was is given again: none is missing.
     assert begun(store, a_run("july")).sequence == run.sequence
+
+
+def test_a_sealed_input_comes_whole_or_not_at_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_PIECE", 7)
+    long = "".join(f"{number} é\n" for number in range(500))
+    store.begin(a_run(), [], [long, ""])
+    assert (store.text(digest(long)), store.text(digest(""))) == (long, "")
+    assert b"".join(store.text_pieces(digest(long))).decode() == long
+    with store._database.writing() as connection:
+        packed = connection.execute(sa.select(TEXTS.c.packed).where(TEXTS.c.sha256 == digest(long))).scalar_one()
+        connection.execute(TEXTS.update().where(TEXTS.c.sha256 == digest(long)).values(packed=bytes(packed)[:-9]))
+    with pytest.raises(StoreError, match="its end is missing"):
+        store.text(digest(long))
