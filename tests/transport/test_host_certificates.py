@@ -196,7 +196,9 @@ def test_whose_word_is_taken(
 
 def test_a_certificate_of_another_key_proves_nothing(keys: Keys) -> None:
     certificate = sign(keys.authority, keys.host, "-h", "-n", "web-1", "-V", "-1h:+1d")
-    other = HostKey(algorithm="ssh-ed25519", blob=shown(certificate).blob[:-1] + b"!", certificate=certificate.blob)
+    blob = shown(certificate).blob
+    blob = blob[:-1] + bytes([blob[-1] ^ 1])
+    other = HostKey(algorithm="ssh-ed25519", blob=blob, certificate=certificate.blob)
     text = line("@cert-authority", "*", Path(f"{keys.authority}.pub"))
     assert "is not of the key that it shows" in verdict(text, other, "web-1")
 
