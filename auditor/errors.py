@@ -138,3 +138,11 @@ class HostError(AuditorError):
     def __reduce__(self) -> tuple[type["HostError"], tuple[Reason, str], dict[str, bool]]:
         """Cross a process boundary whole."""
         return (type(self), (self.reason, self.detail), {"at_login": self.at_login})
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest known word, or nothing when none is near."""
+    import difflib  # noqa: PLC0415 — only when something is wrong
+
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""

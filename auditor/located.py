@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from auditor.errors import Problem
+from auditor.errors import Problem, did_you_mean
 from auditor.model.record import Record, Unshown
 
 if TYPE_CHECKING:
@@ -181,11 +181,3 @@ def _faults(error: "jsonschema.ValidationError") -> list[tuple[list[str | int], 
 
 
 _OPAQUE = frozenset({"anyOf", "format", "oneOf", "pattern"})
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the nearest known word, or nothing when none is near."""
-    import difflib  # noqa: PLC0415 — only when something is wrong
-
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f" (did you mean {near[0]!r}?)" if near else ""

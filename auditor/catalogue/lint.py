@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from auditor.catalogue.product import Depth, IndicatorKind, Strength, parse_port
-from auditor.errors import Problem
-from auditor.located import Document, did_you_mean
+from auditor.errors import Problem, did_you_mean
+from auditor.located import Document
 from auditor.model.succession import chain
 
 # Names that many programs bear, the interpreters among them: a hit says nothing of one product.

@@ -12,8 +12,8 @@ from auditor.catalogue.load import load_catalogue
 from auditor.catalogue.product import Catalogue, Product
 from auditor.cli.command import Command
 from auditor.cli.terminal import add_format_option, heading, print_rows, say, table
-from auditor.errors import CatalogueError, Problem, UsageError
-from auditor.located import did_you_mean, read_document
+from auditor.errors import CatalogueError, Problem, UsageError, did_you_mean
+from auditor.located import read_document
 
 _QUARANTINE = ["tool", "product", "os", "kind", "value", "standing", "why"]
 _COLUMNS = ["id", "name", "vendor", "category", "role", "platforms", "depth"]

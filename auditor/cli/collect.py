@@ -20,8 +20,7 @@ from auditor.cli.interrupt import INTERRUPTED
 from auditor.cli.inventory import add_vault_options
 from auditor.cli.pacing import add_pacing_options
 from auditor.cli.terminal import say
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.model.host import Scope
 from auditor.model.record import Record
 from auditor.policy.load import parse_policy

@@ -12,8 +12,7 @@ from auditor.cli.terminal import heading
 from auditor.controls.attack import attack_data
 from auditor.controls.control import Control
 from auditor.controls.registry import controls
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.model.host import OsFamily
 from auditor.report.stored_run import stored_run
 from auditor.report.visible import visible

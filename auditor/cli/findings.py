@@ -7,8 +7,7 @@ from fnmatch import fnmatchcase
 from auditor.cli.command import Command
 from auditor.cli.stored import add_run_option, add_store_option, open_store
 from auditor.cli.terminal import add_format_option, fitted, print_rows, say
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.model.finding import FindingState
 from auditor.model.verdict import Severity
 from auditor.report.rows import Row

@@ -16,9 +16,8 @@ from auditor.cli.evidence import write_evidence
 from auditor.cli.files import read_text
 from auditor.cli.inventory import hosts_of, kept_vault
 from auditor.cli.terminal import say
-from auditor.errors import HostError, Reason, UsageError
+from auditor.errors import HostError, Reason, UsageError, did_you_mean
 from auditor.inventory.scope import fix_scope
-from auditor.located import did_you_mean
 from auditor.model.evidence import Delivery
 from auditor.model.host import ConnectionKind, Host, host_facts
 from auditor.model.past import History

@@ -10,8 +10,7 @@ from auditor.cli.connections import add_connection_options, check_connection_opt
 from auditor.cli.live_connections import add_live_options, check_live_options, list_live
 from auditor.cli.stored import add_run_option, add_store_option, open_store
 from auditor.cli.terminal import add_format_option, print_rows
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.report.stored_run import stored_run
 from auditor.store.record import RunRecord
 from auditor.store.store import Store

@@ -19,9 +19,8 @@ from auditor.cli.interrupt import INTERRUPTED
 from auditor.cli.inventory import add_vault_options, hosts_of
 from auditor.cli.judging import passing_store
 from auditor.cli.terminal import say
-from auditor.errors import UsageError
+from auditor.errors import UsageError, did_you_mean
 from auditor.inventory.scope import fix_scope, local_host
-from auditor.located import did_you_mean
 from auditor.model.host import Scope
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import bundled, locate

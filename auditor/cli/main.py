@@ -11,8 +11,7 @@ from typing import NoReturn
 
 from auditor import __version__
 from auditor.cli.command import Command
-from auditor.errors import HostError, OperatorError
-from auditor.located import did_you_mean
+from auditor.errors import HostError, OperatorError, did_you_mean
 from auditor.run.cores import forbid_cores
 from auditor.run.scarcity import scarcity
 

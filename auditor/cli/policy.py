@@ -8,8 +8,7 @@ from auditor.cli.command import Command
 from auditor.cli.files import read_text
 from auditor.cli.policy_check import check_files
 from auditor.cli.terminal import print_rows, say
-from auditor.errors import PolicyError, UsageError
-from auditor.located import did_you_mean
+from auditor.errors import PolicyError, UsageError, did_you_mean
 from auditor.policy.load import parse_policy
 from auditor.policy.locate import locate, packs
 

@@ -10,8 +10,7 @@ from auditor.cli.audit import operator_name
 from auditor.cli.plan_file import write_plan
 from auditor.cli.stored import open_store
 from auditor.cli.terminal import print_rows, say
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.model.plan import Plan, Play
 from auditor.policy.load import parse_policy
 from auditor.remediate.plan_text import PlanFile, plan_digest

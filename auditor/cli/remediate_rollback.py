@@ -5,8 +5,7 @@ from argparse import Namespace
 from auditor.cli.remediate_setup import open_setup
 from auditor.cli.remediate_status import print_standing
 from auditor.cli.terminal import say
-from auditor.errors import PlanError, UsageError
-from auditor.located import did_you_mean
+from auditor.errors import PlanError, UsageError, did_you_mean
 from auditor.remediate.standing import Stands, standing
 from auditor.run.remediation import rollback as rolled_back
 

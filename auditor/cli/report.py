@@ -8,8 +8,7 @@ from auditor.cli.bundling import refresh_manifest, write_bundle
 from auditor.cli.command import Command
 from auditor.cli.stored import add_store_option, open_store
 from auditor.cli.terminal import say
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.report.formats import FORMATS
 from auditor.report.html_single import FOLDER as SINGLE
 from auditor.report.writing import write_side_by_side

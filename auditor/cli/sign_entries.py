@@ -11,8 +11,7 @@ from auditor.cli.files import write_whole
 from auditor.cli.signing_key import signing_key
 from auditor.cli.terminal import say
 from auditor.controls.registry import controls
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.model.record import Record
 from auditor.policy.faults import read_text
 from auditor.policy.load import parse_policy

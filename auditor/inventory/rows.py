@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from auditor.errors import InventoryError, Problem
+from auditor.errors import InventoryError, Problem, did_you_mean
 from auditor.inventory.references import FORMS
 from auditor.inventory.variables import REFERENCES, SECRETS, VARIABLES, host_from
-from auditor.located import did_you_mean
 from auditor.model.host import Host
 from auditor.model.record import Record
 

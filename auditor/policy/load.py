@@ -7,8 +7,8 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from auditor.errors import Problem
-from auditor.located import Document, did_you_mean
+from auditor.errors import Problem, did_you_mean
+from auditor.located import Document
 from auditor.model.pacing import Pacing
 from auditor.model.policy import (
     Approval,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from auditor.controls.registry import retired_controls
-from auditor.errors import Problem
-from auditor.located import Document, did_you_mean
+from auditor.errors import Problem, did_you_mean
+from auditor.located import Document
 from auditor.model.policy import ExceptionRecord, Settings
 from auditor.model.record import Record
 from auditor.policy.faults import document_of, entries, refuse, repeated_ids, span_problems, unreadable

@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from auditor.errors import Problem
-from auditor.located import Document, did_you_mean
+from auditor.errors import Problem, did_you_mean
+from auditor.located import Document
 from auditor.policy.faults import At, document_of, entries, refuse, unreadable
 from auditor.trust.keys import PublicKey, key_of_line
 from auditor.trust.people import Duty, People, Person, PersonKey, same_person

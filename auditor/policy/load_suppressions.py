@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from auditor.errors import Problem
-from auditor.located import Document, did_you_mean
+from auditor.errors import Problem, did_you_mean
+from auditor.located import Document
 from auditor.model.suppression import Suppression
 from auditor.policy.faults import document_of, entries, refuse, repeated_ids, unreadable
 

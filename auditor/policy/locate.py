@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import auditor
-from auditor.errors import PolicyError
-from auditor.located import did_you_mean
+from auditor.errors import PolicyError, did_you_mean
 
 FOLDER = Path("policies")
 """Folder in which an operator keeps them."""

@@ -22,7 +22,8 @@ from auditor.model.record import Record
 from auditor.remediate.playing import Played, PlayRefusedError, Task
 from auditor.remediate.unsafe import unsafe_json
 from auditor.remediate.way_in import TARGET, Trusted, inventory_text, ssh_config_text
-from auditor.transport.known_hosts import DEFAULT_PORT, KnownHosts, read_known_hosts
+from auditor.transport.connect import DEFAULT_PORT
+from auditor.transport.known_hosts import KnownHosts, read_known_hosts
 
 INHERITED = ("HOME", "LOGNAME", "PATH", "SSH_AUTH_SOCK", "USER")
 """All that a play sees of the environment that the auditor was started in."""

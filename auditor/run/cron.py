@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.model.record import Record
 
 WORDS: Mapping[str, str] = {

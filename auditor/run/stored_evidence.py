@@ -3,8 +3,7 @@
 import zlib
 
 from auditor.collect.seal import head_from_record
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.model.evidence import Evidence, Outcome, Section
 from auditor.store.record import RunRecord, SectionRecord
 from auditor.store.store import Store

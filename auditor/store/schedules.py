@@ -9,8 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from auditor.errors import UsageError
-from auditor.located import did_you_mean
+from auditor.errors import UsageError, did_you_mean
 from auditor.model.record import replace
 from auditor.model.schedule import Fire, FireState, Schedule
 from auditor.store.rows import json_text

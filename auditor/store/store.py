@@ -11,8 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from auditor.errors import StoreError, UsageError
-from auditor.located import did_you_mean
+from auditor.errors import StoreError, UsageError, did_you_mean
 from auditor.model.host import HostFacts
 from auditor.model.retention import Kept
 from auditor.store import earlier, sealing

@@ -5,11 +5,16 @@ import os
 import socket
 import threading
 import time
+from datetime import datetime
 
 from auditor.errors import HostError, Reason, UsageError
+from auditor.model.record import Record
 from auditor.transport.deadline import Deadline
 from auditor.transport.quote import quoted
 from auditor.transport.stream import Stream
+
+DEFAULT_PORT = 22
+"""Where SSH answers if nothing else is said."""
 
 _NO_ROUTE = frozenset(
     {
@@ -33,6 +38,17 @@ _VERSION = 255
 _MARK = b"SSH-"
 
 _Endpoint = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+
+
+class Begun(Record, kw_only=True):
+    """A call that has begun before whoever goes on with it was there."""
+
+    stream: socket.socket
+    """A TCP connection to the host, nothing read from it yet."""
+    started: datetime
+    """When it began, in UTC."""
+    deadline: Deadline
+    """By when it is to have ended."""
 
 
 def bare(address: str) -> str:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from auditor.errors import HostError, Reason
 from auditor.model.record import Record, Unshown
+from auditor.transport.connect import DEFAULT_PORT
 from auditor.transport.quote import quoted
 from auditor.transport.ssh_certificate import CERTIFIED, Certificate, parse_certificate
 
-DEFAULT_PORT = 22
 _REVOKED = "@revoked"
 _AUTHORITY = "@cert-authority"
 _FIELDS = 3

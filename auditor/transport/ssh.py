@@ -22,10 +22,10 @@ from auditor.model.probe import CANNOT_UNPACK, SUDO_ASKS, ProbeCall, RawOutput
 from auditor.model.record import Record, replace
 from auditor.model.rung import Climbed, Rung, nobody_watches
 from auditor.transport.capture import Capture
-from auditor.transport.connect import await_banner, bare, open_connection
+from auditor.transport.connect import DEFAULT_PORT, Begun, await_banner, bare, open_connection
 from auditor.transport.credential_gate import LONGEST_TURN, Attempt, CredentialGate
 from auditor.transport.deadline import Deadline
-from auditor.transport.known_hosts import DEFAULT_PORT, HostKey, KnownHosts, read_known_hosts
+from auditor.transport.known_hosts import HostKey, KnownHosts, read_known_hosts
 from auditor.transport.own_ends import ends_of
 from auditor.transport.ssh_connection import FLOOD, FOREVER, SshConnection
 from auditor.transport.ssh_jump import Jumps
@@ -137,12 +137,15 @@ class SshTransport:
         self._known: dict[tuple[Path, ...], KnownHosts] = {}
         self._lock = threading.Lock()
 
-    def collect(self, host: Host, call: ProbeCall) -> RawOutput:
-        """Put the call to the host; see ``Transport``. A jump host's connection stays until ``close``."""
-        started = datetime.now(tz=UTC)
-        deadline = Deadline.after(call.deadline)
+    def collect(self, host: Host, call: ProbeCall, begun: Begun | None = None) -> RawOutput:
+        """Put the call to the host; see ``Transport``. A jump host's connection stays until ``close``.
+
+        Where a call has ``begun``, its connection is taken, and closed whatever happens.
+        """
+        started = begun.started if begun else datetime.now(tz=UTC)
+        deadline = begun.deadline if begun else Deadline.after(call.deadline)
         with self._connected(
-            host, deadline, self._algorithms(host), call.output_limit + FLOOD, run=call.run
+            host, deadline, call.output_limit + FLOOD, way=begun.stream if begun else None, run=call.run
         ) as connection:
             key, deadline = self._let_in(connection, host, deadline)
             with self._sudo_turn(connection, host, call, deadline) as turn:
@@ -183,7 +186,7 @@ class SshTransport:
 
         Raises HostError, with ``handshake`` when the host has no such key.
         """
-        with self._connected(host, Deadline.after(timeout), algorithms, FLOOD, others=False) as connection:
+        with self._connected(host, Deadline.after(timeout), FLOOD, algorithms=algorithms, others=False) as connection:
             return connection.host_key_shown()
 
     def refuse_revoked(self, host: Host, key: HostKey) -> None:
@@ -256,22 +259,27 @@ class SshTransport:
         self,
         host: Host,
         deadline: Deadline,
-        algorithms: Sequence[str],
         allowance: int,
         *,
+        way: Stream | None = None,
+        algorithms: Sequence[str] | None = None,
         others: bool = True,
         run: str = "",
     ) -> Iterator[SshConnection]:
-        """Connect and agree on keys; whatever happens inside, nothing of the connection is left afterwards."""
-        way = None
-        if host.ssh.jumps:
-            patience = deadline.sooner(self._patience.whole)
-            way = self._jumps.through(host.ssh.jumps, bare(host.address), host.port or DEFAULT_PORT, patience)
-        connection = self._agreed(host, way, deadline, algorithms, allowance, others=others, run=run)
-        try:
+        """Connect and agree on keys; whatever happens inside, nothing of the connection is left afterwards.
+
+        Without ``algorithms`` the host is to show a key of a type that is known of it.
+        """
+        with ExitStack() as kept:
+            if way is not None:
+                kept.callback(way.close)
+            algorithms = self._algorithms(host) if algorithms is None else algorithms
+            if host.ssh.jumps:
+                patience = deadline.sooner(self._patience.whole)
+                way = self._jumps.through(host.ssh.jumps, bare(host.address), host.port or DEFAULT_PORT, patience)
+            connection = self._agreed(host, way, deadline, algorithms, allowance, others=others, run=run)
+            kept.callback(connection.end)
             yield connection
-        finally:
-            connection.end()
 
     def _agreed(
         self,

@@ -14,9 +14,8 @@ import paramiko
 
 from auditor.errors import HostError, Reason
 from auditor.model.host import Host
-from auditor.transport.connect import bare
+from auditor.transport.connect import DEFAULT_PORT, bare
 from auditor.transport.deadline import Deadline
-from auditor.transport.known_hosts import DEFAULT_PORT
 from auditor.transport.quote import quoted
 from auditor.transport.ssh_connection import SshConnection
 from auditor.transport.stream import Stream

@@ -8,9 +8,8 @@ import csv
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 
-from auditor.errors import UsageError
+from auditor.errors import UsageError, did_you_mean
 from auditor.ingest.flows.table import FIELDS, NEEDED, Layout
-from auditor.located import did_you_mean
 
 _NFDUMP = {
     "source": "sa", "source_port": "sp", "destination": "da", "destination_port": "dp", "protocol": "pr",
