@@ -16,19 +16,31 @@ from auditor.model.evidence import Unread
 from auditor.model.facts.network import InterfaceAddress, NetworkSpace, Route
 
 # In a namespace: every line of an answer has a mark before it, so that no name of a container can pass for a part.
+# Empty lines are left out: a text is split at its line ends, which starts no program.
 INSIDE = r"""
+newline=$2
 say() {
     name=$1
     shift
     if text=$("$@" 2>/dev/null); then
         printf "%s\n" "$name"
-        printf "%s\n" "$text" | sed "s/^/|/"
+        set -f
+        IFS=$newline
+        # shellcheck disable=SC2086 # a line a word
+        printf "|%s\n" $text
+        unset -v IFS
+        set +f
     else
         printf "missing %s\n" "$name"
     fi
 }
 have() { command -v "$1" >/dev/null 2>&1; }
-addresses() { printf "addr show\nroute show table all\n" | ip -d -batch -; }
+addresses() {
+    ip -d -batch - <<END
+addr show
+route show table all
+END
+}
 settings() {
     net=/proc/sys/net
     grep -Hs "" $net/ipv4/ip_forward $net/ipv4/conf/*/rp_filter $net/ipv4/conf/*/route_localnet \
@@ -65,29 +77,28 @@ printf "end\n"
 """
 LOOK_INTO = (
     r"""
-# The state of what listens, in TCP and in UDP. Without nsenter nothing is asked, and who reaches it is not decided.
-# shellcheck disable=SC2086 # paths in /proc, made here
-files=$(grep -ls '^ *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0[A7] ' $read_files)
-{ [ -n "$files" ] && have nsenter && have sed && have ip; } || exit 0
+# Without nsenter nothing is asked, and who reaches it is not decided.
+case $listening in *:*) ;; *) exit 0 ;; esac
+{ have nsenter && have ip; } || exit 0
 printf 'spaces\n'
-known=
-for file in $files; do
-    dir=${file%/net/*}
-    case $known in *" $dir "*) continue ;; esac
-    known="$known $dir "
+for dir in $read_folders; do
+    case $listening in *"$newline$dir/net/"*) ;; *) continue ;; esac
     printf 'namespace\n'
     # shellcheck disable=SC2016 # expanded by the shell that reads it
     nsenter --net="$dir/ns/net" /bin/sh -c '"""
     + INSIDE
-    + r"""' probe "$nf_tables" </dev/null 2>/dev/null || :
+    + r"""' probe "$nf_tables" "$newline" </dev/null 2>/dev/null || :
 done
-if have lsns; then
+if have lsns && have sed; then
     printf 'lsns\n'
     lsns -n -r -t net -o NS,NETNSID,NSFS 2>/dev/null | sed 's/^/|/'
 fi
 """
 )
-"""Asks the namespaces whose sockets were read from ``$read_files`` what a packet meets on its way into them."""
+"""Asks the namespaces of ``$read_folders`` in which something listens what a packet meets on its way into them.
+
+``$listening`` holds the lines of what listens, each behind its file and all behind a line end.
+"""
 
 MARK = "spaces"
 """The line of the listing after which they are."""

@@ -76,7 +76,9 @@ need grep ls
 # a namespace of which nothing certain was read is asked through another process.
 newline='
 '
-round=0 known='' here='' restless='' read_files=''
+# The state of what listens, in TCP and in UDP.
+state=' *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0[A7] '
+round=0 known='' here='' restless='' read_folders='' listening=''
 while [ "$round" -lt 3 ]; do
     round=$((round + 1)) files='' asked='' pairs='' folders=''
     # shellcheck disable=SC2012,SC2086 # paths in /proc, made here
@@ -102,13 +104,23 @@ while [ "$round" -lt 3 ]; do
         folders="$folders $dir/fd"
         case $known$restless in *"$target"* | *" $dir/ns/net "*) continue ;; esac
         known="$known $target" asked="$asked $dir/ns/net" pairs="$pairs $dir/ns/net>$target"
-        files="$files $dir/net/tcp $dir/net/tcp6 $dir/net/udp $dir/net/udp6"
+        files="$files $dir/net/tcp $dir/net/tcp6 $dir/net/udp $dir/net/udp6" read_folders="$read_folders $dir"
     done
     [ -n "$files" ] || break
-    read_files="$read_files $files"
     printf 'files\n'
+    # The kernel goes through its whole table of sockets for each file, so what listens is picked as the lines pass:
+    # those that are captured here. Some shells capture by what cannot be opened once more.
     # shellcheck disable=SC2086 # as above
-    grep -Hs '' $files
+    { listening="$listening$newline$(
+        {
+            if have sed && [ -p /proc/self/fd/4 ]; then
+                grep -Hs '' $files | sed "/^[^:]*:$state/w /proc/self/fd/4" >&5
+            else
+                grep -Hs '' $files >&5
+                grep -Hs "^$state" $files || :
+            fi
+        } 4>&1
+    )"; } 5>&1 || failed "sed did not pass on the sockets of other network namespaces"
     # shellcheck disable=SC2012,SC2086 # as above
     after=$(ls -ln $asked 2>/dev/null)
     printf 'again\n'

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from auditor.model.facts.network import Listener, Protocol
+from auditor.model.facts.network import Listener, NetworkSpace, Protocol
 
 Run = Callable[..., Any]
 _HEAD = "import array, ctypes, os, socket, sys, threading\n"
@@ -120,6 +120,31 @@ def test_who_holds_a_socket_in_a_network_of_its_own_is_seen(more: tuple[str, ...
         answer = run_fragment("sockets.ss")
     found = [one for one in listeners(answer, port) if one.namespace]
     assert [len(one.owners) for one in found] == [1]
+
+
+_TOOLS = ("awk", "cat", "grep", "ip", "ls", "nft", "nsenter", "printf", "sleep", "ss")
+
+
+@needs_root
+@pytest.mark.parametrize("interpreter", ["dash", "bash", "busybox", "mksh", "zsh"])
+@pytest.mark.parametrize("has_sed", [True, False], ids=["sed", "no sed"])
+def test_a_network_in_which_something_listens_is_looked_into(
+    interpreter: str, has_sed: bool, run_fragment: Run, tmp_path: Path
+) -> None:
+    with_cable = 'ip link set lo up && ip link add cable type veth peer name end && ip link set cable up && exec "$@"'
+    before = ("unshare", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", with_cable, "sh")
+    if shutil.which("ip") is None or subprocess.run([*before, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no such namespaces can be made here")
+    for tool in (*_TOOLS, "sed") if has_sed else _TOOLS:
+        if (place := shutil.which(tool)) is not None:
+            (tmp_path / tool).symlink_to(place)
+    with running("", *before) as port:
+        answer = run_fragment("sockets.ss", interpreter=interpreter, path=str(tmp_path))
+    (found,) = {one.namespace for one in listeners(answer, port) if one.namespace}
+    spaces = [one for _, one in answer.parsed.facts if isinstance(one, NetworkSpace)]
+    (space,) = [one for one in spaces if one.id == found]
+    assert ("cable" in {link.name for link in space.links}, space.is_alone, space.missing) == (True, False, ())
+    assert len(spaces) == len({one.id for one in spaces})
 
 
 @needs_root
