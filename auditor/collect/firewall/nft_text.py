@@ -102,7 +102,8 @@ def _parse(text: str) -> Parsed:
         except ValueError as error:
             strange.append(unread(number, line, error))
     if reader.depth > 0:
-        strange.append(unread(reader.opened, lines[reader.opened - 1], "this table does not end"))
+        left = f"this table does not end: it is {reader.depth} deep where the listing breaks off"
+        strange.append(unread(reader.opened, lines[reader.opened - 1], left))
     return Parsed(
         facts=listings(reader.counts, "firewall.nft_text"), unread=tuple(sorted(strange, key=lambda one: one.line))
     )

@@ -121,6 +121,9 @@ class _File:
         elif letter == "P":
             self.protocol = _PROTOCOLS.get(text)
         elif letter == "n":
+            if self.name:
+                message = "a second name of one file"
+                raise ValueError(message)
             self.name = text
         elif letter == "T":
             word, _, value = text.partition("=")

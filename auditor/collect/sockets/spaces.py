@@ -35,12 +35,7 @@ say() {
     fi
 }
 have() { command -v "$1" >/dev/null 2>&1; }
-addresses() {
-    ip -d -batch - <<END
-addr show
-route show table all
-END
-}
+addresses() { printf "addr show\nroute show table all\n" | ip -d -batch -; }
 settings() {
     net=/proc/sys/net
     grep -Hs "" $net/ipv4/ip_forward $net/ipv4/conf/*/rp_filter $net/ipv4/conf/*/route_localnet \
