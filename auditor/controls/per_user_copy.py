@@ -146,7 +146,7 @@ def _violation(use: ProductUse, place: str, found: list[tuple[str, Quote]]) -> V
         f"{shown!a}{f' and {more} more' if more else ''}. {rule}",
         proof=tuple(dict.fromkeys(quote for _, quote in found))[:_QUOTES],
         remediation=(
-            f"Ask whose {place!a} is how it came there, and who asked for it.",
+            f"Find out how the copy came to {place!a}, and who asked for it.",
             "Keep what an investigation may ask for, then end what runs and delete the copy.",
             f"If {seen.name} is needed, install it for all users by what manages software"
             + (", or say `portable: true` in its approval." if use.is_allowed else ", and approve it."),

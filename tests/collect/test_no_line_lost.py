@@ -64,9 +64,10 @@ SAYS_NOTHING: dict[str, dict[str, Callable[[str], bool]]] = {
     "firewall.nft_text": {
         "a comment": _comment,
         "the end of a block that is open": _words("}"),
-        "a property of a set or of another object: rules and hooks are counted": _beginning(*_OBJECTS, *_PROPERTIES),
+        "a property of a set or of another object: rules and hooks are counted": _words(*_OBJECTS, *_PROPERTIES),
+        "the same with a value, but for words that rules begin with": _beginning("chain", "comment", "policy", "type"),
     },
-    "processes.macos": {"a process without a program, which a program not told is": str.isdecimal},
+    "processes.macos": {"a process of whose program nothing was told": str.isdecimal},
     "processes.procfs": {
         "the script's own mark, said again": _words("links", "names"),
         "a name for a user none of whose processes lacks one": lambda line: line.split(maxsplit=1)[0].isdecimal(),
